@@ -1,0 +1,61 @@
+"""Batches of a data set, cut from one array that lives on the device."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..runtime import device as context
+from ..runtime import mx
+from .dataset import Dataset
+
+
+class Batches:
+    """Batches (batch, *shape), float32, images in [0, 1], in a new random order each epoch; no worker processes.
+
+    The whole data set is copied to the device once, as bytes. What is left over at an epoch's end is dropped (another
+    order leaves out others). Iterating goes through one epoch, `draw` goes on for ever.
+    """
+
+    def __init__(self, dataset: Dataset, batch: int, *, seed: int = 0, device: str = 'cpu') -> None:
+        if not 1 <= batch <= len(dataset):
+            raise ValueError(f'batch {batch}: must be from 1 to {len(dataset):,}, the number of samples in {dataset.name}')
+        self.dataset, self.batch, self.device = dataset, batch, context(device)
+        self.per_epoch = len(dataset) // batch
+        self._resident = mx.nd.array(dataset.samples, ctx=self.device, dtype=dataset.samples.dtype)
+        self._to_unit = 1 / 255 if dataset.is_image else None
+        self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 0])))
+        self._shuffle()
+
+    def _shuffle(self) -> None:
+        self._at_epoch = self._generator.bit_generator.state
+        # The order goes to the device whole: a slice of it costs nothing there.
+        self._order = mx.nd.array(self._generator.permutation(len(self.dataset)), ctx=self.device, dtype='int32')
+        self._drawn = 0
+
+    def draw(self) -> mx.nd.NDArray:
+        """Return the next batch; after an epoch's last one the next epoch begins."""
+        if self._drawn == self.per_epoch:
+            self._shuffle()
+        index = self._order[self._drawn * self.batch:(self._drawn + 1) * self.batch]
+        self._drawn += 1
+        x = mx.nd.take(self._resident, index)
+        return x if self._to_unit is None else x.astype('float32') * self._to_unit
+
+    def __iter__(self) -> Iterator[mx.nd.NDArray]:
+        for _ in range(self.per_epoch):
+            yield self.draw()
+
+    def __len__(self) -> int:
+        return self.per_epoch
+
+    def state(self) -> dict[str, Any]:
+        """Return the generator's state at this epoch's start and the number of batches drawn since: JSON can hold it."""
+        return {'generator': self._at_epoch, 'drawn': self._drawn}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from where `state` was read."""
+        self._generator.bit_generator.state = state['generator']
+        self._shuffle()
+        self._drawn = state['drawn']

@@ -1,0 +1,44 @@
+"""Files and arrays in, pictures out: every figure of a run can be drawn again from its folder, without MXNet.
+
+    from gluongan.figures import FIGURES, draw_all
+    draw_all('runs/00000-dense-mnist')                  # everything the folder has the files for
+    FIGURES['losses'](Path('runs/00000-dense-mnist'))   # one alone; None where its files are missing
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from . import clips, curves, pictures
+from .folder import FigureError
+from .grids import grid, save, tiles
+
+__all__ = ['FIGURES', 'FigureError', 'draw_all', 'grid', 'save', 'tiles']
+
+FIGURES: dict[str, Callable[[Path], Path | None]] = {
+    'samples': pictures.samples,
+    'training': clips.training,
+    'epochs': pictures.epochs,
+    'losses': curves.losses,
+    'accuracy': curves.accuracy,
+    'pixels': curves.pixels,
+    'scores': curves.scores,
+    'spot_the_fake': pictures.spot_the_fake,
+    'spot_the_fake_answer': pictures.spot_the_fake_answer,
+}
+
+
+def draw_all(run: str | Path) -> list[Path]:
+    """Draw every figure whose files the run folder has, and return the pictures' paths in the order of FIGURES.
+
+    A broken file costs only the figures that need it: the others are drawn first, then FigureError names the file.
+    """
+    drawn, broken = [], None
+    for draw in FIGURES.values():
+        try:
+            drawn.append(draw(Path(run)))
+        except FigureError as error:
+            broken = broken or error
+    if broken:
+        raise broken
+    return [path for path in drawn if path]

@@ -1,0 +1,73 @@
+"""Figures of points in the plane: the data's cloud and the generator's."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from . import curves, folder
+from .grids import save
+
+SIZE = 480       # pixels on each side of a frame of the clip
+DOT = 3          # pixels on each side of a point in it
+
+
+def load(path: Path) -> np.ndarray:
+    """The points in a `.npy` file, float (N, 2), those that are not finite left out; FigureError for anything else."""
+    try:
+        points = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise folder.FigureError(f'{path} is not a NumPy array that can be read: {error}') from error
+    if points.ndim != 2 or points.shape[1] != 2 or points.dtype.kind != 'f':
+        raise folder.FigureError(f'{path} holds {points.dtype} {points.shape}; points are float (N, 2)')
+    return points[np.isfinite(points).all(axis=1)]
+
+
+def window(points: np.ndarray) -> tuple[np.ndarray, float]:
+    """Centre (2,) and half side of a square that shows all the points with a quarter to spare."""
+    if not len(points):
+        return np.zeros(2), 1.0
+    low, high = points.min(axis=0), points.max(axis=0)
+    return (low + high) / 2, float((high - low).max()) * 0.625 or 1.0
+
+
+def samples(run: Path, facts: folder.Facts, iteration: int, newest: Path) -> Path | None:
+    """The data's points beside the generator's newest, on the same axes: `figures/samples.png`."""
+    if not (run / 'reals.npy').is_file():
+        return None
+    clouds = load(run / 'reals.npy'), load(newest)
+    centre, half = window(clouds[0])
+    figure, panels = curves.page(f'{facts.about}, iteration {iteration:,}', cols=2, height=4.7)
+    for axes, points, colour, label in zip(panels, clouds, (curves.REAL, curves.FAKE), ('originals', 'generated')):
+        axes.plot(*points.T, '.', color=colour, markersize=3, alpha=0.5, markeredgewidth=0)
+        outside = int((np.abs(points - centre) > half).any(axis=1).sum())
+        note = f', {outside:,} of them outside' if outside else ''
+        curves.subtitle(axes, f'{label}: {len(points):,} points{note}', legend=False)
+        axes.set(xlim=(centre[0] - half, centre[0] + half), ylim=(centre[1] - half, centre[1] + half),
+                 xlabel='x', ylabel='y', aspect='equal')
+    return save(figure, run / 'figures' / 'samples.png')
+
+
+def painter(run: Path, newest: Path) -> Callable[[Path], Image.Image]:
+    """A function from a file of points to a frame: generated points in orange on the data's, with limits that stay."""
+    reals = load(run / 'reals.npy') if (run / 'reals.npy').is_file() else np.empty((0, 2))
+    centre, half = window(reals if len(reals) else load(newest))
+    paper = np.full((SIZE, SIZE, 3), 255, np.uint8)
+    paper[:2] = paper[-2:] = paper[:, :2] = paper[:, -2:] = 96
+    _dots(paper, (reals - centre) / half, (166, 203, 226))   # a pale tone of the blue that real has in every figure
+
+    def paint(path: Path) -> Image.Image:
+        frame = paper.copy()
+        _dots(frame, (load(path) - centre) / half, (213, 94, 0))
+        return Image.fromarray(frame)
+    return paint
+
+
+def _dots(frame: np.ndarray, points: np.ndarray, colour: tuple[int, int, int]) -> None:
+    inside = points[(np.abs(points) < 1).all(axis=1)]
+    col, row = ((inside * (1, -1) + 1) / 2 * (SIZE - DOT)).astype(int).T
+    for down in range(DOT):
+        for right in range(DOT):
+            frame[row + down, col + right] = colour

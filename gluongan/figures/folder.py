@@ -1,0 +1,139 @@
+"""What a run folder holds, read without MXNet.
+
+A missing file reads as None or as an empty list, because a run may have been interrupted anywhere; a broken file raises
+`FigureError`, which names it.
+"""
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+class FigureError(ValueError):
+    """A file of the run folder holds something else than it should; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What `run.json` says of a run; `shape` is (C, H, W) with C of 1 or 3 for images and (2,) for points."""
+
+    data: str
+    shape: tuple[int, ...]
+    recipe: str = 'run'
+    loss: str = ''
+    score: str = 'probability'
+    binarize: bool = False
+    iterations_per_epoch: int = 0
+    mean: float | None = None
+    std: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'shape', tuple(int(side) for side in self.shape))
+        if self.shape != (2,) and not (len(self.shape) == 3 and self.shape[0] in (1, 3) and min(self.shape) > 0):
+            raise ValueError(f'shape is {list(self.shape)}; allowed are [1, H, W], [3, H, W] and [2]')
+
+    @property
+    def points(self) -> bool:
+        """Whether the data are points in the plane rather than images."""
+        return len(self.shape) == 1
+
+    @property
+    def about(self) -> str:
+        """The recipe and its data, as titles say it."""
+        return f'{self.recipe} on {self.data}'
+
+
+def facts(run: Path) -> Facts | None:
+    """The facts in `run.json`, None without that file; keys it does not know are left alone."""
+    path = run / 'run.json'
+    if not path.is_file():
+        return None
+    try:
+        raw = json.loads(path.read_text(encoding='utf-8'))
+        return Facts(**{field.name: raw[field.name] for field in fields(Facts) if raw.get(field.name) is not None})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise FigureError(f'{path} does not hold the facts of a run: {error}') from error
+
+
+def table(path: Path, *columns: str) -> dict[str, np.ndarray] | None:
+    """The named columns of a CSV of numbers, each (rows,) float64; None where there is no row yet.
+
+    Rows are ordered by the first column. NaN and inf are kept.
+    Raises FigureError when the file is no table of numbers or lacks a column.
+    """
+    lines = _whole_lines(path)
+    if len(lines) < 2:
+        return None
+    names = lines[0].split(',')
+    lacking = [name for name in columns if name not in names]
+    if lacking:
+        raise FigureError(f'{path} has no column {lacking[0]!r}: its first line is {lines[0][:80]!r}')
+    values = _numbers(path, lines[1:], len(names))
+    return {name: values[:, names.index(name)] for name in columns}
+
+
+def _whole_lines(path: Path) -> list[str]:
+    if not path.is_file():
+        return []
+    try:
+        text = path.read_text(encoding='utf-8')
+    except ValueError as error:
+        raise FigureError(f'{path} is not text: {error}') from error
+    # A kill can cut the last line anywhere, even inside a number, where what is left would still parse.
+    return text[:text.rfind('\n') + 1].splitlines()
+
+
+def _numbers(path: Path, lines: list[str], width: int) -> np.ndarray:
+    # np.fromstring with a separator is C code in every NumPy; np.loadtxt is only since 1.23, and slow before.
+    with warnings.catch_warnings():
+        warnings.simplefilter('error', DeprecationWarning)
+        try:
+            flat = np.fromstring(','.join(lines), sep=',')
+        except (ValueError, DeprecationWarning) as error:
+            raise FigureError(f'{path} holds something that is not a number') from error
+    if flat.size != len(lines) * width or {line.count(',') for line in lines} != {width - 1}:
+        raise FigureError(f'{path} has rows that are not {width} numbers each')
+    return _ordered(flat.reshape(-1, width))
+
+
+def _ordered(rows: np.ndarray) -> np.ndarray:
+    if np.all(np.diff(rows[:, 0]) > 0):
+        return rows
+    # A resumed run does some iterations over again; what it did last is what it went on from.
+    _, first_from_behind = np.unique(rows[::-1, 0], return_index=True)
+    return rows[::-1][first_from_behind]
+
+
+def series(run: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Iterations and values, each (n,) float64, of one quantity in `metrics.jsonl`; empty where never measured."""
+    path = run / 'metrics.jsonl'
+    try:
+        rows = [json.loads(line) for line in _whole_lines(path) if line.strip()]
+        # .keys(), because a list or a string has an `in` as well.
+        found = {float(row['iteration']): _number(row[name]) for row in rows if name in row.keys()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FigureError(f'{path} needs one JSON object of numbers, iteration included, a line: {error!r}') from error
+    x = np.array(sorted(found))
+    return x, np.array([found[iteration] for iteration in x])
+
+
+def _number(value: Any) -> float:
+    return float('nan') if value is None else float(value)
+
+
+def samples(run: Path, facts: Facts) -> list[tuple[int, Path]]:
+    """(iteration, file) of each file of samples, oldest first."""
+    found = (run / 'samples').glob('*.npy' if facts.points else '*.png')
+    return sorted((int(path.stem), path) for path in found if path.stem.isdecimal())
+
+
+def evenly(items: list, most: int) -> list:
+    """At most `most` of the items, spread evenly, the first and the last always among them."""
+    if len(items) <= most:
+        return items
+    return [items[place] for place in np.linspace(0, len(items) - 1, most).round().astype(int)]

@@ -1,0 +1,50 @@
+"""Latent noise, from a generator whose state can be saved."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .runtime import mx
+
+DISTRIBUTIONS = ('normal', 'uniform')
+
+
+class Noise:
+    """A stream of z: `normal` is N(0, I), `uniform` is U(-1, 1), each draw of shape (N, size), float32, on `device`.
+
+    It draws with NumPy's SFC64: four times as fast as MXNet's own normal, and its state can be read and put back.
+    """
+
+    def __init__(self, size: int, distribution: str = 'normal', *, seed: int = 0, device: mx.Context | None = None) -> None:
+        if distribution not in DISTRIBUTIONS:
+            raise ValueError(f'noise {distribution!r}: must be one of {", ".join(DISTRIBUTIONS)}')
+        self.size, self.distribution, self.device = size, distribution, device or mx.cpu()
+        self._generator = np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, 1])))
+
+    def draw(self, count: int) -> mx.nd.NDArray:
+        """Return the next `count` z."""
+        return mx.nd.array(sample(self._generator, count, self.size, self.distribution), ctx=self.device)
+
+    def state(self) -> list[int]:
+        """Return the generator's whole state as whole numbers."""
+        state = self._generator.bit_generator.state
+        return [*map(int, state['state']['state']), state['has_uint32'], state['uinteger']]
+
+    def restore(self, state: list[int]) -> None:
+        """Go on from where `state` was read."""
+        words: dict[str, Any] = {'bit_generator': 'SFC64', 'state': {'state': np.array(state[:4], dtype=np.uint64)},
+                                 'has_uint32': state[4], 'uinteger': state[5]}
+        self._generator.bit_generator.state = words
+
+
+def sample(generator: np.random.Generator, count: int, size: int, distribution: str) -> np.ndarray:
+    """Return z (count, size), float32, from a NumPy generator."""
+    if distribution == 'uniform':
+        return generator.random((count, size), dtype=np.float32) * np.float32(2) - np.float32(1)
+    return generator.standard_normal((count, size), dtype=np.float32)
+
+
+def seeded(seeds: list[int], size: int, distribution: str) -> np.ndarray:
+    """Return one z a seed, (len(seeds), size): the same seed gives the same z whatever others are asked for."""
+    return np.concatenate([sample(np.random.default_rng(seed), 1, size, distribution) for seed in seeds])

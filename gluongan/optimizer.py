@@ -1,0 +1,57 @@
+"""One network's optimiser: MXNet's update rules, with a state that can be read and put back without pickle.
+
+Gluon's Trainer saves its state as a pickle, which no file from elsewhere may be; the rules beneath it are all that is needed.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from .runtime import mx
+
+RULES = ('adam', 'rmsprop', 'sgd')
+
+
+class Optimizer:
+    """Moves the weights of `net` down their gradients by one rule.
+
+    name: `adam` (Kingma and Ba 2015; beta1, beta2), `rmsprop` (Tieleman and Hinton 2012; decay) or `sgd` (momentum).
+    clip: if given, every weight is put back into [-clip, clip] after a step (Arjovsky et al. 2017, Algorithm 1).
+    """
+
+    def __init__(self, net: mx.gluon.HybridBlock, name: str = 'adam', *, lr: float = 2e-4, beta1: float = 0.5,
+                 beta2: float = 0.999, decay: float = 0.9, momentum: float = 0.9, clip: float | None = None) -> None:
+        if name not in RULES:
+            raise ValueError(f'optimizer {name!r}: must be one of {", ".join(RULES)}')
+        self._make = {
+            'adam': lambda begin: mx.optimizer.Adam(lr, beta1, beta2, begin_num_update=begin),
+            'rmsprop': lambda begin: mx.optimizer.RMSProp(lr, decay, begin_num_update=begin),
+            'sgd': lambda begin: mx.optimizer.SGD(momentum, learning_rate=lr, begin_num_update=begin),
+        }[name]
+        self.parameters = [p for p in net.collect_params().values() if p.grad_req != 'null']
+        self._clip = clip
+        self._begin(0)
+        self._slots = [self._rule.create_state(i, p.data()) for i, p in enumerate(self.parameters)]
+
+    def _begin(self, steps: int) -> None:
+        self.steps, self._rule = steps, self._make(steps)
+
+    def step(self) -> None:
+        """Take one step along the gradients that the last backward pass left."""
+        for i, (parameter, slot) in enumerate(zip(self.parameters, self._slots)):
+            weight = parameter.data()
+            self._rule.update(i, weight, parameter.grad(), slot)
+            if self._clip:
+                mx.nd.clip(weight, -self._clip, self._clip, out=weight)
+        self.steps += 1
+
+    def state(self) -> dict[str, mx.nd.NDArray]:
+        """Return its moments by name, the live arrays; with `steps` they are all that a resume needs."""
+        slots = (slot if isinstance(slot, (tuple, list)) else (slot,) for slot in self._slots)
+        return {f'{i:03d}.{j}': value for i, values in enumerate(slots) for j, value in enumerate(values)
+                if value is not None}
+
+    def restore(self, arrays: dict[str, np.ndarray], steps: int) -> None:
+        """Put moments back that `state` named, after `steps` steps (Adam corrects its bias by their number)."""
+        for name, value in self.state().items():
+            value[:] = arrays[name]
+        self._begin(steps)

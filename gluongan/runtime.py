@@ -1,0 +1,109 @@
+"""The one door through which MXNet comes in: it readies the process first, then hands on `mx`.
+
+Every other module writes `from .runtime import mx`, never `import mxnet`, so that no import can come before the preparation.
+"""
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+import warnings
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+
+class DeviceError(ValueError):
+    """A device that this machine or this build of MXNet does not have."""
+
+
+def usable_cores(quota: Path = Path('/sys/fs/cgroup/cpu.max')) -> int:
+    """Return the number of cores that this process may really use: its affinity mask, cut by the cgroup's quota."""
+    affinity = getattr(os, 'sched_getaffinity', None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    try:
+        limit, period = quota.read_text().split()
+        cores = min(cores, max(1, int(limit) // int(period)))
+    except (OSError, ValueError):    # no cgroup v2, or its limit is the word 'max'
+        pass
+    return cores
+
+
+def prepare() -> None:
+    """Ready this process for MXNet 1.9.1: the one NumPy alias that it misses, and every core for OpenMP."""
+    if 'bool' not in vars(np):       # removed in NumPy 1.24; MXNet reads it at import (apache/mxnet issue 21165)
+        np.bool = bool               # type: ignore[attr-defined]
+    # MXNet's own default is half of the cores, as if each were a hyper-thread. What the user has set stays.
+    os.environ.setdefault('OMP_NUM_THREADS', str(usable_cores()))
+
+
+def _enter() -> ModuleType:
+    if sys.version_info >= (3, 13) or sys.version_info < (3, 9):
+        raise ImportError(f'gluongan runs on Python 3.9 to 3.12; this is {platform.python_version()}')
+    prepare()
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')    # MXNet's own deprecations: nothing that a user could mend
+        import mxnet
+    return mxnet
+
+
+mx = _enter()
+
+
+def gpu_count() -> int:
+    """Return how many GPUs MXNet sees; 0 where its build or the driver is without CUDA."""
+    try:
+        return mx.context.num_gpus()
+    except mx.MXNetError:    # a CUDA build on a machine without a driver
+        return 0
+
+
+def device(name: str = 'auto') -> mx.Context:
+    """Return the MXNet context for `auto`, `cpu`, `gpu` or `gpu(i)`; `auto` is the first GPU, else the CPU.
+
+    Raises DeviceError where there is no such GPU, and says what there is.
+    """
+    match = re.fullmatch(r'auto|cpu|gpu(?:\((\d+)\))?', name)
+    if not match:
+        raise DeviceError(f'--device {name}: must be auto, cpu, gpu or gpu(i)')
+    gpus, index = gpu_count(), int(match[1] or 0)
+    if name == 'cpu' or (name == 'auto' and not gpus):
+        return mx.cpu()
+    if index >= gpus:
+        build = 'MXNet was built with CUDA' if has_feature('CUDA') else 'this build of MXNet has no CUDA'
+        raise DeviceError(f'--device {name}: there {"is 1 GPU" if gpus == 1 else f"are {gpus} GPUs"} here '
+                          f'({build}); use cpu or auto')
+    return mx.gpu(index)
+
+
+def seed(*words: int) -> None:
+    """Seed MXNet's own generator (initialisers, dropout) from whole numbers >= 0, such as (seed, iteration); 1 ms."""
+    mx.random.seed(int(np.random.SeedSequence(words).generate_state(1)[0] >> 1))
+
+
+def has_feature(name: str) -> bool:
+    """Return whether MXNet was built with a feature, such as 'CUDA' or 'MKLDNN'."""
+    return mx.runtime.Features().is_enabled(name)
+
+
+def facts() -> dict[str, Any]:
+    """Return what a number from this process depends on: versions, machine, threads, devices."""
+    import PIL
+
+    on = [name for name, feature in mx.runtime.Features().items() if feature.enabled]
+    return {
+        'python': platform.python_version(), 'mxnet': mx.__version__, 'numpy': np.__version__, 'pillow': PIL.__version__,
+        'platform': platform.platform(), 'processor': processor(), 'cores': usable_cores(),
+        'threads': os.environ['OMP_NUM_THREADS'], 'gpus': gpu_count(), 'features': on,
+    }
+
+
+def processor(cpuinfo: Path = Path('/proc/cpuinfo')) -> str:
+    """Return the processor's name as the kernel tells it."""
+    try:
+        return re.search(r'model name\s*:\s*(.+)', cpuinfo.read_text())[1]
+    except (OSError, TypeError):
+        return platform.processor() or platform.machine()

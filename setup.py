@@ -1,0 +1,37 @@
+"""Installs gluongan, with the command line in the top-level folder `cli` as `gluongan.cli`."""
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+setup(
+    name='gluongan',
+    version='0.1.0',
+    description='Train, judge, benchmark and export generative adversarial networks on MXNet/Gluon',
+    long_description=(HERE / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    license_files=['LICENSE', 'gluongan/data/mnist/LICENSE-MNIST.md'],
+    # MXNet 1.9.1 is the last release. It never ran on 3.13, and 3.8 is past its end of life.
+    python_requires='>=3.9,<3.13',
+    packages=[*find_packages(include=['gluongan', 'gluongan.*']), 'gluongan.cli'],
+    package_dir={'gluongan.cli': 'cli'},
+    package_data={'gluongan': ['data/mnist/*']},
+    install_requires=[
+        'mxnet==1.9.1',            # the project is archived: what we know of its faults is known of this release
+        'gluoncv==0.10.5.post0',   # the last release
+        'numpy>=1.23.5,<2',        # 2.x breaks MXNet in numpy.ma; below 2 one alias is enough (gluongan/runtime.py)
+        'matplotlib>=3.5',
+        'click>=8.0',
+        'pillow>=9.1',
+        # MXNet imports distutils, which Python 3.12 no longer has; setuptools brings it.
+        'setuptools; python_version >= "3.12"',
+    ],
+    extras_require={'test': ['pytest>=7', 'hypothesis>=6', 'scipy>=1.9', 'ruff>=0.6']},
+    entry_points={'console_scripts': ['gluongan = gluongan.cli:main']},
+    classifiers=[
+        'Programming Language :: Python :: 3',
+        'Topic :: Scientific/Engineering :: Artificial Intelligence',
+    ],
+)

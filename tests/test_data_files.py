@@ -1,0 +1,238 @@
+"""What is read from files of the user: idx folders, pictures, archives, and Fashion-MNIST wherever it lies."""
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import struct
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gluongan.data import DataError, fashion, found, load
+
+
+def idx_bytes(array):
+    return bytes((0, 0, 8, array.ndim)) + struct.pack(f'>{array.ndim}I', *array.shape) + array.tobytes()
+
+
+@pytest.fixture
+def images():
+    return np.random.RandomState(0).randint(0, 256, (12, 9, 7)).astype(np.uint8)
+
+
+@pytest.fixture
+def labels():
+    return (np.arange(12) % 3).astype(np.uint8)
+
+
+# Folders of idx files
+
+@pytest.mark.parametrize('joint', '-.')
+@pytest.mark.parametrize('end, pack', [('', bytes), ('.gz', gzip.compress), ('.gz', bytes)])
+def test_idx_folders_are_read_under_their_usual_names(tmp_path, images, labels, joint, end, pack):
+    (tmp_path / f'train-images{joint}idx3-ubyte{end}').write_bytes(pack(idx_bytes(images)))
+    (tmp_path / f'train-labels{joint}idx1-ubyte{end}').write_bytes(pack(idx_bytes(labels)))
+    data = load(tmp_path)
+    assert np.array_equal(data.samples[:, 0], images) and np.array_equal(data.labels, labels)
+    assert (data.classes, data.name, data.labels.dtype) == (('0', '1', '2'), tmp_path.name, np.int64)
+    with pytest.raises(DataError, match='has no t10k-images'):
+        load(tmp_path, split='test')
+
+
+def test_idx_labels_are_optional(tmp_path, images):
+    (tmp_path / 't10k-images-idx3-ubyte').write_bytes(idx_bytes(images))
+    data = load(str(tmp_path), split='test')
+    assert data.labels is None and data.classes == () and len(data) == len(images)
+
+
+# Folders of pictures
+
+def save(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path)
+
+
+def test_subfolders_become_classes_and_other_files_are_ignored(tmp_path):
+    values = {'dog/b.png': 30, 'dog/a.bmp': 20, 'cat/x.png': 10, '.git/z.png': 99, 'cat/.y.png': 99}
+    for name, value in values.items():
+        save(tmp_path / name, np.full((40, 50, 3), value, np.uint8))
+    for name in ('README.txt', 'dog/Thumbs.db', 'cat/labels.csv', 'notes/todo.txt'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text('no picture')
+    data = load(tmp_path)
+    assert data.shape == (3, 32, 32) and data.classes == ('cat', 'dog') and data.labels.tolist() == [0, 1, 1]
+    assert data.samples[:, 0, 0, 0].tolist() == [10, 20, 30]
+
+
+def test_a_flat_folder_has_no_labels_and_is_cropped_at_the_centre(tmp_path):
+    wide = np.zeros((16, 48), np.uint8)
+    wide[:, 16:32] = 200
+    save(tmp_path / 'a.PNG', wide)
+    data = load(tmp_path, image_size=16, channels=1)
+    assert data.labels is None and data.shape == (1, 16, 16) and data.samples.min() == 200
+
+
+def test_train_and_test_folders_are_splits_only_when_both_are_there(tmp_path):
+    save(tmp_path / 'train/ship/a.png', np.full((8, 8), 1, np.uint8))
+    save(tmp_path / 'train/a.png', np.full((8, 8), 1, np.uint8))
+    (tmp_path / 'train/ship/a.png').unlink()
+    assert load(tmp_path).classes == ('train',)
+    with pytest.raises(DataError, match='no sub-folders train and test'):
+        load(tmp_path, split='test')
+    save(tmp_path / 'test/b.png', np.full((8, 8), 2, np.uint8))
+    assert [load(tmp_path, split=split, channels=1).samples.max() for split in ('train', 'test')] == [1, 2]
+
+
+def pictured(tmp_path, image, name='a.png', **options):
+    image.save(tmp_path / name, **options)
+    return load(tmp_path, image_size=8).samples[0, :, 0, 0].tolist()
+
+
+@pytest.mark.parametrize('image, colour', [
+    (Image.new('L', (9, 9), 77), [77, 77, 77]),
+    (Image.new('1', (9, 9), 1), [255, 255, 255]),
+    (Image.new('RGB', (9, 9), (1, 2, 3)), [1, 2, 3]),
+    (Image.new('RGBA', (9, 9), (200, 100, 50, 0)), [0, 0, 0]),
+    (Image.new('RGBA', (9, 9), (200, 100, 50, 255)), [200, 100, 50]),
+    (Image.new('LA', (9, 9), (200, 0)), [0, 0, 0]),
+    (Image.new('RGB', (9, 9), (255, 0, 0)).convert('P'), [255, 0, 0]),
+    (Image.fromarray(np.full((9, 9), 0x80FF, np.uint16)), [128, 128, 128]),
+])
+def test_every_pixel_format_comes_out_as_the_colour_that_is_seen(tmp_path, image, colour):
+    assert pictured(tmp_path, image) == colour
+
+
+def test_cmyk_pictures_and_gifs_are_converted(tmp_path):
+    assert pictured(tmp_path, Image.new('CMYK', (9, 9), (0, 0, 0, 0)), 'a.jpg') == [255, 255, 255]
+    (tmp_path / 'a.jpg').unlink()
+    frames = [Image.new('RGB', (9, 9), colour) for colour in ('blue', 'red')]
+    assert pictured(tmp_path, frames[0], 'a.gif', save_all=True, append_images=frames[1:]) == [0, 0, 255]
+
+
+def test_pictures_are_turned_upright_by_their_exif_orientation(tmp_path):
+    array = np.zeros((16, 16), np.uint8)
+    array[:8] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    Image.fromarray(array).save(tmp_path / 'a.png', exif=exif)
+    upright = load(tmp_path, image_size=16, channels=1).samples[0, 0]
+    assert upright[:8].max() == 0 and upright[8:].min() == 255
+
+
+# .npz archives
+
+@pytest.mark.parametrize('turn', [
+    lambda x: x, lambda x: x[:, None], lambda x: x[..., None], lambda x: x / 255, lambda x: np.float32(x / 255)])
+@pytest.mark.parametrize('save', [np.savez, np.savez_compressed])
+def test_archives_hold_images_in_any_usual_layout(tmp_path, images, labels, turn, save):
+    save(tmp_path / 'set.npz', images=turn(images), labels=labels)
+    data = load(tmp_path / 'set.npz')
+    assert np.array_equal(data.samples[:, 0], images) and np.array_equal(data.labels, labels)
+    assert data.name == 'set' and data.classes == ('0', '1', '2')
+
+
+def test_colours_in_archives_stand_first_or_last(tmp_path):
+    first = np.random.RandomState(0).randint(0, 256, (5, 3, 8, 9)).astype(np.uint8)
+    np.savez(tmp_path / 'first.npz', x=first)
+    np.savez(tmp_path / 'last.npz', x=first.transpose(0, 2, 3, 1))
+    assert np.array_equal(load(tmp_path / 'first.npz').samples, first)
+    assert np.array_equal(load(tmp_path / 'last.npz').samples, first)
+
+
+def test_keras_archives_have_both_splits(tmp_path, images, labels):
+    np.savez(tmp_path / 'k.npz', x_train=images, y_train=labels[:, None], x_test=images[:3], y_test=labels[:3])
+    assert len(load(tmp_path / 'k.npz')) == 12 and len(load(tmp_path / 'k.npz', split='test')) == 3
+
+
+# Fashion-MNIST
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch, images, labels):
+    """A Fashion-MNIST of 12 pictures: its packed files by name; nothing of it on this machine, and no network."""
+    files = {}
+    table = {}
+    for name, array in (('train-images', images), ('train-labels', labels)):
+        table[name] = fashion.Original(array.shape, hashlib.sha256(idx_bytes(array)).hexdigest())
+        files[f'{name}-idx{array.ndim}-ubyte.gz'] = gzip.compress(idx_bytes(array))
+    monkeypatch.setattr(fashion, 'FILES', table)
+    monkeypatch.setattr(fashion, 'DEBIAN', tmp_path / 'debian')
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    return files
+
+
+@pytest.fixture
+def network(monkeypatch):
+    """A network that answers by the table it is given: the n-th of the mirrors gives bytes or raises."""
+    asked = []
+
+    def answer_with(*answers):
+        def urlopen(url, timeout):
+            asked.append(url)
+            mirror = next(n for n, start in enumerate(fashion.MIRRORS) if url.startswith(start))
+            answer = answers[mirror](url.rpartition('/')[2]) if callable(answers[mirror]) else answers[mirror]
+            assert timeout == 20
+            if isinstance(answer, Exception):
+                raise answer
+            return io.BytesIO(answer)
+        monkeypatch.setattr('urllib.request.urlopen', urlopen)
+        return asked
+    return answer_with
+
+
+@pytest.mark.parametrize('place', ['given', 'given/fashion-mnist', 'debian', 'cache/gluongan/fashion-mnist'])
+def test_fashion_is_found_where_it_may_be_without_the_network(tmp_path, tiny, network, place):
+    asked = network()
+    (tmp_path / 'given').mkdir()
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    assert 'not on this machine' in found(tmp_path / 'given')[1][1] and 'dataset-fashion-mnist' in found()[1][1]
+    for name, data in tiny.items():
+        (tmp_path / place / name).write_bytes(data)
+    data = load('fashion-mnist', data_dir=tmp_path / 'given')
+    assert len(data) == 12 and len(data.classes) == 10 and data.classes[9] == 'Ankle boot' and asked == []
+    assert str(tmp_path / place) in found(tmp_path / 'given')[1][1]
+
+
+def test_a_changed_fashion_file_is_refused_by_name(tmp_path, tiny, images):
+    for name in tiny:
+        (tmp_path / name).write_bytes(gzip.compress(idx_bytes(images ^ 1)))
+    with pytest.raises(DataError, match=r'train-images-idx3-ubyte.gz: has SHA-256 .* allowed is'):
+        load('fashion-mnist', data_dir=tmp_path)
+    with pytest.raises(DataError, match=r'data_dir: .*nowhere is not a folder'):
+        load('fashion-mnist', data_dir=tmp_path / 'nowhere')
+    assert 'nowhere' in found(tmp_path / 'nowhere')[1][1]
+
+
+def test_fashion_files_that_inflate_beyond_their_size_are_stopped(tmp_path, tiny, images):
+    bomb = gzip.compress(idx_bytes(images) + bytes(50_000_000))
+    (tmp_path / 'train-images-idx3-ubyte.gz').write_bytes(bomb)
+    with pytest.raises(DataError, match='holds more bytes'):
+        load('fashion-mnist', data_dir=tmp_path)
+
+
+def test_fashion_is_downloaded_once_past_dead_and_lying_mirrors(tmp_path, tiny, network, images):
+    asked = network(TimeoutError('timed out'), gzip.compress(idx_bytes(images ^ 1)), tiny.get)
+    assert np.array_equal(load('fashion-mnist').samples[:, 0], images)
+    assert len(asked) == 6
+    assert sorted(path.name for path in fashion.cache().iterdir()) == sorted(tiny)
+    load('fashion-mnist')
+    assert len(asked) == 6
+
+
+def test_when_every_mirror_fails_the_message_says_what_was_tried_and_how_to_do_without(tmp_path, tiny, network):
+    network(URLError('no route'), b'<html>moved</html>', TimeoutError('timed out'))
+    with pytest.raises(DataError) as caught:
+        load('fashion-mnist')
+    for word in (*fashion.MIRRORS, 'no route', 'timed out', 'gzip', 'dataset-fashion-mnist', '--data-dir'):
+        assert word in str(caught.value)
+    assert list(fashion.cache().iterdir()) == []
+
+
+def test_a_download_that_cannot_be_kept_is_not_begun(tmp_path, tiny, network):
+    asked = network()
+    (tmp_path / 'cache').write_text('in the way')
+    with pytest.raises(DataError, match='cannot be made'):
+        load('fashion-mnist')
+    assert asked == []

@@ -1,0 +1,309 @@
+"""Files that are damaged, lie about themselves or mean harm: each is a DataError of one sentence that names it."""
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import struct
+import tracemalloc
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from gluongan.data import DataError, Dataset, files, idx, load
+
+MAGIC = bytes((0, 0, 8, 3))
+GOOD = MAGIC + struct.pack('>3I', 4, 5, 6) + bytes(range(120))
+IMAGES = 'train-images-idx3-ubyte'
+LABELS = 'train-labels-idx1-ubyte'
+
+
+def header(*sizes):
+    return MAGIC + struct.pack('>3I', *sizes)
+
+
+def refused(path, *words, **options):
+    """Loading must fail in one sentence with these words, without memory for more than a few MB."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError) as caught:
+            load(path, **options)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    message = str(caught.value)
+    assert '\n' not in message and not message.endswith('.')
+    assert all(str(word) in message for word in words), message
+    assert peak < 16e6, peak
+
+
+IDX = {
+    'empty': (b'', 'ends inside its header'),
+    'half a header': (GOOD[:9], 'ends inside its header'),
+    'wrong magic': (b'\x89PNG' + GOOD[4:], '0x89504e47'),
+    'float type': (bytes((0, 0, 13, 3)) + GOOD[4:], '0x00000d03'),
+    'labels in the place of images': (bytes((0, 0, 8, 1)) + GOOD[4:], '0x00000803'),
+    'truncated values': (GOOD[:-1], '135 bytes long'),
+    'trailing bytes': (GOOD + b'\0', '137 bytes long'),
+    'no images': (header(0, 28, 28), 'N >= 1'),
+    'no height': (header(9, 0, 28), '1..4096'),
+    'huge width': (header(1, 1, 4097) + bytes(4097), '1..4096'),
+    'size that overflows': (header(2**32 - 1, 4096, 4096) + bytes(99), '115 bytes long'),
+}
+PACKED = {
+    'truncated values': (gzip.compress(GOOD[:-1]), 'only 119 bytes'),
+    'trailing bytes': (gzip.compress(GOOD + b'\0'), 'more bytes'),
+    'second member': (gzip.compress(GOOD) + gzip.compress(bytes(10**7)), 'more bytes'),
+    'bomb': (gzip.compress(GOOD + bytes(10**8)), 'more bytes'),
+    'size that overflows': (gzip.compress(header(2**32 - 1, 4096, 4096)), 'in a packed file'),
+    'promise of 2 GB': (gzip.compress(header(2**17, 128, 128)), 'only 0 bytes'),
+    'truncated gzip': (gzip.compress(GOOD)[:-12], 'gzip'),
+    'bad checksum': (gzip.compress(GOOD)[:-8] + bytes(8), 'gzip'),
+    'bad deflate': (gzip.compress(GOOD)[:10] + b'\xff' * 50, 'gzip'),
+    'garbage behind': (gzip.compress(GOOD) + b'garbage', 'gzip'),
+    'gzip of gzip': (gzip.compress(gzip.compress(GOOD)), 'idx magic number'),
+}
+
+
+@pytest.mark.parametrize('data, words', IDX.values(), ids=IDX)
+def test_bad_idx_files_are_refused(tmp_path, data, words):
+    (tmp_path / IMAGES).write_bytes(data)
+    refused(tmp_path, IMAGES, words)
+
+
+@pytest.mark.parametrize('data, words', PACKED.values(), ids=PACKED)
+def test_bad_packed_idx_files_are_refused(tmp_path, data, words):
+    (tmp_path / f'{IMAGES}.gz').write_bytes(data)
+    refused(tmp_path, f'{IMAGES}.gz', words)
+
+
+def test_labels_must_be_as_many_as_images(tmp_path):
+    (tmp_path / IMAGES).write_bytes(GOOD)
+    (tmp_path / LABELS).write_bytes(bytes((0, 0, 8, 1)) + struct.pack('>I', 5) + bytes(5))
+    refused(tmp_path, LABELS, '5 labels for 4 images')
+
+
+def test_a_directory_or_a_pipe_in_the_place_of_a_file_is_refused(tmp_path):
+    (tmp_path / 'a' / IMAGES).mkdir(parents=True)
+    refused(tmp_path / 'a', IMAGES, 'not a regular file')
+    for name in (IMAGES, 'x.png'):
+        folder = tmp_path / name.replace('.', '-')
+        folder.mkdir()
+        os.mkfifo(folder / name)
+        refused(folder, name, 'not a regular file')
+
+
+@pytest.mark.parametrize('name', [IMAGES, 'a.png', 'a.npz'])
+def test_permission_denied_is_refused_by_name(tmp_path, monkeypatch, name):
+    def denied(path, *args, **options):
+        raise PermissionError(13, 'Permission denied', str(path))
+
+    (tmp_path / name).write_bytes(GOOD)
+    for place in ('builtins.open', 'io.open', 'PIL.Image.open'):  # root may read everything, so chmod would not do
+        monkeypatch.setattr(place, denied)
+    refused(tmp_path / name if name == 'a.npz' else tmp_path, name, 'Permission denied')
+
+
+@pytest.mark.skipif(not hasattr(os, 'geteuid') or os.geteuid() == 0, reason='root may enter every folder')
+def test_a_folder_that_may_not_be_entered_is_refused(tmp_path):
+    (tmp_path / 'closed').mkdir(mode=0)
+    refused(tmp_path / 'closed', 'Permission denied')
+    (tmp_path / 'closed').chmod(0o700)
+
+
+def test_any_other_file_is_refused(tmp_path):
+    (tmp_path / 'digits.csv').write_text('1,2,3')
+    refused(tmp_path / 'digits.csv', 'digits.csv', 'neither a folder nor an .npz')
+
+
+# Pictures
+
+def png(width, height):
+    """A PNG that claims these sizes and holds next to nothing."""
+    def chunk(kind, data):
+        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+
+    head = struct.pack('>2I5B', width, height, 8, 0, 0, 0, 0)
+    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) + chunk(b'IDAT', zlib.compress(b'')) + chunk(b'IEND', b'')
+
+
+def encoded(kind):
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.RandomState(0).randint(0, 256, (40, 40, 3)).astype(np.uint8)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+PICTURES = {
+    'text': ('a.png', b'hello', 'not a readable picture'),
+    'nothing': ('a.jpg', b'', 'not a readable picture'),
+    'half a png': ('a.png', encoded('PNG')[:2000], 'not a readable picture'),
+    'half a jpeg': ('a.jpeg', encoded('JPEG')[:1000], 'not a readable picture'),
+    'half a webp': ('a.webp', encoded('WEBP')[:500], 'not a readable picture'),
+    'half a gif': ('a.gif', encoded('GIF')[:900], 'not a readable picture'),
+    'half a bmp': ('a.bmp', encoded('BMP')[:900], 'not a readable picture'),
+    'a good picture of a format not asked for': ('a.png', b'P5 9 9 255\n' + bytes(81), 'not a readable picture'),
+    'over the limit': ('a.png', png(8193, 8193), '8193 x 8193'),
+    "over Pillow's warning": ('a.png', png(10_000, 10_000), '10000 x 10000'),
+    "over Pillow's limit": ('a.png', png(60_000, 60_000), 'DecompressionBombError'),
+    'no width': ('a.png', png(0, 5), 'not a readable picture'),
+}
+
+
+@pytest.mark.parametrize('name, data, words', PICTURES.values(), ids=PICTURES)
+def test_one_bad_picture_is_refused_by_name_among_good_ones(tmp_path, name, data, words):
+    (tmp_path / '0.png').write_bytes(encoded('PNG'))
+    (tmp_path / name).write_bytes(data)
+    refused(tmp_path, name, words)
+
+
+def test_a_dangling_link_is_refused(tmp_path):
+    (tmp_path / 'a.png').symlink_to(tmp_path / 'gone.png')
+    refused(tmp_path, 'a.png', 'not a regular file')
+
+
+def test_folders_without_pictures_are_refused(tmp_path):
+    refused(tmp_path, tmp_path, 'holds no pictures', '.png')
+    (tmp_path / 'README.txt').write_text('nothing here')
+    refused(tmp_path, tmp_path, 'holds no pictures')
+
+
+def test_pictures_on_two_levels_are_refused(tmp_path):
+    (tmp_path / 'cat').mkdir()
+    for name in ('a.png', 'cat/b.png'):
+        (tmp_path / name).write_bytes(encoded('PNG'))
+    refused(tmp_path, 'both in itself and in cat')
+
+
+def test_pictures_that_do_not_fit_in_memory_are_refused(tmp_path, monkeypatch):
+    def full(*args):
+        raise MemoryError
+
+    (tmp_path / 'a.png').write_bytes(encoded('PNG'))
+    monkeypatch.setattr('gluongan.data.folder.np.empty', full)
+    refused(tmp_path, tmp_path, 'do not fit', 'image_size=32')
+
+
+# Archives
+
+X = np.zeros((4, 8, 8), np.uint8)
+ARCHIVES = {
+    'other keys': ({'pixels': X, 'names': X}, "'names', 'pixels'", 'images, x_train, x'),
+    'nothing': ({}, 'no arrays'),
+    'objects': ({'x': np.array([{}, []], object)}, 'pickled Python objects'),
+    'objects in labels': ({'x': X, 'y': np.array([1, None, 2, 3], object)}, 'pickled Python objects'),
+    'int32': ({'x': X.astype(np.int32)}, 'int32', 'uint8 and floats'),
+    'complex': ({'x': X.astype(complex)}, 'complex128'),
+    'structured': ({'x': np.zeros(4, [('a', 'u1')])}, 'allowed are uint8'),
+    'flat': ({'x': np.zeros((4, 64), np.uint8)}, '(4, 64)', '(N, H, W)'),
+    'two channels': ({'x': np.zeros((4, 8, 8, 2), np.uint8)}, 'C of 1 or 3'),
+    'none': ({'x': np.zeros((0, 8, 8), np.uint8)}, 'N >= 1'),
+    'no sides': ({'x': np.zeros((4, 0, 8))}, 'sides of 1..4096'),
+    'long side': ({'x': np.zeros((1, 4097, 1, 1), np.uint8)}, 'sides of 1..4096'),
+    'not a number': ({'x': np.full((4, 8, 8), np.nan)}, 'from nan to nan'),
+    'infinite': ({'x': np.full((4, 8, 8), np.inf)}, 'from inf'),
+    'bytes as floats': ({'x': np.full((4, 8, 8), 255.0)}, 'to 255.0', '[0, 1]'),
+    'signed floats': ({'x': np.full((4, 8, 8), -.5)}, 'from -0.5'),
+    'too few labels': ({'x': X, 'y': np.arange(3)}, '(3,) for 4 images'),
+    'one-hot labels': ({'x': X, 'y': np.eye(4, dtype=int)}, '(4, 4)'),
+    'float labels': ({'x': X, 'y': np.arange(4.)}, 'float64', 'integers'),
+    'negative labels': ({'x': X, 'y': np.arange(4) - 1}, 'from -1'),
+    'endless labels': ({'x': X, 'y': np.arange(4, dtype=np.uint64) + 2**63}, '0..9999'),
+}
+
+
+@pytest.mark.parametrize('arrays, words', [(row[0], row[1:]) for row in ARCHIVES.values()], ids=ARCHIVES)
+def test_bad_archives_are_refused(tmp_path, arrays, words):
+    np.savez_compressed(tmp_path / 'a.npz', **arrays)
+    refused(tmp_path / 'a.npz', 'a.npz', *words)
+
+
+def test_archives_without_a_test_split_say_so(tmp_path):
+    np.savez(tmp_path / 'a.npz', x=X)
+    refused(tmp_path / 'a.npz', "split='test'", 'x_test', split='test')
+    refused(tmp_path / 'a.npz', 'image_size: makes no sense', image_size=32)
+
+
+def npy(shape, descr='|u1', data=b'', version=1):
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    return b'\x93NUMPY' + bytes((version, 0)) + struct.pack('<H', len(text)) + text + data
+
+
+def zipped(content, compression=zipfile.ZIP_DEFLATED):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, 'w', compression) as archive:
+        archive.writestr('x.npy', content)
+    return buffer.getvalue()
+
+
+def lying(content, size):
+    """A zip whose directory claims another unpacked size than it holds."""
+    data = zipped(content)
+    place = data.rindex(b'PK\1\2') + 24
+    return data[:place] + struct.pack('<I', size) + data[place + 4:]
+
+
+GIB = npy((1024, 1024, 1024))
+RAW = {
+    'no zip': b'hello',
+    'nothing': b'',
+    'half a zip': zipped(npy((4, 8, 8), data=bytes(256)))[:-30],
+    'bad checksum': zipped(npy((4, 8, 8), data=bytes(256)), zipfile.ZIP_STORED).replace(bytes(99), b'\1' * 99),
+    'no npy inside': zipped(b'hello'),
+    'huge shape': zipped(npy((2**40, 2**20, 4), data=bytes(99))),
+    'negative shape': zipped(npy((-4, -8, 8), data=bytes(256))),
+    'absurd rank': zipped(npy((1,) * 600, data=b'\0')),
+    'nested header': zipped(npy('(' * 2000, data=b'\0')),
+    'long header': zipped(npy('(' + '1,' * 9000 + ')')),
+    'later version': zipped(npy((4, 8, 8), data=bytes(256), version=2)),
+    'line breaks in the keys': zipped(b'hello').replace(b'x.npy', b'\n\x1b[31'),
+    'code in the header': zipped(npy('__import__("os").abort()')),
+    'lying directory': lying(GIB, len(GIB) + 2**30),
+}
+
+
+@pytest.mark.parametrize('data', RAW.values(), ids=RAW)
+def test_archives_that_lie_are_refused(tmp_path, data):
+    (tmp_path / 'a.npz').write_bytes(data)
+    refused(tmp_path / 'a.npz', 'a.npz')
+
+
+def test_archives_that_inflate_beyond_the_limit_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr('gluongan.data.npz.MAX_UNPACKED', 10_000)
+    np.savez_compressed(tmp_path / 'a.npz', x=np.zeros((40, 28, 28), np.uint8))
+    refused(tmp_path / 'a.npz', 'x.npy promises', 'allowed are 10000')
+
+
+# Anything at all
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(st.data())
+def test_a_mutated_idx_file_gives_a_dataset_or_a_data_error(tmp_path_factory, data):
+    folder = tmp_path_factory.getbasetemp() / 'mutated'
+    folder.mkdir(exist_ok=True)
+    mutated = bytearray(GOOD if data.draw(st.booleans()) else gzip.compress(GOOD))
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(mutated)))
+        mutated[start:start + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
+    if data.draw(st.booleans()):
+        mutated = gzip.compress(mutated)
+    (folder / f'{IMAGES}.gz').write_bytes(mutated)
+    try:
+        assert isinstance(load(folder), Dataset)
+    except DataError as error:
+        assert IMAGES in str(error)
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(st.binary(max_size=300), st.integers(0, 300))
+def test_bounded_reading_gives_at_most_one_byte_too_many(data, limit):
+    assert files.read_at_most(io.BytesIO(data), limit) == data[:limit + 1]
+
+
+def test_the_file_that_all_these_were_made_from_is_good(tmp_path):
+    (tmp_path / IMAGES).write_bytes(GOOD)
+    assert np.array_equal(idx.read(tmp_path / IMAGES, rank=3).ravel(), np.arange(120))
