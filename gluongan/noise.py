@@ -26,6 +26,10 @@ class Noise:
         """Return the next `count` z."""
         return mx.nd.array(sample(self._generator, count, self.size, self.distribution), ctx=self.device)
 
+    def fixed(self, count: int, seed: int = 0) -> np.ndarray:
+        """Return z (count, size) that depends on `seed` alone and leaves this stream as it was."""
+        return sample(np.random.default_rng([seed, 2]), count, self.size, self.distribution)
+
     def state(self) -> list[int]:
         """Return the generator's whole state as whole numbers."""
         state = self._generator.bit_generator.state

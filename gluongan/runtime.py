@@ -61,11 +61,13 @@ def gpu_count() -> int:
         return 0
 
 
-def device(name: str = 'auto') -> mx.Context:
+def device(name: str | mx.Context = 'auto') -> mx.Context:
     """Return the MXNet context for `auto`, `cpu`, `gpu` or `gpu(i)`; `auto` is the first GPU, else the CPU.
 
-    Raises DeviceError where there is no such GPU, and says what there is.
+    A context is returned as it is. Raises DeviceError where there is no such GPU, and says what there is.
     """
+    if isinstance(name, mx.Context):
+        return name
     match = re.fullmatch(r'auto|cpu|gpu(?:\((\d+)\))?', name)
     if not match:
         raise DeviceError(f'--device {name}: must be auto, cpu, gpu or gpu(i)')

@@ -107,6 +107,11 @@ class GANUpdater:
         self._masks_are_drawn = any(isinstance(layer, mx.gluon.nn.Dropout) for net in (gen, dis) for layer in net)
 
     @property
+    def iterations_per_epoch(self) -> float:
+        """How many iterations go through the data once; no whole number where D takes several batches in each."""
+        return self.real.per_epoch / self.dis_steps
+
+    @property
     def epoch(self) -> float:
         """How often the data has been gone through."""
         return self.iteration * self.dis_steps / self.real.per_epoch

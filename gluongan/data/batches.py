@@ -18,7 +18,7 @@ class Batches:
     order leaves out others). Iterating goes through one epoch, `draw` goes on for ever.
     """
 
-    def __init__(self, dataset: Dataset, batch: int, *, seed: int = 0, device: str = 'cpu') -> None:
+    def __init__(self, dataset: Dataset, batch: int, *, seed: int = 0, device: str | mx.Context = 'cpu') -> None:
         if not 1 <= batch <= len(dataset):
             raise ValueError(f'batch {batch}: must be from 1 to {len(dataset):,}, the number of samples in {dataset.name}')
         self.dataset, self.batch, self.device = dataset, batch, context(device)

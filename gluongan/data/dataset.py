@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -85,8 +85,8 @@ class Dataset:
             raise DataError(f'binarize: {self.name} holds points, allowed are images')
         return replace(self, samples=np.where(self.samples > 127, np.uint8(255), np.uint8(0)))
 
-    def batches(self, batch: int, *, seed: int = 0, device: str = 'cpu') -> Batches:
-        """Endless shuffled batches of `batch` samples as float32 NDArrays on `device`, reproducible from `seed`."""
+    def batches(self, batch: int, *, seed: int = 0, device: Any = 'cpu') -> Batches:
+        """Endless shuffled batches of `batch` samples as float32 NDArrays on `device` (a name or a context), reproducible from `seed`."""
         from .batches import Batches  # here, because it brings MXNet in
 
         return Batches(self, batch, seed=seed, device=device)

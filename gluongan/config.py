@@ -1,0 +1,222 @@
+"""Config: every knob of a run, declared once with its default, range, unit and help.
+
+The API, the command line, the JSON file and the documentation derive from these lines, so they cannot disagree.
+"""
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+
+class ConfigError(ValueError):
+    """An impossible setting: one sentence that names the flag, its value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Knob:
+    """What is true of a setting whatever its value: kind is int, float, bool, str or `sizes` (whole numbers >= 1)."""
+
+    kind: str
+    help: str
+    low: float = -math.inf
+    high: float = math.inf
+    choices: tuple[Any, ...] = ()
+    unit: str = ''
+    optional: bool = False
+    free: bool = False      # may be changed when a run is resumed
+    group: str = ''
+
+    def allowed(self) -> str:
+        """Say in words what values it takes."""
+        noun = {'int': 'a whole number', 'float': 'a number', 'bool': 'true or false', 'str': 'a text',
+                'sizes': f'whole numbers from {self.low} to {self.high} with commas between, or none'}[self.kind]
+        if self.choices:
+            noun = 'one of ' + ', '.join(map(str, self.choices))
+        elif self.kind in ('int', 'float'):
+            noun += f' from {_plain(self.low)} to {_plain(self.high)}'
+        return noun + (', or left out' if self.optional else '')
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether `value` is of its kind and in its range."""
+        if value is None:
+            return self.optional
+        if self.choices:
+            return value in self.choices
+        return {'int': self._int, 'float': self._float, 'bool': _bool, 'str': _str, 'sizes': self._sizes}[self.kind](value)
+
+    def _int(self, value: Any) -> bool:
+        return isinstance(value, int) and not _bool(value) and self.low <= value <= self.high
+
+    def _float(self, value: Any) -> bool:
+        return isinstance(value, (int, float)) and not _bool(value) and self.low <= value <= self.high
+
+    def _sizes(self, value: Any) -> bool:
+        return isinstance(value, tuple) and len(value) <= 32 and all(map(self._int, value))
+
+
+def _bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _str(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _plain(number: float) -> str:
+    return f'{number:,}' if isinstance(number, int) else f'{number:g}'
+
+
+def _group(title: str) -> Any:
+    """Return the function that declares one knob of a group: its default, then what Knob takes."""
+    def knob(default: Any, kind: str, help: str, **rest: Any) -> Any:
+        return field(default=default, metadata={'knob': Knob(kind, help, group=title, **rest)})
+    return knob
+
+
+_data, _nets, _game, _rates, _run = map(_group, ('data', 'networks', 'game', 'optimisation', 'run'))
+
+_ACTIVATIONS = ('leaky_relu', 'relu', 'tanh', 'sigmoid', 'elu', 'selu', 'gelu', 'swish', 'softplus', 'identity')
+
+
+@dataclass(frozen=True)
+class Config:
+    """All that a run depends on. Raises ConfigError where a value, or two of them together, make no run."""
+
+    recipe: str = _run('dense', 'str', 'Name of the recipe that the other settings started from.')
+
+    data: str = _data('mnist', 'str', 'Data: mnist, fashion-mnist, ring8, grid25, synthetic, or the path of a folder of idx '
+                      'files, a folder of pictures (sub-folder = class) or an .npz file.')
+    data_dir: str | None = _data(None, 'str', 'Where to look for Fashion-MNIST first.', optional=True, free=True)
+    binarize: bool = _data(False, 'bool', 'Turn each pixel on or off, at 0.5.')
+    image_size: int | None = _data(None, 'int', 'Resize and centre-crop pictures to this side.', low=8, high=1024,
+                                   unit='pixels', optional=True)
+    channels: int | None = _data(None, 'int', 'Read pictures as grey (1) or colour (3).', choices=(1, 3), optional=True)
+
+    latent: int = _nets(100, 'int', 'Size of the latent z.', low=1, high=65536)
+    gen_hidden: tuple[int, ...] = _nets((256, 512, 1024), 'sizes', "G's hidden layers.", low=1, high=65536, unit='neurons')
+    dis_hidden: tuple[int, ...] = _nets((512, 256), 'sizes', "D's hidden layers.", low=1, high=65536, unit='neurons')
+    gen_activation: str = _nets('leaky_relu', 'str', "Between G's layers.", choices=_ACTIVATIONS)
+    dis_activation: str = _nets('leaky_relu', 'str', "Between D's layers.", choices=_ACTIVATIONS)
+    leaky_slope: float = _nets(0.2, 'float', 'Slope of leaky_relu below zero.', low=0.0, high=1.0)
+    gen_output: str | None = _nets(None, 'str', "G's last activation; tanh is scaled to [0, 1]. Left out: sigmoid for "
+                                   'pictures, identity for points.', choices=('sigmoid', 'tanh', 'identity'), optional=True)
+    dis_head: str = _nets('logit', 'str', "D's last layer: one logit, or two tanh units and a softmax.",
+                          choices=('logit', 'softmax'))
+    gen_batchnorm: bool = _nets(True, 'bool', 'BatchNorm after each hidden layer of G.')
+    dis_batchnorm: bool = _nets(False, 'bool', 'BatchNorm after each hidden layer of D.')
+    batchnorm_momentum: float = _nets(0.8, 'float', 'Share of the old running statistics that an update keeps.',
+                                      low=0.0, high=0.9999)
+    gen_dropout: float = _nets(0.0, 'float', "Share of G's hidden units that is dropped.", low=0.0, high=0.95)
+    dis_dropout: float = _nets(0.0, 'float', "Share of D's hidden units that is dropped.", low=0.0, high=0.95)
+    init: str = _nets('normal', 'str', 'Initial weights: glorot U(±sqrt(6/(in+out))), he N(0, 1/sqrt(in/2)), '
+                      'normal N(0, 0.02).', choices=('glorot', 'he', 'normal'))
+
+    noise: str = _game('normal', 'str', 'Distribution of z: normal N(0, 1) or uniform U(-1, 1).',
+                       choices=('normal', 'uniform'))
+    loss: str = _game('nonsaturating', 'str', 'Objective.', choices=('minimax', 'nonsaturating', 'wasserstein'))
+    dis_steps: int = _game(1, 'int', 'Updates of D per update of G.', low=1, high=100)
+    shared_noise: bool = _game(True, 'bool', 'D and G see the same z within an iteration (faster); else each draws anew.')
+    clip: float | None = _game(None, 'float', "Put D's weights back into [-CLIP, CLIP] after each update.", low=1e-6,
+                               high=100.0, optional=True)
+
+    optimizer: str = _rates('adam', 'str', 'Update rule of both networks.', choices=('adam', 'rmsprop', 'sgd'))
+    lr: float = _rates(2e-4, 'float', 'Learning rate of both networks.', low=1e-8, high=10.0)
+    gen_lr: float | None = _rates(None, 'float', "G's learning rate, where it differs from --lr.", low=1e-8, high=10.0,
+                                  optional=True)
+    dis_lr: float | None = _rates(None, 'float', "D's learning rate, where it differs from --lr.", low=1e-8, high=10.0,
+                                  optional=True)
+    beta1: float = _rates(0.5, 'float', 'Adam: decay of the mean gradient.', low=0.0, high=0.9999)
+    beta2: float = _rates(0.999, 'float', 'Adam: decay of the mean squared gradient.', low=0.0, high=0.999999)
+    decay: float = _rates(0.9, 'float', 'RMSProp: decay of the mean squared gradient.', low=0.0, high=0.9999)
+    momentum: float = _rates(0.9, 'float', 'SGD: momentum.', low=0.0, high=0.9999)
+    batch: int = _rates(128, 'int', 'Real samples, and generated ones, per update.', low=1, high=65536, unit='samples')
+
+    iterations: int = _run(15_000, 'int', 'When to stop; one is --dis-steps updates of D and one of G.', low=1,
+                           high=10**9, free=True)
+    seed: int = _run(0, 'int', 'Of initial weights, data order, noise and dropout.', low=0, high=2**31 - 1)
+    device: str = _run('auto', 'str', 'auto, cpu, gpu or gpu(i).', free=True)
+    log_every: int = _run(100, 'int', 'Log and show the losses.', low=1, high=10**9, unit='iterations', free=True)
+    sample_every: int = _run(250, 'int', 'Write samples on the fixed noise; also at the end of each epoch.', low=1,
+                             high=10**9, unit='iterations', free=True)
+    eval_every: int = _run(500, 'int', 'Measure pixel statistics, distance to the data and D\'s accuracy.', low=1,
+                           high=10**9, unit='iterations', free=True)
+    snapshot_every: int = _run(1_000, 'int', 'Write a snapshot to resume from.', low=1, high=10**9, unit='iterations',
+                               free=True)
+    keep: int = _run(2, 'int', 'Keep this many of the newest snapshots, beside the best one.', low=1, high=10_000,
+                     unit='snapshots', free=True)
+    samples: int = _run(64, 'int', 'Samples in each picture.', low=1, high=1024, free=False)
+
+    def __post_init__(self) -> None:
+        for name, knob in knobs().items():
+            value = getattr(self, name)
+            if isinstance(value, list):
+                object.__setattr__(self, name, value := tuple(value))
+            if not knob.accepts(value):
+                raise ConfigError(f'{flag(name)} {show(value)}: must be {knob.allowed()}')
+        for fault, message in self._impossible():
+            if fault:
+                raise ConfigError(message)
+
+    def _impossible(self) -> list[tuple[bool, str]]:
+        points = self.data in ('ring8', 'grid25')
+        return [
+            (points and self.gen_output not in (None, 'identity'),
+             f'--gen-output {self.gen_output}: {self.data} is made of points outside [0, 1]; must be identity, or left out'),
+            (points and self.binarize, f'--binarize: {self.data} is made of points; only pictures can be binarized'),
+            (self.loss == 'wasserstein' and self.dis_head == 'softmax',
+             '--dis-head softmax: a Wasserstein critic has no bounded head; must be logit'),
+            (self.batch == 1 and (self.gen_batchnorm or self.dis_batchnorm),
+             '--batch 1: BatchNorm needs two samples or more; raise it, or turn --gen-batchnorm and --dis-batchnorm off'),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values that JSON can hold."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Config:
+        """Return a copy with some knobs set; an unknown name is a ConfigError, never ignored."""
+        for name in settings:
+            if name not in knobs():
+                raise ConfigError(f'{name!r} is no setting; see `gluongan train --help` for all of them')
+        return replace(self, **settings)
+
+    def differences(self, other: Config) -> dict[str, tuple[Any, Any]]:
+        """Return {name: (mine, theirs)} for every knob that differs."""
+        return {name: (mine, theirs) for name in knobs()
+                if (mine := getattr(self, name)) != (theirs := getattr(other, name))}
+
+
+def knobs() -> dict[str, Knob]:
+    """Return every knob by name, in the order in which they are declared."""
+    return {f.name: f.metadata['knob'] for f in fields(Config)}
+
+
+def defaults() -> dict[str, Any]:
+    """Return every knob's default."""
+    return {f.name: f.default for f in fields(Config)}
+
+
+def flag(name: str) -> str:
+    """Return a knob's flag on the command line: `gen_lr` is --gen-lr."""
+    return '--' + name.replace('_', '-')
+
+
+def show(value: Any) -> str:
+    """Return a value as it would be typed."""
+    if isinstance(value, (tuple, list)):
+        return ','.join(map(str, value)) or 'none'
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def parse_json(text: str, source: str) -> dict[str, Any]:
+    """Return the settings in a JSON text; `source` is its file, for the ConfigError where it is no object of settings."""
+    try:
+        settings = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f'{source}: is not JSON ({error})') from None
+    if not isinstance(settings, dict):
+        raise ConfigError(f'{source}: must be a JSON object of settings, such as {{"lr": 0.0001}}')
+    return settings

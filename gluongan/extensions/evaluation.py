@@ -1,0 +1,75 @@
+"""Cheap measurements while training goes on: are the samples' pixels the data's, and is D still fooled?"""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..metrics import sliced_wasserstein
+from ..runtime import mx
+from ..sampling import generate
+from ..trainer import Extension
+from .records import Records, csv_row, json_row
+
+if TYPE_CHECKING:
+    from ..trainer import Trainer
+    from ..update import GANUpdater
+
+SAMPLES = 1_000      # behind each row of metrics.jsonl
+HALF = 200           # real, and as many generated, in D's test: the mini-batches of the Flux tutorial
+
+
+class Evaluation(Extension):
+    """Writes metrics.jsonl while training and accuracy.csv at its end, and publishes the newest row in `trainer.report`.
+
+    pixels/mean, pixels/std: of 1,000 samples' values. samples/swd: their sliced Wasserstein distance to 1,000 samples of the
+    data, both sets fixed. dis/accuracy: share that D tells right of 200 real and 200 generated samples, where its loss
+    makes it a classifier (0.5 is the ideal). accuracy.csv has that once for each 200 of the data, binarized where it is.
+    """
+
+    trigger = (500, 'iteration')
+
+    def start(self, trainer: Trainer) -> None:
+        updater = trainer.updater
+        data = updater.real.dataset
+        chosen = np.random.default_rng(0).choice(len(data), min(SAMPLES, len(data)), replace=False)
+        self._reals, self._z = data.floats(np.sort(chosen)), updater.noise.fixed(len(chosen), seed=1)
+        self._records = Records(trainer.folder / 'metrics.jsonl')
+        self._records.start(updater.iteration)
+        if updater.iteration == 0:
+            self(trainer)
+
+    def __call__(self, trainer: Trainer) -> None:
+        updater = trainer.updater
+        x = generate(updater.gen, self._z)
+        row = {'iteration': updater.iteration, 'epoch': updater.epoch, 'pixels/mean': float(x.mean()),
+               'pixels/std': float(x.std()), 'samples/swd': sliced_wasserstein(x, self._reals)}
+        if updater.loss.is_probability:
+            real, fake = (_share_right(updater, part[:HALF], sign) for part, sign in ((self._reals, 1), (x, -1)))
+            row['dis/accuracy'] = (real + fake) / 2
+        trainer.report.update(row)
+        self._records.append([json_row(row)])
+
+    def finish(self, trainer: Trainer) -> None:
+        if not trainer.interrupted and trainer.updater.loss.is_probability:
+            self._over_the_data(trainer.updater, trainer.folder / 'accuracy.csv')
+
+    def _over_the_data(self, updater: GANUpdater, path: Path) -> None:
+        data = updater.real.dataset
+        records = Records(path, header='batch,real,fake,accuracy\n')
+        records.start(-1)
+        z = updater.noise.fixed(len(data) // HALF * HALF, seed=2)
+        binary = np.all((data.samples[:HALF] == 0) | (data.samples[:HALF] == 255)) if data.is_image else False
+        for batch, start in enumerate(range(0, len(z), HALF)):
+            x_fake = generate(updater.gen, z[start:start + HALF])
+            x_fake = (x_fake > 0.5).astype(np.float32) if binary else x_fake
+            real = _share_right(updater, data.floats(slice(start, start + HALF)), 1)
+            fake = _share_right(updater, x_fake, -1)
+            records.append([csv_row((batch, real, fake, (real + fake) / 2))])
+
+
+def _share_right(updater: GANUpdater, x: np.ndarray, sign: int) -> float:
+    """Return the share of samples on whose side D's logit is: sign 1 for real, -1 for generated ones."""
+    y = updater.dis(mx.nd.array(x, ctx=updater.real.device)).asnumpy()
+    return float((y * sign > 0).mean())

@@ -1,0 +1,64 @@
+"""Samples on fixed noise while training goes on, and the figures at its end."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import figures
+from ..data.dataset import Dataset
+from ..runs import write_bytes
+from ..sampling import generate, pixels
+from ..trainer import AnyOf, Every, Extension
+
+if TYPE_CHECKING:
+    from ..trainer import Trainer
+
+POINTS = 2_500    # in a cloud, as PacGAN's protocol counts them
+
+
+class SampleGrid(Extension):
+    """Writes G's samples of a fixed z to samples/ITERATION.png (2-D points: .npy), and the data's own to reals.
+
+    rows, cols: of the picture. The first one, at iteration 0, shows what G makes before it has learned.
+    """
+
+    trigger = AnyOf((Every(250), Every(1, 'epoch')))
+
+    def __init__(self, rows: int = 8, cols: int = 8, *, count: int | None = None, seed: int = 0) -> None:
+        self._cols, self._count, self._seed = cols, rows * cols if count is None else count, seed
+
+    def start(self, trainer: Trainer) -> None:
+        updater = trainer.updater
+        data = updater.real.dataset
+        count = self._count if data.is_image else POINTS
+        self.z = updater.noise.fixed(count, self._seed)
+        if updater.iteration == 0:
+            chosen = np.random.default_rng(self._seed).choice(len(data), min(count, len(data)), replace=False)
+            self._write(trainer.folder / 'reals', data.samples[np.sort(chosen)], data)
+            self(trainer)
+
+    def __call__(self, trainer: Trainer) -> None:
+        updater = trainer.updater
+        x = generate(updater.gen, self.z)
+        self._write(trainer.folder / 'samples' / f'{updater.iteration:06d}', x, updater.real.dataset)
+
+    def _write(self, path: Path, x: np.ndarray, data: Dataset) -> None:
+        if data.is_image:
+            figures.save(figures.grid(pixels(x), self._cols), path.with_suffix('.png'))
+        else:
+            import io
+            npy = io.BytesIO()
+            np.save(npy, x.astype(np.float32))
+            write_bytes(path.with_suffix('.npy'), npy.getvalue())
+
+
+class FigureReport(Extension):
+    """Draws every figure of the run at its end, from the files in its folder."""
+
+    trigger = (10**9, 'iteration')
+
+    def finish(self, trainer: Trainer) -> None:
+        if not trainer.interrupted:
+            figures.draw_all(trainer.folder)

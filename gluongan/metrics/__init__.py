@@ -1,0 +1,6 @@
+"""Is it any good: numbers on samples and data, NumPy arrays in, floats out."""
+from __future__ import annotations
+
+from .pixels import sliced_wasserstein
+
+__all__ = ['sliced_wasserstein']

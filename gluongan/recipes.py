@@ -1,0 +1,79 @@
+"""The named systems, each a Config with its source, its settings and where it deviates. The docstrings are what
+`gluongan recipes NAME` prints."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .config import Config, ConfigError
+
+
+def dense() -> Config:
+    """Fully connected GAN with BatchNorm in G; the default.
+
+    Source: system A, the fully connected MNIST/Fashion-MNIST GAN: G 100-256-512-1024-784 with LeakyReLU then BatchNorm,
+    D 784-512-256-1; 1,493,520 and 533,505 parameters; 15,000 iterations.
+    Deviations: the write-up names the minimax game with binary cross entropy; G minimises -log D(G(z)), as such code does by
+    labelling fakes 1 (`--loss minimax` is the literal game). Ours, where it is silent: z ~ N(0, 1), batch 128, Adam 2e-4 with
+    beta1 0.5, slope 0.2, BatchNorm momentum 0.8, weights N(0, 0.02): with Glorot's D wins at once and digits come twice as
+    late.
+    """
+    return Config(recipe='dense')
+
+
+def vanilla() -> Config:
+    """Two hidden layers each, ReLU, no tricks, for half a million iterations.
+
+    Source: system B, networks as lists of sizes: G 100-200-500-784, D 784-500-200-1; weights N(0, 1/sqrt(fan_in/2)), biases
+    0; z ~ U(-1, 1); batch 128; Adam with its defaults; D's update first, then G's on the same z.
+    Deviations: none. It is long: see `--iterations`.
+    """
+    return Config(recipe='vanilla', gen_hidden=(200, 500), dis_hidden=(500, 200), gen_activation='relu',
+                  dis_activation='relu', gen_batchnorm=False, init='he', noise='uniform', lr=1e-3, beta1=0.9,
+                  iterations=500_000, sample_every=5_000, eval_every=5_000, snapshot_every=10_000)
+
+
+def binarized() -> Config:
+    """Black-and-white digits, tanh, and a two-unit softmax head, as in the Julia/Flux tutorial.
+
+    Source: system D: MNIST > 0.5; batches of 200; z ~ N(0, I) of 28 values; G 28-500-784 tanh and sigmoid; D 784-500-2, both
+    tanh, softmax, second unit dropped; -log D(G(z)) for G; Adam with its defaults; the same z for both.
+    Deviations: the listing runs 2 epochs, its pictures show more: 20 epochs (6,000 iterations) here. Glorot weights, as Flux's.
+    """
+    return Config(recipe='binarized', binarize=True, latent=28, gen_hidden=(500,), dis_hidden=(500,),
+                  gen_activation='tanh', dis_activation='tanh', dis_head='softmax', gen_batchnorm=False, init='glorot',
+                  lr=1e-3, beta1=0.9, batch=200, iterations=6_000, sample_every=300, eval_every=600, snapshot_every=1_500)
+
+
+def goodfellow() -> Config:
+    """Algorithm 1 of the first paper: fresh noise for each update and momentum SGD.
+
+    Source: system E, Goodfellow et al. 2014 (arXiv 1406.2661), Algorithm 1 with k = 1 and momentum; one hidden ReLU layer of
+    128 units in G and in D, D without a final sigmoid.
+    Deviations: G maximises log D(G(z)) (section 3 of the paper; `--loss minimax` for the other). Ours: learning rate 0.1,
+    momentum 0.5 as in the paper's own MNIST configuration, batch 100, z ~ U(-1, 1), 20,000 iterations instead of 10^6.
+    """
+    return Config(recipe='goodfellow', gen_hidden=(128,), dis_hidden=(128,), gen_activation='relu', dis_activation='relu',
+                  gen_batchnorm=False, init='glorot', noise='uniform', shared_noise=False, optimizer='sgd', lr=0.1,
+                  momentum=0.5, batch=100, iterations=20_000)
+
+
+def wgan() -> Config:
+    """Wasserstein critic with clipped weights and RMSProp.
+
+    Source: system E: D maximises mean D(x) - mean D(G(z)); one hidden ReLU layer of 128 units in each; RMSProp 1e-4; weights
+    clipped to ±0.01 after each update of the critic (Arjovsky et al. 2017, arXiv 1701.07875, Algorithm 1).
+    Deviations: 5 critic updates an iteration as in that paper's Algorithm 1; 20,000 iterations instead of 10^6 (ours).
+    """
+    return Config(recipe='wgan', gen_hidden=(128,), dis_hidden=(128,), gen_activation='relu', dis_activation='relu',
+                  gen_batchnorm=False, init='glorot', loss='wasserstein', optimizer='rmsprop', lr=1e-4, clip=0.01,
+                  dis_steps=5, shared_noise=False, iterations=20_000)
+
+
+RECIPES: dict[str, Callable[[], Config]] = {f.__name__: f for f in (dense, vanilla, binarized, goodfellow, wgan)}
+
+
+def recipe(name: str) -> Config:
+    """Return the Config of a named recipe; ConfigError for an unknown name."""
+    if name not in RECIPES:
+        raise ConfigError(f'--recipe {name}: must be one of {", ".join(RECIPES)}')
+    return RECIPES[name]()

@@ -1,0 +1,72 @@
+"""The run folder: numbered, never overwritten, and what is written into it is written whole."""
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from .config import Config, ConfigError, parse_json
+
+
+class RunError(ValueError):
+    """A folder that is no run, or a file of a run that cannot be used: one sentence that names it."""
+
+
+def next_folder(out: Path, name: str) -> Path:
+    """Make and return `out`/00000-name with the next free number."""
+    while True:
+        folder = out / f'{next_number(out):05d}-{name}'
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:    # another process took the number in between
+            continue
+
+
+def next_number(out: Path) -> int:
+    """Return one more than the highest number of a run in `out`."""
+    names = os.listdir(out) if out.is_dir() else []
+    return 1 + max((int(match[1]) for name in names if (match := re.match(r'(\d{5,})-', name))), default=-1)
+
+
+def run_name(config: Config) -> str:
+    """Return what a run of these settings is called, such as `dense-mnist`."""
+    data = re.sub(r'[^a-z0-9]+', '-', Path(config.data).stem.lower()).strip('-')
+    return f'{config.recipe}-{data or "data"}'
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing: to a temporary name, flushed to the disk, then renamed."""
+    write_bytes(path, text.encode('utf-8'))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file or nothing: to a temporary name, flushed to the disk, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    try:
+        with open(temporary, 'wb') as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON, one key a line."""
+    write_text(path, json.dumps(value, indent=1) + '\n')
+
+
+def read_config(run: Path) -> Config:
+    """Return the Config of the run in folder `run`; RunError where there is none."""
+    path = run / 'config.json'
+    if not path.is_file():
+        raise RunError(f'{run}: is no run folder (it has no config.json)')
+    try:
+        return Config().with_settings(parse_json(path.read_text(encoding='utf-8'), str(path)))
+    except (ConfigError, UnicodeDecodeError, OSError) as error:
+        raise RunError(f'{path}: {error}') from None

@@ -1,0 +1,93 @@
+"""A whole run on disk and back, exactly, without pickle.
+
+A snapshot is 8 bytes of name, the SHA-256 of the rest, and an .npz: every array by name, and `meta`, the JSON of the rest.
+"""
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .runs import write_bytes
+
+MAGIC = b'GLUONGAN'
+SUFFIX = '.snapshot'
+_HEAD = len(MAGIC) + 32
+
+State = tuple[dict[str, np.ndarray], dict[str, Any]]
+
+
+class SnapshotError(ValueError):
+    """A snapshot that is damaged, missing, or of another run: one sentence that names the file."""
+
+
+def write(path: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
+    """Write a snapshot whole or not at all. Raises SnapshotError, and writes nothing, where an array is not finite."""
+    for name, value in arrays.items():
+        if value.dtype.kind == 'f' and not np.isfinite(value).all():
+            raise SnapshotError(f'{path}: not written, {name} holds NaN or infinity')
+    packed = io.BytesIO()
+    np.savez(packed, meta=np.frombuffer(json.dumps(meta).encode('utf-8'), dtype=np.uint8), **arrays)
+    body = packed.getvalue()
+    write_bytes(path, MAGIC + hashlib.sha256(body).digest() + body)
+
+
+def read(path: Path) -> State:
+    """Return the arrays and the meta of a snapshot. Raises SnapshotError for a file that is not what was written."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SnapshotError(f'{path}: cannot be read ({error.strerror})') from None
+    if content[:len(MAGIC)] != MAGIC:
+        raise SnapshotError(f'{path}: is not a snapshot of gluongan')
+    if hashlib.sha256(content[_HEAD:]).digest() != content[len(MAGIC):_HEAD]:
+        raise SnapshotError(f'{path}: is damaged (its SHA-256 is not the one that was written)')
+    return _unpack(path, content[_HEAD:])
+
+
+def _unpack(path: Path, body: bytes) -> State:
+    try:
+        with np.load(io.BytesIO(body), allow_pickle=False) as packed:
+            arrays = {name: packed[name] for name in packed.files}
+        return arrays, json.loads(arrays.pop('meta').tobytes())
+    except (ValueError, KeyError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+        raise SnapshotError(f'{path}: is no snapshot inside ({error})') from None
+
+
+def check(path: Path, arrays: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> None:
+    """Raise SnapshotError where a snapshot's arrays are not those that a run of these networks needs."""
+    for name, value in wanted.items():
+        if name not in arrays:
+            raise SnapshotError(f'{path}: lacks {name}; it is of another run')
+        if (arrays[name].shape, arrays[name].dtype) != (value.shape, value.dtype):
+            raise SnapshotError(f'{path}: {name} is {arrays[name].dtype} {arrays[name].shape}, '
+                                f'this run needs {value.dtype} {value.shape}')
+
+
+def listed(run: Path) -> list[tuple[int, Path]]:
+    """Return (iteration, file) of each snapshot in a run folder, oldest first."""
+    found = (run / 'snapshots').glob('*' + SUFFIX)
+    return sorted((int(path.stem), path) for path in found if re.fullmatch(r'\d+', path.stem))
+
+
+def newest(run: Path, warn: Any = print) -> tuple[Path, State]:
+    """Return the newest snapshot that is intact; each damaged one is named to `warn` and passed over."""
+    for _, path in reversed(listed(run)):
+        try:
+            return path, read(path)
+        except SnapshotError as error:
+            warn(f'{error}; trying the one before it')
+    raise SnapshotError(f'{run}: has no snapshot that can be used')
+
+
+def keep(run: Path, last: int, best: int | None) -> None:
+    """Delete all snapshots of a run but the `last` newest and the one of iteration `best`."""
+    for iteration, path in listed(run)[:-last]:
+        if iteration != best:
+            path.unlink()
