@@ -1,1 +1,30 @@
+"""The command line: it translates what was typed, calls the package, and prints. Nothing is trained here."""
+from __future__ import annotations
 
+import click
+
+from gluongan import __version__
+
+from .doctor import doctor
+from .plot import plot
+from .recipes import recipes
+from .sample import sample
+from .summary import summary
+from .train import train
+
+COMMANDS = (train, sample, plot, summary, recipes, doctor)
+
+
+@click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 120})
+@click.version_option(__version__)
+def main() -> None:
+    """Train, judge and export generative adversarial networks on MXNet/Gluon.
+
+    \b
+    gluongan train                                     train `dense` on the digits that the package carries
+    gluongan sample runs/00000-dense-mnist             make new pictures with what it learned
+    """
+
+
+for command in COMMANDS:
+    main.add_command(command)

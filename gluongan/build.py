@@ -130,7 +130,7 @@ def load_run(run: str | Path, *, which: str = 'last', device: Device = 'cpu') ->
     config = read_config(run)
     path = _chosen(run, which)
     arrays, _ = snapshot.read(path)
-    gen = generator(config, _shape(run), device)
+    gen = generator(config, sample_shape(run), device)
     own = weights(gen)
     snapshot.check(path, arrays, {f'gen/{name}': value.asnumpy() for name, value in own.items()})
     for name, value in own.items():
@@ -148,8 +148,9 @@ def _chosen(run: Path, which: str) -> Path:
     return files[iteration]
 
 
-def _shape(run: Path) -> tuple[int, ...]:
-    path = run / 'run.json'
+def sample_shape(run: str | Path) -> tuple[int, ...]:
+    """Return the shape of one sample of a run, from its run.json. Raises RunError."""
+    path = Path(run) / 'run.json'
     try:
         shape = tuple(json.loads(path.read_text(encoding='utf-8'))['shape'])
         if all(isinstance(side, int) and 1 <= side <= 4096 for side in shape) and len(shape) in (1, 3):

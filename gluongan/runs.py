@@ -1,13 +1,17 @@
 """The run folder: numbered, never overwritten, and what is written into it is written whole."""
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .config import Config, ConfigError, parse_json
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class RunError(ValueError):
@@ -54,6 +58,14 @@ def write_bytes(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write an array as .npy, whole or not at all."""
+    import numpy as np
+    packed = io.BytesIO()
+    np.save(packed, array)
+    write_bytes(path, packed.getvalue())
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -16,8 +16,9 @@ from .runtime import seed as seed_mxnet
 
 record = mx.autograd.record
 
-# Numbers are fetched this many iterations late: the device never waits for Python, and never has more than this in its queue.
-LAG = 2
+# Numbers are fetched this many iterations late: the device never waits for Python (2 are too few: 6 % slower), and the
+# queue that a Ctrl-C has to wait for stays below half a second.
+LAG = 20
 
 
 class NonFinite(ArithmeticError):

@@ -37,6 +37,7 @@ class Evaluation(Extension):
         self._reals, self._z = data.floats(np.sort(chosen)), updater.noise.fixed(len(chosen), seed=1)
         self._records = Records(trainer.folder / 'metrics.jsonl')
         self._records.start(updater.iteration)
+        self._measured = updater.iteration
         if updater.iteration == 0:
             self(trainer)
 
@@ -48,10 +49,13 @@ class Evaluation(Extension):
         if updater.loss.is_probability:
             real, fake = (_share_right(updater, part[:HALF], sign) for part, sign in ((self._reals, 1), (x, -1)))
             row['dis/accuracy'] = (real + fake) / 2
+        self._measured = updater.iteration
         trainer.report.update(row)
         self._records.append([json_row(row)])
 
     def finish(self, trainer: Trainer) -> None:
+        if self._measured != trainer.updater.iteration:
+            self(trainer)
         if not trainer.interrupted and trainer.updater.loss.is_probability:
             self._over_the_data(trainer.updater, trainer.folder / 'accuracy.csv')
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import figures
 from ..data.dataset import Dataset
-from ..runs import write_bytes
+from ..runs import write_array
 from ..sampling import generate, pixels
 from ..trainer import AnyOf, Every, Extension
 
@@ -44,14 +44,14 @@ class SampleGrid(Extension):
         x = generate(updater.gen, self.z)
         self._write(trainer.folder / 'samples' / f'{updater.iteration:06d}', x, updater.real.dataset)
 
+    def finish(self, trainer: Trainer) -> None:
+        self(trainer)
+
     def _write(self, path: Path, x: np.ndarray, data: Dataset) -> None:
         if data.is_image:
             figures.save(figures.grid(pixels(x), self._cols), path.with_suffix('.png'))
         else:
-            import io
-            npy = io.BytesIO()
-            np.save(npy, x.astype(np.float32))
-            write_bytes(path.with_suffix('.npy'), npy.getvalue())
+            write_array(path.with_suffix('.npy'), x.astype(np.float32))
 
 
 class FigureReport(Extension):

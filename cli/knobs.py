@@ -1,0 +1,73 @@
+"""Every knob of Config as a flag, made from its one declaration."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from gluongan.config import ConfigError, Knob, defaults, flag, knobs, show
+
+Command = Callable[..., Any]
+
+
+class Value(click.ParamType):
+    """Text on the command line to a knob's value; a wrong one is told as Config tells it."""
+
+    def __init__(self, name: str, knob: Knob) -> None:
+        self._flag, self._knob = flag(name), knob
+        self.name = {'sizes': 'N,N,...', 'int': 'INT', 'float': 'FLOAT'}.get(knob.kind, 'TEXT')
+        if knob.choices:
+            self.name = '|'.join(map(str, knob.choices))
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return f'[{self.name}]' if self._knob.choices else self.name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            parsed = self._parse(value.strip()) if isinstance(value, str) else value
+        except ValueError:
+            parsed = ...
+        if parsed is ... or not self._knob.accepts(parsed):
+            raise click.UsageError(f'{self._flag} {value}: must be {self._knob.allowed()}')
+        return parsed
+
+    def _parse(self, text: str) -> Any:
+        if self._knob.optional and text == 'null':
+            return None
+        if self._knob.kind == 'sizes':
+            return () if text == 'none' else tuple(map(int, text.split(',')))
+        return {'int': int, 'float': float, 'str': str}[self._knob.kind](text)
+
+
+def knob_flags(command: Command) -> Command:
+    """Add a flag for each knob but the recipe's name; one that is not typed arrives as None."""
+    for name, knob in reversed(knobs().items()):
+        if name != 'recipe':
+            command = _option(name, knob)(command)
+    return command
+
+
+def _option(name: str, knob: Knob) -> Command:
+    words = [knob.help]
+    if knob.kind in ('int', 'float', 'sizes') and not knob.choices:
+        words.append(f'{_range(knob)}{" " + knob.unit if knob.unit else ""};')
+    default = defaults()[name]
+    words.append(f'[default: {"none" if default is None else show(default)}]')
+    if knob.kind == 'bool':
+        return click.option(f'{flag(name)}/--no-{flag(name)[2:]}', name, default=None, help=' '.join(words))
+    return click.option(flag(name), name, type=Value(name, knob), default=None, help=' '.join(words))
+
+
+def _range(knob: Knob) -> str:
+    def plain(x: float) -> str:
+        return f'{x:,}' if isinstance(x, int) else f'{x:g}'
+    return f'{plain(knob.low)} to {plain(knob.high)}'
+
+
+def typed(flags: dict[str, Any]) -> dict[str, Any]:
+    """Return the knobs that were really given on the command line."""
+    return {name: value for name, value in flags.items() if value is not None}
+
+
+__all__ = ['ConfigError', 'knob_flags', 'typed']

@@ -1,0 +1,27 @@
+"""gluongan plot."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .faults import RUN, Usage, told
+
+
+@click.command(short_help='Draw the figures of a run again from its files.')
+@RUN
+def plot(run: Path) -> None:
+    """Draw every figure of RUN again from the files in its folder, also while it is still training; MXNet is not needed.
+
+    \b
+    gluongan plot runs/00000-dense-mnist
+    """
+    from gluongan import figures
+    from gluongan.runs import read_config
+    with told():
+        read_config(run)
+        drawn = figures.draw_all(run)
+    if not drawn:
+        raise Usage(f'{run}: has nothing to draw yet')
+    for path in drawn:
+        click.echo(path)

@@ -1,0 +1,49 @@
+"""gluongan recipes."""
+from __future__ import annotations
+
+import inspect
+import json
+
+import click
+
+from gluongan.config import Config, flag, show
+from gluongan.recipes import RECIPES, recipe
+
+from .faults import told
+
+
+@click.command(short_help='List the named systems, or print all of one.')
+@click.argument('name', required=False)
+@click.option('--json', 'as_json', is_flag=True, help='Print the settings of NAME as JSON, for --config.')
+def recipes(name: str | None, as_json: bool) -> None:
+    """List the named systems, or print all of NAME: its source, where it deviates, and every setting.
+
+    \b
+    gluongan recipes
+    gluongan recipes wgan
+    gluongan recipes wgan --json > mine.json
+    """
+    with told():
+        if name is None:
+            click.echo(_table())
+        elif as_json:
+            click.echo(json.dumps(recipe(name).to_dict(), indent=1))
+        else:
+            click.echo(_whole(name, recipe(name)))
+
+
+def _table() -> str:
+    heads = ('recipe', 'G', 'D', 'loss', 'optimizer', 'iterations', '')
+    rows = [heads, *((name, *_row(make()), (inspect.getdoc(make) or '').splitlines()[0]) for name, make in RECIPES.items())]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return '\n'.join('  '.join(f'{cell:<{width}}' for cell, width in zip(row, widths)).rstrip() for row in rows)
+
+
+def _row(config: Config) -> tuple[str, ...]:
+    return (f'{config.latent},{show(config.gen_hidden)}', show(config.dis_hidden), config.loss,
+            f'{config.optimizer} {config.lr:g}', f'{config.iterations:,}')
+
+
+def _whole(name: str, config: Config) -> str:
+    settings = '\n'.join(f'  {flag(key):<22} {show(value)}' for key, value in config.to_dict().items())
+    return f'{name}: {inspect.getdoc(RECIPES[name])}\n\nSettings\n{settings}'

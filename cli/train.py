@@ -1,0 +1,116 @@
+"""gluongan train."""
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gluongan.config import Config, ConfigError, flag, knobs, parse_json, show
+from gluongan.recipes import RECIPES, recipe
+from gluongan.runs import next_number, read_config, run_name
+
+from .faults import told
+from .knobs import knob_flags, typed
+
+
+@click.command(short_help='Train a GAN and keep everything about it in a run folder.')
+@click.option('--recipe', 'name', metavar=f'[{"|".join(RECIPES)}]', help='Start from a named system; see `gluongan recipes`. '
+              '[default: dense]')
+@click.option('--config', 'file', type=click.Path(path_type=Path), metavar='FILE.json', help='Settings in a JSON object; a '
+              "run's config.json is one. Flags win over it, and it wins over the recipe.")
+@click.option('--resume', type=click.Path(path_type=Path), metavar='RUN', help='Go on with a run where its newest snapshot '
+              'left it, exactly; --iterations may be raised.')
+@click.option('--out', type=click.Path(path_type=Path), default=Path('runs'), show_default=True, metavar='DIR',
+              help='Where the numbered run folder is made.')
+@click.option('-n', '--dry-run', is_flag=True, help='Check everything, print the settings and the folder, and stop.')
+@knob_flags
+def train(name: str | None, file: Path | None, resume: Path | None, out: Path, dry_run: bool, **flags: Any) -> None:
+    """Train a GAN and keep everything about it in a run folder: settings, logs, samples, figures, snapshots.
+
+    \b
+    gluongan train                                                   dense, on the bundled digits
+    gluongan train --recipe vanilla --iterations 20000 --lr 0.0005
+    gluongan train --gen-hidden 128,512 --dis-hidden 512 --loss minimax
+    gluongan train --data path/to/pictures --image-size 32 --channels 3
+    gluongan train --resume runs/00000-dense-mnist --iterations 30000
+    """
+    with told():
+        if resume:
+            config = _resumed_config(resume, name, file, typed(flags))
+        else:
+            config = _config(name, file, typed(flags))
+        _begin(config, resume, out, dry_run)
+
+
+def _config(name: str | None, file: Path | None, flags: dict[str, Any]) -> Config:
+    settings = _read(file) if file else {}
+    chosen = name or settings.get('recipe') or 'dense'
+    return recipe(chosen).with_settings({**settings, **flags, 'recipe': chosen})
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return parse_json(file.read_text(encoding='utf-8'), f'--config {file}')
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f'--config {file}: cannot be read ({getattr(error, "strerror", "not UTF-8 text")})') from None
+
+
+def _resumed_config(run: Path, name: str | None, file: Path | None, flags: dict[str, Any]) -> Config:
+    own = read_config(run)
+    asked = {**(_read(file) if file else {}), **flags}
+    wanted = own.with_settings(asked if name is None else {**recipe(name).to_dict(), **asked})
+    fixed = {k: v for k, v in own.differences(wanted).items() if not knobs()[k].free}
+    if fixed:
+        lines = '; '.join(f'{flag(k)} is {show(mine)}, asked for {show(theirs)}' for k, (mine, theirs) in fixed.items())
+        raise ConfigError(f'--resume {run}: a run goes on with the settings it began with ({lines}); leave them out, or '
+                          'start a new run')
+    return wanted
+
+
+def _begin(config: Config, resume: Path | None, out: Path, dry_run: bool) -> None:
+    from gluongan.data import bundled
+    if config.data == 'mnist':
+        bundled.prefetch()    # decodes on the other core while MXNet is imported
+    from gluongan import build
+    if dry_run:
+        build.updater(config, build.load_data(config))
+        click.echo(json.dumps(config.to_dict(), indent=1))
+        click.echo(f'would {"go on in" if resume else "make"} {resume or out / _next(out, config)}', err=True)
+        return
+    if resume:
+        run = build.resumed_run(resume, config, lambda text: click.echo(f'Warning: {text}', err=True))
+    else:
+        run = build.new_run(config, out, sys.argv)
+    click.echo(f'{config.recipe} on {config.data}: iterations {run.updater.iteration:,} to {config.iterations:,} in '
+               f'{run.folder}', err=True)
+    _train(run)
+
+
+def _next(out: Path, config: Config) -> str:
+    return f'{next_number(out):05d}-{run_name(config)}'
+
+
+def _train(run: Any) -> None:
+    from gluongan.trainer import Interrupt
+    from gluongan.update import NonFinite
+    try:
+        with Interrupt() as interrupt:
+            run.run(interrupt)
+    except NonFinite as error:
+        raise NonFinite(f'{error}; {_rescue(run.folder)}') from None
+    if run.interrupted:
+        click.echo(f'Stopped at iteration {run.updater.iteration:,}; go on with\n'
+                   f'  gluongan train --resume {run.folder}', err=True)
+        sys.exit(128 + interrupt.signal)
+    click.echo(f'Pictures   {run.folder / "figures"} and {run.folder / "training.gif"}\n'
+               f'New ones   gluongan sample {run.folder} --seeds 0-63\n'
+               f'Go on      gluongan train --resume {run.folder} --iterations {2 * run.total}')
+
+
+def _rescue(run: Path) -> str:
+    from gluongan.snapshot import listed
+    kept = listed(run)
+    return f'the last good snapshot is {kept[-1][1]}' if kept else f'it came before the first snapshot in {run}'

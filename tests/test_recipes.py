@@ -1,0 +1,83 @@
+"""The published settings of each named system, written out a second time, by hand, from the write-ups' tables."""
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from gluongan import recipes
+from gluongan.config import ConfigError
+
+PUBLISHED = {
+    'dense': {
+        'data': 'mnist', 'latent': 100, 'gen_hidden': (256, 512, 1024), 'dis_hidden': (512, 256), 'gen_output': None,
+        'gen_activation': 'leaky_relu', 'dis_activation': 'leaky_relu', 'leaky_slope': 0.2, 'gen_batchnorm': True,
+        'dis_batchnorm': False, 'batchnorm_momentum': 0.8, 'dis_head': 'logit', 'noise': 'normal', 'batch': 128,
+        'optimizer': 'adam', 'lr': 2e-4, 'beta1': 0.5, 'beta2': 0.999, 'dis_steps': 1, 'clip': None, 'iterations': 15_000,
+        'gen_dropout': 0.0, 'dis_dropout': 0.0, 'binarize': False,
+    },
+    'vanilla': {
+        'data': 'mnist', 'latent': 100, 'gen_hidden': (200, 500), 'dis_hidden': (500, 200), 'gen_activation': 'relu',
+        'dis_activation': 'relu', 'gen_batchnorm': False, 'dis_batchnorm': False, 'init': 'he', 'noise': 'uniform',
+        'batch': 128, 'iterations': 500_000, 'optimizer': 'adam', 'lr': 1e-3, 'beta1': 0.9, 'beta2': 0.999,
+        'loss': 'nonsaturating', 'dis_steps': 1, 'shared_noise': True, 'dis_head': 'logit', 'gen_output': None,
+    },
+    'binarized': {
+        'data': 'mnist', 'binarize': True, 'batch': 200, 'latent': 28, 'noise': 'normal', 'gen_hidden': (500,),
+        'gen_activation': 'tanh', 'gen_output': None, 'dis_hidden': (500,), 'dis_activation': 'tanh', 'dis_head': 'softmax',
+        'loss': 'nonsaturating', 'optimizer': 'adam', 'lr': 1e-3, 'beta1': 0.9, 'beta2': 0.999, 'shared_noise': True,
+        'dis_steps': 1, 'gen_batchnorm': False, 'dis_batchnorm': False,
+    },
+    'goodfellow': {
+        'data': 'mnist', 'gen_hidden': (128,), 'dis_hidden': (128,), 'gen_activation': 'relu', 'dis_activation': 'relu',
+        'dis_head': 'logit', 'dis_steps': 1, 'shared_noise': False, 'optimizer': 'sgd', 'loss': 'nonsaturating',
+        'gen_batchnorm': False, 'dis_batchnorm': False, 'clip': None,
+    },
+    'wgan': {
+        'data': 'mnist', 'gen_hidden': (128,), 'dis_hidden': (128,), 'gen_activation': 'relu', 'dis_activation': 'relu',
+        'dis_head': 'logit', 'loss': 'wasserstein', 'optimizer': 'rmsprop', 'lr': 1e-4, 'clip': 0.01, 'shared_noise': False,
+        'gen_batchnorm': False, 'dis_batchnorm': False,
+    },
+}
+
+
+@pytest.mark.parametrize(('name', 'setting'), [(name, key) for name, known in PUBLISHED.items() for key in known])
+def test_recipe_has_its_published_setting(name, setting):
+    assert getattr(recipes.recipe(name), setting) == PUBLISHED[name][setting]
+
+
+@pytest.mark.parametrize('name', sorted(recipes.RECIPES))
+def test_recipe_is_named_as_it_is_called_and_uses_one_rate_for_both_networks(name):
+    config = recipes.recipe(name)
+    assert config.recipe == name and (config.gen_lr, config.dis_lr) == (None, None)
+
+
+@pytest.mark.parametrize('name', sorted(recipes.RECIPES))
+def test_docstring_names_source_and_deviations(name):
+    text = inspect.getdoc(recipes.RECIPES[name])
+    first, _, rest = text.partition('\n')
+    assert first.endswith('.') and rest.startswith('\n')
+    assert text.index('Source: ') < text.index('Deviations: ')
+
+
+@pytest.mark.parametrize(('name', 'own'), [
+    ('dense', ('1,493,520', '533,505', 'minimax', '2e-4', 'batch 128')),
+    ('binarized', ('20 epochs', '6,000')),
+    ('goodfellow', ('1406.2661', '20,000', '10^6', '0.1', '0.5')),
+    ('wgan', ('1701.07875', '5 critic', '20,000', '10^6')),
+])
+def test_docstring_tells_what_is_ours(name, own):
+    text = inspect.getdoc(recipes.RECIPES[name])
+    assert all(word in text for word in own)
+
+
+def test_every_recipe_is_written_out_here_and_the_table_lists_them_all():
+    assert set(PUBLISHED) <= set(recipes.RECIPES)
+
+
+@pytest.mark.parametrize('name', ['', 'Dense', 'gan', 'recipe', '__class__'])
+def test_unknown_recipe_is_refused_and_the_known_ones_are_named(name):
+    with pytest.raises(ConfigError) as caught:
+        recipes.recipe(name)
+    assert str(caught.value).startswith(f'--recipe {name}: must be one of ')
+    assert all(known in str(caught.value) for known in recipes.RECIPES)
