@@ -18,13 +18,13 @@ def doctor() -> None:
     """
     wrong = [fault for check in (_versions, _mxnet, _data) for fault in check()]
     for fault in wrong:
-        click.echo(f'wrong      {fault}')
+        click.echo(f'wrong         {fault}')
     click.echo('all is well' if not wrong else f'{len(wrong)} thing{"s" if len(wrong) > 1 else ""} to mend')
     sys.exit(1 if wrong else 0)
 
 
 def _line(title: str, text: object) -> None:
-    click.echo(f'{title:<10} {text}')
+    click.echo(f'{title:<13} {text}')
 
 
 def _versions() -> list[str]:

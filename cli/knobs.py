@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gluongan.config import ConfigError, Knob, defaults, flag, knobs, show
+from gluongan.config import Knob, defaults, flag, knobs, show
 
 Command = Callable[..., Any]
 
@@ -49,25 +49,35 @@ def knob_flags(command: Command) -> Command:
 
 
 def _option(name: str, knob: Knob) -> Command:
-    words = [knob.help]
-    if knob.kind in ('int', 'float', 'sizes') and not knob.choices:
-        words.append(f'{_range(knob)}{" " + knob.unit if knob.unit else ""};')
     default = defaults()[name]
-    words.append(f'[default: {"none" if default is None else show(default)}]')
+    bounds = f'{_plain(knob.low)} to {_plain(knob.high)}{" " + knob.unit if knob.unit else ""}; '
+    shown = bounds if knob.kind in ('int', 'float', 'sizes') and not knob.choices else ''
+    words = f'{knob.help} [{shown}default: {"none" if default is None else show(default)}]'
     if knob.kind == 'bool':
-        return click.option(f'{flag(name)}/--no-{flag(name)[2:]}', name, default=None, help=' '.join(words))
-    return click.option(flag(name), name, type=Value(name, knob), default=None, help=' '.join(words))
+        return click.option(f'{flag(name)}/--no-{flag(name)[2:]}', name, default=None, help=words)
+    return click.option(flag(name), name, type=Value(name, knob), default=None, help=words)
 
 
-def _range(knob: Knob) -> str:
-    def plain(x: float) -> str:
-        return f'{x:,}' if isinstance(x, int) else f'{x:g}'
-    return f'{plain(knob.low)} to {plain(knob.high)}'
+def _plain(bound: float) -> str:
+    return f'{bound:,}' if isinstance(bound, int) else f'{bound:g}'
+
+
+class Grouped(click.Command):
+    """A command whose help shows the knobs under their groups' names, the other options first."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record:
+                knob = knobs().get(parameter.name or '')
+                groups.setdefault(knob.group.capitalize() if knob else 'Options', []).append(record)
+        for title, records in groups.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 def typed(flags: dict[str, Any]) -> dict[str, Any]:
     """Return the knobs that were really given on the command line."""
     return {name: value for name, value in flags.items() if value is not None}
 
-
-__all__ = ['ConfigError', 'knob_flags', 'typed']

@@ -13,10 +13,10 @@ from gluongan.recipes import RECIPES, recipe
 from gluongan.runs import next_number, read_config, run_name
 
 from .faults import told
-from .knobs import knob_flags, typed
+from .knobs import Grouped, knob_flags, typed
 
 
-@click.command(short_help='Train a GAN and keep everything about it in a run folder.')
+@click.command(cls=Grouped, short_help='Train a GAN and keep everything about it in a run folder.')
 @click.option('--recipe', 'name', metavar=f'[{"|".join(RECIPES)}]', help='Start from a named system; see `gluongan recipes`. '
               '[default: dense]')
 @click.option('--config', 'file', type=click.Path(path_type=Path), metavar='FILE.json', help='Settings in a JSON object; a '
@@ -38,10 +38,8 @@ def train(name: str | None, file: Path | None, resume: Path | None, out: Path, d
     gluongan train --resume runs/00000-dense-mnist --iterations 30000
     """
     with told():
-        if resume:
-            config = _resumed_config(resume, name, file, typed(flags))
-        else:
-            config = _config(name, file, typed(flags))
+        given = typed(flags)
+        config = _resumed_config(resume, name, file, given) if resume else _config(name, file, given)
         _begin(config, resume, out, dry_run)
 
 

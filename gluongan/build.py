@@ -25,9 +25,17 @@ MOST_WEIGHTS = 500_000_000
 
 
 def load_data(config: Config) -> data.Dataset:
-    """Return the data of a run. Raises DataError."""
-    return data.load(config.data, data_dir=config.data_dir if config.data == 'fashion-mnist' else None,
-                     binarize=config.binarize, image_size=config.image_size, channels=config.channels)
+    """Return the data of a run. Raises DataError; where a setting is at fault it names the flag."""
+    options = {name: getattr(config, name) for name in ('data_dir', 'binarize', 'image_size', 'channels')}
+    try:
+        return data.load(config.data, **options)
+    except data.DataError as error:
+        subject, _, fault = str(error).partition(': ')
+        if subject == config.data:
+            raise data.DataError(f'--data {subject}: {fault}') from None
+        if subject in options:
+            raise data.DataError(f'{flag(subject)} {show(options[subject])}: {fault}') from None
+        raise
 
 
 def sizes(config: Config, shape: tuple[int, ...]) -> tuple[list[int], list[int]]:

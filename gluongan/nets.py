@@ -20,7 +20,8 @@ INITIALIZERS = {
 
 def dense_generator(sizes: Sequence[int], activation: str = 'leaky_relu', output: str = 'sigmoid', *,
                     shape: tuple[int, ...] | None = None, slope: float = 0.2, batchnorm: bool = True,
-                    momentum: float = 0.8, dropout: float = 0.0, init: str = 'normal', device: str | mx.Context = 'cpu') -> Chain:
+                    momentum: float = 0.8, dropout: float = 0.0, init: str = 'normal',
+                    device: str | mx.Context = 'cpu') -> Chain:
     """Return a fully connected G: latent (N, sizes[0]) -> (N, *shape), pictures in [0, 1], ready to use on `device`.
 
     sizes: two or more, latent first, values of a sample last. output: `sigmoid`, `tanh` (then scaled to [0, 1]) or
@@ -42,7 +43,8 @@ def dense_generator(sizes: Sequence[int], activation: str = 'leaky_relu', output
 
 def dense_discriminator(sizes: Sequence[int], activation: str = 'leaky_relu', head: str = 'logit', *,
                         shape: tuple[int, ...] | None = None, slope: float = 0.2, batchnorm: bool = False,
-                        momentum: float = 0.8, dropout: float = 0.0, init: str = 'normal', device: str | mx.Context = 'cpu') -> Chain:
+                        momentum: float = 0.8, dropout: float = 0.0, init: str = 'normal',
+                        device: str | mx.Context = 'cpu') -> Chain:
     """Return a fully connected D: samples (N, ...) of sizes[0] values -> (N,) logits, ready to use on `device`.
 
     sizes: two or more, values of a sample first, and last 1 for head `logit` (no activation: sigmoid(logit) is the

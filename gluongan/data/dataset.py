@@ -86,7 +86,7 @@ class Dataset:
         return replace(self, samples=np.where(self.samples > 127, np.uint8(255), np.uint8(0)))
 
     def batches(self, batch: int, *, seed: int = 0, device: Any = 'cpu') -> Batches:
-        """Endless shuffled batches of `batch` samples as float32 NDArrays on `device` (a name or a context), reproducible from `seed`."""
+        """Shuffled batches of `batch` samples, float32 NDArrays on `device` (a name or a context); see Batches."""
         from .batches import Batches  # here, because it brings MXNet in
 
         return Batches(self, batch, seed=seed, device=device)

@@ -28,7 +28,7 @@ class Facts:
     loss: str = ''
     score: str = 'probability'
     binarize: bool = False
-    iterations_per_epoch: int = 0
+    iterations_per_epoch: float = 0
     mean: float | None = None
     std: float | None = None
 
@@ -41,6 +41,10 @@ class Facts:
     def points(self) -> bool:
         """Whether the data are points in the plane rather than images."""
         return len(self.shape) == 1
+
+    def epochs(self, iteration: int) -> int:
+        """How many epochs are complete after an iteration; a hair is added, since 468 / (468 / 5) may fall short of 5."""
+        return int(iteration / self.iterations_per_epoch + 1e-9)
 
     @property
     def about(self) -> str:
@@ -114,8 +118,8 @@ def series(run: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     path = run / 'metrics.jsonl'
     try:
         rows = [json.loads(line) for line in _whole_lines(path) if line.strip()]
-        # .keys(), because a list or a string has an `in` as well.
-        found = {float(row['iteration']): _number(row[name]) for row in rows if name in row.keys()}
+        # dict(), because a list or a string has an `in` as well.
+        found = {float(row['iteration']): _number(row[name]) for row in rows if name in dict(row)}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise FigureError(f'{path} needs one JSON object of numbers, iteration included, a line: {error!r}') from error
     x = np.array(sorted(found))

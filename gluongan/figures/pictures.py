@@ -48,8 +48,8 @@ def epochs(run: Path) -> Path | None:
     facts = folder.facts(run)
     if facts is None or facts.points or facts.iterations_per_epoch < 1:
         return None
-    ends = [(at // facts.iterations_per_epoch, path) for at, path in folder.samples(run, facts)
-            if at and at % facts.iterations_per_epoch == 0]
+    ends = [(facts.epochs(at), path) for at, path in folder.samples(run, facts)
+            if at and facts.epochs(at) > facts.epochs(at - 1)]
     if not ends:
         return None
     step = -(-len(ends) // MOST_ROWS)
