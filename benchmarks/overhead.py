@@ -89,7 +89,7 @@ def seconds(code: str, *arguments: object) -> float:
 
 def told(title: str, values: list[float], unit: str) -> str:
     """Say a list of measurements: median, smallest, largest."""
-    return f'{title:<52} {statistics.median(values):7.2f} {unit}  ({min(values):.2f} to {max(values):.2f}, {len(values)} rounds)'
+    return f'{title:<52} {statistics.median(values):7.2f} {unit}  ({min(values):.2f} to {max(values):.2f})'
 
 
 def overhead(rounds: int, iterations: int, out: Path) -> None:
@@ -112,7 +112,8 @@ def start(rounds: int, out: Path) -> None:
 
 def memory(iterations: int, out: Path) -> None:
     """Print the resident size after a tenth of the iterations and after all."""
-    rows = [tuple(map(float, line.split())) for line in python(MEMORY, iterations, out).splitlines() if re.match(r'\d+ ', line)]
+    lines = python(MEMORY, iterations, out).splitlines()
+    rows = [tuple(map(float, line.split())) for line in lines if re.match(r'\d+ ', line)]
     early, late = min(rows, key=lambda row: abs(row[0] - iterations / 10)), rows[-1]
     print(f'resident size after {early[0]:,.0f} and {late[0]:,.0f} iterations: {early[1]:.0f} and {late[1]:.0f} MB, '
           f'{100 * (late[1] / early[1] - 1):+.1f} %')

@@ -17,9 +17,9 @@ def plot(run: Path) -> None:
     gluongan plot runs/00000-dense-mnist
     """
     from gluongan import figures
-    from gluongan.runs import read_config
+    if not (run / 'run.json').is_file():
+        raise Usage(f'{run}: is no run folder (it has no run.json)')
     with told():
-        read_config(run)
         drawn = figures.draw_all(run)
     if not drawn:
         raise Usage(f'{run}: has nothing to draw yet')

@@ -2,12 +2,12 @@
 from __future__ import annotations
 
 import inspect
-import json
 
 import click
 
 from gluongan.config import Config, flag, show
 from gluongan.recipes import RECIPES, recipe
+from gluongan.runs import as_json
 
 from .faults import told
 
@@ -27,7 +27,7 @@ def recipes(name: str | None, as_json: bool) -> None:
         if name is None:
             click.echo(_table())
         elif as_json:
-            click.echo(json.dumps(recipe(name).to_dict(), indent=1))
+            click.echo(as_json(recipe(name).to_dict()), nl=False)
         else:
             click.echo(_whole(name, recipe(name)))
 

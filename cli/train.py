@@ -1,7 +1,6 @@
 """gluongan train."""
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import click
 
 from gluongan.config import Config, ConfigError, flag, knobs, parse_json, show
 from gluongan.recipes import RECIPES, recipe
-from gluongan.runs import next_number, read_config, run_name
+from gluongan.runs import as_json, next_number, read_config, run_name
 
 from .faults import told
 from .knobs import Grouped, knob_flags, typed
@@ -75,7 +74,7 @@ def _begin(config: Config, resume: Path | None, out: Path, dry_run: bool) -> Non
     from gluongan import build
     if dry_run:
         build.updater(config, build.load_data(config))
-        click.echo(json.dumps(config.to_dict(), indent=1))
+        click.echo(as_json(config.to_dict()), nl=False)
         click.echo(f'would {"go on in" if resume else "make"} {resume or out / _next(out, config)}', err=True)
         return
     if resume:

@@ -5,14 +5,13 @@ import json
 from collections.abc import Callable
 from math import isqrt, prod
 from pathlib import Path
-from typing import Any, Union
+from typing import Union
 
 from . import data, runtime, snapshot
 from .config import Config, ConfigError, flag, show
 from .extensions import Evaluation, FigureReport, LogReport, Progress, SampleGrid, Snapshot
 from .extensions.snapshots import best_of, scores
 from .layers import Chain
-from .losses import LOSSES
 from .nets import dense_discriminator, dense_generator
 from .runs import RunError, next_folder, read_config, run_name, write_json
 from .trainer import AnyOf, Every, Trainer
@@ -89,28 +88,17 @@ def trainer(config: Config, algorithm: GANUpdater, folder: Path) -> Trainer:
     run.extend(Evaluation(), trigger=(config.eval_every, 'iteration'))
     run.extend(Snapshot(config.keep), trigger=(config.snapshot_every, 'iteration'))
     run.extend(Progress(lines_every=config.log_every))
-    run.extend(FigureReport())
+    run.extend(FigureReport({'recipe': config.recipe, 'loss': config.loss, 'binarize': config.binarize}))
     return run
 
 
 def new_run(config: Config, out: Path, command: list[str]) -> Trainer:
     """Return a run that has not begun, in a new folder under `out`; every fault is raised before that folder is made."""
-    dataset = load_data(config)
-    algorithm = updater(config, dataset)
+    algorithm = updater(config, load_data(config))
     folder = next_folder(out, run_name(config))
     write_json(folder / 'config.json', config.to_dict())
     write_json(folder / 'environment.json', {**runtime.facts(), 'command': command})
-    write_json(folder / 'run.json', facts(config, dataset))
     return trainer(config, algorithm, folder)
-
-
-def facts(config: Config, dataset: data.Dataset) -> dict[str, Any]:
-    """Return what the figures need to know of a run."""
-    mean, std = dataset.moments()
-    return {'recipe': config.recipe, 'loss': config.loss, 'data': dataset.name, 'count': len(dataset),
-            'shape': dataset.shape, 'classes': dataset.classes, 'mean': mean, 'std': std, 'binarize': config.binarize,
-            'iterations_per_epoch': len(dataset) // config.batch / config.dis_steps,
-            'score': 'probability' if LOSSES[config.loss].is_probability else 'critic score'}
 
 
 def resumed_run(folder: Path, config: Config, warn: Callable[[str], None]) -> Trainer:

@@ -22,7 +22,7 @@ class Loss(NamedTuple):
 
 
 def softplus(y: Array) -> Array:
-    """log(1 + exp(y)), elementwise, without overflow; to 1e-6, so that a loss near 0 may come out as -8e-7, its gradient exact."""
+    """log(1 + exp(y)), elementwise, to 1e-6: a loss near 0 may come out as -8e-7, its gradient is exact."""
     return mx.nd.Activation(y, act_type='softrelu')
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,9 +69,15 @@ def write_array(path: Path, array: np.ndarray) -> None:
     write_bytes(path, packed.getvalue())
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` as JSON, one key a line."""
-    write_text(path, json.dumps(value, indent=1) + '\n')
+def as_json(values: Mapping[Any, Any]) -> str:
+    """Return a JSON object, one key a line."""
+    rows = (f' {json.dumps(str(key))}: {json.dumps(value)}' for key, value in values.items())
+    return '{\n' + ',\n'.join(rows) + '\n}\n'
+
+
+def write_json(path: Path, values: Mapping[Any, Any]) -> None:
+    """Write a JSON object, one key a line, whole or not at all."""
+    write_text(path, as_json(values))
 
 
 def read_config(run: Path) -> Config:

@@ -2,18 +2,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import figures
 from ..data.dataset import Dataset
-from ..runs import write_array
+from ..runs import write_array, write_json
 from ..sampling import generate, pixels
 from ..trainer import AnyOf, Every, Extension
 
 if TYPE_CHECKING:
     from ..trainer import Trainer
+    from ..update import GANUpdater
 
 POINTS = 2_500    # in a cloud, as PacGAN's protocol counts them
 
@@ -55,10 +56,30 @@ class SampleGrid(Extension):
 
 
 class FigureReport(Extension):
-    """Draws every figure of the run at its end, from the files in its folder."""
+    """Draws every figure of the run at its end, from the files in its folder.
+
+    about: what the pictures' titles say beside the data, such as {'recipe': 'dense', 'loss': 'minimax'}. It goes into
+    run.json with what the updater knows, so that `figures.draw_all` and `gluongan plot` can draw without them.
+    """
 
     trigger = (10**9, 'iteration')
+
+    def __init__(self, about: dict[str, Any] | None = None) -> None:
+        self._about = about or {}
+
+    def start(self, trainer: Trainer) -> None:
+        path = trainer.folder / 'run.json'
+        if not path.exists():
+            write_json(path, {**_facts(trainer.updater), **self._about})
 
     def finish(self, trainer: Trainer) -> None:
         if not trainer.interrupted:
             figures.draw_all(trainer.folder)
+
+
+def _facts(updater: GANUpdater) -> dict[str, Any]:
+    data = updater.real.dataset
+    mean, std = data.moments()
+    return {'data': data.name, 'count': len(data), 'shape': data.shape, 'classes': data.classes, 'mean': mean, 'std': std,
+            'iterations_per_epoch': updater.iterations_per_epoch,
+            'score': 'probability' if updater.loss.is_probability else 'critic score'}
