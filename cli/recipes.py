@@ -14,8 +14,8 @@ from .faults import told
 
 @click.command(short_help='List the named systems, or print all of one.')
 @click.argument('name', required=False)
-@click.option('--json', 'as_json', is_flag=True, help='Print the settings of NAME as JSON, for --config.')
-def recipes(name: str | None, as_json: bool) -> None:
+@click.option('--json', 'only_settings', is_flag=True, help='Print the settings of NAME as JSON, for --config.')
+def recipes(name: str | None, only_settings: bool) -> None:
     """List the named systems, or print all of NAME: its source, where it deviates, and every setting.
 
     \b
@@ -26,7 +26,7 @@ def recipes(name: str | None, as_json: bool) -> None:
     with told():
         if name is None:
             click.echo(_table())
-        elif as_json:
+        elif only_settings:
             click.echo(as_json(recipe(name).to_dict()), nl=False)
         else:
             click.echo(_whole(name, recipe(name)))
