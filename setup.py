@@ -1,7 +1,12 @@
 """Installs gluongan, with the command line in the top-level folder `cli` as `gluongan.cli`."""
+import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
+
+# python_requires alone is not enough: pip may first build NumPy from its sources, for minutes, and fail at that.
+if not (3, 9) <= sys.version_info[:2] <= (3, 12):
+    sys.exit('gluongan needs Python 3.9 to 3.12, as MXNet 1.9.1 does; this is Python {}.{}'.format(*sys.version_info))
 
 HERE = Path(__file__).parent
 
