@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+MOST_LAYERS = 32
+
 
 class ConfigError(ValueError):
     """An impossible setting: one sentence that names the flag, its value and what is allowed."""
@@ -32,7 +34,8 @@ class Knob:
     def allowed(self) -> str:
         """Say in words what values it takes."""
         noun = {'int': 'a whole number', 'float': 'a number', 'bool': 'true or false', 'str': 'a text',
-                'sizes': f'whole numbers from {self.low} to {self.high} with commas between, or none'}[self.kind]
+                'sizes': f'at most {MOST_LAYERS} whole numbers from {self.low} to {self.high} with commas between, or none',
+                }[self.kind]
         if self.choices:
             noun = 'one of ' + ', '.join(map(str, self.choices))
         elif self.kind in ('int', 'float'):
@@ -44,7 +47,7 @@ class Knob:
         if value is None:
             return self.optional
         if self.choices:
-            return value in self.choices
+            return any(value == choice and type(value) is type(choice) for choice in self.choices)
         return {'int': self._int, 'float': self._float, 'bool': _bool, 'str': _str, 'sizes': self._sizes}[self.kind](value)
 
     def _int(self, value: Any) -> bool:
@@ -54,7 +57,7 @@ class Knob:
         return isinstance(value, (int, float)) and not _bool(value) and self.low <= value <= self.high
 
     def _sizes(self, value: Any) -> bool:
-        return isinstance(value, tuple) and len(value) <= 32 and all(map(self._int, value))
+        return isinstance(value, tuple) and len(value) <= MOST_LAYERS and all(map(self._int, value))
 
 
 def _bool(value: Any) -> bool:
@@ -155,7 +158,7 @@ class Config:
             if isinstance(value, list):
                 object.__setattr__(self, name, value := tuple(value))
             if not knob.accepts(value):
-                raise ConfigError(f'{flag(name)} {show(value)}: must be {knob.allowed()}')
+                raise ConfigError(f'{flag(name)} {_quoted(value, knob)}: must be {knob.allowed()}')
         for fault, message in self._impossible():
             if fault:
                 raise ConfigError(message)
@@ -211,11 +214,16 @@ def show(value: Any) -> str:
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
+def _quoted(value: Any, knob: Knob) -> str:
+    """A text where none belongs keeps its quotes: '3' is not 3."""
+    return repr(value) if isinstance(value, str) and not (knob.choices or knob.kind == 'str') else show(value)
+
+
 def parse_json(text: str, source: str) -> dict[str, Any]:
     """Return the settings in a JSON text; `source` is its file, for the ConfigError where it is no object of settings."""
     try:
         settings = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f'{source}: is not JSON ({error})') from None
     if not isinstance(settings, dict):
         raise ConfigError(f'{source}: must be a JSON object of settings, such as {{"lr": 0.0001}}')

@@ -8,6 +8,8 @@ from .runtime import mx
 
 nn = mx.gluon.nn
 
+SELU_SCALE, SELU_SLOPE = 1.0507009873554805, 1.6732632423543772    # Klambauer et al. 2017, section 2
+
 ACTIVATIONS = {
     'identity': lambda F, x, slope: x,
     'relu': lambda F, x, slope: F.Activation(x, act_type='relu'),
@@ -16,7 +18,8 @@ ACTIVATIONS = {
     'sigmoid': lambda F, x, slope: F.Activation(x, act_type='sigmoid'),
     'softplus': lambda F, x, slope: F.Activation(x, act_type='softrelu'),
     'elu': lambda F, x, slope: F.LeakyReLU(x, act_type='elu', slope=1.0),
-    'selu': lambda F, x, slope: F.LeakyReLU(x, act_type='selu'),
+    # Not act_type='selu': its backward in MXNet 1.9.1 is wrong below 0, even in sign below -3; ELU's is right.
+    'selu': lambda F, x, slope: SELU_SCALE * F.LeakyReLU(x, act_type='elu', slope=SELU_SLOPE),
     'gelu': lambda F, x, slope: F.LeakyReLU(x, act_type='gelu'),
     'swish': lambda F, x, slope: x * F.sigmoid(x),
     'unit_tanh': lambda F, x, slope: (F.Activation(x, act_type='tanh') + 1) / 2,
@@ -71,7 +74,7 @@ class Row(NamedTuple):
 
     layer: str
     activation: str
-    output: tuple[int, ...]
+    output: tuple[int, ...] | None
     parameters: int
 
 
@@ -101,7 +104,7 @@ class Chain(nn.HybridSequential):
         return table
 
     def __repr__(self) -> str:
-        rows = self.rows() if self.shape_in else [Row(type(x).__name__, '', (), parameter_count(x)) for x in self]
+        rows = self.rows() if self.shape_in else [Row(type(x).__name__, '', None, parameter_count(x)) for x in self]
         return format_table(rows)
 
 
@@ -120,10 +123,14 @@ def format_table(rows: list[Row]) -> str:
     """Return a network's table as text: layer, activation, output shape, parameters, and their total."""
     total = sum(row.parameters for row in rows)
     cells = [('layer', 'activation', 'output', 'parameters'),
-             *((r.layer, r.activation, ' × '.join(map(str, r.output)) or '1', f'{r.parameters:,}') for r in rows),
+             *((r.layer, r.activation, _shape_text(r.output), f'{r.parameters:,}') for r in rows),
              ('total', '', '', f'{total:,}')]
     widths = [max(map(len, column)) for column in zip(*cells)]
     return '\n'.join(f'{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}' for a, b, c, d in cells)
+
+
+def _shape_text(shape: tuple[int, ...] | None) -> str:
+    return '' if shape is None else ' × '.join(map(str, shape)) or '1'
 
 
 def frozen(net: mx.gluon.HybridBlock) -> mx.gluon.SymbolBlock:

@@ -56,3 +56,10 @@ LOSSES: dict[str, Loss] = {
     'nonsaturating': Loss(cross_entropy_dis, nonsaturating_gen, True),
     'wasserstein': Loss(wasserstein_dis, wasserstein_gen, False),
 }
+
+
+def named(name: str) -> Loss:
+    """Return the loss of that name; ValueError where there is none."""
+    if name not in LOSSES:
+        raise ValueError(f'loss {name!r}: must be one of {", ".join(LOSSES)}')
+    return LOSSES[name]

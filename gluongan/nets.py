@@ -30,8 +30,7 @@ def dense_generator(sizes: Sequence[int], activation: str = 'leaky_relu', output
     """
     _check(sizes)
     shape = _image_shape(sizes[-1]) if shape is None else tuple(shape)
-    if prod(shape) != sizes[-1]:
-        raise ValueError(f'sizes end in {sizes[-1]}, but a sample of shape {shape} has {prod(shape)} values')
+    _check_shape(shape, sizes[-1])
     hidden = [_block(a, b, activation, slope, batchnorm, momentum, dropout) for a, b in _pairs(sizes[:-1])]
     net = Chain(
         *chain.from_iterable(hidden),
@@ -52,6 +51,8 @@ def dense_discriminator(sizes: Sequence[int], activation: str = 'leaky_relu', he
     Raises ValueError for sizes that make no net.
     """
     _check(sizes)
+    shape = _image_shape(sizes[0]) if shape is None else tuple(shape)
+    _check_shape(shape, sizes[0])
     ends = {'logit': 1, 'softmax': 2}
     if head not in ends:
         raise ValueError(f'head {head!r}: must be logit or softmax')
@@ -64,12 +65,14 @@ def dense_discriminator(sizes: Sequence[int], activation: str = 'leaky_relu', he
         *chain.from_iterable(hidden),
         *logit,                         # (N, 1)
         Reshape(()),                    # (N,)
-        shape_in=shape or _image_shape(sizes[0]))
+        shape_in=shape)
     return ready(net, init, device)
 
 
 def ready(net: Chain, init: str, device: str | mx.Context) -> Chain:
     """Initialise `net` on `device` and hybridize it; the random numbers are those of `runtime.seed`."""
+    if init not in INITIALIZERS:
+        raise ValueError(f'init {init!r}: must be one of {", ".join(INITIALIZERS)}')
     net.initialize(INITIALIZERS[init](), ctx=context(device))
     # Never static_shape: MXNet 1.9.1 then keeps the first backward's write/add request and later gradients are silently wrong.
     net.hybridize(static_alloc=True)
@@ -95,6 +98,11 @@ def _check(sizes: Sequence[int]) -> None:
         raise ValueError(f'sizes {list(sizes)}: a network needs two or more, its input and its output')
     if any(int(size) != size or size < 1 for size in sizes):
         raise ValueError(f'sizes {list(sizes)}: each must be a whole number of at least 1')
+
+
+def _check_shape(shape: tuple[int, ...], values: int) -> None:
+    if prod(shape) != values:
+        raise ValueError(f'sizes give a sample {values} values, but shape {shape} has {prod(shape)}')
 
 
 def _image_shape(values: int) -> tuple[int, ...]:

@@ -38,8 +38,8 @@ def next_number(out: Path) -> int:
 
 def run_name(config: Config) -> str:
     """Return what a run of these settings is called, such as `dense-mnist`."""
-    data = re.sub(r'[^a-z0-9]+', '-', Path(config.data).stem.lower()).strip('-')
-    return f'{config.recipe}-{data or "data"}'
+    words = (config.recipe, Path(config.data).stem)
+    return '-'.join(re.sub(r'[^a-z0-9]+', '-', word.lower()).strip('-') or 'data' for word in words)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -14,13 +14,18 @@ def generate(gen: mx.gluon.HybridBlock, z: np.ndarray) -> np.ndarray:
 
     BatchNorm uses its running statistics here and dropout drops nothing.
     """
-    device = next(iter(gen.collect_params().values())).list_ctx()[0]
-    made = []
+    device, made = device_of(gen), []
     for start in range(0, len(z), PASS):
         part = z[start:start + PASS]
         padded = np.concatenate([part, np.zeros((PASS - len(part), z.shape[1]), dtype=z.dtype)])
-        made.append(gen(mx.nd.array(padded, ctx=device)).asnumpy()[:len(part)])
+        with mx.autograd.pause():    # whatever scope the caller is in
+            made.append(gen(mx.nd.array(padded, ctx=device)).asnumpy()[:len(part)])
     return np.concatenate(made)
+
+
+def device_of(net: mx.gluon.HybridBlock) -> mx.Context:
+    """Return where a network lives."""
+    return next(iter(net.collect_params().values())).list_ctx()[0]
 
 
 def pixels(x: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .data.batches import Batches
 from .layers import Chain, frozen
-from .losses import LOSSES, Array, Loss
+from .losses import LOSSES, Array, Loss, named
 from .noise import Noise
 from .optimizer import Optimizer
 from .runtime import mx
@@ -38,7 +38,7 @@ class Observation(NamedTuple):
     dis_fake: float
 
 
-def generate(gen: Chain, z: Array) -> Array:
+def record_fake(gen: Chain, z: Array) -> Array:
     """Return G(z), recorded: D takes it detached, and G's update may then run backward through the very same pass."""
     with record():
         return gen(z)
@@ -71,7 +71,7 @@ def update_gen(dis: mx.gluon.HybridBlock, optimizer: Optimizer, x_fake: Array, *
                loss: Loss = LOSSES['nonsaturating']) -> Array:
     """Move G, and nothing else, one step; return its loss (1,).
 
-    dis: a `frozen` view of D, which computes no weight gradients of D. x_fake: G's samples as `generate` recorded them.
+    dis: a `frozen` view of D, which computes no weight gradients of D. x_fake: G's samples as `record_fake` recorded them.
     """
     with record():
         value = loss.gen(dis(x_fake))
@@ -99,7 +99,7 @@ class GANUpdater:
         self.dis_view = frozen(dis)
         self.opt_gen = Optimizer(gen, optimizer, lr=lr if gen_lr is None else gen_lr, **rates)
         self.opt_dis = Optimizer(dis, optimizer, lr=lr if dis_lr is None else dis_lr, clip=clip, **rates)
-        self.loss = LOSSES[loss] if isinstance(loss, str) else loss
+        self.loss = named(loss) if isinstance(loss, str) else loss
         self.noise = Noise(gen.shape_in[0], noise, seed=seed, device=real.device)
         self.dis_steps, self.shared_noise, self.seed = dis_steps, shared_noise, seed
         self.iteration = 0
@@ -125,15 +125,15 @@ class GANUpdater:
     def update(self) -> None:
         """Run one iteration; its numbers appear in `observations` LAG iterations later, or after `drain`."""
         if self._masks_are_drawn:    # dropout draws from MXNet's generator, whose state nothing can save: 1 ms
-            seed_mxnet(self.seed, self.iteration)
+            seed_mxnet(self.seed, self.iteration + 1)    # + 1: (seed, 0) is the stream of the initial weights
         batch = self.real.batch
-        x_fake = generate(self.gen, self.noise.draw(batch))
+        x_fake = record_fake(self.gen, self.noise.draw(batch))
         for step in range(self.dis_steps):
             if step and not self.shared_noise:
-                x_fake = generate(self.gen, self.noise.draw(batch))
+                x_fake = record_fake(self.gen, self.noise.draw(batch))
             dis_loss, y_real, y_fake = update_dis(self.dis, self.opt_dis, self.real.draw(), x_fake, loss=self.loss)
         if not self.shared_noise:
-            x_fake = generate(self.gen, self.noise.draw(batch))
+            x_fake = record_fake(self.gen, self.noise.draw(batch))
         gen_loss = update_gen(self.dis_view, self.opt_gen, x_fake, loss=self.loss)
         self.iteration += 1
         self._pending.append((self.iteration, dis_loss, gen_loss, y_real, y_fake))
@@ -184,6 +184,8 @@ class GANUpdater:
         self.noise.restore(meta['noise'])
         self.real.restore(meta['real'])
         self.iteration = meta['iteration']
+        self._pending.clear()
+        self.observations.clear()
 
     def _parts(self) -> dict[str, dict[str, Array]]:
         return {'gen': weights(self.gen), 'dis': weights(self.dis),

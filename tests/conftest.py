@@ -1,11 +1,15 @@
-"""What several test files share: a data set of a few small images, and a GAN so small that an iteration takes a millisecond."""
+"""What several test files share: a data set of a few small images, a GAN of a dozen neurons, a new process."""
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+
+# Before MXNet comes in: networks of a dozen neurons gain nothing from threads, and lose much on a busy machine.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 
 @pytest.fixture
@@ -40,10 +44,8 @@ def tiny_updater(tiny_data, tiny_nets):
 
 @pytest.fixture
 def python():
-    """Returns a function that runs code in a new interpreter, warnings as errors, and returns what it prints."""
+    """Returns a function that runs code in a new interpreter, with more environment, and returns what it prints."""
     def run(code, **environment):
-        import os
-
         result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=60,
                                 env={**os.environ, **environment})
         assert result.returncode == 0, result.stderr

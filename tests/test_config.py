@@ -26,7 +26,7 @@ def refused(name, value, *words):
     with pytest.raises(ConfigError) as caught:
         Config(**{name: value})
     message = str(caught.value)
-    assert message.startswith(f'{flag(name)} {show(value)}: ') and 'must be ' in message, message
+    assert message.startswith(f'{flag(name)} ') and f'{show(value)}' in message.split(': must be ')[0], message
     assert '\n' not in message and all(str(word) in message for word in words), message
     return message
 
@@ -110,7 +110,8 @@ def test_too_many_sizes_are_refused_by_a_message_that_tells_how_many_are_allowed
 
 
 def test_a_number_typed_as_text_is_shown_as_text():
-    assert '"3"' in str(pytest.raises(ConfigError, Config, latent='3').value).replace("'", '"')
+    with pytest.raises(ConfigError, match=r'''^--latent ['"]3['"]: '''):
+        Config(latent='3')
 
 
 # Two knobs together
@@ -155,7 +156,7 @@ def test_json_carries_any_legal_config_exactly(chosen):
         return
     again = Config().with_settings(parse_json(json.dumps(config.to_dict()), 'here'))
     assert again == config and again.differences(config) == {}
-    assert [type(getattr(again, f.name)) for f in fields(Config)] == [type(getattr(config, f.name)) for f in fields(Config)]
+    assert all(type(getattr(again, name)) is type(getattr(config, name)) for name in KNOBS)
 
 
 @pytest.mark.parametrize('name', RECIPES)

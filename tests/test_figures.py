@@ -136,7 +136,7 @@ def test_a_broken_file_costs_only_the_figures_that_need_it(run):
 def test_points_of_another_kind_are_named(tmp_path, saved):
     run = make_run(tmp_path / 'ring', (2,))
     np.save(run / 'samples' / '000040.npy', np.array([object()]) if isinstance(saved, str) else saved)
-    with pytest.raises(FigureError, match='000040.npy'):
+    with pytest.raises(FigureError, match=r'000040\.npy'):
         draw_all(run)
 
 

@@ -34,7 +34,7 @@ def test_a_grid_refuses_what_is_not_images():
 def test_tiles_refuses_a_picture_of_another_size_or_kind(tmp_path):
     path = save(grid(noise(9, 1, 8, 8)), tmp_path / 'other.png')
     for shape in [(1, 7, 8), (3, 8, 8)]:
-        with pytest.raises(FigureError, match='other.png'):
+        with pytest.raises(FigureError, match=r'other\.png'):
             tiles(path, shape)
 
 

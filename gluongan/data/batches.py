@@ -28,7 +28,7 @@ class Batches:
     """Batches (batch, *shape), float32, images in [0, 1], in a new random order each epoch; no worker processes.
 
     The whole data set is copied to the device once, as bytes. What is left over at an epoch's end is dropped (another
-    order leaves out others). Iterating goes through one epoch, `draw` goes on for ever.
+    order leaves out others). Iterating goes to the end of the epoch, `draw` goes on for ever.
     """
 
     def __init__(self, dataset: Dataset, batch: int, *, seed: int = 0, device: str | mx.Context = 'cpu') -> None:
@@ -56,7 +56,9 @@ class Batches:
         return self._gather(self._resident, index)
 
     def __iter__(self) -> Iterator[mx.nd.NDArray]:
-        for _ in range(self.per_epoch):
+        if self._drawn == self.per_epoch:
+            self._shuffle()
+        while self._drawn < self.per_epoch:
             yield self.draw()
 
     def __len__(self) -> int:

@@ -1,0 +1,100 @@
+"""Archives that are damaged, lie about themselves or mean harm: each is a DataError that names the file."""
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+from refusals import refused
+
+X = np.zeros((4, 8, 8), np.uint8)
+ARCHIVES = {
+    'other keys': ({'pixels': X, 'names': X}, "'names', 'pixels'", 'images, x_train, x'),
+    'nothing': ({}, 'no arrays'),
+    'objects': ({'x': np.array([{}, []], object)}, 'pickled Python objects'),
+    'objects in labels': ({'x': X, 'y': np.array([1, None, 2, 3], object)}, 'pickled Python objects'),
+    'int32': ({'x': X.astype(np.int32)}, 'int32', 'uint8 and floats'),
+    'complex': ({'x': X.astype(complex)}, 'complex128'),
+    'structured': ({'x': np.zeros(4, [('a', 'u1')])}, 'allowed are uint8'),
+    'flat': ({'x': np.zeros((4, 64), np.uint8)}, '(4, 64)', '(N, H, W)'),
+    'two channels': ({'x': np.zeros((4, 8, 8, 2), np.uint8)}, 'C of 1 or 3'),
+    'none': ({'x': np.zeros((0, 8, 8), np.uint8)}, 'N >= 1'),
+    'no sides': ({'x': np.zeros((4, 0, 8))}, 'sides of 1..4096'),
+    'long side': ({'x': np.zeros((1, 4097, 1, 1), np.uint8)}, 'sides of 1..4096'),
+    'not a number': ({'x': np.full((4, 8, 8), np.nan)}, 'from nan to nan'),
+    'infinite': ({'x': np.full((4, 8, 8), np.inf)}, 'from inf'),
+    'bytes as floats': ({'x': np.full((4, 8, 8), 255.0)}, 'to 255.0', '[0, 1]'),
+    'signed floats': ({'x': np.full((4, 8, 8), -.5)}, 'from -0.5'),
+    'too few labels': ({'x': X, 'y': np.arange(3)}, '(3,) for 4 images'),
+    'one-hot labels': ({'x': X, 'y': np.eye(4, dtype=int)}, '(4, 4)'),
+    'float labels': ({'x': X, 'y': np.arange(4.)}, 'float64', 'integers'),
+    'negative labels': ({'x': X, 'y': np.arange(4) - 1}, 'from -1'),
+    'endless labels': ({'x': X, 'y': np.arange(4, dtype=np.uint64) + 2**63}, '0..9999'),
+}
+
+
+@pytest.mark.parametrize('arrays, words', [(row[0], row[1:]) for row in ARCHIVES.values()], ids=ARCHIVES)
+def test_bad_archives_are_refused(tmp_path, arrays, words):
+    np.savez_compressed(tmp_path / 'a.npz', **arrays)
+    refused(tmp_path / 'a.npz', 'a.npz', *words)
+
+
+def test_archives_without_a_test_split_say_so(tmp_path):
+    np.savez(tmp_path / 'a.npz', x=X)
+    refused(tmp_path / 'a.npz', "split='test'", 'x_test', split='test')
+    refused(tmp_path / 'a.npz', 'image_size: makes no sense', image_size=32)
+
+
+def npy(shape, descr='|u1', data=b'', version=1):
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    return b'\x93NUMPY' + bytes((version, 0)) + struct.pack('<H', len(text)) + text + data
+
+
+def zipped(content, compression=zipfile.ZIP_DEFLATED):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, 'w', compression) as archive:
+        archive.writestr('x.npy', content)
+    return buffer.getvalue()
+
+
+def lying(content, size):
+    """A zip whose directory claims another unpacked size than it holds."""
+    data = zipped(content)
+    place = data.rindex(b'PK\1\2') + 24
+    return data[:place] + struct.pack('<I', size) + data[place + 4:]
+
+
+GIB = npy((1024, 1024, 1024))
+RAW = {
+    'no zip': b'hello',
+    'nothing': b'',
+    'half a zip': zipped(npy((4, 8, 8), data=bytes(256)))[:-30],
+    'bad checksum': zipped(npy((4, 8, 8), data=bytes(256)), zipfile.ZIP_STORED).replace(bytes(99), b'\1' * 99),
+    'no npy inside': zipped(b'hello'),
+    'huge shape': zipped(npy((2**40, 2**20, 4), data=bytes(99))),
+    'negative shape': zipped(npy((-4, -8, 8), data=bytes(256))),
+    'absurd rank': zipped(npy((1,) * 600, data=b'\0')),
+    'nested header': zipped(npy('(' * 2000, data=b'\0')),
+    'long header': zipped(npy('(' + '1,' * 9000 + ')')),
+    'later version': zipped(npy((4, 8, 8), data=bytes(256), version=2)),
+    'line breaks in the keys': zipped(b'hello').replace(b'x.npy', b'\n\x1b[31'),
+    'code in the header': zipped(npy('__import__("os").abort()')),
+    'lying directory': lying(GIB, len(GIB) + 2**30),
+}
+
+
+@pytest.mark.parametrize('data', RAW.values(), ids=RAW)
+def test_archives_that_lie_are_refused(tmp_path, data):
+    (tmp_path / 'a.npz').write_bytes(data)
+    refused(tmp_path / 'a.npz', 'a.npz')
+
+
+def test_archives_that_inflate_beyond_the_limit_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr('gluongan.data.npz.MAX_UNPACKED', 10_000)
+    np.savez_compressed(tmp_path / 'a.npz', x=np.zeros((40, 28, 28), np.uint8))
+    refused(tmp_path / 'a.npz', 'x.npy promises', 'allowed are 10000')
+
+
+# Anything at all
