@@ -97,7 +97,8 @@ def test_recipes_are_listed_and_told_in_full():
     table = tiny.gluongan('recipes').stdout
     for name in RECIPES:
         whole = tiny.gluongan('recipes', name).stdout
-        assert name in table and all(word in whole for word in ('Source:', 'Deviations:', '--lr', '--gen-hidden', '--keep')), name
+        words = ('Source:', 'Deviations:', '--lr', '--gen-hidden', '--keep')
+        assert name in table and all(word in whole for word in words), name
     assert all(name in tiny.refused('recipes', 'nothing') for name in ('nothing', *RECIPES))
 
 
@@ -116,8 +117,8 @@ def test_run_folder_explains_itself(run):
     folder, _ = run
     for name in ('config.json', 'environment.json', 'run.json', 'log.jsonl', 'log.csv', 'batches.csv', 'metrics.jsonl',
                  'accuracy.csv', 'reals.png', 'training.gif', 'samples/000000.png', 'samples/000040.png',
-                 'snapshots/scores.json', 'snapshots/000020.snapshot', 'snapshots/000040.snapshot', *(f'figures/{figure}.png' for figure in (
-                     'samples', 'epochs', 'losses', 'accuracy', 'pixels', 'scores', 'spot_the_fake', 'spot_the_fake_answer'))):
+                 'snapshots/scores.json', 'snapshots/000020.snapshot', 'snapshots/000040.snapshot',
+                 *(f'figures/{name}.png' for name in figures.FIGURES if name != 'training')):
         assert (folder / name).stat().st_size > 0, name
     assert not [path for path in folder.rglob('*') if path.name.startswith('.')]
     facts = json.loads((folder / 'environment.json').read_text())

@@ -115,7 +115,7 @@ def test_config_reads_back_exactly(tmp_path):
 
 @pytest.mark.parametrize('content, words', [
     (b'', 'not JSON'), (b'{"lr": ', 'not JSON'), (b'[1, 2]', 'JSON object'), (b'\xff\xfe\x00', ''), (b'{"speed": 3}', 'speed'),
-    (b'{"lr": "fast"}', '--lr fast'), (b'{"gen_hidden": "16"}', '--gen-hidden'), (b'{"batch": 1e99}', '--batch'),
+    (b'{"lr": "fast"}', '--lr'), (b'{"gen_hidden": "16"}', '--gen-hidden'), (b'{"batch": 1e99}', '--batch'),
     (b'{"lr": NaN}', '--lr nan'), (b'{"seed": null}', '--seed'), (b'[' * 100_000, 'not JSON'),
     (b'{"channels": [3]}', '--channels'),
 ], ids=lambda value: repr(value)[:24])

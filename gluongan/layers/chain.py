@@ -1,0 +1,73 @@
+"""Chain, a network that is the list of its layers as in Flux, and its table."""
+from __future__ import annotations
+
+from math import prod
+from typing import Any, NamedTuple
+
+from ..runtime import mx
+
+nn = mx.gluon.nn
+
+
+class Row(NamedTuple):
+    """One line of a network's table."""
+
+    layer: str
+    activation: str
+    output: tuple[int, ...] | None
+    parameters: int
+
+
+class Chain(nn.HybridSequential):
+    """The composition of layers in order: `Chain(Dense(500, 'tanh', in_units=100), Dense(784, 'sigmoid', in_units=500))`.
+
+    Slices are Chains that share their layers' parameters. `shape_in` is the shape of one sample of its input, where known.
+    """
+
+    def __init__(self, *layers: mx.gluon.HybridBlock, shape_in: tuple[int, ...] | None = None,
+                 prefix: str | None = None, params: Any = None) -> None:
+        super().__init__(prefix=prefix, params=params)
+        self.shape_in = shape_in
+        self.add(*layers)
+
+    def rows(self, shape_in: tuple[int, ...] | None = None) -> list[Row]:
+        """Return the table of its layers; `shape_in` is one sample's shape, by default the one it was built for."""
+        shape = shape_in or self.shape_in
+        if shape is None:
+            raise ValueError('this Chain was built without shape_in: hand the shape of one input sample to rows()')
+        table = [Row('input', '', shape, 0)]
+        for layer in self:
+            shape = _output_shape(layer, shape)
+            act = getattr(layer, 'act', None)
+            title = '' if act is None or act.title == 'identity' else act.title
+            table.append(Row(type(layer).__name__, title, shape, parameter_count(layer)))
+        return table
+
+    def __repr__(self) -> str:
+        rows = self.rows() if self.shape_in else [Row(type(x).__name__, '', None, parameter_count(x)) for x in self]
+        return format_table(rows)
+
+
+def _output_shape(layer: mx.gluon.HybridBlock, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Infer by the symbol graph, which computes nothing and leaves a hybridized layer as it was."""
+    _, shapes, _ = layer(mx.sym.var('x')).infer_shape(x=(1, *shape))
+    return tuple(shapes[0][1:])
+
+
+def parameter_count(net: mx.gluon.HybridBlock) -> int:
+    """Return how many numbers a network holds, BatchNorm's running mean and variance among them."""
+    return sum(prod(p.shape) for p in net.collect_params().values())
+
+
+def format_table(rows: list[Row]) -> str:
+    """Return a network's table as text: layer, activation, output shape, parameters, and their total."""
+    total = sum(row.parameters for row in rows)
+    cells = [('layer', 'activation', 'output', 'parameters'),
+             *((r.layer, r.activation, _shape_text(r.output), f'{r.parameters:,}') for r in rows),
+             ('total', '', '', f'{total:,}')]
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    return '\n'.join(f'{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}' for a, b, c, d in cells)
+
+
+def _shape_text(shape: tuple[int, ...] | None) -> str:
+    return '' if shape is None else ' × '.join(map(str, shape)) or '1'

@@ -1,0 +1,22 @@
+"""A network seen without its gradients."""
+from __future__ import annotations
+
+from ..runtime import mx
+
+
+def frozen(net: mx.gluon.HybridBlock) -> mx.gluon.SymbolBlock:
+    """Return a view of `net`, (N, ...) -> the same, that shares its weights' memory and takes no gradient for them.
+
+    G's update runs backward *through* D; with D itself every weight gradient of D would be computed and thrown away, a
+    third of that pass. Turning `grad_req` on and off instead costs 1 ms an iteration and replans the memory. Where D has
+    BatchNorm, its running statistics are shared too, and so move in G's update.
+    """
+    x = mx.sym.var('x', dtype='float32')
+    view = mx.gluon.SymbolBlock(net(x), x)
+    for name, own in net.collect_params().items():
+        shared = view.collect_params()[name]
+        shared.grad_req, shared.shape = 'null', own.shape
+        shared.initialize(ctx=own.list_ctx())
+        shared._data = [value.detach() for value in own.list_data()]    # Gluon has no public way to share memory alone
+    view.hybridize(static_alloc=True)
+    return view
