@@ -2,9 +2,13 @@
 from __future__ import annotations
 
 from .activations import ACTIVATIONS, Activation
+from .batchwise import MinibatchDiscrimination, MinibatchStdDev, Pack, mixes_samples
 from .chain import Chain, Row, format_table, parameter_count
+from .conv import Centre, Conv, Deconv
 from .dense import Dense, Reshape, TwoUnitSoftmax
 from .frozen import frozen
+from .spectral import power_iteration
 
-__all__ = ['ACTIVATIONS', 'Activation', 'Chain', 'Dense', 'Reshape', 'Row', 'TwoUnitSoftmax', 'format_table', 'frozen',
-           'parameter_count']
+__all__ = ['ACTIVATIONS', 'Activation', 'Centre', 'Chain', 'Conv', 'Deconv', 'Dense', 'MinibatchDiscrimination',
+           'MinibatchStdDev', 'Pack', 'Reshape', 'Row', 'TwoUnitSoftmax', 'format_table', 'frozen', 'mixes_samples',
+           'parameter_count', 'power_iteration']

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..runtime import mx
 from .activations import Activation
+from .spectral import add_vectors, normalised
 
 nn = mx.gluon.nn
 
@@ -12,9 +13,15 @@ nn = mx.gluon.nn
 class Dense(nn.Dense):
     """y = f(x Wᵀ + b): (N, in_units) -> (N, units), with any activation of this module by name."""
 
-    def __init__(self, units: int, activation: str = 'identity', *, in_units: int, slope: float = 0.2) -> None:
+    def __init__(self, units: int, activation: str = 'identity', *, in_units: int, slope: float = 0.2,
+                 spectral: bool = False) -> None:
         super().__init__(units, in_units=in_units)
         self.act = Activation(activation, slope=slope)
+        if spectral:
+            add_vectors(self, units, in_units)
+
+    def hybrid_forward(self, F: Any, x: Any, weight: Any, bias: Any = None, u: Any = None, v: Any = None) -> Any:
+        return super().hybrid_forward(F, x, normalised(F, weight, u, v), bias)
 
 
 class Reshape(mx.gluon.HybridBlock):
