@@ -1,14 +1,14 @@
 """Chain, a network that is the list of its layers as in Flux, and the layers that Gluon lacks."""
 from __future__ import annotations
 
-from .activations import ACTIVATIONS, Activation
+from .activations import ACTIVATIONS, DERIVATIVES, Activation
 from .batchwise import MinibatchDiscrimination, MinibatchStdDev, Pack, mixes_samples
 from .chain import Chain, Row, format_table, parameter_count
 from .conv import Centre, Conv, Deconv
 from .dense import Dense, Reshape, TwoUnitSoftmax
 from .frozen import frozen
-from .spectral import power_iteration
+from .spectral import normalised, power_iteration
 
-__all__ = ['ACTIVATIONS', 'Activation', 'Centre', 'Chain', 'Conv', 'Deconv', 'Dense', 'MinibatchDiscrimination',
-           'MinibatchStdDev', 'Pack', 'Reshape', 'Row', 'TwoUnitSoftmax', 'format_table', 'frozen', 'mixes_samples',
-           'parameter_count', 'power_iteration']
+__all__ = ['ACTIVATIONS', 'DERIVATIVES', 'Activation', 'Centre', 'Chain', 'Conv', 'Deconv', 'Dense',
+           'MinibatchDiscrimination', 'MinibatchStdDev', 'Pack', 'Reshape', 'Row', 'TwoUnitSoftmax', 'format_table', 'frozen',
+           'mixes_samples', 'normalised', 'parameter_count', 'power_iteration']

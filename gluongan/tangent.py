@@ -1,0 +1,96 @@
+"""The derivative of a network's output along a direction of its input, as a network of its own.
+
+MXNet 1.9.1 cannot differentiate a gradient: `autograd.grad(create_graph=True)` raises for most operators and returns silently
+wrong numbers for a Dense net. This module needs first-order operators only. Beside each value h it carries the tangent
+t = dh/dx · v through the layers (forward-mode differentiation: every layer pushes the pair (h, t) on), so that
+
+    Tangent(net)(x, v) = d/ds net(x + s v) at s = 0,   exactly,
+
+and ordinary backward through it gives that number's gradient by the weights. Nothing in here knows of GANs.
+"""
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from .layers import DERIVATIVES, Activation, Centre, Chain, Conv, Dense, Pack, Reshape, TwoUnitSoftmax, normalised
+from .runtime import mx
+
+nn = mx.gluon.nn
+
+
+class TangentError(ValueError):
+    """A layer through which no tangent of a single sample can be pushed."""
+
+
+class Tangent(mx.gluon.HybridBlock):
+    """(x, v) -> d/ds net(x + s v) at s = 0: x and v (N, ...), the result of the shape of net(x).
+
+    It shares the net's weights. Raises TangentError for a net with a layer that mixes samples or drops units.
+    """
+
+    def __init__(self, net: Chain) -> None:
+        super().__init__()
+        for layer in net:
+            rule(layer)
+        self.net = net
+        self.hybridize(static_alloc=True)
+
+    def _build_cache(self, *args: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.filterwarnings('ignore', '.*bias is not used')    # the last bias moves no tangent, and that is right
+            super()._build_cache(*args)
+
+    def hybrid_forward(self, F: Any, x: Any, v: Any) -> Any:
+        h, t = x, v
+        for layer in self.net:
+            h, t = rule(layer)(F, layer, h, t)
+        return t
+
+
+def _linear(F: Any, layer: Any, h: Any, t: Any) -> tuple[Any, Any]:
+    return layer(h), layer(t)
+
+
+def _centre(F: Any, layer: Centre, h: Any, t: Any) -> tuple[Any, Any]:
+    return layer(h), t * 2
+
+
+def _activation(F: Any, layer: Activation, h: Any, t: Any) -> tuple[Any, Any]:
+    return layer(h), t if layer.title == 'identity' else t * DERIVATIVES[layer.title](F, h, layer.slope)
+
+
+def _dense(F: Any, layer: Dense, h: Any, t: Any) -> tuple[Any, Any]:
+    weight, bias = _weights(F, layer)
+    units = layer._units
+    before = F.FullyConnected(h, weight, bias, num_hidden=units)
+    return _activation(F, layer.act, before, F.FullyConnected(t, weight, num_hidden=units, no_bias=True))
+
+
+def _conv(F: Any, layer: Conv, h: Any, t: Any) -> tuple[Any, Any]:
+    weight, bias = _weights(F, layer)
+    before = F.Convolution(*(x for x in (h, weight, bias) if x is not None), **layer._kwargs)
+    return _activation(F, layer.act, before, F.Convolution(t, weight, **{**layer._kwargs, 'no_bias': True}))
+
+
+def _weights(F: Any, layer: Any) -> tuple[Any, Any]:
+    own = [getattr(layer, name, None) for name in ('weight', 'bias', 'u', 'v')]
+    weight, bias, u, v = (None if p is None else p.var() if F is mx.sym else p.data() for p in own)
+    return normalised(F, weight, u, v), bias
+
+
+Rule = Callable[[Any, Any, Any, Any], tuple[Any, Any]]
+
+RULES: dict[type, Rule] = {
+    nn.Flatten: _linear, Reshape: _linear, Pack: _linear, TwoUnitSoftmax: _linear,
+    Centre: _centre, Activation: _activation, Dense: _dense, Conv: _conv,
+}
+
+
+def rule(layer: mx.gluon.HybridBlock) -> Rule:
+    """Return how a layer pushes a value and its tangent on. Raises TangentError where it cannot."""
+    if type(layer) not in RULES:
+        raise TangentError(f'{type(layer).__name__}: no tangent of a single sample goes through it; it mixes the samples of a '
+                           'batch, or drops units at random')
+    return RULES[type(layer)]
