@@ -1,6 +1,7 @@
 """gluongan train."""
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import click
 
 from gluongan.config import Config, ConfigError, flag, knobs, parse_json, show
 from gluongan.recipes import RECIPES, recipe
-from gluongan.runs import as_json, next_number, read_config, run_name
+from gluongan.runs import as_json, check_place, next_number, read_config, run_name
 
 from .faults import told
 from .knobs import Grouped, knob_flags, typed
@@ -44,7 +45,7 @@ def train(name: str | None, file: Path | None, resume: Path | None, out: Path, d
 
 def _config(name: str | None, file: Path | None, flags: dict[str, Any]) -> Config:
     settings = _read(file) if file else {}
-    chosen = name or settings.get('recipe') or 'dense'
+    chosen = settings.get('recipe', 'dense') if name is None else name
     return recipe(chosen).with_settings({**settings, **flags, 'recipe': chosen})
 
 
@@ -68,6 +69,7 @@ def _resumed_config(run: Path, name: str | None, file: Path | None, flags: dict[
 
 
 def _begin(config: Config, resume: Path | None, out: Path, dry_run: bool) -> None:
+    check_place(out)
     from gluongan.data import bundled
     if config.data == 'mnist':
         bundled.prefetch()    # decodes on the other core while MXNet is imported
@@ -91,20 +93,22 @@ def _next(out: Path, config: Config) -> str:
 
 
 def _train(run: Any) -> None:
+    from gluongan.snapshot import SnapshotError
     from gluongan.trainer import Interrupt
     from gluongan.update import NonFinite
     try:
         with Interrupt() as interrupt:
             run.run(interrupt)
-    except NonFinite as error:
-        raise NonFinite(f'{error}; {_rescue(run.folder)}') from None
+    except (NonFinite, SnapshotError) as error:
+        raise type(error)(f'{error}; {_rescue(run.folder)}') from None
     if run.interrupted:
         click.echo(f'Stopped at iteration {run.updater.iteration:,}; go on with\n'
-                   f'  gluongan train --resume {run.folder}', err=True)
+                   f'  gluongan train --resume {shlex.quote(str(run.folder))}', err=True)
         sys.exit(128 + interrupt.signal)
+    folder = shlex.quote(str(run.folder))
     click.echo(f'Pictures   {run.folder / "figures"} and {run.folder / "training.gif"}\n'
-               f'New ones   gluongan sample {run.folder} --seeds 0-63\n'
-               f'Go on      gluongan train --resume {run.folder} --iterations {2 * run.total}')
+               f'New ones   gluongan sample {folder} --seeds 0-63\n'
+               f'Go on      gluongan train --resume {folder} --iterations {2 * run.total}')
 
 
 def _rescue(run: Path) -> str:

@@ -110,6 +110,8 @@ def resumed_run(folder: Path, config: Config, warn: Callable[[str], None]) -> Tr
     algorithm = updater(config, load_data(config))
     path, (arrays, meta) = snapshot.newest(folder, warn)
     snapshot.check(path, arrays, algorithm.state()[0])
+    if config.iterations < meta['iteration']:
+        raise ConfigError(f'--iterations {config.iterations}: must be at least {meta["iteration"]}, where {folder} is already')
     algorithm.restore(arrays, meta)
     if own != config:
         write_json(folder / 'config.json', config.to_dict())
@@ -138,7 +140,8 @@ def _chosen(run: Path, which: str) -> Path:
     files = dict(snapshot.listed(run))
     if not files:
         raise RunError(f'{run}: has no snapshot yet')
-    iteration = {'last': max(files), 'best': best_of(run, scores(run))}.get(which, int(which) if which.isdecimal() else None)
+    number = int(which) if which.isdecimal() and len(which) < 12 else None
+    iteration = {'last': max(files), 'best': best_of(run, scores(run))}.get(which, number)
     if iteration not in files:
         raise RunError(f'--snapshot {which}: must be last, best or one of {", ".join(map(str, files))}')
     return files[iteration]

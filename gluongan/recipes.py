@@ -76,6 +76,6 @@ RECIPES: dict[str, Callable[[], Config]] = {f.__name__: f for f in (dense, vanil
 
 def recipe(name: str) -> Config:
     """Return the Config of a named recipe; ConfigError for an unknown name."""
-    if name not in RECIPES:
+    if not isinstance(name, str) or name not in RECIPES:
         raise ConfigError(f'--recipe {name}: must be one of {", ".join(RECIPES)}')
     return RECIPES[name]()

@@ -20,7 +20,8 @@ class RunError(ValueError):
 
 
 def next_folder(out: Path, name: str) -> Path:
-    """Make and return `out`/00000-name with the next free number."""
+    """Make and return `out`/00000-name with the next free number. Raises RunError where `out` is no folder."""
+    check_place(out)
     while True:
         folder = out / f'{next_number(out):05d}-{name}'
         try:
@@ -28,6 +29,12 @@ def next_folder(out: Path, name: str) -> Path:
             return folder
         except FileExistsError:    # another process took the number in between
             continue
+
+
+def check_place(out: Path) -> None:
+    """Raise RunError where run folders cannot be made in `out`."""
+    if (out.exists() or out.is_symlink()) and not out.is_dir():
+        raise RunError(f'--out {out}: is no folder; must be one, or a name that is free')
 
 
 def next_number(out: Path) -> int:

@@ -9,6 +9,7 @@ import io
 import json
 import re
 import zipfile
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,29 @@ def read(path: Path) -> State:
 
 def _unpack(path: Path, body: bytes) -> State:
     try:
-        with np.load(io.BytesIO(body), allow_pickle=False) as packed:
-            arrays = {name: packed[name] for name in packed.files}
-        return arrays, json.loads(arrays.pop('meta').tobytes())
-    except (ValueError, KeyError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+        with zipfile.ZipFile(io.BytesIO(body)) as packed:
+            arrays = {entry.filename[:-4]: _array(body, packed, entry) for entry in packed.infolist()}
+        meta = json.loads(arrays.pop('meta').tobytes())
+        if not isinstance(meta, dict):
+            raise ValueError('its meta is no object')
+        return arrays, meta
+    except (ValueError, KeyError, OSError, EOFError, MemoryError, ArithmeticError, RuntimeError, zipfile.BadZipFile) as error:
         raise SnapshotError(f'{path}: is no snapshot inside ({error})') from None
+
+
+def _array(body: bytes, packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
+    # As `write` stores it: an .npy, not compressed. Then its own size bounds what it may take.
+    if not entry.filename.endswith('.npy') or entry.compress_type != zipfile.ZIP_STORED or entry.file_size > len(body):
+        raise ValueError(f'{entry.filename} is not an array as gluongan stores it')
+    content = io.BytesIO(packed.read(entry))
+    version = np.lib.format.read_magic(content)
+    if version != (1, 0):
+        raise ValueError(f'{entry.filename} is not an array as gluongan stores it')
+    shape, _, dtype = np.lib.format.read_array_header_1_0(content)
+    if dtype.hasobject or prod(shape) * dtype.itemsize != entry.file_size - content.tell() or min(shape, default=0) < 0:
+        raise ValueError(f'{entry.filename} has not the size that it tells')
+    content.seek(0)
+    return np.lib.format.read_array(content, allow_pickle=False)
 
 
 def check(path: Path, arrays: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> None:
@@ -84,6 +103,16 @@ def newest(run: Path, warn: Any = print) -> tuple[Path, State]:
         except SnapshotError as error:
             warn(f'{error}; trying the one before it')
     raise SnapshotError(f'{run}: has no snapshot that can be used')
+
+
+def set_aside(run: Path, iteration: int) -> None:
+    """Rename what lies beyond `iteration` to ITERATION.damaged.
+
+    A resume has passed it over. In its place it would count as the newest, and good ones would be deleted for it.
+    """
+    for at, path in listed(run):
+        if at > iteration:
+            path.rename(path.with_suffix('.damaged'))
 
 
 def keep(run: Path, last: int, best: int | None) -> None:

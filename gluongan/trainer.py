@@ -55,7 +55,7 @@ def as_trigger(trigger: Trigger) -> Callable[[Updater], bool]:
     if callable(trigger):
         return trigger
     period, unit = trigger
-    if unit not in ('iteration', 'epoch') or period < 1:
+    if unit not in ('iteration', 'epoch') or type(period) is not int or period < 1:
         raise ValueError(f'trigger {trigger}: must be a whole number of at least 1, and iteration or epoch')
     return Every(period, unit)
 
@@ -89,6 +89,8 @@ class Trainer:
 
     def __init__(self, updater: Updater, *, stop: tuple[int, str], out: str | Path = 'runs',
                  folder: Path | None = None) -> None:
+        if callable(stop):
+            raise ValueError('stop: must be a number and iteration or epoch, such as (15_000, \'iteration\')')
         as_trigger(stop)
         self.updater, self.stop = updater, stop
         self.extensions: list[tuple[Extension, Callable[[Updater], bool]]] = []
@@ -104,7 +106,8 @@ class Trainer:
     def total(self) -> int:
         """The number of iterations after which it stops."""
         number, unit = self.stop
-        return number if unit == 'iteration' else ceil(number * self.updater.iterations_per_epoch)
+        # Rounded first: 7 × (29 / 7) is a hair above 29.
+        return number if unit == 'iteration' else ceil(round(number * self.updater.iterations_per_epoch, 6))
 
     def done(self) -> bool:
         """Return whether `stop` has been reached."""
@@ -115,8 +118,8 @@ class Trainer:
 
         It stands for: while not done: updater.update(), then every extension whose trigger fires.
         """
-        self._call('start')
         try:
+            self._call('start')
             while not self.done() and not self.interrupted:
                 self.updater.update()
                 for extension, fires in self.extensions:

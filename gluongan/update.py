@@ -16,13 +16,14 @@ from .runtime import seed as seed_mxnet
 
 record = mx.autograd.record
 
+
+class NonFinite(ArithmeticError):
+    """A loss, a weight or a sample that is no number any more."""
+
+
 # Numbers are fetched this many iterations late: the device never waits for Python (2 are too few: 6 % slower), and the
 # queue that a Ctrl-C has to wait for stays below half a second.
 LAG = 20
-
-
-class NonFinite(ArithmeticError):
-    """A loss or a weight that is no number any more."""
 
 
 class Observation(NamedTuple):

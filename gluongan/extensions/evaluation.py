@@ -1,6 +1,7 @@
 """Cheap measurements while training goes on: are the samples' pixels the data's, and is D still fooled?"""
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from ..metrics import sliced_wasserstein
 from ..runtime import mx
 from ..sampling import generate
 from ..trainer import Extension
+from ..update import NonFinite
 from .records import Records, csv_row, json_row
 
 if TYPE_CHECKING:
@@ -36,14 +38,18 @@ class Evaluation(Extension):
         chosen = np.random.default_rng(0).choice(len(data), min(SAMPLES, len(data)), replace=False)
         self._reals, self._z = data.floats(np.sort(chosen)), updater.noise.fixed(len(chosen), seed=1)
         self._records = Records(trainer.folder / 'metrics.jsonl')
-        self._records.start(updater.iteration)
+        for row in self._records.start(updater.iteration)[-1:]:
+            trainer.report.update(json.loads(row))
         self._measured = updater.iteration
         if updater.iteration == 0:
             self(trainer)
 
     def __call__(self, trainer: Trainer) -> None:
         updater = trainer.updater
+        updater.drain()
         x = generate(updater.gen, self._z)
+        if not np.isfinite(x).all():
+            raise NonFinite(f'samples hold NaN or infinity at iteration {updater.iteration}: lower the learning rate')
         row = {'iteration': updater.iteration, 'epoch': updater.epoch, 'pixels/mean': float(x.mean()),
                'pixels/std': float(x.std()), 'samples/swd': sliced_wasserstein(x, self._reals)}
         if updater.loss.is_probability:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 import numpy as np
 
-from ..trainer import Extension
+from ..trainer import AnyOf, Every, Extension
 from .records import Records, csv_row, json_row
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class LogReport(Extension):
         self._clock, self._timed = time.perf_counter(), (at, time.perf_counter())
 
     def __call__(self, trainer: Trainer) -> None:
+        trainer.updater.drain()
         self._collect(trainer)
         if not self._window:    # at most LAG iterations old: nothing has been fetched yet
             return
@@ -71,9 +72,8 @@ def _numbers(row: str) -> tuple[float, ...]:
 class Progress(Extension):
     """A bar with speed, time left, losses and scores on a terminal; elsewhere a plain line at each report."""
 
-    trigger = (10, 'iteration')
-
     def __init__(self, *, lines_every: int = 100, stream: TextIO | None = None) -> None:
+        self.trigger = AnyOf((Every(10), Every(lines_every)))
         self._every, self._stream = lines_every, stream or sys.stderr
         self._bar: Any = None
 

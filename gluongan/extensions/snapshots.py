@@ -28,6 +28,7 @@ class Snapshot(Extension):
     def start(self, trainer: Trainer) -> None:
         self._written = trainer.updater.iteration
         self._scores = scores(trainer.folder)
+        snapshot.set_aside(trainer.folder, self._written)
 
     def __call__(self, trainer: Trainer) -> None:
         trainer.flush()
