@@ -76,7 +76,9 @@ trainer.run()
 
 def python(code: str, *arguments: object) -> str:
     """Run `code` in a fresh process and return what it printed."""
-    done = subprocess.run([sys.executable, '-c', code, *map(str, arguments)], capture_output=True, text=True, check=True)
+    # Elsewhere, so that the installed package is measured: in a checkout, Python would find its folder first.
+    done = subprocess.run([sys.executable, '-c', code, *map(str, arguments)], capture_output=True, text=True, check=True,
+                          cwd=tempfile.gettempdir())
     return done.stdout
 
 
