@@ -46,13 +46,13 @@ print(int(sys.argv[1]) / (time.perf_counter() - begun))
 
 FIRST = '''
 import sys
-from gluongan import update
-once = update.GANUpdater.update
+from gluongan import updater
+once = updater.GANUpdater.update
 def first(self):
     once(self)
     self.drain()
     raise SystemExit(0)
-update.GANUpdater.update = first
+updater.GANUpdater.update = first
 from gluongan.cli import main
 main(['train', '--out', sys.argv[1]])
 '''

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from gluongan.config import Knob, defaults, flag, knobs, show
+from gluongan.config import defaults, flag, knobs, show
+from gluongan.knob import Knob
 
 Command = Callable[..., Any]
 

@@ -22,16 +22,16 @@ def summary(name: str) -> None:
     gluongan summary runs/00000-dense-mnist
     """
     with told():
-        config, shape = _found(name)
+        config, shape, classes = _found(name)
         from gluongan import build
         for title, net in (('generator', build.generator), ('discriminator', build.discriminator)):
-            click.echo(f'{title} of {name}\n{net(config, shape, "cpu")}\n')
+            click.echo(f'{title} of {name}\n{net(config, shape, classes if config.conditional else 0, "cpu")}\n')
 
 
-def _found(name: str) -> tuple[Config, tuple[int, ...]]:
+def _found(name: str) -> tuple[Config, tuple[int, ...], int]:
     if name in RECIPES:
-        return recipe(name), (1, 28, 28)
+        return recipe(name), (1, 28, 28), 10
     if not Path(name).is_dir():
         raise Usage(f'{name}: must be a run folder or one of {", ".join(RECIPES)}')
-    from gluongan.build import sample_shape
-    return read_config(Path(name)), sample_shape(Path(name))
+    from gluongan.build import class_names, sample_shape
+    return read_config(Path(name)), sample_shape(name), len(class_names(name))

@@ -13,16 +13,17 @@ _HOMES = {
     'Config': 'config', 'ConfigError': 'config',
     'recipe': 'recipes', 'RECIPES': 'recipes',
     'Activation': 'layers', 'Chain': 'layers', 'Dense': 'layers', 'TwoUnitSoftmax': 'layers', 'frozen': 'layers',
-    'dense_discriminator': 'nets', 'dense_generator': 'nets',
+    'conv_discriminator': 'nets', 'conv_generator': 'nets', 'dense_discriminator': 'nets', 'dense_generator': 'nets',
     'LOSSES': 'losses', 'Loss': 'losses',
     'Noise': 'noise',
     'Optimizer': 'optimizer',
-    'GANUpdater': 'update', 'NonFinite': 'update', 'record_fake': 'update', 'update_dis': 'update', 'update_gen': 'update',
+    'GradientPenalty': 'penalties', 'PENALTIES': 'penalties', 'Tangent': 'tangent',
+    'GANUpdater': 'updater', 'NonFinite': 'updater', 'record_fake': 'update', 'update_dis': 'update', 'update_gen': 'update',
     'Extension': 'trainer', 'Trainer': 'trainer',
     'Evaluation': 'extensions', 'FigureReport': 'extensions', 'LogReport': 'extensions', 'Progress': 'extensions',
     'SampleGrid': 'extensions', 'Snapshot': 'extensions',
     'SnapshotError': 'snapshot',
-    'export': 'export',
+    'export': 'exports',
     'load_run': 'build',
 }
 _ROOMS = ('data', 'figures', 'runtime')
@@ -34,7 +35,6 @@ def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return import_module(f'.{name}', __name__)
     if name in _HOMES:
-        # globals() remembers it: `export` is both a room and the function in it, and the function is the public name.
         globals()[name] = value = getattr(import_module(f'.{_HOMES[name]}', __name__), name)
         return value
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -5,17 +5,18 @@ import json
 from collections.abc import Callable
 from math import isqrt, prod
 from pathlib import Path
-from typing import Union
+from typing import Any, Union
 
 from . import data, runtime, snapshot
 from .config import Config, ConfigError, flag, show
 from .extensions import Evaluation, FigureReport, LogReport, Progress, SampleGrid, Snapshot
 from .extensions.snapshots import best_of, scores
 from .layers import Chain
-from .nets import dense_discriminator, dense_generator
+from .losses import named
+from .nets import conv_discriminator, conv_generator, dense_discriminator, dense_generator, halvings
 from .runs import RunError, next_folder, read_config, run_name, write_json
 from .trainer import AnyOf, Every, Trainer
-from .update import GANUpdater, weights
+from .updater import GANUpdater, weights
 
 Device = Union[str, runtime.mx.Context]
 
@@ -37,10 +38,11 @@ def load_data(config: Config) -> data.Dataset:
         raise
 
 
-def sizes(config: Config, shape: tuple[int, ...]) -> tuple[list[int], list[int]]:
+def sizes(config: Config, shape: tuple[int, ...], classes: int) -> tuple[list[int], list[int]]:
     """Return the layer sizes of G and of D for samples of `shape`. Raises ConfigError where they would fill the memory."""
     values, head = prod(shape), 2 if config.dis_head == 'softmax' else 1
-    nets = {'gen_hidden': [config.latent, *config.gen_hidden, values], 'dis_hidden': [values, *config.dis_hidden, head]}
+    nets = {'gen_hidden': [config.latent + classes, *config.gen_hidden, values],
+            'dis_hidden': [values + classes, *config.dis_hidden, head]}
     for name, net in nets.items():
         count = sum(a * b for a, b in zip(net, net[1:]))
         if count > MOST_WEIGHTS:
@@ -49,42 +51,67 @@ def sizes(config: Config, shape: tuple[int, ...]) -> tuple[list[int], list[int]]
     return nets['gen_hidden'], nets['dis_hidden']
 
 
-def generator(config: Config, shape: tuple[int, ...], device: Device) -> Chain:
-    """Return G of a run for samples of `shape`."""
+def generator(config: Config, shape: tuple[int, ...], classes: int, device: Device) -> Chain:
+    """Return G of a run for samples of `shape`; a conditional one of `classes` takes (N, latent + classes)."""
+    shared = {'slope': config.leaky_slope, 'batchnorm': config.gen_batchnorm, 'momentum': config.batchnorm_momentum,
+              'dropout': config.gen_dropout, 'init': config.init, 'device': device}
     output = config.gen_output or ('identity' if len(shape) == 1 else 'sigmoid')
-    return dense_generator(sizes(config, shape)[0], config.gen_activation, output, shape=shape, slope=config.leaky_slope,
-                           batchnorm=config.gen_batchnorm, momentum=config.batchnorm_momentum, dropout=config.gen_dropout,
-                           init=config.init, device=device)
+    if config.network == 'conv':
+        return conv_generator(config.latent + classes, shape, output, width=config.conv_width, depth=config.conv_depth,
+                              activation=config.gen_activation, **shared)
+    return dense_generator(sizes(config, shape, classes)[0], config.gen_activation, output, shape=shape, **shared)
 
 
-def discriminator(config: Config, shape: tuple[int, ...], device: Device) -> Chain:
-    """Return D of a run for samples of `shape`."""
-    return dense_discriminator(sizes(config, shape)[1], config.dis_activation, config.dis_head, shape=shape,
-                               slope=config.leaky_slope, batchnorm=config.dis_batchnorm,
-                               momentum=config.batchnorm_momentum, dropout=config.dis_dropout, init=config.init,
-                               device=device)
+def discriminator(config: Config, shape: tuple[int, ...], classes: int, device: Device) -> Chain:
+    """Return D of a run for samples of `shape`; a conditional one takes their labels too, as planes or numbers."""
+    shared = {'slope': config.leaky_slope, 'batchnorm': config.dis_batchnorm, 'momentum': config.batchnorm_momentum,
+              'dropout': config.dis_dropout, 'spectral': config.dis_spectral, 'kernels': config.dis_kernels,
+              'stddev': config.dis_stddev, 'pack': config.pack, 'init': config.init, 'device': device}
+    if config.network == 'conv':
+        return conv_discriminator((shape[0] + classes, *shape[1:]), width=config.conv_width, depth=config.conv_depth,
+                                  activation=config.dis_activation, **shared)
+    values = sizes(config, shape, classes)[1]
+    return dense_discriminator(values, config.dis_activation, config.dis_head, **shared,
+                               shape=(values[0],) if classes else shape)
 
 
 def updater(config: Config, dataset: data.Dataset) -> GANUpdater:
     """Return the algorithm of a run on its device, everything initialised from `seed`. Raises ConfigError, DeviceError."""
-    if config.batch > len(dataset):
-        raise ConfigError(f'--batch {config.batch}: must be at most {len(dataset):,}, the number of samples in {config.data}')
+    _check_fit(config, dataset)
     device = runtime.device(config.device)
     runtime.seed(config.seed)
-    gen, dis = generator(config, dataset.shape, device), discriminator(config, dataset.shape, device)
-    return GANUpdater(gen, dis, dataset.batches(config.batch, seed=config.seed, device=device), loss=config.loss,
-                      optimizer=config.optimizer, lr=config.lr, gen_lr=config.gen_lr, dis_lr=config.dis_lr,
-                      beta1=config.beta1, beta2=config.beta2, decay=config.decay, momentum=config.momentum,
-                      clip=config.clip, dis_steps=config.dis_steps, shared_noise=config.shared_noise, noise=config.noise,
-                      seed=config.seed)
+    parts = (config, dataset.shape, len(dataset.classes) if config.conditional else 0, device)
+    loss = named(config.loss, real_target=config.real_target, fake_target=config.fake_target)
+    same = ('optimizer', 'lr', 'gen_lr', 'dis_lr', 'beta1', 'beta2', 'decay', 'momentum', 'clip', 'penalty', 'penalty_weight',
+            'dis_steps', 'gen_steps', 'shared_noise', 'noise', 'ema', 'instance_noise', 'noise_until', 'conditional',
+            'schedule', 'schedule_iterations', 'seed')
+    return GANUpdater(generator(*parts), discriminator(*parts),
+                      dataset.batches(config.batch, seed=config.seed, device=device), loss=loss,
+                      **{name: getattr(config, name) for name in same})
+
+
+def _check_fit(config: Config, dataset: data.Dataset) -> None:
+    if config.batch > len(dataset):
+        raise ConfigError(f'--batch {config.batch}: must be at most {len(dataset):,}, the number of samples in {config.data}')
+    if config.conditional and not dataset.classes:
+        raise ConfigError(f'--conditional: {config.data} has no labels; must be data with classes')
+    if config.network == 'conv':
+        if not dataset.is_image:
+            raise ConfigError(f'--network conv: {config.data} is made of points; must be dense')
+        try:
+            halvings(dataset.shape, config.conv_depth)
+        except ValueError as error:
+            raise ConfigError(f'--network conv --conv-depth {show(config.conv_depth)}: {error}') from None
 
 
 def trainer(config: Config, algorithm: GANUpdater, folder: Path) -> Trainer:
     """Return the run: the algorithm and everything that happens beside it, in `folder`."""
     run = Trainer(algorithm, stop=(config.iterations, 'iteration'), folder=folder)
-    cols = isqrt(config.samples - 1) + 1
+    # A conditional run shows a row of eight for each class.
+    classes = algorithm.classes
+    cols, count = (8, 8 * classes) if classes else (isqrt(config.samples - 1) + 1, config.samples)
     run.extend(LogReport(), trigger=(config.log_every, 'iteration'))
-    run.extend(SampleGrid(count=config.samples, cols=cols), trigger=AnyOf((Every(config.sample_every), Every(1, 'epoch'))))
+    run.extend(SampleGrid(count=count, cols=cols), trigger=AnyOf((Every(config.sample_every), Every(1, 'epoch'))))
     run.extend(Evaluation(), trigger=(config.eval_every, 'iteration'))
     run.extend(Snapshot(config.keep), trigger=(config.snapshot_every, 'iteration'))
     run.extend(Progress(lines_every=config.log_every))
@@ -128,11 +155,11 @@ def load_run(run: str | Path, *, which: str = 'last', device: Device = 'cpu') ->
     config = read_config(run)
     path = _chosen(run, which)
     arrays, _ = snapshot.read(path)
-    gen = generator(config, sample_shape(run), device)
-    own = weights(gen)
-    snapshot.check(path, arrays, {f'gen/{name}': value.asnumpy() for name, value in own.items()})
+    gen = generator(config, sample_shape(run), len(class_names(run)) if config.conditional else 0, device)
+    part, own = 'ema' if config.ema else 'gen', weights(gen)
+    snapshot.check(path, arrays, {f'{part}/{name}': value.asnumpy() for name, value in own.items()})
     for name, value in own.items():
-        value[:] = arrays[f'gen/{name}']
+        value[:] = arrays[f'{part}/{name}']
     return config, gen
 
 
@@ -149,11 +176,22 @@ def _chosen(run: Path, which: str) -> Path:
 
 def sample_shape(run: str | Path) -> tuple[int, ...]:
     """Return the shape of one sample of a run, from its run.json. Raises RunError."""
-    path = Path(run) / 'run.json'
+    shape = _fact(Path(run), 'shape')
+    if isinstance(shape, list) and len(shape) in (1, 3) and all(type(side) is int and 1 <= side <= 4096 for side in shape):
+        return tuple(shape)
+    raise RunError(f'{Path(run) / "run.json"}: does not tell the shape of the samples')
+
+
+def class_names(run: str | Path) -> list[str]:
+    """Return the names of the classes of a run's data, from its run.json. Raises RunError."""
+    names = _fact(Path(run), 'classes')
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        return names
+    raise RunError(f'{Path(run) / "run.json"}: does not tell the names of the classes')
+
+
+def _fact(run: Path, name: str) -> Any:
     try:
-        shape = tuple(json.loads(path.read_text(encoding='utf-8'))['shape'])
-        if all(isinstance(side, int) and 1 <= side <= 4096 for side in shape) and len(shape) in (1, 3):
-            return shape
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise RunError(f'{path}: does not tell the shape of the samples')
+        return json.loads((run / 'run.json').read_text(encoding='utf-8')).get(name)
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return None

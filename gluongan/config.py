@@ -5,71 +5,15 @@ The API, the command line, the JSON file and the documentation derive from these
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-MOST_LAYERS = 32
+from .knob import Knob
 
 
 class ConfigError(ValueError):
     """An impossible setting: one sentence that names the flag, its value and what is allowed."""
-
-
-@dataclass(frozen=True)
-class Knob:
-    """What is true of a setting whatever its value: kind is int, float, bool, str or `sizes` (whole numbers >= 1)."""
-
-    kind: str
-    help: str
-    low: float = -math.inf
-    high: float = math.inf
-    choices: tuple[Any, ...] = ()
-    unit: str = ''
-    optional: bool = False
-    free: bool = False      # may be changed when a run is resumed
-    group: str = ''
-
-    def allowed(self) -> str:
-        """Say in words what values it takes."""
-        noun = {'int': 'a whole number', 'float': 'a number', 'bool': 'true or false', 'str': 'a text',
-                'sizes': f'at most {MOST_LAYERS} whole numbers from {self.low} to {self.high} with commas between, or none',
-                }[self.kind]
-        if self.choices:
-            noun = 'one of ' + ', '.join(map(str, self.choices))
-        elif self.kind in ('int', 'float'):
-            noun += f' from {_plain(self.low)} to {_plain(self.high)}'
-        return noun + (', or left out' if self.optional else '')
-
-    def accepts(self, value: Any) -> bool:
-        """Return whether `value` is of its kind and in its range."""
-        if value is None:
-            return self.optional
-        if self.choices:
-            return any(value == choice and type(value) is type(choice) for choice in self.choices)
-        return {'int': self._int, 'float': self._float, 'bool': _bool, 'str': _str, 'sizes': self._sizes}[self.kind](value)
-
-    def _int(self, value: Any) -> bool:
-        return isinstance(value, int) and not _bool(value) and self.low <= value <= self.high
-
-    def _float(self, value: Any) -> bool:
-        return isinstance(value, (int, float)) and not _bool(value) and self.low <= value <= self.high
-
-    def _sizes(self, value: Any) -> bool:
-        return isinstance(value, tuple) and len(value) <= MOST_LAYERS and all(map(self._int, value))
-
-
-def _bool(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _str(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _plain(number: float) -> str:
-    return f'{number:,}' if isinstance(number, int) else f'{number:g}'
 
 
 def _group(title: str) -> Any:
@@ -98,9 +42,18 @@ class Config:
                                    unit='pixels', optional=True)
     channels: int | None = _data(None, 'int', 'Read pictures as grey (1) or colour (3).', choices=(1, 3), optional=True)
 
+    conditional: bool = _data(False, 'bool', 'G and D get the class of each sample; the data must have labels.')
+
+    network: str = _nets('dense', 'str', 'Fully connected layers, or strided convolutions as in DCGAN.',
+                         choices=('dense', 'conv'))
     latent: int = _nets(100, 'int', 'Size of the latent z.', low=1, high=65536)
-    gen_hidden: tuple[int, ...] = _nets((256, 512, 1024), 'sizes', "G's hidden layers.", low=1, high=65536, unit='neurons')
-    dis_hidden: tuple[int, ...] = _nets((512, 256), 'sizes', "D's hidden layers.", low=1, high=65536, unit='neurons')
+    gen_hidden: tuple[int, ...] = _nets((256, 512, 1024), 'sizes', "Dense: G's hidden layers.", low=1, high=65536,
+                                        unit='neurons')
+    dis_hidden: tuple[int, ...] = _nets((512, 256), 'sizes', "Dense: D's hidden layers.", low=1, high=65536, unit='neurons')
+    conv_width: int = _nets(64, 'int', 'Conv: filters nearest to the picture; each deeper layer has twice as many.',
+                            low=1, high=4096, unit='filters')
+    conv_depth: int | None = _nets(None, 'int', 'Conv: how often the sides are halved. Left out: while 4 pixels or more are '
+                                   'left.', low=1, high=10, optional=True)
     gen_activation: str = _nets('leaky_relu', 'str', "Between G's layers.", choices=_ACTIVATIONS)
     dis_activation: str = _nets('leaky_relu', 'str', "Between D's layers.", choices=_ACTIVATIONS)
     leaky_slope: float = _nets(0.2, 'float', 'Slope of leaky_relu below zero.', low=0.0, high=1.0)
@@ -114,13 +67,29 @@ class Config:
                                       low=0.0, high=0.9999)
     gen_dropout: float = _nets(0.0, 'float', "Share of G's hidden units that is dropped.", low=0.0, high=0.95)
     dis_dropout: float = _nets(0.0, 'float', "Share of D's hidden units that is dropped.", low=0.0, high=0.95)
+    dis_spectral: bool = _nets(False, 'bool', "Divide each weight of D by its largest singular value.")
+    dis_kernels: int = _nets(0, 'int', 'Mini-batch discrimination in D: so many kernels, 0 for none.', low=0, high=1024)
+    dis_stddev: bool = _nets(False, 'bool', "D sees its batch's standard deviation.")
+    pack: int = _nets(1, 'int', 'D judges so many samples at once (PacGAN).', low=1, high=64, unit='samples')
     init: str = _nets('normal', 'str', 'Initial weights: glorot U(±sqrt(6/(in+out))), he N(0, 1/sqrt(in/2)), '
                       'normal N(0, 0.02).', choices=('glorot', 'he', 'normal'))
 
-    noise: str = _game('normal', 'str', 'Distribution of z: normal N(0, 1) or uniform U(-1, 1).',
-                       choices=('normal', 'uniform'))
-    loss: str = _game('nonsaturating', 'str', 'Objective.', choices=('minimax', 'nonsaturating', 'wasserstein'))
+    noise: str = _game('normal', 'str', 'Distribution of z: normal N(0, 1), uniform U(-1, 1), or truncated N(0, 1) within ±2.',
+                       choices=('normal', 'uniform', 'truncated'))
+    loss: str = _game('nonsaturating', 'str', 'Objective.',
+                      choices=('minimax', 'nonsaturating', 'least_squares', 'wasserstein', 'hinge', 'relativistic'))
     dis_steps: int = _game(1, 'int', 'Updates of D per update of G.', low=1, high=100)
+    gen_steps: int = _game(1, 'int', 'Updates of G per iteration.', low=1, high=100)
+    penalty: str | None = _game(None, 'str', "Gradient penalty on D: gp (WGAN-GP), dragan, r1 or r2.",
+                                choices=('gp', 'dragan', 'r1', 'r2'), optional=True)
+    penalty_weight: float | None = _game(None, 'float', "The penalty's weight. Left out: 10.", low=0.0, high=1e6, optional=True)
+    real_target: float = _game(1.0, 'float', 'What D should say of real samples; 0.9 is label smoothing.', low=0.5, high=1.0)
+    fake_target: float = _game(0.0, 'float', 'What D should say of generated samples.', low=0.0, high=0.5)
+    instance_noise: float = _game(0.0, 'float', 'Standard deviation of the noise on all that D sees, at the start.', low=0.0,
+                                  high=10.0)
+    noise_until: int = _game(10_000, 'int', 'When the instance noise has sunk to 0.', low=1, high=10**9, unit='iterations')
+    ema: float = _game(0.0, 'float', "Decay of the moving average of G's weights that samples are drawn from; 0 for none.",
+                       low=0.0, high=0.99999)
     shared_noise: bool = _game(True, 'bool', 'D and G see the same z within an iteration (faster); else each draws anew.')
     clip: float | None = _game(None, 'float', "Put D's weights back into [-CLIP, CLIP] after each update.", low=1e-6,
                                high=100.0, optional=True)
@@ -135,6 +104,9 @@ class Config:
     beta2: float = _rates(0.999, 'float', 'Adam: decay of the mean squared gradient.', low=0.0, high=0.999999)
     decay: float = _rates(0.9, 'float', 'RMSProp: decay of the mean squared gradient.', low=0.0, high=0.9999)
     momentum: float = _rates(0.9, 'float', 'SGD: momentum.', low=0.0, high=0.9999)
+    schedule: str = _rates('constant', 'str', 'The learning rates stay, or fall to 0 over --schedule-iterations.',
+                           choices=('constant', 'linear', 'cosine'))
+    schedule_iterations: int = _rates(15_000, 'int', 'When the learning rates reach 0.', low=1, high=10**9, unit='iterations')
     batch: int = _rates(128, 'int', 'Real samples, and generated ones, per update.', low=1, high=65536, unit='samples')
 
     iterations: int = _run(15_000, 'int', 'When to stop; one is --dis-steps updates of D and one of G.', low=1,
@@ -165,12 +137,21 @@ class Config:
 
     def _impossible(self) -> list[tuple[bool, str]]:
         points = self.data in ('ring8', 'grid25')
+        mixing = [flag(name) for name in ('dis_batchnorm', 'dis_kernels', 'dis_stddev', 'dis_dropout') if getattr(self, name)]
         return [
+            (self.penalty and mixing, f'--penalty {self.penalty}: it needs the gradient of one sample\'s score by that sample, '
+             f'which {" and ".join(mixing)} would mix with others or drop at random; turn that off'),
+            ((self.real_target, self.fake_target) != (1.0, 0.0) and self.loss in ('wasserstein', 'hinge', 'relativistic'),
+             f'--real-target {self.real_target} --fake-target {self.fake_target}: {self.loss} has none; must be 1 and 0'),
+            (self.batch % self.pack != 0, f'--pack {self.pack}: must divide --batch {self.batch}'),
+            (self.network == 'conv' and points, f'--network conv: {self.data} is made of points; must be dense'),
+            (self.network == 'conv' and self.dis_head == 'softmax',
+             '--dis-head softmax: only for --network dense; must be logit'),
+            (self.loss not in ('minimax', 'nonsaturating') and self.dis_head == 'softmax',
+             f'--dis-head softmax: {self.loss} needs an unbounded score; must be logit'),
             (points and self.gen_output not in (None, 'identity'),
              f'--gen-output {self.gen_output}: {self.data} is made of points outside [0, 1]; must be identity, or left out'),
             (points and self.binarize, f'--binarize: {self.data} is made of points; only pictures can be binarized'),
-            (self.loss == 'wasserstein' and self.dis_head == 'softmax',
-             '--dis-head softmax: a Wasserstein critic has no bounded head; must be logit'),
             (self.batch == 1 and (self.gen_batchnorm or self.dis_batchnorm),
              '--batch 1: BatchNorm needs two samples or more; raise it, or turn --gen-batchnorm and --dis-batchnorm off'),
         ]

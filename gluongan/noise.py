@@ -7,11 +7,11 @@ import numpy as np
 
 from .runtime import mx
 
-DISTRIBUTIONS = ('normal', 'uniform')
+DISTRIBUTIONS = ('normal', 'uniform', 'truncated')
 
 
 class Noise:
-    """A stream of z: `normal` is N(0, I), `uniform` is U(-1, 1), each draw of shape (N, size), float32, on `device`.
+    """A stream of z (N, size), float32, on `device`: `normal` N(0, I), `uniform` U(-1, 1), `truncated` N(0, I) cut at ±2.
 
     It draws with NumPy's SFC64: four times as fast as MXNet's own normal, and its state can be read and put back.
     """
@@ -46,7 +46,17 @@ def sample(generator: np.random.Generator, count: int, size: int, distribution: 
     """Return z (count, size), float32, from a NumPy generator."""
     if distribution == 'uniform':
         return generator.random((count, size), dtype=np.float32) * np.float32(2) - np.float32(1)
+    if distribution == 'truncated':
+        return truncated(generator, count, size, 2.0)
     return generator.standard_normal((count, size), dtype=np.float32)
+
+
+def truncated(generator: np.random.Generator, count: int, size: int, bound: float) -> np.ndarray:
+    """Return N(0, I) where every value beyond ±bound has been drawn again (Brock et al. 2019, arXiv 1809.11096)."""
+    z = generator.standard_normal((count, size), dtype=np.float32)
+    while (beyond := np.abs(z) > bound).any():
+        z[beyond] = generator.standard_normal(int(beyond.sum()), dtype=np.float32)
+    return z
 
 
 def seeded(seeds: list[int], size: int, distribution: str) -> np.ndarray:

@@ -9,23 +9,27 @@ import numpy as np
 from .runtime import mx
 
 RULES = ('adam', 'rmsprop', 'sgd')
+SCHEDULES = ('constant', 'linear', 'cosine')
 
 
 class Optimizer:
     """Moves the weights of `net` down their gradients by one rule.
 
     name: `adam` (Kingma and Ba 2015; beta1, beta2), `rmsprop` (Tieleman and Hinton 2012; decay) or `sgd` (momentum).
+    schedule: `constant`, or the learning rate falls to 0 over schedule_steps, `linear` or along a `cosine`.
     clip: if given, every weight is put back into [-clip, clip] after a step (Arjovsky et al. 2017, Algorithm 1).
     """
 
     def __init__(self, net: mx.gluon.HybridBlock, name: str = 'adam', *, lr: float = 2e-4, beta1: float = 0.5,
-                 beta2: float = 0.999, decay: float = 0.9, momentum: float = 0.9, clip: float | None = None) -> None:
+                 beta2: float = 0.999, decay: float = 0.9, momentum: float = 0.9, clip: float | None = None,
+                 schedule: str = 'constant', schedule_steps: int = 1) -> None:
         if name not in RULES:
             raise ValueError(f'optimizer {name!r}: must be one of {", ".join(RULES)}')
+        rates = {'learning_rate': lr, 'lr_scheduler': _scheduler(schedule, lr, schedule_steps)}
         self._make = {
-            'adam': lambda begin: mx.optimizer.Adam(lr, beta1, beta2, begin_num_update=begin),
-            'rmsprop': lambda begin: mx.optimizer.RMSProp(lr, decay, begin_num_update=begin),
-            'sgd': lambda begin: mx.optimizer.SGD(momentum, learning_rate=lr, begin_num_update=begin),
+            'adam': lambda begin: mx.optimizer.Adam(beta1=beta1, beta2=beta2, begin_num_update=begin, **rates),
+            'rmsprop': lambda begin: mx.optimizer.RMSProp(gamma1=decay, begin_num_update=begin, **rates),
+            'sgd': lambda begin: mx.optimizer.SGD(momentum, begin_num_update=begin, **rates),
         }[name]
         self.parameters = [p for p in net.collect_params().values() if p.grad_req != 'null']
         self._clip = clip
@@ -55,3 +59,13 @@ class Optimizer:
         for name, value in self.state().items():
             value[:] = arrays[name]
         self._begin(steps)
+
+
+def _scheduler(name: str, lr: float, steps: int) -> mx.lr_scheduler.LRScheduler | None:
+    if name not in SCHEDULES:
+        raise ValueError(f'schedule {name!r}: must be one of {", ".join(SCHEDULES)}')
+    if name == 'constant':
+        return None
+    from gluoncv.utils import LRScheduler  # here, because gluoncv takes a while and only schedules need it
+
+    return LRScheduler(name, base_lr=lr, target_lr=0, niters=steps)

@@ -35,7 +35,7 @@ def tiny_nets():
 @pytest.fixture
 def tiny_updater(tiny_data, tiny_nets):
     """Returns a function: a GANUpdater of the tiny networks on the tiny data, batch 8."""
-    from gluongan.update import GANUpdater
+    from gluongan.updater import GANUpdater
 
     def make(*, seed=0, gen=None, dis=None, **settings):
         return GANUpdater(*tiny_nets(seed, gen=gen, dis=dis), tiny_data.batches(8, seed=seed), seed=seed, **settings)

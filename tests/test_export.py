@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gluongan import nets
-from gluongan.export import ExportError, export
+from gluongan.exports import ExportError, export
 from gluongan.runtime import mx
 
 ELSEWHERE = '''

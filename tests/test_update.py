@@ -12,7 +12,8 @@ from gluongan.losses import LOSSES
 from gluongan.noise import Noise
 from gluongan.optimizer import Optimizer
 from gluongan.runtime import mx
-from gluongan.update import record_fake, update_dis, update_gen, weights
+from gluongan.update import record_fake, update_dis, update_gen
+from gluongan.updater import weights
 
 
 class Parts:

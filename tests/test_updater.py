@@ -11,7 +11,7 @@ from gluongan import build, data
 from gluongan.losses import LOSSES, Loss
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runtime import mx
-from gluongan.update import LAG, NonFinite, weights
+from gluongan.updater import LAG, NonFinite, weights
 
 
 def spy(monkeypatch, thing, name):

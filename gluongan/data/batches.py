@@ -38,6 +38,7 @@ class Batches:
         self.per_epoch = len(dataset) // batch
         self._resident = mx.nd.array(dataset.samples, ctx=self.device, dtype=dataset.samples.dtype)
         self._gather = _Gather(dataset.is_image)
+        self._labels = None if dataset.labels is None else mx.nd.array(dataset.labels, ctx=self.device, dtype='int32')
         self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 0])))
         self._shuffle()
 
@@ -51,9 +52,13 @@ class Batches:
         """Return the next batch; after an epoch's last one the next epoch begins."""
         if self._drawn == self.per_epoch:
             self._shuffle()
-        index = self._order[self._drawn * self.batch:(self._drawn + 1) * self.batch]
+        self._index = self._order[self._drawn * self.batch:(self._drawn + 1) * self.batch]
         self._drawn += 1
-        return self._gather(self._resident, index)
+        return self._gather(self._resident, self._index)
+
+    def labels(self) -> mx.nd.NDArray:
+        """Return the one-hot labels (batch, classes) of the batch that was drawn last."""
+        return mx.nd.one_hot(mx.nd.take(self._labels, self._index), depth=len(self.dataset.classes))
 
     def __iter__(self) -> Iterator[mx.nd.NDArray]:
         if self._drawn == self.per_epoch:

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..labels import one_hot
 from ..metrics import sliced_wasserstein
 from ..runtime import mx
 from ..sampling import generate
 from ..trainer import Extension
-from ..update import NonFinite
+from ..updater import NonFinite
 from .records import Records, csv_row, json_row
 
 if TYPE_CHECKING:
     from ..trainer import Trainer
-    from ..update import GANUpdater
+    from ..updater import GANUpdater
 
 SAMPLES = 1_000      # behind each row of metrics.jsonl
 HALF = 200           # real, and as many generated, in D's test: the mini-batches of the Flux tutorial
@@ -36,7 +37,8 @@ class Evaluation(Extension):
         updater = trainer.updater
         data = updater.real.dataset
         chosen = np.random.default_rng(0).choice(len(data), min(SAMPLES, len(data)), replace=False)
-        self._reals, self._z = data.floats(np.sort(chosen)), updater.noise.fixed(len(chosen), seed=1)
+        self._chosen = np.sort(chosen)
+        self._reals, self._z = data.floats(self._chosen), updater.fixed_inputs(len(chosen), seed=1)
         self._records = Records(trainer.folder / 'metrics.jsonl')
         for row in self._records.start(updater.iteration)[-1:]:
             trainer.report.update(json.loads(row))
@@ -47,13 +49,15 @@ class Evaluation(Extension):
     def __call__(self, trainer: Trainer) -> None:
         updater = trainer.updater
         updater.drain()
-        x = generate(updater.gen, self._z)
+        x = generate(updater.sampler, self._z)
         if not np.isfinite(x).all():
             raise NonFinite(f'samples hold NaN or infinity at iteration {updater.iteration}: lower the learning rate')
         row = {'iteration': updater.iteration, 'epoch': updater.epoch, 'pixels/mean': float(x.mean()),
                'pixels/std': float(x.std()), 'samples/swd': sliced_wasserstein(x, self._reals)}
         if updater.loss.is_probability:
-            real, fake = (_share_right(updater, part[:HALF], sign) for part, sign in ((self._reals, 1), (x, -1)))
+            labels = updater.real.dataset.labels
+            real = _share_right(updater, self._reals[:HALF], labels[self._chosen[:HALF]] if updater.classes else None, 1)
+            fake = _share_right(updater, x[:HALF], _turns(updater, len(x[:HALF])), -1)
             row['dis/accuracy'] = (real + fake) / 2
         self._measured = updater.iteration
         trainer.report.update(row)
@@ -69,17 +73,25 @@ class Evaluation(Extension):
         data = updater.real.dataset
         records = Records(path, header='batch,real,fake,accuracy\n')
         records.start(-1)
-        z = updater.noise.fixed(len(data) // HALF * HALF, seed=2)
+        z = updater.fixed_inputs(len(data) // HALF * HALF, seed=2)
         binary = np.all((data.samples[:HALF] == 0) | (data.samples[:HALF] == 255)) if data.is_image else False
         for batch, start in enumerate(range(0, len(z), HALF)):
-            x_fake = generate(updater.gen, z[start:start + HALF])
+            x_fake = generate(updater.sampler, z[start:start + HALF])
             x_fake = (x_fake > 0.5).astype(np.float32) if binary else x_fake
-            real = _share_right(updater, data.floats(slice(start, start + HALF)), 1)
-            fake = _share_right(updater, x_fake, -1)
+            here = slice(start, start + HALF)
+            real = _share_right(updater, data.floats(here), data.labels[here] if updater.classes else None, 1)
+            fake = _share_right(updater, x_fake, _turns(updater, HALF, start), -1)
             records.append([csv_row((batch, real, fake, (real + fake) / 2))])
 
 
-def _share_right(updater: GANUpdater, x: np.ndarray, sign: int) -> float:
+def _turns(updater: GANUpdater, count: int, start: int = 0) -> np.ndarray | None:
+    """Return the classes that `fixed_inputs` asked for, from sample `start` on."""
+    return np.arange(start, start + count) % updater.classes if updater.classes else None
+
+
+def _share_right(updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None, sign: int) -> float:
     """Return the share of samples on whose side D's logit is: sign 1 for real, -1 for generated ones."""
-    y = updater.dis(mx.nd.array(x, ctx=updater.real.device)).asnumpy()
+    device = updater.real.device
+    label = None if labels is None else mx.nd.array(one_hot(labels, updater.classes), ctx=device)
+    y = updater.dis(updater.seen(mx.nd.array(x, ctx=device), label, blur=False)).asnumpy()
     return float((y * sign > 0).mean())

@@ -14,7 +14,7 @@ from ..trainer import AnyOf, Every, Extension
 
 if TYPE_CHECKING:
     from ..trainer import Trainer
-    from ..update import GANUpdater
+    from ..updater import GANUpdater
 
 POINTS = 2_500    # in a cloud, as PacGAN's protocol counts them
 
@@ -34,7 +34,8 @@ class SampleGrid(Extension):
         updater = trainer.updater
         data = updater.real.dataset
         count = self._count if data.is_image else POINTS
-        self.z = updater.noise.fixed(count, self._seed)
+        labels = np.arange(count) // self._cols % max(1, updater.classes)    # a row a class
+        self.z = updater.fixed_inputs(count, self._seed, labels)
         if updater.iteration == 0:
             chosen = np.random.default_rng(self._seed).choice(len(data), min(count, len(data)), replace=False)
             self._write(trainer.folder / 'reals', data.samples[np.sort(chosen)], data)
@@ -42,7 +43,7 @@ class SampleGrid(Extension):
 
     def __call__(self, trainer: Trainer) -> None:
         updater = trainer.updater
-        x = generate(updater.gen, self.z)
+        x = generate(updater.sampler, self.z)
         self._write(trainer.folder / 'samples' / f'{updater.iteration:06d}', x, updater.real.dataset)
 
     def finish(self, trainer: Trainer) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 from ..runtime import mx
 
 
-def frozen(net: mx.gluon.HybridBlock) -> mx.gluon.SymbolBlock:
+def frozen(net: mx.gluon.HybridBlock, values: dict[str, mx.nd.NDArray] | None = None) -> mx.gluon.SymbolBlock:
     """Return a view of `net`, (N, ...) -> the same, that shares its weights' memory and takes no gradient for them.
+
+    values: arrays to compute with instead of the weights, by their parameters' names.
 
     G's update runs backward *through* D; with D itself every weight gradient of D would be computed and thrown away, a
     third of that pass. Turning `grad_req` on and off instead costs 1 ms an iteration and replans the memory. Where D has
@@ -17,6 +19,7 @@ def frozen(net: mx.gluon.HybridBlock) -> mx.gluon.SymbolBlock:
         shared = view.collect_params()[name]
         shared.grad_req, shared.shape = 'null', own.shape
         shared.initialize(ctx=own.list_ctx())
-        shared._data = [value.detach() for value in own.list_data()]    # Gluon has no public way to share memory alone
+        held = own.list_data() if values is None else [values[name]]
+        shared._data = [value.detach() for value in held]    # Gluon has no public way to share memory alone
     view.hybridize(static_alloc=True)
     return view
