@@ -6,13 +6,14 @@ import click
 from gluongan import __version__
 
 from .doctor import doctor
+from .interpolate import interpolate
 from .plot import plot
 from .recipes import recipes
 from .sample import sample
 from .summary import summary
 from .train import train
 
-COMMANDS = (train, sample, plot, summary, recipes, doctor)
+COMMANDS = (train, sample, interpolate, plot, summary, recipes, doctor)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 120})

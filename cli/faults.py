@@ -3,11 +3,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import click
-
-RUN = click.argument('run', type=click.Path(path_type=Path), metavar='RUN')
 
 
 class Usage(click.ClickException):
@@ -32,5 +29,5 @@ def told() -> Iterator[None]:
 
 
 def _fault(error: ValueError) -> click.ClickException:
-    is_usage = type(error).__name__ in ('ConfigError', 'DataError', 'DeviceError', 'RunError')
+    is_usage = type(error).__name__ in ('ConfigError', 'DataError', 'DeviceError', 'RunError', 'SamplingError')
     return Usage(str(error)) if is_usage else click.ClickException(str(error))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from .faults import RUN, Usage, told
+from .faults import Usage, told
+from .options import RUN
 
 
 @click.command(short_help='Draw the figures of a run again from its files.')

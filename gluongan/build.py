@@ -15,6 +15,7 @@ from .layers import Chain
 from .losses import named
 from .nets import conv_discriminator, conv_generator, dense_discriminator, dense_generator, halvings
 from .runs import RunError, next_folder, read_config, run_name, write_json
+from .sampling import Sampler
 from .trainer import AnyOf, Every, Trainer
 from .updater import GANUpdater, weights
 
@@ -172,6 +173,12 @@ def _chosen(run: Path, which: str) -> Path:
     if iteration not in files:
         raise RunError(f'--snapshot {which}: must be last, best or one of {", ".join(map(str, files))}')
     return files[iteration]
+
+
+def load_sampler(run: str | Path, *, which: str = 'last', device: Device = 'cpu') -> Sampler:
+    """Return what draws samples of a run by seed and class; see `load_run`."""
+    config, gen = load_run(run, which=which, device=device)
+    return Sampler(gen, config.noise, config.latent, class_names(run) if config.conditional else [])
 
 
 def sample_shape(run: str | Path) -> tuple[int, ...]:

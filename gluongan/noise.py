@@ -59,6 +59,38 @@ def truncated(generator: np.random.Generator, count: int, size: int, bound: floa
     return z
 
 
-def seeded(seeds: list[int], size: int, distribution: str) -> np.ndarray:
-    """Return one z a seed, (len(seeds), size): the same seed gives the same z whatever others are asked for."""
-    return np.concatenate([sample(np.random.default_rng(seed), 1, size, distribution) for seed in seeds])
+def seeded(seeds: list[int], size: int, distribution: str, trunc: float | None = None) -> np.ndarray:
+    """Return one z a seed, (len(seeds), size): the same seed gives the same z whatever others are asked for.
+
+    trunc: values of normal noise beyond ±trunc are drawn again: better samples, fewer kinds of them. ValueError for uniform.
+    """
+    if trunc is not None and distribution == 'uniform':
+        raise ValueError('uniform noise has no tails to truncate')
+    generators = map(np.random.default_rng, seeds)
+    if trunc is not None:
+        return np.concatenate([truncated(generator, 1, size, trunc) for generator in generators])
+    return np.concatenate([sample(generator, 1, size, distribution) for generator in generators])
+
+
+def path(z: np.ndarray, steps: int, distribution: str) -> np.ndarray:
+    """Return a walk through the points z (P, size), `steps` to each leg: ((P - 1) · steps + 1, size).
+
+    Straight for uniform noise; along great circles for normal noise, whose middle no sample ever comes from (White 2016,
+    arXiv 1609.04468).
+    """
+    shares = np.linspace(0, 1, steps, endpoint=False)
+    between = _line if distribution == 'uniform' else _arc
+    legs = [between(a, b, share) for a, b in zip(z[:-1], z[1:]) for share in shares]
+    return np.stack([*legs, z[-1]]).astype(np.float32)
+
+
+def _line(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
+    return (1 - share) * a + share * b
+
+
+def _arc(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
+    cosine = np.clip(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)), -1, 1)
+    angle = np.arccos(cosine)
+    if angle < 1e-6:
+        return _line(a, b, share)
+    return (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)

@@ -71,7 +71,68 @@ def wgan() -> Config:
                   dis_steps=5, shared_noise=False, iterations=20_000)
 
 
-RECIPES: dict[str, Callable[[], Config]] = {f.__name__: f for f in (dense, vanilla, binarized, goodfellow, wgan)}
+def conditional() -> Config:
+    """The class goes into both networks, and G is then asked for one: `gluongan sample RUN --class 3`.
+
+    Source: system E, class-specific: the one-hot label concatenated with the input of G and of D (Mirza and Osindero 2014,
+    arXiv 1411.1784).
+    Deviations: the layers and settings of `dense`, of which the write-up says nothing; the moving average of G is sampled.
+    """
+    return recipe('dense').with_settings({'recipe': 'conditional', 'conditional': True, 'ema': 0.999})
+
+
+def dcgan() -> Config:
+    """Strided convolutions, BatchNorm in both networks.
+
+    Source: system F, Radford et al. 2015 (arXiv 1511.06434), scaled to 28×28, 32×32 and larger: ReLU in G and tanh at its end
+    (scaled to [0, 1]), LeakyReLU 0.2 in D, no BatchNorm at G's output nor behind D's first layer, weights N(0, 0.02), Adam
+    2e-4 with beta1 0.5, batch 128.
+    Deviations: 64 and 128 filters, for a CPU, and 4×4 filters instead of 5×5; 2,500 iterations; -log D(G(z)) for G; the moving
+    average of G (0.99) is sampled.
+    """
+    return Config(recipe='dcgan', network='conv', gen_activation='relu', gen_output='tanh', dis_batchnorm=True,
+                  batchnorm_momentum=0.9, ema=0.99, iterations=2_500, sample_every=100, eval_every=250, snapshot_every=250)
+
+
+def wgan_gp() -> Config:
+    """Wasserstein critic with a penalty on its gradient instead of clipped weights.
+
+    Source: Gulrajani et al. 2017 (arXiv 1704.00028): weight 10, five critic updates, Adam 1e-4 with beta1 0.5 and beta2 0.9.
+    Deviations: the layers of `dense`, batch 64, 10,000 iterations. `--network conv --gen-activation relu` for convolutions.
+    """
+    return Config(recipe='wgan_gp', loss='wasserstein', penalty='gp', penalty_weight=10.0, dis_steps=5, shared_noise=False,
+                  lr=1e-4, beta2=0.9, batch=64, iterations=10_000)
+
+
+def lsgan() -> Config:
+    """Least squares instead of cross entropy, convolutional.
+
+    Source: Mao et al. 2017 (arXiv 1611.04076), targets 1 and 0, Adam 2e-4 with beta1 0.5.
+    Deviations: the networks of `dcgan`.
+    """
+    return recipe('dcgan').with_settings({'recipe': 'lsgan', 'loss': 'least_squares'})
+
+
+def dragan() -> Config:
+    """Cross entropy with a gradient penalty around the data, convolutional.
+
+    Source: Kodali et al. 2017 (arXiv 1705.07215): weight 10, Adam with beta1 0.5.
+    Deviations: the networks of `dcgan` without BatchNorm in D, which such a penalty rules out.
+    """
+    return recipe('dcgan').with_settings({'recipe': 'dragan', 'penalty': 'dragan', 'dis_batchnorm': False})
+
+
+def sngan() -> Config:
+    """Spectral normalisation in D and the hinge loss, convolutional.
+
+    Source: Miyato et al. 2018 (arXiv 1802.05957): hinge loss, one power iteration an update, Adam 2e-4 with beta1 0.5.
+    Deviations: the networks of `dcgan` without BatchNorm in D.
+    """
+    return recipe('dcgan').with_settings({'recipe': 'sngan', 'loss': 'hinge', 'dis_spectral': True, 'dis_batchnorm': False})
+
+
+MAKERS = (dense, vanilla, binarized, goodfellow, wgan, conditional, dcgan, wgan_gp, lsgan, dragan, sngan)
+RECIPES: dict[str, Callable[[], Config]] = {f.__name__: f for f in MAKERS}
 
 
 def recipe(name: str) -> Config:

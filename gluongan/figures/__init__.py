@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import clips, curves, pictures
+from .clips import walk
 from .folder import FigureError
 from .grids import grid, save, tiles
 
-__all__ = ['FIGURES', 'FigureError', 'draw_all', 'grid', 'save', 'tiles']
+__all__ = ['FIGURES', 'FigureError', 'draw_all', 'grid', 'save', 'tiles', 'walk']
 
 FIGURES: dict[str, Callable[[Path], Path | None]] = {
     'samples': pictures.samples,

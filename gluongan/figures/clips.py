@@ -35,6 +35,16 @@ def training(run: Path) -> Path | None:
     return run / 'training.gif'
 
 
+def walk(images: np.ndarray, path: Path, *, pace: int = 80) -> Path:
+    """A clip of images (N, C, H, W), uint8, one a frame of `pace` ms, there and back; each pixel is 4 × 4 large."""
+    frames = [enlarged(grid(images[i:i + 1]), 4) for i in range(len(images))]
+    frames = [_few_greys(frame) if frame.mode == 'L' else _few_colours(frame) for frame in frames]
+    frames += frames[-2:0:-1]
+    with replacing(path) as half:
+        frames[0].save(half, format='GIF', save_all=True, append_images=frames[1:], duration=pace, loop=0)
+    return path
+
+
 def _frame(image: Image.Image, iteration: int) -> Image.Image:
     body = _few_greys(image) if image.mode == 'L' else _few_colours(image)
     body = enlarged(body, max(1, round(480 / image.width)))

@@ -1,0 +1,45 @@
+"""What several commands that make pictures ask for."""
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from .faults import Usage
+
+MOST = 100_000
+
+RUN = click.argument('run', type=click.Path(path_type=Path), metavar='RUN')
+WHICH = click.option('--snapshot', 'which', default='last', show_default=True, metavar='[last|best|ITERATION]',
+                     help='Which of the snapshots that the run kept.')
+CLASS = click.option('--class', 'name', metavar='NAME', help='Samples of one class of a conditional run: its name or number.')
+TRUNC = click.option('--trunc', type=click.FloatRange(0.05, 10), metavar='FLOAT', help='Draw values of z beyond ±FLOAT again: '
+                     'better samples, fewer kinds. [0.05 to 10; default: none]')
+DEVICE = click.option('--device', default='cpu', show_default=True, help='auto, cpu, gpu or gpu(i).')
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Return the whole numbers in a list such as 0-3,7: [0, 1, 2, 3, 7]. Raises Usage."""
+    seeds: list[int] = []
+    for part in text.split(','):
+        match = re.fullmatch(r'\s*(\d{1,10})(?:-(\d{1,10}))?\s*', part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if last < first or last - first + len(seeds) >= MOST:
+            raise Usage(f'--seeds {text}: must be whole numbers and ranges with commas between, such as 0-63 or 1,4,7-9, '
+                        f'and at most {MOST:,} of them')
+        seeds += range(first, last + 1)
+    return seeds
+
+
+def output(out: Path | None, default: Path, ending: str) -> Path:
+    """Return where a file goes. Raises Usage for another ending."""
+    path = out or default
+    if path.suffix != ending:
+        raise Usage(f'--out {path}: must end in {ending}')
+    return path
+
+
+def safe(text: str) -> str:
+    """Return what of a text may stand in a file's name."""
+    return re.sub(r'[^A-Za-z0-9,-]', '', text)[:80]
