@@ -40,7 +40,9 @@ def _table() -> str:
 
 
 def _row(config: Config) -> tuple[str, ...]:
-    return (f'{config.latent},{show(config.gen_hidden)}', show(config.dis_hidden), config.loss,
+    conv = f'conv {config.conv_width}' if config.network == 'conv' else None
+    gen, dis = conv or show(config.gen_hidden), conv or show(config.dis_hidden)
+    return (f'{config.latent},{gen}', dis, config.loss + (f' + {config.penalty}' if config.penalty else ''),
             f'{config.optimizer} {config.lr:g}', f'{config.iterations:,}')
 
 

@@ -34,7 +34,7 @@ def sample(run: Path, seeds: str | None, name: str | None, trunc: float | None, 
     gluongan sample runs/00001-conditional-mnist --class 3
     """
     with told():
-        text = seeds or ('0-7' if read_config(run).conditional and name is None else '0-63')
+        text = ('0-7' if read_config(run).conditional and name is None else '0-63') if seeds is None else seeds
         numbers = parse_seeds(text)
         stem = f'seeds-{safe(text)}' + (f'-class-{safe(name)}' if name else '') + (f'-trunc-{trunc:g}' if trunc else '')
         path = output(out, run / f'{stem}.png', '.png')
