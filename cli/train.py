@@ -65,9 +65,6 @@ def _resumed_config(run: Path, name: str | None, file: Path | None, flags: dict[
         lines = '; '.join(f'{flag(k)} is {show(mine)}, asked for {show(theirs)}' for k, (mine, theirs) in fixed.items())
         raise ConfigError(f'--resume {run}: a run goes on with the settings it began with ({lines}); leave them out, or '
                           'start a new run')
-    if wanted.schedule != 'constant' and wanted.iterations > wanted.schedule_iterations:
-        raise ConfigError(f'--iterations {wanted.iterations}: beyond --schedule-iterations {wanted.schedule_iterations} the '
-                          'learning rate is 0; must be at most that')
     return wanted
 
 

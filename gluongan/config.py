@@ -143,6 +143,11 @@ class Config:
              f'which {" and ".join(mixing)} would mix with others or drop at random; turn that off'),
             ((self.real_target, self.fake_target) != (1.0, 0.0) and self.loss in ('wasserstein', 'hinge', 'relativistic'),
              f'--real-target {self.real_target} --fake-target {self.fake_target}: {self.loss} has none; must be 1 and 0'),
+            (self.batch == self.pack > 1 and self.dis_batchnorm,
+             f'--pack {self.pack}: leaves D\'s BatchNorm one row of a batch of {self.batch}; must be smaller'),
+            (self.schedule != 'constant' and self.iterations > self.schedule_iterations,
+             f'--schedule-iterations {self.schedule_iterations}: must be at least --iterations {self.iterations}; beyond it '
+             'learning rates are 0'),
             (self.batch % self.pack != 0, f'--pack {self.pack}: must divide --batch {self.batch}'),
             (self.network == 'conv' and points, f'--network conv: {self.data} is made of points; must be dense'),
             (self.network == 'conv' and self.dis_head == 'softmax',

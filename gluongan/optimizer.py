@@ -66,6 +66,15 @@ def _scheduler(name: str, lr: float, steps: int) -> mx.lr_scheduler.LRScheduler 
         raise ValueError(f'schedule {name!r}: must be one of {", ".join(SCHEDULES)}')
     if name == 'constant':
         return None
-    from gluoncv.utils import LRScheduler  # here, because gluoncv takes a while and only schedules need it
+    # Its last step is number niters - 1, and MXNet counts from 1: so step t = 0, 1, … has lr · f(t / steps).
+    return _gluoncv_scheduler()(name, base_lr=lr, target_lr=0, niters=steps + 1, offset=1)
 
-    return LRScheduler(name, base_lr=lr, target_lr=0, niters=steps)
+
+def _gluoncv_scheduler() -> type[mx.lr_scheduler.LRScheduler]:
+    """Import gluoncv, which takes a while, only where a schedule needs it."""
+    from PIL import ImageFile
+
+    strict = ImageFile.LOAD_TRUNCATED_IMAGES
+    from gluoncv.utils import LRScheduler
+    ImageFile.LOAD_TRUNCATED_IMAGES = strict    # gluoncv lets broken pictures pass, for the whole process
+    return LRScheduler

@@ -60,27 +60,37 @@ class Point(NamedTuple):
 class GradientPenalty:
     """One of PENALTIES on D; `weight` is λ of gp and dragan (10 in their papers), γ of r1 and r2.
 
-    view: a `frozen` view of D, through which the input gradient is taken. Raises TangentError where D has a layer that mixes
+    view: a `frozen` view of D, through which the input gradient is taken. classes: so many of D's input channels (the last
+    ones) are labels; the gradient by them is no part of the norm. Raises TangentError where D has a layer that mixes
     samples (BatchNorm, mini-batch discrimination: the penalty is on the gradient of one sample's output by that sample).
     """
 
-    def __init__(self, dis: Chain, view: mx.gluon.HybridBlock, kind: str, weight: float | None = None) -> None:
+    def __init__(self, dis: Chain, view: mx.gluon.HybridBlock, kind: str, weight: float | None = None, *,
+                 classes: int = 0) -> None:
         if kind not in PENALTIES:
             raise ValueError(f'penalty {kind!r}: must be one of {", ".join(PENALTIES)}')
-        self.kind, self._view, self._tangent = PENALTIES[kind], view, Tangent(dis)
+        self.kind, self._view, self._tangent, self._classes = PENALTIES[kind], view, Tangent(dis), classes
         self.scale = self.kind.factor * (self.kind.weight if weight is None else weight)
 
     def at(self, x_real: Array, x_fake: Array) -> Point:
         """Return this step's constants: an ordinary input gradient, by D's frozen view."""
-        x = self.kind.points(x_real, x_fake).detach()
+        x = self._points(x_real, x_fake).detach()
         x.attach_grad()
         with mx.autograd.record():
             y = self._view(x)
         y.backward()
+        if self._classes:
+            x.grad[:, -self._classes:] = 0
         norm = mx.nd.sqrt(mx.nd.square(x.grad.reshape((len(y), -1))).sum(axis=1))    # a pack of samples has one logit
         off = norm - self.kind.target
         direction = (x.grad.reshape((len(y), -1)) / (norm + 1e-12).expand_dims(1)).reshape(x.shape)
         return Point(x.detach(), direction, 2 * self.scale / len(y) * off, self.scale * mx.nd.square(off).mean())
+
+    def _points(self, x_real: Array, x_fake: Array) -> Array:
+        if not self._classes:
+            return self.kind.points(x_real, x_fake)
+        samples = self.kind.points(x_real[:, :-self._classes], x_fake[:, :-self._classes])
+        return mx.nd.concat(samples, x_real[:, -self._classes:], dim=1)
 
     def surrogate(self, point: Point) -> Array:
         """Return a number (1,) whose gradient by D's weights is the penalty's; call it inside record()."""

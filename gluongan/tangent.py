@@ -39,7 +39,7 @@ class Tangent(mx.gluon.HybridBlock):
 
     def _build_cache(self, *args: Any) -> None:
         with warnings.catch_warnings():
-            warnings.filterwarnings('ignore', '.*bias is not used')    # the last bias moves no tangent, and that is right
+            warnings.filterwarnings('ignore', '.*is not used')    # a linear net's tangent needs neither x nor biases
             super()._build_cache(*args)
 
     def hybrid_forward(self, F: Any, x: Any, v: Any) -> Any:
@@ -90,7 +90,8 @@ RULES: dict[type, Rule] = {
 
 def rule(layer: mx.gluon.HybridBlock) -> Rule:
     """Return how a layer pushes a value and its tangent on. Raises TangentError where it cannot."""
-    if type(layer) not in RULES:
+    act = getattr(layer, 'act', layer)
+    if type(layer) not in RULES or (isinstance(act, Activation) and act.title not in DERIVATIVES):
         raise TangentError(f'{type(layer).__name__}: no tangent of a single sample goes through it; it mixes the samples of a '
-                           'batch, or drops units at random')
+                           'batch, drops units at random, or has no rule in tangent.py')
     return RULES[type(layer)]

@@ -9,7 +9,7 @@ import numpy as np
 from .average import Average
 from .data.batches import Batches
 from .labels import one_hot, with_label
-from .layers import Chain, frozen
+from .layers import Chain, Pack, frozen
 from .losses import Array, Loss, named
 from .noise import Noise
 from .optimizer import Optimizer
@@ -62,14 +62,20 @@ class GANUpdater:
                  conditional: bool = False, schedule: str = 'constant', schedule_iterations: int = 1, seed: int = 0) -> None:
         self.gen, self.dis, self.real = gen, dis, real
         self.dis_view = frozen(dis)
+        self.pack = next((layer.m for layer in dis if isinstance(layer, Pack)), 1)
+        if real.batch % self.pack:
+            raise ValueError(f'batch {real.batch}: must be a multiple of {self.pack}, the samples that D judges at once')
         rates = {'beta1': beta1, 'beta2': beta2, 'decay': decay, 'momentum': momentum, 'schedule': schedule}
         self.opt_gen = Optimizer(gen, optimizer, lr=lr if gen_lr is None else gen_lr,
                                  schedule_steps=schedule_iterations * gen_steps, **rates)
         self.opt_dis = Optimizer(dis, optimizer, lr=lr if dis_lr is None else dis_lr, clip=clip,
                                  schedule_steps=schedule_iterations * dis_steps, **rates)
         self.loss = named(loss) if isinstance(loss, str) else loss
-        self.penalty = GradientPenalty(dis, self.dis_view, penalty, penalty_weight) if penalty else None
+        if conditional and not real.dataset.classes:
+            raise ValueError(f'conditional: {real.dataset.name} has no labels')
         self.classes = len(real.dataset.classes) if conditional else 0
+        self.penalty = (GradientPenalty(dis, self.dis_view, penalty, penalty_weight, classes=self.classes)
+                        if penalty else None)
         self.noise = Noise(gen.shape_in[0] - self.classes, noise, seed=seed, device=real.device)
         self.average = Average(gen, ema) if ema else None
         self.dis_steps, self.gen_steps, self.shared_noise, self.seed = dis_steps, gen_steps, shared_noise, seed
@@ -106,7 +112,7 @@ class GANUpdater:
             seed_mxnet(self.seed, self.iteration + 1)    # + 1: (seed, 0) is the stream of the initial weights
         for step in range(self.dis_steps):
             x_real, label = self._real()
-            if step == 0 or not self.shared_noise:
+            if step == 0 or self.classes or not self.shared_noise:    # a new batch of data brings new labels
                 x_fake = self._fake(label)
             dis_loss, y_real, y_fake = update_dis(self.dis, self.opt_dis, x_real, x_fake, loss=self.loss,
                                                   penalty=self.penalty)

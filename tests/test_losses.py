@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from gluongan.losses import LOSSES, softplus
+from gluongan.losses import LOSSES, SMOOTHABLE, named, softplus
 from gluongan.runtime import mx
 
 REAL = np.array([-3.0, -0.5, 0.0, 0.25, 2.0, 7.0])
-FAKE = np.array([-6.0, -1.0, 0.0, 0.75, 4.0])
+FAKE = np.array([-6.0, -0.8, 0.0, 0.75, 4.0])
 HUGE = np.array([-1000.0, 1000.0, -1000.0, 1000.0, 0.0])
 
 
@@ -21,16 +21,26 @@ def log_sigmoid(y):
 DIS = {
     'minimax': lambda real, fake: -log_sigmoid(real).mean() - log_sigmoid(-fake).mean(),
     'nonsaturating': lambda real, fake: -log_sigmoid(real).mean() - log_sigmoid(-fake).mean(),
+    'least_squares': lambda real, fake: ((real - 1)**2).mean() / 2 + (fake**2).mean() / 2,
     'wasserstein': lambda real, fake: fake.mean() - real.mean(),
+    'hinge': lambda real, fake: np.maximum(0, 1 - real).mean() + np.maximum(0, 1 + fake).mean(),
+    'relativistic': lambda real, fake: (-log_sigmoid(real - fake.mean()).mean() - log_sigmoid(-(fake - real.mean())).mean()),
 }
 GEN = {
-    'minimax': lambda fake: log_sigmoid(-fake).mean(),
-    'nonsaturating': lambda fake: -log_sigmoid(fake).mean(),
-    'wasserstein': lambda fake: -fake.mean(),
+    'minimax': lambda fake, real: log_sigmoid(-fake).mean(),
+    'nonsaturating': lambda fake, real: -log_sigmoid(fake).mean(),
+    'least_squares': lambda fake, real: ((fake - 1)**2).mean() / 2,
+    'wasserstein': lambda fake, real: -fake.mean(),
+    'hinge': lambda fake, real: -fake.mean(),
+    'relativistic': lambda fake, real: (-log_sigmoid(fake - real.mean()).mean() - log_sigmoid(-(real - fake.mean())).mean()),
 }
 # The same with a pocket calculator, at y_real = (1, -2), y_fake = (0.5, 3): softplus(-1) 0.313262, softplus(2)
 # 2.126928, softplus(0.5) 0.974077, softplus(3) 3.048587, softplus(-0.5) 0.474077, softplus(-3) 0.048587.
-BY_HAND = {'minimax': (3.231427, -2.011332), 'nonsaturating': (3.231427, 0.261332), 'wasserstein': (2.25, -1.75)}
+# Least squares: (0 + 9) / 4 + (0.25 + 9) / 4; (0.25 + 4) / 4. Hinge: (0 + 3) / 2 + (1.5 + 4) / 2.
+# Relativistic, means -0.5 and 1.75: softplus(0.75) 1.136871, (3.75) 3.773245, (1) 1.313262, (3.5) 3.529750;
+# for G softplus(-1) 0.313262, (-3.5) 0.029750, (-0.75) 0.386871, (-3.75) 0.023245.
+BY_HAND = {'minimax': (3.231427, -2.011332), 'nonsaturating': (3.231427, 0.261332), 'least_squares': (4.5625, 1.0625),
+           'wasserstein': (2.25, -1.75), 'hinge': (4.25, -1.75), 'relativistic': (4.876564, 0.376564)}
 
 
 def run(function, *logits):
@@ -70,43 +80,55 @@ def test_loss_has_the_value_that_a_pocket_calculator_gives(name):
     real, fake = [1.0, -2.0], [0.5, 3.0]
     dis, gen = BY_HAND[name]
     np.testing.assert_allclose(run(LOSSES[name].dis, real, fake)[0], dis, rtol=0, atol=2e-6)
-    np.testing.assert_allclose(run(LOSSES[name].gen, fake)[0], gen, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(run(LOSSES[name].gen, fake, real)[0], gen, rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize('name', LOSSES)
 def test_loss_is_its_formula_in_float64(name):
     np.testing.assert_allclose(run(LOSSES[name].dis, REAL, FAKE)[0], DIS[name](REAL, FAKE), rtol=1e-6)
-    np.testing.assert_allclose(run(LOSSES[name].gen, FAKE)[0], GEN[name](FAKE), rtol=1e-6)
+    np.testing.assert_allclose(run(LOSSES[name].gen, FAKE, REAL)[0], GEN[name](FAKE, REAL), rtol=1e-6)
 
 
 @pytest.mark.parametrize('name', LOSSES)
 def test_gradient_is_that_of_the_formula(name):
     for mine, exact in zip(run(LOSSES[name].dis, REAL, FAKE)[1], slopes(DIS[name], [REAL, FAKE])):
         np.testing.assert_allclose(mine, exact, rtol=1e-4, atol=1e-7)
-    np.testing.assert_allclose(run(LOSSES[name].gen, FAKE)[1][0], slopes(GEN[name], [FAKE])[0], rtol=1e-4, atol=1e-7)
+    for mine, exact in zip(run(LOSSES[name].gen, FAKE, REAL)[1], slopes(GEN[name], [FAKE, REAL])):
+        np.testing.assert_allclose(mine, exact, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize('name', LOSSES)
 def test_dis_wants_real_up_and_fake_down_and_gen_wants_fake_up(name):
-    _, (real, fake) = run(LOSSES[name].dis, REAL, FAKE)
-    _, (gen,) = run(LOSSES[name].gen, FAKE)
-    assert (real < 0).all() and (fake > 0).all() and (gen < 0).all()    # a step goes against the gradient
+    # Within (-1, 1), where hinge and least squares too still want more.
+    _, (real, fake) = run(LOSSES[name].dis, REAL / 8, FAKE / 8)
+    _, (gen, other) = run(LOSSES[name].gen, FAKE / 8, REAL / 8)
+    assert (real < 0).all() and (fake[FAKE > 0] > 0).all() and (gen < 0).all()    # a step goes against the gradient
+    assert (fake > 0).all() or name == 'least_squares'    # which pulls a fake below 0 up to its target
+    assert (other > 0).all() if LOSSES[name].is_relative else (other == 0).all()
+
+
+def test_hinge_asks_no_more_of_logits_beyond_the_margin_and_least_squares_calls_them_back():
+    real, fake = run(LOSSES['hinge'].dis, [0.9, 1.1], [-0.9, -1.1])[1]
+    np.testing.assert_allclose([*real, *fake], [-0.5, 0, 0.5, 0], atol=1e-7)
+    real, fake = run(LOSSES['least_squares'].dis, [0.5, 3.0], [-2.0, 0.5])[1]
+    np.testing.assert_allclose([*real, *fake], [-0.25, 1, -1, 0.25], atol=1e-7)
 
 
 @pytest.mark.parametrize('name', LOSSES)
 def test_value_and_gradient_stay_finite_and_right_at_a_thousand(name):
     loss = LOSSES[name]
-    for function, formula, logits in ((loss.dis, DIS[name], [HUGE, -HUGE]), (loss.gen, GEN[name], [HUGE])):
-        value, gradients = run(function, *logits)
-        np.testing.assert_allclose(value, formula(*logits), rtol=1e-6)
-        for mine, exact in zip(gradients, slopes(formula, logits)):
-            np.testing.assert_allclose(mine, exact, rtol=1e-3, atol=1e-6)
+    for function, formula in ((loss.dis, DIS[name]), (loss.gen, GEN[name])):
+        for logits in ([HUGE, -HUGE], [np.full(3, 1000.0), np.full(3, -1000.0)], [np.full(3, -1000.0), np.full(3, 1000.0)]):
+            value, gradients = run(function, *logits)
+            np.testing.assert_allclose(value, formula(*logits), rtol=1e-6, atol=3e-6)
+            for mine, exact in zip(gradients, slopes(formula, logits)):
+                np.testing.assert_allclose(mine, exact, rtol=1e-3, atol=1e-6)
 
 
 def test_minimax_gradient_fades_where_dis_wins_and_nonsaturating_does_not():
     losing = np.full(4, -12.0)
-    assert np.abs(run(LOSSES['minimax'].gen, losing)[1][0]).max() < 1e-5
-    np.testing.assert_allclose(run(LOSSES['nonsaturating'].gen, losing)[1][0], -0.25, rtol=1e-4)
+    assert np.abs(run(LOSSES['minimax'].gen, losing, losing)[1][0]).max() < 1e-5
+    np.testing.assert_allclose(run(LOSSES['nonsaturating'].gen, losing, losing)[1][0], -0.25, rtol=1e-4)
 
 
 def test_undecided_dis_costs_two_log_two():
@@ -119,8 +141,70 @@ def test_batches_may_differ_in_size_and_each_counts_by_its_mean():
     assert run(LOSSES['nonsaturating'].dis, np.tile(REAL, 3), FAKE)[0] == pytest.approx(once, rel=1e-6)
 
 
-def test_only_the_wasserstein_critic_gives_no_probability():
-    assert {name for name, loss in LOSSES.items() if not loss.is_probability} == {'wasserstein'}
+def test_relativistic_loss_does_not_see_a_shift_of_all_logits():
+    for function in (LOSSES['relativistic'].dis, LOSSES['relativistic'].gen):
+        assert run(function, REAL + 40, FAKE + 40)[0] == pytest.approx(run(function, REAL, FAKE)[0], rel=1e-5)
+
+
+def test_the_losses_say_what_their_logits_are():
+    assert {name for name, loss in LOSSES.items() if loss.is_probability} == {'minimax', 'nonsaturating'}
+    assert {name for name, loss in LOSSES.items() if loss.is_relative} == {'relativistic'}
+
+
+@pytest.mark.parametrize('name', [name for name in LOSSES if name != 'relativistic'])
+def test_gen_needs_no_real_logits_where_it_is_not_relative(name):
+    assert run(LOSSES[name].gen, FAKE)[0] == run(LOSSES[name].gen, FAKE, REAL)[0]
+
+
+# Label smoothing: with targets t cross entropy is -t log D - (1 - t) log(1 - D), each side in the mean.
+SMOOTH = {
+    'minimax': lambda r, f, a, b: (-(a * log_sigmoid(r) + (1 - a) * log_sigmoid(-r)).mean()
+                                   - (b * log_sigmoid(f) + (1 - b) * log_sigmoid(-f)).mean()),
+    'least_squares': lambda r, f, a, b: ((r - a)**2).mean() / 2 + ((f - b)**2).mean() / 2,
+}
+SMOOTH['nonsaturating'] = SMOOTH['minimax']
+TARGETS = [(0.9, 0.0), (1.0, 0.1), (0.9, 0.1), (0.5, 0.5)]
+
+
+def test_every_smoothable_loss_has_its_formula_here():
+    assert set(SMOOTH) == set(SMOOTHABLE)
+
+
+@pytest.mark.parametrize('name', SMOOTHABLE)
+@pytest.mark.parametrize('targets', TARGETS, ids=str)
+@pytest.mark.parametrize('logits', [(REAL, FAKE), (HUGE, -HUGE)], ids=['usual', 'huge'])
+def test_smoothed_loss_is_its_formula_with_its_gradient(name, targets, logits):
+    loss = named(name, real_target=targets[0], fake_target=targets[1])
+    value, gradients = run(loss.dis, *logits)
+    np.testing.assert_allclose(value, SMOOTH[name](*logits, *targets), rtol=1e-6)
+    for mine, exact in zip(gradients, slopes(lambda r, f: SMOOTH[name](r, f, *targets), logits)):
+        np.testing.assert_allclose(mine, exact, rtol=1e-3, atol=1e-6)
+    assert loss.gen is LOSSES[name].gen and loss.is_probability is LOSSES[name].is_probability
+
+
+def test_smoothed_loss_is_least_where_dis_says_its_targets():
+    loss = named('nonsaturating', real_target=0.9, fake_target=0.1)
+    logit = np.log(0.9 / 0.1)
+    value, gradients = run(loss.dis, [logit] * 3, [-logit] * 2)
+    np.testing.assert_allclose(value, -2 * (0.9 * np.log(0.9) + 0.1 * np.log(0.1)), rtol=1e-5)
+    np.testing.assert_allclose(np.concatenate(gradients), 0, atol=1e-6)
+
+
+@pytest.mark.parametrize('name', sorted(set(LOSSES) - set(SMOOTHABLE)))
+@pytest.mark.parametrize('targets', TARGETS[:3], ids=str)
+def test_smoothing_is_refused_where_there_are_no_targets(name, targets):
+    with pytest.raises(ValueError, match=f'loss {name!r} has no targets to smooth; must be one of minimax, nonsaturating'):
+        named(name, real_target=targets[0], fake_target=targets[1])
+
+
+@pytest.mark.parametrize('name', LOSSES)
+def test_named_is_the_table_for_the_usual_targets(name):
+    assert named(name) is LOSSES[name] and named(name, real_target=1, fake_target=0) is LOSSES[name]
+
+
+def test_an_unknown_loss_is_refused_and_the_known_ones_are_named():
+    with pytest.raises(ValueError, match="loss 'wgan': must be one of minimax, nonsaturating, least_squares, wasserstein"):
+        named('wgan')
 
 
 def test_softplus_gradient_is_the_sigmoid_everywhere_and_its_value_within_two_millionths():

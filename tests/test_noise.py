@@ -5,12 +5,13 @@ import json
 
 import numpy as np
 import pytest
-from scipy.stats import kstest
+from scipy.stats import kstest, truncnorm
 
-from gluongan.noise import DISTRIBUTIONS, Noise, sample, seeded
+from gluongan.noise import DISTRIBUTIONS, Noise, sample, seeded, truncated
 
-EXACT = {'normal': ('norm', (0, 1)), 'uniform': ('uniform', (-1, 2))}
-MOMENTS = {'normal': (0, 1), 'uniform': (0, 1 / np.sqrt(3))}
+EXACT = {'normal': ('norm', (0, 1)), 'uniform': ('uniform', (-1, 2)), 'truncated': ('truncnorm', (-2, 2))}
+MOMENTS = {'normal': (0, 1), 'uniform': (0, 1 / np.sqrt(3)), 'truncated': (0, truncnorm.std(-2, 2))}
+ENDS = {'normal': (3.5, 7), 'uniform': (0.999, 1), 'truncated': (1.98, 2)}    # how far out, at least and at most
 
 
 def streams(distribution):
@@ -34,10 +35,8 @@ def test_z_has_its_distribution(distribution, place):
     assert abs(z.mean() - mean) < 0.02 and abs(z.std() / sd - 1) < 0.02
     name, args = EXACT[distribution]
     assert kstest(z.ravel(), name, args).pvalue > 1e-3
-    if distribution == 'uniform':
-        assert -1 <= z.min() < -0.999 and 0.999 < z.max() < 1
-    else:
-        assert z.min() < -3.5 and z.max() > 3.5
+    least, most = ENDS[distribution]
+    assert least < -z.min() <= most and least < z.max() <= most
 
 
 @pytest.mark.parametrize('distribution', DISTRIBUTIONS)
@@ -63,6 +62,23 @@ def test_restored_noise_goes_on_exactly(distribution, drawn):
     assert restored.state() == original.state()
     for count in (1, 5, 3):
         np.testing.assert_array_equal(restored.draw(count).asnumpy(), original.draw(count).asnumpy())
+
+
+@pytest.mark.parametrize('bound', [0.1, 0.5, 1.0, 2.0, 3.0])
+def test_truncated_noise_is_normal_noise_cut_at_its_bound(bound):
+    z = truncated(np.random.default_rng(2), 400, 50, bound)
+    assert z.shape == (400, 50) and z.dtype == np.float32
+    assert 0.95 * bound < np.abs(z).max() <= bound
+    assert kstest(z.ravel(), 'truncnorm', (-bound, bound)).pvalue > 1e-3
+    assert abs(z.std() / truncnorm.std(-bound, bound) - 1) < 0.02
+
+
+def test_truncated_noise_keeps_what_is_within_and_draws_the_rest_again():
+    plain = np.random.default_rng(5).standard_normal((40, 50), dtype=np.float32)
+    cut = truncated(np.random.default_rng(5), 40, 50, 1.5)
+    within = np.abs(plain) <= 1.5
+    np.testing.assert_array_equal(cut[within], plain[within])
+    assert 0.8 < within.mean() < 0.92 and (cut[~within] != plain[~within]).all()
 
 
 def test_state_is_whole_numbers_that_no_json_reader_must_round():

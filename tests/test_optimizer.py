@@ -6,7 +6,7 @@ import pytest
 
 from gluongan import runtime
 from gluongan.nets import dense_generator
-from gluongan.optimizer import RULES, Optimizer
+from gluongan.optimizer import RULES, SCHEDULES, Optimizer
 from gluongan.runtime import mx
 
 STEPS = 6
@@ -172,3 +172,64 @@ def test_state_names_sort_in_the_order_of_the_parameters(net):
     for name, value in optimizer.state().items():
         assert value.shape == optimizer.parameters[int(name.split('.')[0])].shape
         assert isinstance(value, mx.nd.NDArray)
+
+
+# Schedules
+
+def rate(schedule, step, steps, lr):
+    """The learning rate of step 0, 1, ...: it falls to 0 over `steps` and stays there."""
+    share = min(step / steps, 1)
+    return lr * {'constant': 1, 'linear': 1 - share, 'cosine': (1 + np.cos(np.pi * share)) / 2}[schedule]
+
+
+@pytest.mark.parametrize('rule', RULES)
+@pytest.mark.parametrize('schedule', SCHEDULES)
+def test_scheduled_steps_have_the_rate_of_the_formula(net, schedule, rule):
+    still = {'adam': {'beta1': 0.0, 'beta2': 0.0}, 'rmsprop': {'decay': 0.0}, 'sgd': {'momentum': 0.0}}[rule]
+    optimizer = Optimizer(net, rule, lr=0.1, schedule=schedule, schedule_steps=8, **still)
+    ones, rates = [[np.ones(p.shape, np.float32) for p in optimizer.parameters]], []
+    for _ in range(11):    # without memory, and with gradients of 1, every rule's step is the learning rate
+        before = learnt(optimizer)
+        play(optimizer, ones)
+        steps = np.concatenate([(a - b).ravel() for a, b in zip(before, learnt(optimizer))])
+        assert np.ptp(steps) < 2e-6    # every weight alike, the first and the last
+        rates.append(steps.mean())
+    exact = [rate(schedule, step, 8, 0.1) for step in range(11)]
+    np.testing.assert_allclose(rates, exact, rtol=1e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize('rule', RULES)
+@pytest.mark.parametrize('schedule', SCHEDULES)
+@pytest.mark.parametrize('at', [1, 3, 7])
+def test_a_scheduled_optimizer_restored_midway_goes_on_bit_for_bit(net, schedule, rule, at):
+    given = gradients(net, 8)
+    options = {**RATES[rule], 'schedule': schedule, 'schedule_steps': 6}
+    optimizer = Optimizer(net, rule, **options)
+    play(optimizer, given[:at])
+    saved, kept = {name: value.asnumpy().copy() for name, value in optimizer.state().items()}, learnt(optimizer)
+    play(optimizer, given[at:])
+    straight = learnt(optimizer)
+    again = Optimizer(net, rule, **options)
+    for parameter, value in zip(again.parameters, kept):
+        parameter.data()[:] = value
+    again.restore(saved, at)
+    play(again, given[at:])
+    for mine, theirs in zip(learnt(again), straight):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize('schedule', ['linear', 'cosine'])
+@pytest.mark.parametrize('steps', [1, 2, 3])
+def test_the_shortest_schedules_begin_at_the_whole_rate_and_end_at_none(net, schedule, steps):
+    optimizer = Optimizer(net, 'sgd', lr=0.1, momentum=0.0, schedule=schedule, schedule_steps=steps)
+    ones, ends = [[np.ones(p.shape, np.float32) for p in optimizer.parameters]], [learnt(optimizer)[0]]
+    for _ in range(steps + 2):
+        play(optimizer, ones)
+        ends.append(learnt(optimizer)[0])
+    moved = [float((a - b).mean()) for a, b in zip(ends, ends[1:])]
+    np.testing.assert_allclose(moved, [rate(schedule, step, steps, 0.1) for step in range(steps + 2)], rtol=1e-4, atol=2e-6)
+
+
+def test_an_unknown_schedule_is_refused_and_the_known_ones_are_named(net):
+    with pytest.raises(ValueError, match="schedule 'step': must be one of constant, linear, cosine"):
+        Optimizer(net, schedule='step')

@@ -38,6 +38,19 @@ PUBLISHED = {
         'dis_head': 'logit', 'loss': 'wasserstein', 'optimizer': 'rmsprop', 'lr': 1e-4, 'clip': 0.01,
         'shared_noise': False, 'gen_batchnorm': False, 'dis_batchnorm': False,
     },
+    'conditional': {'conditional': True, 'data': 'mnist', 'network': 'dense'},
+    'dcgan': {
+        'network': 'conv', 'gen_activation': 'relu', 'gen_output': 'tanh', 'dis_activation': 'leaky_relu', 'leaky_slope': 0.2,
+        'gen_batchnorm': True, 'dis_batchnorm': True, 'init': 'normal', 'optimizer': 'adam', 'lr': 2e-4, 'beta1': 0.5,
+        'batch': 128, 'latent': 100, 'noise': 'normal',
+    },
+    'wgan_gp': {
+        'loss': 'wasserstein', 'penalty': 'gp', 'penalty_weight': 10.0, 'dis_steps': 5, 'optimizer': 'adam', 'lr': 1e-4,
+        'beta1': 0.5, 'beta2': 0.9, 'dis_batchnorm': False, 'clip': None,
+    },
+    'lsgan': {'network': 'conv', 'loss': 'least_squares', 'real_target': 1.0, 'fake_target': 0.0, 'lr': 2e-4, 'beta1': 0.5},
+    'dragan': {'network': 'conv', 'loss': 'nonsaturating', 'penalty': 'dragan', 'dis_batchnorm': False, 'beta1': 0.5},
+    'sngan': {'network': 'conv', 'loss': 'hinge', 'dis_spectral': True, 'dis_batchnorm': False, 'lr': 2e-4, 'beta1': 0.5},
 }
 
 # Where we depart from a published setting: what it is instead, and the words by which the docstring says so.

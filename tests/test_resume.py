@@ -24,6 +24,15 @@ CONFIGS = {
     'sgd with fresh noise': {'optimizer': 'sgd', 'lr': 0.05, 'shared_noise': False, 'gen_batchnorm': False, 'init': 'glorot'},
     'softmax head, binarized': {'dis_head': 'softmax', 'binarize': True, 'gen_activation': 'tanh', 'dis_activation': 'tanh'},
     'minimax, two rates': {'loss': 'minimax', 'gen_lr': 1e-3, 'dis_lr': 1e-4, 'seed': 7},
+    'moving average': {'ema': 0.9, 'loss': 'least_squares', 'real_target': 0.9},
+    'spectral, hinge': {'dis_spectral': True, 'loss': 'hinge', 'optimizer': 'rmsprop'},
+    'cosine schedule': {'schedule': 'cosine', 'schedule_iterations': 80, 'lr': 1e-3, 'dis_steps': 2},
+    'gp at random points': {'penalty': 'gp', 'loss': 'wasserstein', 'gen_batchnorm': False, 'shared_noise': False},
+    'dragan, instance noise': {'penalty': 'dragan', 'instance_noise': 0.3, 'noise_until': 60},
+    'conditional, conv, dropout': {'network': 'conv', 'conv_width': 4, 'conditional': True, 'gen_dropout': 0.2,
+                                   'dis_dropout': 0.3, 'dis_batchnorm': True},
+    'pack, kernels': {'pack': 2, 'dis_kernels': 3, 'dis_stddev': True},
+    'truncated, two steps of G': {'noise': 'truncated', 'gen_steps': 2, 'schedule': 'linear', 'loss': 'relativistic'},
 }
 EVERY = {'iterations': 80, 'log_every': 25, 'sample_every': 10, 'eval_every': 15, 'snapshot_every': 20}
 

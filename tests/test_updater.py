@@ -1,16 +1,14 @@
 """GANUpdater: what one iteration draws, what it reports and when, and that a resumed run is the same run."""
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from scipy.special import expit
 
-from gluongan import build, data
 from gluongan.losses import LOSSES, Loss
-from gluongan.recipes import RECIPES, recipe
 from gluongan.runtime import mx
+from gluongan.sampling import generate
+from gluongan.update import discriminate
 from gluongan.updater import LAG, NonFinite, weights
 
 
@@ -81,15 +79,92 @@ def test_unknown_loss_or_noise_or_rule_is_refused_and_the_known_ones_are_named(t
         tiny_updater(loss='no such loss')
 
 
+# G's steps, its average, D's blurred sight, and packs
+
+@pytest.mark.parametrize('shared', [True, False])
+def test_gen_steps_move_gen_so_often_each_time_on_fresh_noise_and_leave_dis_alone(tiny_updater, monkeypatch, shared):
+    once, thrice = (tiny_updater(gen_steps=steps, shared_noise=shared, gen={'batchnorm': False}) for steps in (1, 3))
+    noise, moves = spy(monkeypatch, thrice.noise, 'draw'), []
+    step = thrice.opt_gen.step
+    monkeypatch.setattr(thrice.opt_gen, 'step', lambda: (step(), moves.append(thrice.gen[0].weight.data().asnumpy())))
+    once.update()
+    thrice.update()
+    assert len({weight.tobytes() for weight in moves}) == 3 and (once.opt_gen.steps, thrice.opt_gen.steps) == (1, 3)
+    assert len({z.asnumpy().tobytes() for z in noise}) == (3 if shared else 4) and thrice.opt_dis.steps == 1
+    np.testing.assert_array_equal(once.gen[0].weight.data().asnumpy(), moves[0])
+    for name, value in weights(once.dis).items():
+        np.testing.assert_array_equal(weights(thrice.dis)[name].asnumpy(), value.asnumpy(), err_msg=name)
+
+
+def test_sampler_is_the_moving_average_of_gen_after_each_of_its_steps(tiny_updater, tiny_nets, monkeypatch):
+    updater, (other, _) = tiny_updater(ema=0.75, gen_steps=2, lr=0.05), tiny_nets()
+    read = lambda: {name: value.asnumpy().astype(np.float64) for name, value in weights(updater.gen).items()}    # noqa: E731
+    average, step = read(), updater.opt_gen.step
+    monkeypatch.setattr(updater.opt_gen, 'step', lambda: (step(), average.update(
+        {name: 0.75 * average[name] + 0.25 * value for name, value in read().items()})))
+    for _ in range(3):
+        updater.update()
+    for name, value in weights(other).items():
+        np.testing.assert_allclose(updater.average.state()[name].asnumpy(), average[name], rtol=1e-5, atol=1e-6, err_msg=name)
+        value[:] = average[name]
+    z = updater.fixed_inputs(6)
+    np.testing.assert_allclose(generate(updater.sampler, z), generate(other, z), rtol=1e-4, atol=1e-5)
+    assert np.abs(generate(updater.sampler, z) - generate(updater.gen, z)).max() > 0.01
+
+
+def test_without_an_average_the_sampler_is_gen(tiny_updater):
+    updater = tiny_updater()
+    assert updater.sampler is updater.gen and not [name for name in updater.state()[0] if name.startswith('ema')]
+
+
+@pytest.mark.parametrize(('iteration', 'deviation'), [(0, 0.8), (1, 0.6), (3, 0.2), (4, 0), (5, 0), (4000, 0)])
+def test_instance_noise_sinks_linearly_to_nothing_and_evaluation_has_none(tiny_updater, iteration, deviation):
+    updater, x = tiny_updater(instance_noise=0.8, noise_until=4), mx.nd.ones((1000, 1, 4, 4))
+    updater.iteration = iteration
+    added = updater.seen(x, None).asnumpy() - 1
+    assert added.std() == pytest.approx(deviation, rel=0.03) and abs(added.mean()) < 0.03 and added.shape == x.shape
+    assert (updater.seen(x, None, blur=False).asnumpy() == 1).all()
+
+
+def test_instance_noise_is_on_both_kinds_of_sample_that_dis_sees(tiny_updater, monkeypatch):
+    updater, x = tiny_updater(instance_noise=0.5, noise_until=10), []
+    real, fake = spy(monkeypatch, updater.real, 'draw'), []
+    updater.gen.register_forward_hook(lambda net, inputs, output: fake.append(output))
+    updater.dis.register_forward_hook(lambda net, inputs, output: x.append(inputs[0].asnumpy()))
+    updater.update()
+    for seen, plain in ((x[0][:8], real[0]), (x[0][8:], fake[0])):
+        assert (seen - plain.asnumpy()).std() == pytest.approx(0.5, rel=0.25)
+
+
+@pytest.mark.parametrize('settings', [{}, {'stddev': True}, {'kernels': 2}], ids=repr)
+def test_a_pack_has_one_logit_and_is_all_real_or_all_generated(tiny_updater, tiny_nets, settings):
+    dis = tiny_nets(dis={'pack': 4, **settings})[1]
+    x_real, x_fake = (mx.nd.random.uniform(shape=(8, 1, 4, 4)) for _ in range(2))
+    y_real, y_fake = discriminate(dis, x_real, x_fake)
+    assert y_real.shape == y_fake.shape == (2,)
+    for y, x in ((y_real, x_real), (y_fake, x_fake)):
+        np.testing.assert_allclose(y.asnumpy(), dis(x).asnumpy(), rtol=1e-5, atol=1e-6)
+    updater = tiny_updater(dis={'pack': 4, **settings}, penalty=None if settings else 'gp')
+    updater.update()
+    updater.drain()
+    assert np.isfinite(updater.take()).all()
+
+
 # What it reports
 
-def by_numpy(loss, y_real, y_fake, y_fake_later):
-    """One iteration's numbers from D's logits; G's loss is taken after D has moved."""
-    if loss == 'wasserstein':
-        return y_fake.mean() - y_real.mean(), -y_fake_later.mean(), y_real.mean(), y_fake.mean()
-    dis = np.logaddexp(0, -y_real).mean() + np.logaddexp(0, y_fake).mean()
-    gen = -np.logaddexp(0, y_fake_later).mean() if loss == 'minimax' else np.logaddexp(0, -y_fake_later).mean()
-    return dis, gen, expit(y_real).mean(), expit(y_fake).mean()
+def softplus(y):
+    return np.logaddexp(0, y)
+
+
+ENTROPY = lambda r, f: softplus(-r).mean() + softplus(f).mean()    # noqa: E731
+BY_NUMPY = {    # of real and fake logits: D's loss, G's loss
+    'minimax': (ENTROPY, lambda r, f: -softplus(f).mean()),
+    'nonsaturating': (ENTROPY, lambda r, f: softplus(-f).mean()),
+    'least_squares': (lambda r, f: ((r - 1)**2).mean() / 2 + (f**2).mean() / 2, lambda r, f: ((f - 1)**2).mean() / 2),
+    'wasserstein': (lambda r, f: f.mean() - r.mean(), lambda r, f: -f.mean()),
+    'hinge': (lambda r, f: np.maximum(0, 1 - r).mean() + np.maximum(0, 1 + f).mean(), lambda r, f: -f.mean()),
+    'relativistic': (lambda r, f: ENTROPY(r - f.mean(), f - r.mean()), lambda r, f: ENTROPY(f - r.mean(), r - f.mean())),
+}
 
 
 @pytest.mark.parametrize('loss', LOSSES)
@@ -99,11 +174,13 @@ def test_observations_are_what_numpy_computes_from_the_logits(tiny_updater, tiny
     real, noise = spy(monkeypatch, updater.real, 'draw'), spy(monkeypatch, updater.noise, 'draw')
     updater.update()
     updater.drain()
-    logits = [net(x).asnumpy().astype(np.float64)
-              for net, x in ((dis, real[0]), (dis, gen(noise[0])), (updater.dis, gen(noise[0])))]
+    x = (real[0], gen(noise[0]))
+    before, after = ([net(each).asnumpy().astype(np.float64) for each in x] for net in (dis, updater.dis))
+    score = expit if loss in ('minimax', 'nonsaturating') else np.asarray    # where D's output is no probability: raw
+    expected = BY_NUMPY[loss][0](*before), BY_NUMPY[loss][1](*after), *(score(y).mean() for y in before)
     (seen,) = updater.take()
-    np.testing.assert_allclose(seen, (1, *by_numpy(loss, *logits)), rtol=1e-5, atol=1e-6)
-    assert np.abs(logits[1] - logits[2]).max() > 1e-3
+    np.testing.assert_allclose(seen, (1, *expected), rtol=1e-5, atol=1e-6)
+    assert np.abs(before[1] - after[1]).max() > 1e-3    # G's loss is taken after D has moved
 
 
 def test_observations_come_late_in_order_and_once(tiny_updater):
@@ -122,7 +199,7 @@ def test_observations_come_late_in_order_and_once(tiny_updater):
 def test_a_loss_that_is_no_number_stops_the_run_and_is_named_with_its_iteration(tiny_updater, bad, name, number):
     good = LOSSES['nonsaturating']
     broken = {'dis': lambda y_real, y_fake: good.dis(y_real, y_fake) * number,
-              'gen': lambda y_fake: good.gen(y_fake) * number}
+              'gen': lambda y_fake, y_real: good.gen(y_fake) * number}
     updater = tiny_updater(loss=good)
     for _ in range(3):
         updater.update()
@@ -142,56 +219,7 @@ def test_a_loss_that_is_no_number_is_noticed_without_drain(tiny_updater):
             updater.update()
 
 
-# N + N with a resume between = 2N
-
-# 512 samples in batches of 150: the resume falls into the middle of an epoch of three.
-TINY = {'latent': 6, 'gen_hidden': (9, 7), 'dis_hidden': (8,), 'batch': 150, 'data': 'synthetic'}
-VARIANTS = {
-    **{name: {'recipe': name} for name in RECIPES},
-    'dropout': {'recipe': 'dense', 'gen_dropout': 0.3, 'dis_dropout': 0.4},
-    'three D steps': {'recipe': 'dense', 'dis_steps': 3, 'shared_noise': True},
-    'D with BatchNorm': {'recipe': 'dense', 'dis_batchnorm': True},
-    'sgd': {'recipe': 'vanilla', 'optimizer': 'sgd', 'lr': 0.05, 'momentum': 0.0},
-    'rmsprop and fresh noise': {'recipe': 'dense', 'optimizer': 'rmsprop', 'shared_noise': False},
-    'points': {'recipe': 'vanilla', 'data': 'ring8', 'dis_steps': 2},
-}
-
-
-@pytest.fixture(scope='module')
-def datasets():
-    return {name: data.load(name) for name in ('synthetic', 'ring8')}
-
-
-def grow(config, datasets):
-    return build.updater(config, data.load('synthetic', binarize=True) if config.binarize else datasets[config.data])
-
-
-@pytest.mark.parametrize('variant', VARIANTS)
-def test_a_resumed_run_is_the_same_run_bit_for_bit(datasets, variant):
-    settings = {**TINY, **VARIANTS[variant]}
-    config = recipe(settings.pop('recipe')).with_settings(settings)
-    straight, first, second = (grow(c, datasets) for c in (config, config, config.with_settings({'seed': 99})))
-    for _ in range(8):
-        straight.update()
-    for _ in range(4):
-        first.update()
-    arrays, meta = first.state()
-    arrays = {name: value.copy() for name, value in arrays.items()}
-    mx.random.seed(12345)    # whatever has happened to MXNet's own generator in between
-    second.seed = config.seed
-    second.restore(arrays, json.loads(json.dumps(meta)))
-    for _ in range(4):
-        first.update()    # going on must not depend on the restored one, nor it on this
-        second.update()
-    expected, expected_meta = straight.state()
-    for other in (first, second):
-        found, found_meta = other.state()
-        assert found_meta == expected_meta and set(found) == set(expected)
-        for name, value in expected.items():
-            np.testing.assert_array_equal(found[name], value, err_msg=name)
-    assert second.take() == straight.take()[4:]
-    assert any((expected[name] != arrays[name]).any() for name in arrays)
-
+# Resumed
 
 def test_another_seed_is_another_run_and_the_same_seed_the_same(tiny_updater):
     def run(seed):

@@ -5,11 +5,12 @@ import contextlib
 import inspect
 import json
 import os
+import re
 from pathlib import Path
 
 from click.testing import CliRunner
 
-from gluongan.config import Config, flag, show
+from gluongan.config import Config, ConfigError, flag, show
 
 # Threads that spin on a busy machine make these runs 60 times slower (0.1 s becomes 7 s). Must come before MXNet.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -28,6 +29,19 @@ def tiny(**changes):
 def flags(**changes):
     """The same as words of a command line; None leaves a flag out, () is `none`."""
     return typed({**SETTINGS, **changes})
+
+
+def mended(**settings):
+    """A Config of these settings without those that make an impossible pair with others: what its message names first goes.
+
+    A message that names none of them is a KeyError.
+    """
+    while True:
+        try:
+            return Config(**settings)
+        except ConfigError as error:
+            named = [word[2:].replace('-', '_') for word in re.findall(r'--[a-z0-9-]+', str(error))]
+            del settings[next((name for name in named if name in settings), str(error))]
 
 
 def typed(settings):

@@ -58,7 +58,8 @@ class Evaluation(Extension):
             labels = updater.real.dataset.labels
             real = _share_right(updater, self._reals[:HALF], labels[self._chosen[:HALF]] if updater.classes else None, 1)
             fake = _share_right(updater, x[:HALF], _turns(updater, len(x[:HALF])), -1)
-            row['dis/accuracy'] = (real + fake) / 2
+            if np.isfinite(real + fake):    # a pack may be larger than the test
+                row['dis/accuracy'] = (real + fake) / 2
         self._measured = updater.iteration
         trainer.report.update(row)
         self._records.append([json_row(row)])
@@ -90,8 +91,10 @@ def _turns(updater: GANUpdater, count: int, start: int = 0) -> np.ndarray | None
 
 
 def _share_right(updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None, sign: int) -> float:
-    """Return the share of samples on whose side D's logit is: sign 1 for real, -1 for generated ones."""
-    device = updater.real.device
-    label = None if labels is None else mx.nd.array(one_hot(labels, updater.classes), ctx=device)
-    y = updater.dis(updater.seen(mx.nd.array(x, ctx=device), label, blur=False)).asnumpy()
+    """Return the share of samples on whose side D's logit is: sign 1 for real, -1 for generated ones; NaN for no whole pack."""
+    device, whole = updater.real.device, len(x) // updater.pack * updater.pack
+    if not whole:
+        return float('nan')
+    label = None if labels is None else mx.nd.array(one_hot(labels[:whole], updater.classes), ctx=device)
+    y = updater.dis(updater.seen(mx.nd.array(x[:whole], ctx=device), label, blur=False)).asnumpy()
     return float((y * sign > 0).mean())

@@ -1,0 +1,136 @@
+"""The moving average of G's weights against NumPy's recursion, and that samples are drawn from it."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gluongan import runtime
+from gluongan.average import Average
+from gluongan.nets import conv_generator, dense_generator
+from gluongan.runtime import mx
+from gluongan.updater import weights
+
+NETS = {'dense': lambda: dense_generator([5, 8, 16], init='glorot'),
+        'conv': lambda: conv_generator(5, (1, 8, 8), width=2, init='glorot')}
+
+
+@pytest.fixture(params=NETS)
+def net(request):
+    runtime.seed(0)
+    return NETS[request.param]()
+
+
+def copies(arrays):
+    return {name: value.asnumpy().copy() for name, value in arrays.items()}
+
+
+def shake(net, seed):
+    """New weights and, as variances must stay above 0, new running statistics."""
+    draw = np.random.RandomState(seed)
+    for value in weights(net).values():
+        value[:] = np.abs(draw.normal(1, 0.5, value.shape)) + 0.1
+
+
+@pytest.mark.parametrize('decay', [0.5, 0.9, 0.999])
+def test_average_is_the_recursion_over_every_number_of_the_net(net, decay):
+    average = Average(net, decay)
+    exact = {name: value.astype(np.float64) for name, value in copies(weights(net)).items()}
+    assert set(average.state()) == set(exact) and any('running_var' in name for name in exact)
+    for step in range(5):
+        shake(net, step)
+        average.update()
+        for name, value in copies(weights(net)).items():
+            exact[name] = decay * exact[name] + (1 - decay) * value
+    for name, value in copies(average.state()).items():
+        np.testing.assert_allclose(value, exact[name], rtol=2e-6, atol=1e-7, err_msg=name)
+        assert (value != weights(net)[name].asnumpy()).any()
+
+
+def test_average_begins_as_the_net_and_leaves_it_alone(net):
+    average, before = Average(net, 0.9), copies(weights(net))
+    for name, value in copies(average.state()).items():
+        np.testing.assert_array_equal(value, before[name])
+    shake(net, 1)
+    moved = copies(weights(net))
+    for name, value in copies(average.state()).items():    # copies, not views of G's own
+        np.testing.assert_array_equal(value, before[name])
+    average.update()
+    for name, value in copies(weights(net)).items():
+        np.testing.assert_array_equal(value, moved[name])
+
+
+def test_the_view_computes_with_the_averages(net):
+    average = Average(net, 0.7)
+    z = mx.nd.random.normal(shape=(6, 5))
+    np.testing.assert_allclose(average.net(z).asnumpy(), net(z).asnumpy(), rtol=1e-5, atol=1e-6)
+    for step in range(3):
+        shake(net, step)
+        average.update()
+        seen, live = average.net(z).asnumpy(), net(z).asnumpy()
+        kept = copies(weights(net))
+        for name, value in average.state().items():    # G itself, with the averages for weights
+            weights(net)[name][:] = value
+        np.testing.assert_allclose(seen, net(z).asnumpy(), rtol=1e-5, atol=1e-6)
+        for name, value in kept.items():
+            weights(net)[name][:] = mx.nd.array(value)
+        assert np.abs(seen - live).max() > 1e-5
+
+
+def test_averages_put_back_are_seen_by_the_view(net):
+    average = Average(net, 0.7)
+    z = mx.nd.random.normal(shape=(6, 5))
+    before, saved = average.net(z).asnumpy(), copies(average.state())
+    shake(net, 1)
+    average.update()
+    assert np.abs(average.net(z).asnumpy() - before).max() > 1e-5
+    for name, value in average.state().items():
+        value[:] = saved[name]
+    np.testing.assert_array_equal(average.net(z).asnumpy(), before)
+
+
+def test_samples_come_from_the_average_where_there_is_one(tiny_updater):
+    plain, averaged = tiny_updater(), tiny_updater(ema=0.9)
+    assert plain.sampler is plain.gen and plain.average is None
+    assert averaged.sampler is averaged.average.net and averaged.sampler is not averaged.gen
+
+
+@pytest.mark.parametrize('gen_steps', [1, 3])
+def test_an_updater_takes_in_the_weights_after_every_update_of_gen(tiny_updater, gen_steps):
+    updater = tiny_updater(ema=0.8, gen_steps=gen_steps, lr=0.05)
+    start, seen = copies(weights(updater.gen)), []
+    own = updater.average.update
+    updater.average.update = lambda: (seen.append(copies(weights(updater.gen))), own())
+    for _ in range(2):
+        updater.update()
+    assert len(seen) == 2 * gen_steps
+    for name, value in copies(updater.average.state()).items():
+        exact = start[name].astype(np.float64)
+        for weight in seen:
+            exact = 0.8 * exact + 0.2 * weight[name]
+        np.testing.assert_allclose(value, exact, rtol=1e-5, atol=1e-6)
+
+
+def test_training_is_the_same_with_and_without_an_average(tiny_updater):
+    nets = []
+    for ema in (0.0, 0.99):
+        updater = tiny_updater(ema=ema, lr=0.01)
+        for _ in range(4):
+            updater.update()
+        nets.append(copies(weights(updater.gen)))
+    for name, value in nets[0].items():
+        np.testing.assert_array_equal(value, nets[1][name])
+
+
+def test_averages_are_part_of_a_runs_state_and_go_on_exactly(tiny_updater):
+    straight = tiny_updater(ema=0.9, lr=0.05)
+    for _ in range(3):
+        straight.update()
+    arrays, meta = straight.state()
+    assert {f'ema/{name}' for name in weights(straight.gen)} == {name for name in arrays if name.startswith('ema/')}
+    again = tiny_updater(seed=3, ema=0.9, lr=0.05)
+    again.restore(arrays, meta)
+    for updater in (straight, again):
+        updater.update()
+    for name, value in straight.state()[0].items():
+        np.testing.assert_array_equal(value, again.state()[0][name], err_msg=name)
+    assert not any(name.startswith('ema/') for name in tiny_updater().state()[0])
