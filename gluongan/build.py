@@ -67,7 +67,8 @@ def discriminator(config: Config, shape: tuple[int, ...], classes: int, device: 
     """Return D of a run for samples of `shape`; a conditional one takes their labels too, as planes or numbers."""
     shared = {'slope': config.leaky_slope, 'batchnorm': config.dis_batchnorm, 'momentum': config.batchnorm_momentum,
               'dropout': config.dis_dropout, 'spectral': config.dis_spectral, 'kernels': config.dis_kernels,
-              'stddev': config.dis_stddev, 'pack': config.pack, 'init': config.init, 'device': device}
+              'stddev': config.dis_stddev, 'pack': config.pack, 'projected': classes if config.dis_projection else 0,
+              'init': config.init, 'device': device}
     if config.network == 'conv':
         return conv_discriminator((shape[0] + classes, *shape[1:]), width=config.conv_width, depth=config.conv_depth,
                                   activation=config.dis_activation, **shared)

@@ -44,6 +44,8 @@ class Config:
 
     conditional: bool = _data(False, 'bool', 'G and D get the class of each sample; the data must have labels.')
 
+    dis_projection: bool = _nets(False, 'bool', 'A conditional D compares the label with its features (projection) instead of '
+                                 'seeing it as an input.')
     network: str = _nets('dense', 'str', 'Fully connected layers, or strided convolutions as in DCGAN.',
                          choices=('dense', 'conv'))
     latent: int = _nets(100, 'int', 'Size of the latent z.', low=1, high=65536)
@@ -159,6 +161,8 @@ class Config:
             (points and self.binarize, f'--binarize: {self.data} is made of points; only pictures can be binarized'),
             (self.batch == 1 and (self.gen_batchnorm or self.dis_batchnorm),
              '--batch 1: BatchNorm needs two samples or more; raise it, or turn --gen-batchnorm and --dis-batchnorm off'),
+            (self.dis_projection and (not self.conditional or self.pack > 1 or self.dis_head != 'logit'),
+             '--dis-projection: needs --conditional, --pack 1 and --dis-head logit'),
         ]
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from .layers import (
     MinibatchDiscrimination,
     MinibatchStdDev,
     Pack,
+    Projection,
     Reshape,
     TwoUnitSoftmax,
     power_iteration,
@@ -58,14 +59,15 @@ def dense_generator(sizes: Sequence[int], activation: str = 'leaky_relu', output
 def dense_discriminator(sizes: Sequence[int], activation: str = 'leaky_relu', head: str = 'logit', *,
                         shape: tuple[int, ...] | None = None, slope: float = 0.2, batchnorm: bool = False,
                         momentum: float = 0.8, dropout: float = 0.0, spectral: bool = False, kernels: int = 0,
-                        stddev: bool = False, pack: int = 1, init: str = 'normal',
+                        stddev: bool = False, pack: int = 1, projected: int = 0, init: str = 'normal',
                         device: str | mx.Context = 'cpu') -> Chain:
     """Return a fully connected D: samples (N, ...) of sizes[0] values -> (N / pack,) logits, ready to use on `device`.
 
     sizes: two or more, values of a sample first, and last 1 for head `logit` (no activation: sigmoid(logit) is the
     probability of `real`) or 2 for head `softmax` (two tanh units, the softmax's first one as a logit in (-2, 2)).
     spectral: normalise every weight; kernels, stddev: mini-batch discrimination and standard deviation on the last hidden
-    layer; pack: so many samples make one input. Raises ValueError for sizes that make no net.
+    layer; pack: so many samples make one input; projected: the last so many values are a label, which is projected on the
+    last hidden layer (see Projection). Raises ValueError for sizes that make no net.
     """
     _check(sizes)
     shape = _image_shape(sizes[0]) if shape is None else tuple(shape)
@@ -75,14 +77,12 @@ def dense_discriminator(sizes: Sequence[int], activation: str = 'leaky_relu', he
         raise ValueError(f'head {head!r}: must be logit or softmax')
     if sizes[-1] != ends[head]:
         raise ValueError(f'sizes end in {sizes[-1]}: a discriminator with head {head!r} ends in {ends[head]}')
-    widths = [sizes[0] * pack, *sizes[1:-1]]
+    widths = [(sizes[0] - projected) * pack, *sizes[1:-1]]
     hidden = [_block(a, b, activation, slope, batchnorm, momentum, dropout, spectral) for a, b in _pairs(widths)]
-    net = Chain(
-        *([Pack(pack, shape)] if pack > 1 else []),                     # (N / pack, pack * channels, ...)
-        nn.Flatten(),                                                   # (N, sizes[0])
-        *chain.from_iterable(hidden),
-        *_head(widths[-1], head, kernels, stddev, spectral),            # (N,)
-        shape_in=shape)
+    body = [*([Pack(pack, shape)] if pack > 1 else []),                 # (N / pack, pack * channels, ...)
+            nn.Flatten(),                                               # (N, sizes[0])
+            *chain.from_iterable(hidden)]
+    net = Chain(*_headed(body, widths[-1], head, kernels, stddev, spectral, projected), shape_in=shape)    # (N,)
     return ready(net, init, device)
 
 
@@ -115,13 +115,13 @@ def conv_generator(latent: int, shape: tuple[int, int, int], output: str = 'tanh
 def conv_discriminator(shape: tuple[int, int, int], *, width: int = 64, depth: int | None = None,
                        activation: str = 'leaky_relu', slope: float = 0.2, batchnorm: bool = True, momentum: float = 0.9,
                        dropout: float = 0.0, spectral: bool = False, kernels: int = 0, stddev: bool = False, pack: int = 1,
-                       init: str = 'normal', device: str | mx.Context = 'cpu') -> Chain:
+                       projected: int = 0, init: str = 'normal', device: str | mx.Context = 'cpu') -> Chain:
     """Return DCGAN's D: (N, *shape) in [0, 1] -> (N / pack,) logits; the mirror of `conv_generator`.
 
     No BatchNorm behind the first convolution. The other options are those of `dense_discriminator`.
     """
     depth, end = halvings(shape, depth)
-    channels = [shape[0] * pack, *(width * 2**i for i in range(depth))]
+    channels = [(shape[0] - projected) * pack, *(width * 2**i for i in range(depth))]
 
     def block(i: int, a: int, b: int) -> Layers:
         norm = batchnorm and i > 0
@@ -129,13 +129,12 @@ def conv_discriminator(shape: tuple[int, int, int], *, width: int = 64, depth: i
                 *([nn.BatchNorm(momentum=momentum, in_channels=b)] if norm else []), Activation(activation, slope=slope),
                 *([nn.Dropout(dropout)] if dropout else [])]
 
-    net = Chain(
-        *([Pack(pack, shape)] if pack > 1 else []),
-        Centre(),
-        *chain.from_iterable(block(i, a, b) for i, (a, b) in enumerate(_pairs(channels))),
-        nn.Flatten(),
-        *_head(channels[-1] * prod(end), 'logit', kernels, stddev, spectral),                 # (N,)
-        shape_in=tuple(shape))
+    body = [*([Pack(pack, shape)] if pack > 1 else []),
+            Centre(),
+            *chain.from_iterable(block(i, a, b) for i, (a, b) in enumerate(_pairs(channels))),
+            nn.Flatten()]
+    units = channels[-1] * prod(end)
+    net = Chain(*_headed(body, units, 'logit', kernels, stddev, spectral, projected), shape_in=tuple(shape))    # (N,)
     return ready(net, init, device)
 
 
@@ -172,14 +171,17 @@ def _block(inside: int, outside: int, activation: str, slope: float, batchnorm: 
     return layers
 
 
-def _head(units: int, head: str, kernels: int, stddev: bool, spectral: bool) -> Layers:
-    layers: Layers = []
+def _headed(body: Layers, units: int, head: str, kernels: int, stddev: bool, spectral: bool, projected: int) -> Layers:
+    """Return D's layers from its input to (N,) logits, for a body that gives `units` features."""
+    layers = list(body)
     if kernels:
         layers.append(MinibatchDiscrimination(units, kernels))
         units += kernels
     if stddev:
         layers.append(MinibatchStdDev())
         units += 1
+    if projected:
+        return [Projection(Chain(*layers), units, projected, spectral=spectral), Reshape(())]
     softmax = head == 'softmax'
     last = Dense(2 if softmax else 1, 'tanh' if softmax else 'identity', in_units=units, spectral=spectral)
     return [*layers, last, *([TwoUnitSoftmax()] if softmax else []), Reshape(())]

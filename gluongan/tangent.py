@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from .layers import DERIVATIVES, Activation, Centre, Chain, Conv, Dense, Pack, Reshape, TwoUnitSoftmax, normalised
+from .layers import DERIVATIVES, Activation, Centre, Chain, Conv, Dense, Pack, Projection, Reshape, TwoUnitSoftmax, normalised
 from .runtime import mx
 
 nn = mx.gluon.nn
@@ -32,8 +32,7 @@ class Tangent(mx.gluon.HybridBlock):
 
     def __init__(self, net: Chain) -> None:
         super().__init__()
-        for layer in net:
-            rule(layer)
+        check(net)
         self.net = net
         self.hybridize(static_alloc=True)
 
@@ -43,10 +42,13 @@ class Tangent(mx.gluon.HybridBlock):
             super()._build_cache(*args)
 
     def hybrid_forward(self, F: Any, x: Any, v: Any) -> Any:
-        h, t = x, v
-        for layer in self.net:
-            h, t = rule(layer)(F, layer, h, t)
-        return t
+        return _chain(F, self.net, x, v)[1]
+
+
+def _chain(F: Any, net: Chain, h: Any, t: Any) -> tuple[Any, Any]:
+    for layer in net:
+        h, t = rule(layer)(F, layer, h, t)
+    return h, t
 
 
 def _linear(F: Any, layer: Any, h: Any, t: Any) -> tuple[Any, Any]:
@@ -64,7 +66,7 @@ def _activation(F: Any, layer: Activation, h: Any, t: Any) -> tuple[Any, Any]:
 def _dense(F: Any, layer: Dense, h: Any, t: Any) -> tuple[Any, Any]:
     weight, bias = _weights(F, layer)
     units = layer._units
-    before = F.FullyConnected(h, weight, bias, num_hidden=units)
+    before = F.FullyConnected(*(x for x in (h, weight, bias) if x is not None), num_hidden=units, no_bias=bias is None)
     return _activation(F, layer.act, before, F.FullyConnected(t, weight, num_hidden=units, no_bias=True))
 
 
@@ -72,6 +74,15 @@ def _conv(F: Any, layer: Conv, h: Any, t: Any) -> tuple[Any, Any]:
     weight, bias = _weights(F, layer)
     before = F.Convolution(*(x for x in (h, weight, bias) if x is not None), **layer._kwargs)
     return _activation(F, layer.act, before, F.Convolution(t, weight, **{**layer._kwargs, 'no_bias': True}))
+
+
+def _projection(F: Any, layer: Projection, h: Any, t: Any) -> tuple[Any, Any]:
+    (sample, label), (along, _) = layer.split(F, h), layer.split(F, t)    # along no label
+    features, moved = _chain(F, layer.body, sample, along)
+    weight, _ = _weights(F, layer.head)
+    embedded = layer.embed(label)
+    tangent = F.FullyConnected(moved, weight, num_hidden=1, no_bias=True) + F.sum(embedded * moved, axis=1, keepdims=True)
+    return layer.head(features) + F.sum(embedded * features, axis=1, keepdims=True), tangent
 
 
 def _weights(F: Any, layer: Any) -> tuple[Any, Any]:
@@ -84,7 +95,7 @@ Rule = Callable[[Any, Any, Any, Any], tuple[Any, Any]]
 
 RULES: dict[type, Rule] = {
     nn.Flatten: _linear, Reshape: _linear, Pack: _linear, TwoUnitSoftmax: _linear,
-    Centre: _centre, Activation: _activation, Dense: _dense, Conv: _conv,
+    Centre: _centre, Activation: _activation, Dense: _dense, Conv: _conv, Projection: _projection, Chain: _chain,
 }
 
 
@@ -95,3 +106,11 @@ def rule(layer: mx.gluon.HybridBlock) -> Rule:
         raise TangentError(f'{type(layer).__name__}: no tangent of a single sample goes through it; it mixes the samples of a '
                            'batch, drops units at random, or has no rule in tangent.py')
     return RULES[type(layer)]
+
+
+def check(net: Chain) -> None:
+    """Raise TangentError where a layer of `net`, at any depth, has no rule."""
+    for layer in net:
+        rule(layer)
+        if isinstance(layer, Projection):
+            check(layer.body)

@@ -9,7 +9,7 @@ import numpy as np
 from .average import Average
 from .data.batches import Batches
 from .labels import one_hot, with_label
-from .layers import Chain, Pack, frozen
+from .layers import Chain, Pack, frozen, has_layer
 from .losses import Array, Loss, named
 from .noise import Noise
 from .optimizer import Optimizer
@@ -83,7 +83,7 @@ class GANUpdater:
         self.iteration = 0
         self.observations: list[Observation] = []
         self._pending: deque[tuple[int, Array, Array, Array, Array]] = deque()
-        drops = any(isinstance(layer, mx.gluon.nn.Dropout) for net in (gen, dis) for layer in net)
+        drops = any(has_layer(net, mx.gluon.nn.Dropout) for net in (gen, dis))
         self._draws_on_device = drops or instance_noise > 0 or penalty in ('gp', 'dragan')
 
     @property

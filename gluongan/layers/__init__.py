@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 from .activations import ACTIVATIONS, DERIVATIVES, Activation
-from .batchwise import MinibatchDiscrimination, MinibatchStdDev, Pack, mixes_samples
+from .batchwise import MinibatchDiscrimination, MinibatchStdDev, Pack, has_layer, mixes_samples
 from .chain import Chain, Row, format_table, parameter_count
 from .conv import Centre, Conv, Deconv
 from .dense import Dense, Reshape, TwoUnitSoftmax
 from .frozen import frozen
+from .projection import Projection
 from .spectral import normalised, power_iteration
 
 __all__ = ['ACTIVATIONS', 'DERIVATIVES', 'Activation', 'Centre', 'Chain', 'Conv', 'Deconv', 'Dense',
-           'MinibatchDiscrimination', 'MinibatchStdDev', 'Pack', 'Reshape', 'Row', 'TwoUnitSoftmax', 'format_table', 'frozen',
-           'mixes_samples', 'normalised', 'parameter_count', 'power_iteration']
+           'MinibatchDiscrimination', 'MinibatchStdDev', 'Pack', 'Projection', 'Reshape', 'Row', 'TwoUnitSoftmax',
+           'format_table', 'frozen', 'has_layer', 'mixes_samples', 'normalised', 'parameter_count', 'power_iteration']

@@ -45,7 +45,11 @@ class MinibatchStdDev(mx.gluon.HybridBlock):
         return F.concat(x, F.broadcast_add(F.zeros_like(F.slice_axis(x, axis=1, begin=0, end=1)), deviation), dim=1)
 
 
+def has_layer(net: mx.gluon.HybridBlock, *kinds: type) -> bool:
+    """Return whether a network is, or holds at any depth, a layer of these kinds."""
+    return isinstance(net, kinds) or any(has_layer(child, *kinds) for child in net._children.values())
+
+
 def mixes_samples(net: mx.gluon.HybridBlock) -> bool:
     """Return whether one sample's output depends on the others in its batch, so that batches must not be joined."""
-    kinds = (mx.gluon.nn.BatchNorm, MinibatchDiscrimination, MinibatchStdDev)
-    return isinstance(net, kinds) or any(map(mixes_samples, net._children.values()))
+    return has_layer(net, mx.gluon.nn.BatchNorm, MinibatchDiscrimination, MinibatchStdDev)

@@ -14,8 +14,8 @@ class Dense(nn.Dense):
     """y = f(x Wᵀ + b): (N, in_units) -> (N, units), with any activation of this module by name."""
 
     def __init__(self, units: int, activation: str = 'identity', *, in_units: int, slope: float = 0.2,
-                 spectral: bool = False) -> None:
-        super().__init__(units, in_units=in_units)
+                 bias: bool = True, spectral: bool = False) -> None:
+        super().__init__(units, in_units=in_units, use_bias=bias)
         self.act = Activation(activation, slope=slope)
         if spectral:
             add_vectors(self, units, in_units)
