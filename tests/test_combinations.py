@@ -142,7 +142,7 @@ IMPOSSIBLE = [
     *(({**PLAIN, 'loss': loss, 'real_target': 0.9}, '--real-target 0.9 ') for loss in ('hinge', 'wasserstein', 'relativistic')),
     ({**PLAIN, 'batch': 8, 'pack': 7}, '--pack 7: '),
     ({**PLAIN, **POINTS, 'network': 'conv'}, '--network conv: '),
-    ({**PLAIN, 'network': 'conv', 'dis_head': 'softmax'}, '--dis-head softmax: '),
+    ({**PICTURES, **PLAIN, 'network': 'conv', 'dis_head': 'softmax'}, '--dis-head softmax: '),
     ({**PLAIN, 'loss': 'least_squares', 'dis_head': 'softmax'}, '--dis-head softmax: '),
     ({**PLAIN, **POINTS, 'gen_output': 'tanh'}, '--gen-output tanh: '),
     ({**PLAIN, **POINTS, 'binarize': True}, '--binarize: '),
