@@ -16,6 +16,7 @@ from .optimizer import Optimizer
 from .penalties import GradientPenalty
 from .runtime import mx
 from .runtime import seed as seed_mxnet
+from .sampling import generate
 from .update import record, record_fake, update_dis, update_gen
 
 # Numbers are fetched this many iterations late: the device never waits for Python (2 are too few: 6 % slower), and the
@@ -155,6 +156,14 @@ class GANUpdater:
             return z
         labels = np.arange(count) % self.classes if labels is None else labels
         return np.concatenate([z, one_hot(labels, self.classes)], axis=1)
+
+    def samples(self, inputs: np.ndarray) -> np.ndarray:
+        """Return the sampler's output for inputs of G, see `sampling.generate`. Raises NonFinite where it is no number."""
+        self.drain()
+        x = generate(self.sampler, inputs)
+        if not np.isfinite(x).all():
+            raise NonFinite(f'samples hold NaN or infinity at iteration {self.iteration}: lower the learning rate')
+        return x
 
     def drain(self) -> None:
         """Wait until the device has finished every iteration so far, and fetch their numbers."""

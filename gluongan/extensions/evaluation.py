@@ -10,9 +10,7 @@ import numpy as np
 from ..labels import one_hot
 from ..metrics import sliced_wasserstein
 from ..runtime import mx
-from ..sampling import generate
 from ..trainer import Extension
-from ..updater import NonFinite
 from .records import Records, csv_row, json_row
 
 if TYPE_CHECKING:
@@ -48,10 +46,7 @@ class Evaluation(Extension):
 
     def __call__(self, trainer: Trainer) -> None:
         updater = trainer.updater
-        updater.drain()
-        x = generate(updater.sampler, self._z)
-        if not np.isfinite(x).all():
-            raise NonFinite(f'samples hold NaN or infinity at iteration {updater.iteration}: lower the learning rate')
+        x = updater.samples(self._z)
         row = {'iteration': updater.iteration, 'epoch': updater.epoch, 'pixels/mean': float(x.mean()),
                'pixels/std': float(x.std()), 'samples/swd': sliced_wasserstein(x, self._reals)}
         if updater.loss.is_probability:
@@ -77,7 +72,7 @@ class Evaluation(Extension):
         z = updater.fixed_inputs(len(data) // HALF * HALF, seed=2)
         binary = np.all((data.samples[:HALF] == 0) | (data.samples[:HALF] == 255)) if data.is_image else False
         for batch, start in enumerate(range(0, len(z), HALF)):
-            x_fake = generate(updater.sampler, z[start:start + HALF])
+            x_fake = updater.samples(z[start:start + HALF])
             x_fake = (x_fake > 0.5).astype(np.float32) if binary else x_fake
             here = slice(start, start + HALF)
             real = _share_right(updater, data.floats(here), data.labels[here] if updater.classes else None, 1)

@@ -9,7 +9,7 @@ import numpy as np
 from .. import figures
 from ..data.dataset import Dataset
 from ..runs import write_array, write_json
-from ..sampling import generate, pixels
+from ..sampling import pixels
 from ..trainer import AnyOf, Every, Extension
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class SampleGrid(Extension):
 
     def __call__(self, trainer: Trainer) -> None:
         updater = trainer.updater
-        x = generate(updater.sampler, self.z)
+        x = updater.samples(self.z)
         self._write(trainer.folder / 'samples' / f'{updater.iteration:06d}', x, updater.real.dataset)
 
     def finish(self, trainer: Trainer) -> None:
