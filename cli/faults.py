@@ -22,6 +22,8 @@ def told() -> Iterator[None]:
         if type(error).__module__.startswith('gluongan.'):
             raise _fault(error) from None
         raise
+    except BrokenPipeError:
+        raise    # `gluongan ... | head`: click ends it without a word
     except (ArithmeticError, OSError, MemoryError) as error:
         if isinstance(error, ArithmeticError) and not type(error).__module__.startswith('gluongan.'):
             raise

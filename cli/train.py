@@ -11,6 +11,7 @@ import click
 from gluongan.config import Config, ConfigError, flag, knobs, parse_json, show
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runs import as_json, check_place, next_number, read_config, run_name
+from gluongan.trainer import Interrupt
 
 from .faults import told
 from .knobs import Grouped, knob_flags, typed
@@ -40,7 +41,8 @@ def train(name: str | None, file: Path | None, resume: Path | None, out: Path, d
     with told():
         given = typed(flags)
         config = _resumed_config(resume, name, file, given) if resume else _config(name, file, given)
-        _begin(config, resume, out, dry_run)
+        with Interrupt() as interrupt:    # from here on, so that a Ctrl-C while things load ends the run as any other does
+            _begin(config, resume, out, dry_run, interrupt)
 
 
 def _config(name: str | None, file: Path | None, flags: dict[str, Any]) -> Config:
@@ -68,7 +70,7 @@ def _resumed_config(run: Path, name: str | None, file: Path | None, flags: dict[
     return wanted
 
 
-def _begin(config: Config, resume: Path | None, out: Path, dry_run: bool) -> None:
+def _begin(config: Config, resume: Path | None, out: Path, dry_run: bool, interrupt: Interrupt) -> None:
     check_place(out)
     from gluongan.data import bundled
     if config.data == 'mnist':
@@ -85,20 +87,18 @@ def _begin(config: Config, resume: Path | None, out: Path, dry_run: bool) -> Non
         run = build.new_run(config, out, sys.argv)
     click.echo(f'{config.recipe} on {config.data}: iterations {run.updater.iteration:,} to {config.iterations:,} in '
                f'{run.folder}', err=True)
-    _train(run)
+    _train(run, interrupt)
 
 
 def _next(out: Path, config: Config) -> str:
     return f'{next_number(out):05d}-{run_name(config)}'
 
 
-def _train(run: Any) -> None:
+def _train(run: Any, interrupt: Interrupt) -> None:
     from gluongan.snapshot import SnapshotError
-    from gluongan.trainer import Interrupt
     from gluongan.updater import NonFinite
     try:
-        with Interrupt() as interrupt:
-            run.run(interrupt)
+        run.run(interrupt)
     except (NonFinite, SnapshotError) as error:
         raise type(error)(f'{error}; {_rescue(run.folder)}') from None
     if run.interrupted:

@@ -9,7 +9,9 @@ class Average:
     """a ← decay · a + (1 - decay) · w for every number of `net`, BatchNorm's running statistics among them.
 
     Samples of an average of G are steadier than G's own (Yazıcı et al. 2019, arXiv 1806.04498). `net` is a view that computes
-    with the average. 0 < decay < 1: 0.999 remembers about a thousand updates.
+    with the average. 0 < decay < 1: 0.999 remembers about a thousand updates. The first ones count for more, with
+    min(decay, (1 + t) / (10 + t)) at update t: else the untrained weights, and BatchNorm's initial variance of 1, would stay
+    in the average for thousands of updates, and its samples grey.
     """
 
     def __init__(self, net: Chain, decay: float) -> None:
@@ -18,11 +20,12 @@ class Average:
         own = {id(p): name for name, p in net._collect_params_with_prefix().items()}
         self.net = frozen(net, {p.name: self._pairs[own[id(p)]][0] for p in net.collect_params().values()})
 
-    def update(self) -> None:
-        """Take in the weights as they are now."""
+    def update(self, t: int) -> None:
+        """Take in the weights as they are after update number t = 1, 2, ..."""
+        decay = min(self._decay, (1 + t) / (10 + t))
         for average, weight in self._pairs.values():
-            average *= self._decay
-            average += (1 - self._decay) * weight
+            average *= decay
+            average += (1 - decay) * weight
 
     def state(self) -> dict[str, mx.nd.NDArray]:
         """Return the live averages by their place in the network (`0.weight`)."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from math import isqrt, prod
+from math import ceil, isqrt, prod
 from pathlib import Path
 from typing import Any, Union
 
@@ -109,11 +109,13 @@ def _check_fit(config: Config, dataset: data.Dataset) -> None:
 def trainer(config: Config, algorithm: GANUpdater, folder: Path) -> Trainer:
     """Return the run: the algorithm and everything that happens beside it, in `folder`."""
     run = Trainer(algorithm, stop=(config.iterations, 'iteration'), folder=folder)
-    # A conditional run shows a row of eight for each class.
+    # A conditional run shows a row for each class.
     classes = algorithm.classes
-    cols, count = (8, 8 * classes) if classes else (isqrt(config.samples - 1) + 1, config.samples)
+    cols = max(8, ceil(24 / classes)) if classes else isqrt(config.samples - 1) + 1
+    count = cols * classes if classes else config.samples
     run.extend(LogReport(), trigger=(config.log_every, 'iteration'))
-    run.extend(SampleGrid(count=count, cols=cols), trigger=AnyOf((Every(config.sample_every), Every(1, 'epoch'))))
+    run.extend(SampleGrid(count=count, cols=cols),
+               trigger=AnyOf((Every(config.sample_every), Every(1, 'epoch'))))
     run.extend(Evaluation(), trigger=(config.eval_every, 'iteration'))
     run.extend(Snapshot(config.keep), trigger=(config.snapshot_every, 'iteration'))
     run.extend(Progress(lines_every=config.log_every))
@@ -125,7 +127,9 @@ def new_run(config: Config, out: Path, command: list[str]) -> Trainer:
     """Return a run that has not begun, in a new folder under `out`; every fault is raised before that folder is made."""
     algorithm = updater(config, load_data(config))
     folder = next_folder(out, run_name(config))
-    write_json(folder / 'config.json', config.to_dict())
+    data_path = Path(config.data).expanduser()    # whole, so that it is found again from wherever the run is resumed
+    found = {} if config.data in data.NAMES else {'data': str(data_path.resolve())}
+    write_json(folder / 'config.json', {**config.to_dict(), **found})
     write_json(folder / 'environment.json', {**runtime.facts(), 'command': command})
     return trainer(config, algorithm, folder)
 

@@ -102,7 +102,7 @@ def newest(run: Path, warn: Any = print) -> tuple[Path, State]:
             return path, read(path)
         except SnapshotError as error:
             warn(f'{error}; trying the one before it')
-    raise SnapshotError(f'{run}: has no snapshot that can be used')
+    raise SnapshotError(f'{run}: has no snapshot that can be used; start the run again')
 
 
 def set_aside(run: Path, iteration: int) -> None:

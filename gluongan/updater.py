@@ -122,7 +122,7 @@ class GANUpdater:
                 x_fake = self._fake(label)
             gen_loss = update_gen(self.dis_view, self.opt_gen, x_fake, loss=self.loss, x_real=x_real)
             if self.average:
-                self.average.update()
+                self.average.update(self.opt_gen.steps)
         self.iteration += 1
         self._pending.append((self.iteration, dis_loss, gen_loss, y_real, y_fake))
         if len(self._pending) > LAG:

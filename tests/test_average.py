@@ -36,11 +36,12 @@ def test_average_is_the_recursion_over_every_number_of_the_net(net, decay):
     average = Average(net, decay)
     exact = {name: value.astype(np.float64) for name, value in copies(weights(net)).items()}
     assert set(average.state()) == set(exact) and any('running_var' in name for name in exact)
-    for step in range(5):
-        shake(net, step)
-        average.update()
+    for t in (1, 2, 3, 500, 20_000):    # the first ones count for more
+        shake(net, t)
+        average.update(t)
+        share = min(decay, (1 + t) / (10 + t))
         for name, value in copies(weights(net)).items():
-            exact[name] = decay * exact[name] + (1 - decay) * value
+            exact[name] = share * exact[name] + (1 - share) * value
     for name, value in copies(average.state()).items():
         np.testing.assert_allclose(value, exact[name], rtol=2e-6, atol=1e-7, err_msg=name)
         assert (value != weights(net)[name].asnumpy()).any()
@@ -54,7 +55,7 @@ def test_average_begins_as_the_net_and_leaves_it_alone(net):
     moved = copies(weights(net))
     for name, value in copies(average.state()).items():    # copies, not views of G's own
         np.testing.assert_array_equal(value, before[name])
-    average.update()
+    average.update(1)
     for name, value in copies(weights(net)).items():
         np.testing.assert_array_equal(value, moved[name])
 
@@ -65,7 +66,7 @@ def test_the_view_computes_with_the_averages(net):
     np.testing.assert_allclose(average.net(z).asnumpy(), net(z).asnumpy(), rtol=1e-5, atol=1e-6)
     for step in range(3):
         shake(net, step)
-        average.update()
+        average.update(step + 1)
         seen, live = average.net(z).asnumpy(), net(z).asnumpy()
         kept = copies(weights(net))
         for name, value in average.state().items():    # G itself, with the averages for weights
@@ -81,7 +82,7 @@ def test_averages_put_back_are_seen_by_the_view(net):
     z = mx.nd.random.normal(shape=(6, 5))
     before, saved = average.net(z).asnumpy(), copies(average.state())
     shake(net, 1)
-    average.update()
+    average.update(1)
     assert np.abs(average.net(z).asnumpy() - before).max() > 1e-5
     for name, value in average.state().items():
         value[:] = saved[name]
@@ -99,14 +100,15 @@ def test_an_updater_takes_in_the_weights_after_every_update_of_gen(tiny_updater,
     updater = tiny_updater(ema=0.8, gen_steps=gen_steps, lr=0.05)
     start, seen = copies(weights(updater.gen)), []
     own = updater.average.update
-    updater.average.update = lambda: (seen.append(copies(weights(updater.gen))), own())
+    updater.average.update = lambda t: (seen.append((t, copies(weights(updater.gen)))), own(t))
     for _ in range(2):
         updater.update()
-    assert len(seen) == 2 * gen_steps
+    assert [t for t, _ in seen] == list(range(1, 2 * gen_steps + 1))
     for name, value in copies(updater.average.state()).items():
         exact = start[name].astype(np.float64)
-        for weight in seen:
-            exact = 0.8 * exact + 0.2 * weight[name]
+        for t, weight in seen:
+            share = min(0.8, (1 + t) / (10 + t))
+            exact = share * exact + (1 - share) * weight[name]
         np.testing.assert_allclose(value, exact, rtol=1e-5, atol=1e-6)
 
 
@@ -134,3 +136,12 @@ def test_averages_are_part_of_a_runs_state_and_go_on_exactly(tiny_updater):
     for name, value in straight.state()[0].items():
         np.testing.assert_array_equal(value, again.state()[0][name], err_msg=name)
     assert not any(name.startswith('ema/') for name in tiny_updater().state()[0])
+
+
+def test_averages_of_an_untrained_variance_fade_within_the_first_updates(net):
+    average = Average(net, 0.999)
+    variance = next(name for name in average.state() if name.endswith('running_var'))
+    weights(net)[variance][:] = 0.01
+    for t in range(1, 101):
+        average.update(t)
+    np.testing.assert_allclose(average.state()[variance].asnumpy(), 0.01, rtol=1e-4)

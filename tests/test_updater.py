@@ -100,8 +100,9 @@ def test_sampler_is_the_moving_average_of_gen_after_each_of_its_steps(tiny_updat
     updater, (other, _) = tiny_updater(ema=0.75, gen_steps=2, lr=0.05), tiny_nets()
     read = lambda: {name: value.asnumpy().astype(np.float64) for name, value in weights(updater.gen).items()}    # noqa: E731
     average, step = read(), updater.opt_gen.step
+    share = lambda: min(0.75, (1 + updater.opt_gen.steps) / (10 + updater.opt_gen.steps))    # noqa: E731
     monkeypatch.setattr(updater.opt_gen, 'step', lambda: (step(), average.update(
-        {name: 0.75 * average[name] + 0.25 * value for name, value in read().items()})))
+        {name: share() * average[name] + (1 - share()) * value for name, value in read().items()})))
     for _ in range(3):
         updater.update()
     for name, value in weights(other).items():
@@ -158,8 +159,7 @@ def softplus(y):
 
 ENTROPY = lambda r, f: softplus(-r).mean() + softplus(f).mean()    # noqa: E731
 BY_NUMPY = {    # of real and fake logits: D's loss, G's loss
-    'minimax': (ENTROPY, lambda r, f: -softplus(f).mean()),
-    'nonsaturating': (ENTROPY, lambda r, f: softplus(-f).mean()),
+    'minimax': (ENTROPY, lambda r, f: -softplus(f).mean()), 'nonsaturating': (ENTROPY, lambda r, f: softplus(-f).mean()),
     'least_squares': (lambda r, f: ((r - 1)**2).mean() / 2 + (f**2).mean() / 2, lambda r, f: ((f - 1)**2).mean() / 2),
     'wasserstein': (lambda r, f: f.mean() - r.mean(), lambda r, f: -f.mean()),
     'hinge': (lambda r, f: np.maximum(0, 1 - r).mean() + np.maximum(0, 1 + f).mean(), lambda r, f: -f.mean()),

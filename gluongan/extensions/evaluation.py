@@ -35,7 +35,7 @@ class Evaluation(Extension):
         updater = trainer.updater
         data = updater.real.dataset
         chosen = np.random.default_rng(0).choice(len(data), min(SAMPLES, len(data)), replace=False)
-        self._chosen = np.sort(chosen)
+        self._chosen = chosen    # in random order: sorted data would have D judge its first class alone
         self._reals, self._z = data.floats(self._chosen), updater.fixed_inputs(len(chosen), seed=1)
         self._records = Records(trainer.folder / 'metrics.jsonl')
         for row in self._records.start(updater.iteration)[-1:]:

@@ -37,9 +37,17 @@ class SampleGrid(Extension):
         labels = np.arange(count) // self._cols % max(1, updater.classes)    # a row a class
         self.z = updater.fixed_inputs(count, self._seed, labels)
         if updater.iteration == 0:
-            chosen = np.random.default_rng(self._seed).choice(len(data), min(count, len(data)), replace=False)
-            self._write(trainer.folder / 'reals', data.samples[np.sort(chosen)], data)
+            self._write(trainer.folder / 'reals', data.samples[self._originals(updater, count, labels)], data)
             self(trainer)
+
+    def _originals(self, updater: GANUpdater, count: int, labels: np.ndarray) -> np.ndarray:
+        """Return which samples of the data to show: any, or for a conditional G the classes that its own rows have."""
+        data, generator = updater.real.dataset, np.random.default_rng(self._seed)
+        if not updater.classes:
+            return generator.choice(len(data), min(count, len(data)), replace=False)
+        order = generator.permutation(len(data))
+        of_class = [order[data.labels[order] == k] for k in range(updater.classes)]
+        return np.array([of_class[k][i % len(of_class[k])] for i, k in enumerate(labels) if len(of_class[k])])
 
     def __call__(self, trainer: Trainer) -> None:
         updater = trainer.updater
