@@ -107,7 +107,7 @@ def start(rounds: int, out: Path) -> None:
     """Print the time to the first finished iteration beside that of `import mxnet`."""
     prelude = 'import numpy, builtins; vars(numpy).setdefault("bool", bool); import mxnet'
     pairs = [(seconds(prelude), seconds(FIRST, out)) for _ in range(rounds)]
-    print(told('python -c "import mxnet"', [a for a, _ in pairs], 's'))
+    print(told('import mxnet, with the NumPy alias', [a for a, _ in pairs], 's'))
     print(told('gluongan train, to the first finished iteration', [b for _, b in pairs], 's'))
     print(told('first iteration against import', [b / a for a, b in pairs], 'x'), flush=True)
 
