@@ -48,7 +48,10 @@ def train(name: str | None, file: Path | None, resume: Path | None, out: Path, d
 def _config(name: str | None, file: Path | None, flags: dict[str, Any]) -> Config:
     settings = _read(file) if file else {}
     chosen = settings.get('recipe', 'dense') if name is None else name
-    return recipe(chosen).with_settings({**settings, **flags, 'recipe': chosen})
+    try:
+        return recipe(chosen).with_settings({**settings, **flags, 'recipe': chosen})
+    except ConfigError as error:    # with flags beside the file, either may be at fault
+        raise ConfigError(f'--config {file}: {error}' if file and not flags else str(error)) from None
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -85,6 +88,8 @@ def _begin(config: Config, resume: Path | None, out: Path, dry_run: bool, interr
         run = build.resumed_run(resume, config, lambda text: click.echo(f'Warning: {text}', err=True))
     else:
         run = build.new_run(config, out, sys.argv)
+    if run.done():
+        click.echo(f'{run.folder} is at {run.updater.iteration:,} already; to go on, raise --iterations', err=True)
     click.echo(f'{config.recipe} on {config.data}: iterations {run.updater.iteration:,} to {config.iterations:,} in '
                f'{run.folder}', err=True)
     _train(run, interrupt)

@@ -7,7 +7,7 @@ from math import ceil, isqrt, prod
 from pathlib import Path
 from typing import Any, Union
 
-from . import data, runtime, snapshot
+from . import __version__, data, runtime, snapshot
 from .config import Config, ConfigError, flag, show
 from .extensions import Evaluation, FigureReport, LogReport, Progress, SampleGrid, Snapshot
 from .extensions.snapshots import best_of, scores
@@ -130,7 +130,7 @@ def new_run(config: Config, out: Path, command: list[str]) -> Trainer:
     data_path = Path(config.data).expanduser()    # whole, so that it is found again from wherever the run is resumed
     found = {} if config.data in data.NAMES else {'data': str(data_path.resolve())}
     write_json(folder / 'config.json', {**config.to_dict(), **found})
-    write_json(folder / 'environment.json', {**runtime.facts(), 'command': command})
+    write_json(folder / 'environment.json', {'gluongan': __version__, **runtime.facts(), 'command': command})
     return trainer(config, algorithm, folder)
 
 
