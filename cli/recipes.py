@@ -9,7 +9,7 @@ from gluongan.config import Config, flag, show
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runs import as_json
 
-from .faults import told
+from .faults import Usage, told
 
 
 @click.command(short_help='List the named systems, or print all of one.')
@@ -23,6 +23,8 @@ def recipes(name: str | None, only_settings: bool) -> None:
     gluongan recipes wgan
     gluongan recipes wgan --json > mine.json
     """
+    if name is not None and name not in RECIPES:
+        raise Usage(f'{name}: must be one of {", ".join(RECIPES)}')
     with told():
         if name is None:
             click.echo(_table())

@@ -42,7 +42,7 @@ class LogReport(Extension):
     def __call__(self, trainer: Trainer) -> None:
         trainer.updater.drain()
         self._collect(trainer)
-        if not self._window:    # at most LAG iterations old: nothing has been fetched yet
+        if not self._window:    # nothing was trained since the last row
             return
         updater, now = trainer.updater, time.perf_counter()
         means = np.mean([row[1:] for row in self._window], axis=0).tolist()
