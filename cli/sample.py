@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from math import isqrt
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from gluongan.runs import read_config
 
 from .faults import told
 from .options import CLASS, DEVICE, RUN, TRUNC, WHICH, output, parse_seeds, safe
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @click.command(short_help="Make new pictures with a run's generator.")
@@ -38,13 +42,22 @@ def sample(run: Path, seeds: str | None, name: str | None, trunc: float | None, 
         numbers = parse_seeds(text)
         stem = f'seeds-{safe(text)}' + (f'-class-{safe(name)}' if name else '') + (f'-trunc-{trunc:g}' if trunc else '')
         path = output(out, run / f'{stem}.png', '.png')
-        from gluongan import build, figures
+        from gluongan import build
         from gluongan.runs import write_array
-        x, width = build.load_sampler(run, which=which, device=device).sheet(numbers, name, trunc)
+        sampler = build.load_sampler(run, which=which, device=device)
+        x, width = sampler.sheet(numbers, name, trunc)
         array = path.with_suffix('.npy')
         write_array(array, x)
-        if x.ndim == 4:    # points of the plane are numbers, not pictures
-            from gluongan.sampling import pixels
-            figures.save(figures.grid(pixels(x), cols or width or isqrt(len(x) - 1) + 1, scale=scale), path)
-            click.echo(path)
-        click.echo(array)
+        _draw(x, path, cols or width or isqrt(len(x) - 1) + 1, scale, sampler.classes if width and not cols else [])
+        click.echo(f'{path}\n{array}')
+
+
+def _draw(x: np.ndarray, path: Path, cols: int, scale: int, rows: list[str]) -> None:
+    """Samples as a grid, with the rows' names where they have some; points as a cloud."""
+    from gluongan import figures
+    from gluongan.sampling import pixels
+    if x.ndim == 2:
+        figures.cloud(x, path, path.stem)
+        return
+    sheet = figures.grid(pixels(x), cols, scale=scale)
+    figures.save(figures.labelled(sheet, rows) if rows else sheet, path)

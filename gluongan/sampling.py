@@ -41,7 +41,7 @@ class Sampler:
     """Draws samples by seed, and by class where G has `classes` (their names, in the order of its one-hot labels)."""
 
     def __init__(self, gen: mx.gluon.HybridBlock, noise: str, latent: int, classes: Sequence[str] = ()) -> None:
-        self._gen, self._noise, self._latent, self._classes = gen, noise, latent, list(classes)
+        self._gen, self._noise, self._latent, self.classes = gen, noise, latent, list(classes)
 
     def sheet(self, seeds: list[int], name: str | None = None,
               trunc: float | None = None) -> tuple[np.ndarray, int | None]:
@@ -49,17 +49,17 @@ class Sampler:
 
         A conditional G without a class `name` gives a row of the seeds for each class.
         """
-        if self._classes and name is None:
-            labels = np.repeat(np.arange(len(self._classes)), len(seeds))
-            z = np.tile(self._seeded(seeds, trunc), (len(self._classes), 1))
-            return generate(self._gen, np.concatenate([z, one_hot(labels, len(self._classes))], axis=1)), len(seeds)
+        if self.classes and name is None:
+            labels = np.repeat(np.arange(len(self.classes)), len(seeds))
+            z = np.tile(self._seeded(seeds, trunc), (len(self.classes), 1))
+            return generate(self._gen, np.concatenate([z, one_hot(labels, len(self.classes))], axis=1)), len(seeds)
         z = self._seeded(seeds, trunc)
         return generate(self._gen, self._labelled(z, name)), None
 
     def walk(self, seeds: list[int], steps: int, name: str | None = None, trunc: float | None = None) -> np.ndarray:
         """Return samples on the way from each seed to the next, `steps` a leg; a conditional G's first class by default."""
         z = path(self._seeded(seeds, trunc), steps, self._noise)
-        return generate(self._gen, self._labelled(z, self._classes[0] if self._classes and name is None else name))
+        return generate(self._gen, self._labelled(z, self.classes[0] if self.classes and name is None else name))
 
     def _seeded(self, seeds: list[int], trunc: float | None) -> np.ndarray:
         if trunc is not None and self._noise == 'uniform':
@@ -69,17 +69,17 @@ class Sampler:
     def _labelled(self, z: np.ndarray, name: str | None) -> np.ndarray:
         if name is None:
             return z
-        if not self._classes:
+        if not self.classes:
             raise SamplingError(f'--class {name}: this run is not conditional, its G knows no classes; leave it out, or train '
                                 'with --conditional')
-        return np.concatenate([z, one_hot(np.full(len(z), self._index(name)), len(self._classes))], axis=1)
+        return np.concatenate([z, one_hot(np.full(len(z), self._index(name)), len(self.classes))], axis=1)
 
     def _index(self, name: str) -> int:
-        if name in self._classes:
-            return self._classes.index(name)
-        if name.isdecimal() and len(name) < 9 and int(name) < len(self._classes):
+        if name in self.classes:
+            return self.classes.index(name)
+        if name.isdecimal() and len(name) < 9 and int(name) < len(self.classes):
             return int(name)
-        raise SamplingError(f'--class {name}: must be one of {", ".join(self._classes)}')
+        raise SamplingError(f'--class {name}: must be one of {", ".join(self.classes)}')
 
 
 def pixels(x: np.ndarray) -> np.ndarray:

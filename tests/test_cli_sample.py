@@ -83,3 +83,24 @@ def test_damaged_snapshot_is_named(tmp_path):
     folder = tiny.begun(tmp_path, until=3).folder
     (folder / 'snapshots' / '000003.snapshot').write_bytes(b'GLUONGAN')
     assert '000003.snapshot' in tiny.refused('sample', folder, code=1)
+
+
+def test_points_are_drawn_as_a_cloud_beside_their_numbers(tmp_path):
+    folder = tiny.begun(tmp_path, until=2, data='ring8', image_size=None).folder
+    x, path = made(folder, tmp_path, '--seeds', '0-99')
+    assert x.shape == (100, 2)
+    with Image.open(path) as picture:
+        assert min(picture.size) > 500 and len(picture.getcolors(2**20)) > 20
+
+
+def test_a_class_sheet_names_its_rows(tmp_path):
+    folder = tiny.begun(tmp_path, until=2, conditional=True).folder
+    x, path = made(folder, tmp_path, '--seeds', '0-5', '--scale', '3')
+    assert x.shape == (4 * 6, 1, 8, 8)
+    sheet = figures.grid(pixels(x), 6, scale=3)
+    with Image.open(path) as picture:
+        left = picture.width - sheet.width
+        assert left > 60 and picture.height == sheet.height
+        assert np.array_equal(np.asarray(picture.convert('L'))[:, left:], np.asarray(sheet))
+        names = np.asarray(picture.convert('L'))[:, :left]
+    assert all((row < 128).any() and (row > 250).any() for row in np.split(names[:len(names) // 4 * 4], 4))

@@ -13,7 +13,7 @@ from gluongan.figures import FIGURES, FigureError, draw_all, grid, pictures, sav
 
 FILES = ['figures/samples.png', 'training.gif', 'figures/epochs.png', 'figures/losses.png', 'figures/accuracy.png',
          'figures/pixels.png', 'figures/scores.png', 'figures/spot_the_fake.png', 'figures/spot_the_fake_answer.png']
-POINT_FILES = [name for name in FILES if not any(word in name for word in ('epochs', 'pixels', 'spot'))]
+POINT_FILES = [name.replace('pixels', 'modes') for name in FILES if not any(word in name for word in ('epochs', 'spot'))]
 HEADER = 'iteration,dis/loss,gen/loss,dis/real,dis/fake\n'
 
 
@@ -32,7 +32,8 @@ def make_run(run, shape=(1, 12, 10), count=64, **facts):
     (run / 'run.json').write_text(json.dumps(facts))
     rows = [f'{at},{1 / at},0.7,0.6,0.4\n' for at in range(1, 41)]
     (run / 'batches.csv').write_text(HEADER + ''.join(rows))
-    rows = [{'iteration': at, 'pixels/mean': 0.2, 'pixels/std': 0.3, 'dis/accuracy': 0.6} for at in (10, 20)]
+    judged = {'pixels/mean': 0.2, 'pixels/std': 0.3} if len(shape) == 3 else {'modes/caught': 7, 'modes/good': 0.9}
+    rows = [{'iteration': at, 'dis/accuracy': 0.6, **judged} for at in (10, 20)]
     (run / 'metrics.jsonl').write_text(''.join(json.dumps(row) + '\n' for row in rows))
     (run / 'accuracy.csv').write_text('batch,real,fake,accuracy\n1,0.6,0.5,0.55\n2,0.7,0.5,0.6\n')
     (run / 'samples').mkdir()
@@ -52,7 +53,7 @@ def run(tmp_path):
 def test_a_complete_run_gets_every_figure_in_order(run):
     assert drawn(run) == FILES
     assert all((run / name).stat().st_size > 500 for name in FILES)
-    assert len(FIGURES) == len(FILES)
+    assert len(FIGURES) == len({*FILES, *POINT_FILES})
 
 
 def test_a_colour_run_gets_every_figure(tmp_path):

@@ -9,7 +9,9 @@ import numpy as np
 
 from .dataset import DataError, Dataset, numbered
 
+MIXTURES = ('ring8', 'grid25')
 POINTS = 100_000
+COUNTED = 2_500    # generated points by which that protocol judges
 PICTURES = 512
 SEEDS = {'train': 1, 'test': 2}
 SHAPES = ('vertical bar', 'horizontal bar', 'square', 'disc')
@@ -24,7 +26,7 @@ def modes(name: str) -> tuple[np.ndarray, float]:
     if name == 'grid25':
         steps = np.arange(-4.0, 5.0, 2.0)
         return np.stack(np.meshgrid(steps, steps, indexing='ij'), axis=-1).reshape(-1, 2), 0.05
-    raise DataError(f'modes: {name!r} has none, allowed are ring8 and grid25')
+    raise DataError(f'modes: {name!r} has none, allowed are {" and ".join(MIXTURES)}')
 
 
 def mixture(name: str, split: str = 'train') -> Dataset:

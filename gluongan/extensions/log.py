@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..trainer import Trainer
 
 LOSSES = ('dis/loss', 'gen/loss', 'dis/real', 'dis/fake')
+SHOWN = (*zip(LOSSES, ('D loss', 'G loss', 'D(x)', 'D(G(z))'), ['.3f'] * 4), ('modes/caught', 'modes', '.0f'),
+         ('modes/good', 'good', '.1%'))
 COLUMNS = ('iteration', 'epoch', 'elapsed', 'iterations_per_second', *LOSSES)
 
 
@@ -103,5 +105,4 @@ class Progress(Extension):
         rate = (trainer.updater.iteration - self._first) / max(time.perf_counter() - self._begun, 1e-9)
         left = timedelta(seconds=round((trainer.total - trainer.updater.iteration) / max(rate, 1e-9)))
         text = f'{rate:6.1f} it/s  {left} left'
-        names = zip(('D loss', 'G loss', 'D(x)', 'D(G(z))'), LOSSES)
-        return text + ''.join(f'  {name} {trainer.report[key]:.3f}' for name, key in names if key in trainer.report)
+        return text + ''.join(f'  {name} {trainer.report[key]:{form}}' for key, name, form in SHOWN if key in trainer.report)

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import figures
 from ..data.dataset import Dataset
+from ..data.toys import COUNTED
 from ..runs import write_array, write_json
 from ..sampling import pixels
 from ..trainer import AnyOf, Every, Extension
@@ -15,8 +16,6 @@ from ..trainer import AnyOf, Every, Extension
 if TYPE_CHECKING:
     from ..trainer import Trainer
     from ..updater import GANUpdater
-
-POINTS = 2_500    # in a cloud, as PacGAN's protocol counts them
 
 
 class SampleGrid(Extension):
@@ -33,7 +32,7 @@ class SampleGrid(Extension):
     def start(self, trainer: Trainer) -> None:
         updater = trainer.updater
         data = updater.real.dataset
-        count = self._count if data.is_image else POINTS
+        count = self._count if data.is_image else COUNTED
         labels = np.arange(count) // self._cols % max(1, updater.classes)    # a row a class
         self.z = updater.fixed_inputs(count, self._seed, labels)
         if updater.iteration == 0:

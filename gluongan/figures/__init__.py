@@ -11,10 +11,12 @@ from pathlib import Path
 
 from . import clips, curves, pictures
 from .clips import walk
+from .clouds import cloud
 from .folder import FigureError
 from .grids import grid, save, tiles
+from .pictures import labelled
 
-__all__ = ['FIGURES', 'FigureError', 'draw_all', 'grid', 'save', 'tiles', 'walk']
+__all__ = ['FIGURES', 'FigureError', 'cloud', 'draw_all', 'grid', 'labelled', 'save', 'tiles', 'walk']
 
 FIGURES: dict[str, Callable[[Path], Path | None]] = {
     'samples': pictures.samples,
@@ -23,6 +25,7 @@ FIGURES: dict[str, Callable[[Path], Path | None]] = {
     'losses': curves.losses,
     'accuracy': curves.accuracy,
     'pixels': curves.pixels,
+    'modes': curves.modes,
     'scores': curves.scores,
     'spot_the_fake': pictures.spot_the_fake,
     'spot_the_fake_answer': pictures.spot_the_fake_answer,

@@ -3,12 +3,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from . import curves, folder
 from .grids import save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SIZE = 480       # pixels on each side of a frame of the clip
 DOT = 3          # pixels on each side of a point in it
@@ -41,13 +45,24 @@ def samples(run: Path, facts: folder.Facts, iteration: int, newest: Path) -> Pat
     centre, half = window(clouds[0])
     figure, panels = curves.page(f'{facts.about}, iteration {iteration:,}', cols=2, height=4.7)
     for axes, points, colour, label in zip(panels, clouds, (curves.REAL, curves.FAKE), ('originals', 'generated')):
-        axes.plot(*points.T, '.', color=colour, markersize=3, alpha=0.5, markeredgewidth=0)
-        outside = int((np.abs(points - centre) > half).any(axis=1).sum())
-        note = f', {outside:,} of them outside' if outside else ''
-        curves.subtitle(axes, f'{label}: {len(points):,} points{note}', legend=False)
-        axes.set(xlim=(centre[0] - half, centre[0] + half), ylim=(centre[1] - half, centre[1] + half),
-                 xlabel='x', ylabel='y', aspect='equal')
+        panel(axes, points, colour, f'{label}: {len(points):,} points', window(clouds[0]))
     return save(figure, run / 'figures' / 'samples.png')
+
+
+def cloud(points: np.ndarray, path: Path, title: str) -> Path:
+    """Points (N, 2) of the plane as a picture."""
+    figure, (axes,) = curves.page(title, height=8)
+    panel(axes, points, curves.FAKE, f'{len(points):,} points', window(points))
+    return save(figure, path)
+
+
+def panel(axes: Axes, points: np.ndarray, colour: str, label: str, view: tuple[np.ndarray, float]) -> None:
+    """Points as dots on axes that show `view`, a square's centre and half side; the label tells how many lie outside."""
+    (x, y), half = view
+    axes.plot(*points.T, '.', color=colour, markersize=3, alpha=0.5, markeredgewidth=0)
+    outside = int((np.abs(points - view[0]) > half).any(axis=1).sum())
+    curves.subtitle(axes, label + (f', {outside:,} of them outside' if outside else ''), legend=False)
+    axes.set(xlim=(x - half, x + half), ylim=(y - half, y + half), xlabel='x', ylabel='y', aspect='equal')
 
 
 def painter(run: Path, newest: Path) -> Callable[[Path], Image.Image]:

@@ -1,4 +1,4 @@
-"""Figures of numbers over training: losses, scores, accuracy, pixels.
+"""Figures of numbers over training: losses, scores, accuracy, pixels, modes.
 
 matplotlib is imported inside `page`, and never pyplot: drawing needs no display and leaves no state behind.
 """
@@ -140,6 +140,24 @@ def pixels(run: Path) -> Path | None:
         subtitle(axes, f'{name} of all pixels')
         _finish(axes, 'iteration', f'{name}\n(0 = black, 1 = white)')
     return save(figure, run / 'figures' / 'pixels.png')
+
+
+def modes(run: Path) -> Path | None:
+    """How many modes of a mixture the samples reach, and how many points are near one, over training: `figures/modes.png`."""
+    facts = folder.facts(run)
+    (at, caught), (_, good) = (folder.series(run, name) for name in ('modes/caught', 'modes/good'))
+    if facts is None or not len(at):
+        return None
+    figure, panels = page(f'Coverage of the mixture: {facts.about}, iteration {at[-1]:,.0f}', rows=2)
+    _points(panels[0], at, caught, FAKE, f'generated, {caught[-1]:.0f} at the end')
+    subtitle(panels[0], 'modes with one good point or more, of 2,500 points')
+    _finish(panels[0], 'iteration', 'modes caught')
+    _points(panels[1], at, good, FAKE, f'generated, {good[-1]:.1%} at the end')
+    _rule(panels[1], 1 - math.exp(-4.5), 'the mixture itself, 98.9%', REAL)
+    subtitle(panels[1], 'good points: within 3 standard deviations of a mode')
+    panels[1].set_ylim(-0.02, 1.02)
+    _finish(panels[1], 'iteration', 'share of good points')
+    return save(figure, run / 'figures' / 'modes.png')
 
 
 def page(title: str, *, rows: int = 1, cols: int = 1, height: float = 0) -> tuple[Figure, list[Axes]]:

@@ -1,6 +1,7 @@
 """Figures made of images, pixel for pixel: originals beside samples, a row for each epoch, spot the fake."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -58,7 +59,8 @@ def epochs(run: Path) -> Path | None:
     every = 'each epoch' if step == 1 else f'every {_ordinal(step)} epoch'
     title = f'{facts.about}: a row of samples after {every}'
     note = 'epoch numbers at the left, the newest on top; every row from the same noise'
-    sheet = _numbered(grid(images, len(images) // len(rows)), [epoch for epoch, _ in rows])
+    sheet = grid(images, len(images) // len(rows))
+    sheet = labelled(enlarged(sheet, max(1, round(900 / sheet.width))), [f'{epoch:,}' for epoch, _ in rows])
     return save(titled(sheet, title, note), run / 'figures' / 'epochs.png')
 
 
@@ -67,16 +69,16 @@ def _ordinal(number: int) -> str:
     return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
-def _numbered(rows: Image.Image, numbers: list[int]) -> Image.Image:
-    rows = enlarged(rows, max(1, round(900 / rows.width)))
-    gutter = 12 + round(font(17).getlength(f'{max(numbers):,}'))
-    sheet = Image.new('RGB', (gutter + rows.width, rows.height), PAPER)
-    sheet.paste(rows, (gutter, 0))
-    draw = ImageDraw.Draw(sheet)
-    for place, number in enumerate(numbers):
-        middle = (place + 0.5) * rows.height / len(numbers)
-        draw.text((gutter - 10, middle), f'{number:,}', INK, font(17), anchor='rm')
-    return sheet
+def labelled(sheet: Image.Image, names: Sequence[str]) -> Image.Image:
+    """The sheet of equally high rows with a name before each, on white paper."""
+    size = max(9, min(17, sheet.height // len(names) * 2 // 3))
+    gutter = 12 + round(max(font(size).getlength(name) for name in names))
+    page = Image.new('RGB', (gutter + sheet.width, sheet.height), PAPER)
+    page.paste(sheet, (gutter, 0))
+    draw = ImageDraw.Draw(page)
+    for place, name in enumerate(names):
+        draw.text((gutter - 10, (place + 0.5) * sheet.height / len(names)), name, INK, font(size), anchor='rm')
+    return page
 
 
 def spot_the_fake(run: Path) -> Path | None:

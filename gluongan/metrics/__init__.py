@@ -1,6 +1,7 @@
 """Is it any good: numbers on samples and data, NumPy arrays in, floats out."""
 from __future__ import annotations
 
+from .mixtures import Coverage, coverage
 from .pixels import sliced_wasserstein
 
-__all__ = ['sliced_wasserstein']
+__all__ = ['Coverage', 'coverage', 'sliced_wasserstein']
