@@ -54,9 +54,8 @@ def forward(net, w, x):
     """What `net` gives for x with the parameters w, real or complex; u and v of a normalised layer as they are."""
     for i, layer in enumerate(net):
         kind, own = type(layer).__name__, {name: w.get(f'{i}.{name}') for name in ('weight', 'bias', 'u', 'v')}
-        if own['u'] is not None:
-            matrix = own['weight'].reshape(len(own['weight']), -1)
-            own['weight'] = own['weight'] / (own['u'].T @ matrix @ own['v']).item()
+        if own['weight'] is not None:
+            own['weight'] = normalised(own)
         if kind == 'Dense':
             x = x.reshape(len(x), -1) @ own['weight'].T + own['bias']
         elif kind == 'Conv':
@@ -71,12 +70,32 @@ def forward(net, w, x):
             x = x.reshape(len(x), -1)
         elif kind == 'Reshape':
             x = x.reshape(len(x), *layer._shape)
+        elif kind == 'Projection':
+            x = project(layer, {name.removeprefix(f'{i}.'): value for name, value in w.items() if name.startswith(f'{i}.')}, x)
         elif kind != 'Activation':
             raise AssertionError(f'no oracle for {kind}')
         act = layer if kind == 'Activation' else getattr(layer, 'act', None)
         if act is not None:
             x = FUNCTIONS[act.title](x, act.slope)
     return x
+
+
+def project(layer, w, x):
+    """w · φ(x) + b + (V label) · φ(x), the label being the last planes or values of x."""
+    parts = {part: {name.removeprefix(f'{part}.'): value for name, value in w.items() if name.startswith(f'{part}.')}
+             for part in ('body', 'head', 'embed')}
+    sample, label = x[:, :-layer._classes], x[:, -layer._classes:].reshape(len(x), layer._classes, -1).mean(axis=2)
+    features = forward(layer.body, parts['body'], sample)
+    head, embed = (normalised(parts[part]) for part in ('head', 'embed'))
+    return features @ head.T + parts['head']['bias'] + ((label @ embed.T) * features).sum(axis=1, keepdims=True)
+
+
+def normalised(own):
+    """A layer's weight, divided by uᵀ W v where it has such vectors."""
+    weight = own['weight']
+    if own.get('u') is None:
+        return weight
+    return weight / (own['u'].T @ weight.reshape(len(weight), -1) @ own['v']).item()
 
 
 def directional(net, w, x, v, step=1e-30):

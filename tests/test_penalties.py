@@ -33,7 +33,13 @@ CRITICS = {
                                               init='glorot'),
     'conv-labelled': lambda: conv_discriminator((3, 4, 4), width=3, depth=1, activation='sigmoid', batchnorm=False,
                                                 init='glorot'),
+    'projection': lambda: dense_discriminator([18, 7, 5, 1], 'tanh', shape=(18,), projected=2, init='glorot'),
+    'projection-spectral': lambda: dense_discriminator([18, 7, 1], 'swish', shape=(18,), projected=2, spectral=True,
+                                                       init='glorot'),
+    'conv-projection': lambda: conv_discriminator((3, 4, 4), width=3, depth=1, activation='tanh', batchnorm=False,
+                                                  projected=2, init='glorot'),
 }
+CLASSES = {name: 2 for name in CRITICS if 'projection' in name}    # the norm is not of the gradient by the label
 
 
 def critic(name):
@@ -42,19 +48,21 @@ def critic(name):
 
 
 def batches(dis, count=4):
-    """Real and generated samples of D's input shape; one of three planes is the picture, two are labels."""
+    """Real and generated samples of D's input shape; the last two of 3 planes, or of 18 values, are labels."""
     draw, shape = np.random.RandomState(5), dis.shape_in
     found = [mx.nd.array(draw.random_sample((count, *shape)) * scale) for scale in (1, 0.7)]
-    if shape[0] == 3:
+    if shape[0] in (3, 18):
         label = mx.nd.array(np.eye(2)[np.arange(count) % 2])
-        found = [with_label(x[:, :1], label) for x in found]
+        found = [with_label(x[:, :-2], label) for x in found]
     return found
 
 
-def value_of(dis, w, x, kind, weight):
+def value_of(dis, w, x, kind, weight, classes=0):
     """The penalty at the points x, in float64."""
     factor, target = PAPERS[kind]
-    norm = np.sqrt((input_gradient(dis, w, x)**2).sum(axis=1))
+    gradient = input_gradient(dis, w, x)
+    gradient = gradient.reshape(len(gradient), dis.shape_in[0], -1)[:, :-classes] if classes else gradient
+    norm = np.sqrt((gradient**2).reshape(len(gradient), -1).sum(axis=1))
     return factor * weight * ((norm - target)**2).mean()
 
 
@@ -84,12 +92,12 @@ def test_every_penalty_has_its_paper_here():
 @pytest.mark.parametrize('kind', PENALTIES)
 @pytest.mark.parametrize('name', CRITICS)
 def test_value_and_weight_gradient_are_those_of_float64_differences(name, kind):
-    dis = critic(name)
-    penalty = GradientPenalty(dis, frozen(dis), kind, 3.0)
+    dis, classes = critic(name), CLASSES.get(name, 0)
+    penalty = GradientPenalty(dis, frozen(dis), kind, 3.0, classes=classes)
     point = penalty.at(*batches(dis))
     w, x = numbers(dis), point.x.asnumpy().astype(np.float64)
-    np.testing.assert_allclose(point.value.asscalar(), value_of(dis, w, x, kind, 3.0), rtol=2e-5)
-    exact = weight_slopes(lambda w: value_of(dis, w, x, kind, 3.0), w, learning(dis))
+    np.testing.assert_allclose(point.value.asscalar(), value_of(dis, w, x, kind, 3.0, classes), rtol=2e-5)
+    exact = weight_slopes(lambda w: value_of(dis, w, x, kind, 3.0, classes), w, learning(dis))
     assert_equal_to_rounding(surrogate_gradients(dis, penalty, point), exact, 1e-5)
 
 
