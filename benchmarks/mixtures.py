@@ -29,7 +29,8 @@ HEAD = """# Mode coverage on mixtures of Gaussians
 The protocol is PacGAN's (Lin et al. 2018, arXiv 1712.04086): 100,000 points of a ring of 8 modes (radius 1, standard deviation
 0.01) and of a grid of 25 (step 2, standard deviation 0.05); 2,500 generated points are judged; a point is good within 3
 standard deviations of a mode, a mode is caught that has a good point. `plain` is the same GAN without its cure:
-`gluongan train --recipe mixture --instance-noise 0`. Written by `python benchmarks/mixtures.py --seeds {seeds}`; {iterations:,} iterations each.
+`gluongan train --recipe mixture --instance-noise 0`. Written by `python benchmarks/mixtures.py --seeds {seeds}`;
+{iterations:,} iterations each.
 
 | data | GAN | seed | modes caught | good points | reverse KL |
 |---|---|---|---|---|---|
