@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from gluongan.config import Config
-from gluongan.data.toys import MIXTURES
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runs import read_config
 
@@ -31,6 +30,7 @@ def summary(name: str) -> None:
 
 def _found(name: str) -> tuple[Config, tuple[int, ...], int]:
     if name in RECIPES:
+        from gluongan.data.toys import MIXTURES
         config = recipe(name)
         return config, (2,) if config.data in MIXTURES else (1, 28, 28), 10
     if not Path(name).is_dir():
