@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 # A sample outside of this is no duration, or no patience.
 LONGEST = 1e6
+LONGEST_NAME = 200
 
 
 class TrialError(ValueError):
@@ -38,7 +39,8 @@ class Trial:
     def _faults(self) -> list[tuple[bool, str]]:
         counts = {'images': self.images, 'iterations': self.iterations}
         return [
-            (not isinstance(self.name, str) or not self.name, f'name is {_short(self.name)}; must be a text'),
+            (not isinstance(self.name, str) or not self.name.isprintable() or not 1 <= len(self.name) <= LONGEST_NAME,
+             f'name is {_short(self.name)}; must be a text of 1 to {LONGEST_NAME} letters in a line'),
             (not isinstance(self.facts, dict) or not all(isinstance(name, str) for name in self.facts),
              f'facts are {_short(self.facts)}; must be an object, by name'),
             (not isinstance(self.seconds, tuple) or not self.seconds,

@@ -20,8 +20,10 @@ class Trials:
     environment: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if len({trial.name for trial in self.trials}) < len(self.trials):
-            raise TrialError('two trials have the same name')
+        names = [trial.name for trial in self.trials]
+        for name in names:
+            if names.count(name) > 1:
+                raise TrialError(f'{name}: two trials have this name')
 
     def named(self) -> dict[str, Trial]:
         """Return the trials by their names, in the order in which they were measured."""
