@@ -53,7 +53,7 @@ class Trial:
 
 
 def _is_duration(value: Any) -> bool:
-    return type(value) in (int, float) and 0 < value <= LONGEST    # NaN fails both
+    return isinstance(value, (int, float)) and type(value) is not bool and 0 < value <= LONGEST    # NaN fails both bounds
 
 
 def _short(value: Any) -> str:
