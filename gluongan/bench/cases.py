@@ -10,7 +10,8 @@ from ..config import Config, knobs
 from ..recipes import recipe
 
 # How MXNet runs a network. imperative: operator by operator from Python. hybrid: as a graph (`hybridize()`).
-# static: as a graph whose memory is planned once (`hybridize(static_alloc=True)`), which is what training does.
+# static: as a graph whose memory is planned once (`hybridize(static_alloc=True)`), which is what training does. The view of D
+# that G's update goes through is a graph in the last two and layers in the first; it computes no gradient of D in any.
 MODES = ('imperative', 'hybrid', 'static')
 
 
