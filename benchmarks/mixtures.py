@@ -91,7 +91,7 @@ def picture(found: dict[tuple[str, str, int], Path], seed: int, path: Path) -> N
         for form, folder, place in zip(FORMS, folders, axes[1:]):
             newest = max((folder / 'samples').glob('*.npy'))
             last = json.loads((folder / 'metrics.jsonl').read_text().splitlines()[-1])
-            label = f'{form}: {last["modes/caught"]} modes, {last["modes/good"]:.0%} good'
+            label = f'{form}: {last["modes/caught"]}/{len(toys.modes(data)[0])}, {last["modes/good"]:.0%} good'
             clouds.panel(place, np.load(newest, allow_pickle=False), curves.FAKE, label, view)
     save(figure, path)
 
