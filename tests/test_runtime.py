@@ -55,6 +55,37 @@ def test_threads_are_the_usable_cores_unless_the_user_has_said_otherwise(python)
     assert said == '3' and unsaid == usable
 
 
+SPEED = ('import os, sys; {}from gluongan import runtime; print(os.environ.get("MXNET_CPU_WORKER_NTHREADS"), '
+         'os.environ.get("OMP_PROC_BIND"))')
+FREE = 'os.environ.pop("OMP_NUM_THREADS", None); '
+
+
+def test_two_workers_and_bound_threads_unless_the_user_has_chosen_the_threads(python):
+    assert python(SPEED.format(FREE)) == '2 true'
+    assert python(SPEED.format(''), OMP_NUM_THREADS='2') == 'None None'
+    assert python(SPEED.format(FREE), MXNET_CPU_WORKER_NTHREADS='1', OMP_PROC_BIND='false') == '1 false'
+
+
+def test_threads_are_not_bound_under_a_quota_which_leaves_the_choice_of_cores_to_the_kernel(monkeypatch):
+    for name in ('OMP_NUM_THREADS', 'OMP_PROC_BIND', 'MXNET_CPU_WORKER_NTHREADS'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(runtime, 'usable_cores', lambda: runtime._cores() + 1)
+    runtime.prepare()
+    assert 'OMP_PROC_BIND' not in os.environ and os.environ['MXNET_CPU_WORKER_NTHREADS'] == '2'
+
+
+def test_workers_change_no_bit(python):
+    code = ('import hashlib, sys; sys.path.insert(0, %r); import tiny; from gluongan import build\n'
+            'config = tiny.tiny(gen_dropout=0.3, penalty="gp", dis_steps=2, ema=0.9)\n'
+            'updater = build.updater(config, build.load_data(config))\n'
+            'for _ in range(30):\n    updater.update()\n'
+            'arrays = updater.state()[0]\n'
+            'print(hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest())')
+    code %= os.path.dirname(__file__)
+    alone, together = (python(code, OMP_NUM_THREADS='1', MXNET_CPU_WORKER_NTHREADS=count) for count in ('1', '4'))
+    assert alone == together
+
+
 def test_mxnet_comes_in_silently_even_where_numpy_lacks_its_alias(python):
     code = ('import warnings; warnings.simplefilter("error"); import numpy as np; vars(np).pop("bool", None); '
             'from gluongan.runtime import mx; print(np.bool is bool, mx.nd.ones((2,)).sum().asscalar())')
