@@ -5,6 +5,7 @@ import click
 
 from gluongan import __version__
 
+from .bench import bench
 from .doctor import doctor
 from .interpolate import interpolate
 from .plot import plot
@@ -13,7 +14,7 @@ from .sample import sample
 from .summary import summary
 from .train import train
 
-COMMANDS = (train, sample, interpolate, plot, summary, recipes, doctor)
+COMMANDS = (train, sample, interpolate, plot, summary, recipes, bench, doctor)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 120})

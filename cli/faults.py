@@ -31,5 +31,5 @@ def told() -> Iterator[None]:
 
 
 def _fault(error: ValueError) -> click.ClickException:
-    is_usage = type(error).__name__ in ('ConfigError', 'DataError', 'DeviceError', 'RunError', 'SamplingError')
+    is_usage = type(error).__name__ in ('ConfigError', 'DataError', 'DeviceError', 'RunError', 'SamplingError', 'TrialError')
     return Usage(str(error)) if is_usage else click.ClickException(str(error))

@@ -26,7 +26,7 @@ _HOMES = {
     'export': 'exports',
     'load_run': 'build',
 }
-_ROOMS = ('data', 'figures', 'runtime')
+_ROOMS = ('bench', 'data', 'figures', 'runtime')
 
 __all__ = [*_HOMES, *_ROOMS]
 
