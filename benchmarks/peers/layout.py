@@ -16,11 +16,10 @@ def _order(shape: list[int]) -> np.ndarray:
     return (places.transpose(1, 2, 0) if len(shape) == 3 else places).ravel()
 
 
-def changes(layers: list[dict[str, Any]], *, flip: bool) -> dict[str, tuple[Change, Change]]:
+def changes(layers: list[dict[str, Any]]) -> dict[str, tuple[Change, Change]]:
     """Return by the name of each weight what brings it into the other layout, and what brings it back.
 
-    Dense (out, in) -> (in, out); Conv (out, in, h, w) -> (h, w, in, out); Deconv (in, out, h, w) -> (h, w, out, in), or with
-    `flip` turned by 180° as (h, w, in, out), the filter of the same layer as a convolution over a dilated picture.
+    Dense (out, in) -> (in, out); Conv (out, in, h, w) -> (h, w, in, out); Deconv (in, out, h, w) -> (h, w, out, in).
     """
     found: dict[str, tuple[Change, Change]] = {}
     for place, layer in enumerate(layers):
@@ -28,12 +27,7 @@ def changes(layers: list[dict[str, Any]], *, flip: bool) -> dict[str, tuple[Chan
             after = layers[place + 1]['output'] if layers[place + 1]['kind'] == 'Reshape' else layer['output']
             before = layers[place - 2]['output'] if place > 1 and layers[place - 1]['kind'] == 'Flatten' else []
             found.update(_dense(layer['name'], _order(after or [1]), _order(before)))
-        elif layer['kind'] == 'Conv':
-            found[layer['name'] + '.weight'] = (lambda w: w.transpose(2, 3, 1, 0), lambda w: w.transpose(3, 2, 0, 1))
-        elif layer['kind'] == 'Deconv' and flip:
-            found[layer['name'] + '.weight'] = (lambda w: w[:, :, ::-1, ::-1].transpose(2, 3, 0, 1),
-                                                lambda w: w.transpose(2, 3, 0, 1)[:, :, ::-1, ::-1])
-        elif layer['kind'] == 'Deconv':
+        elif layer['kind'] in ('Conv', 'Deconv'):
             found[layer['name'] + '.weight'] = (lambda w: w.transpose(2, 3, 1, 0), lambda w: w.transpose(3, 2, 0, 1))
     return found
 
@@ -48,8 +42,8 @@ def _dense(name: str, out: np.ndarray, inside: np.ndarray) -> dict[str, tuple[Ch
 class Layout:
     """Turns the arrays of a whole case into the other layout (`there`) and back again (`back`), by their names."""
 
-    def __init__(self, case: dict[str, Any], *, flip: bool) -> None:
-        parts = {'gen': changes(case['gen'], flip=flip), 'dis': changes(case['dis'], flip=flip)}
+    def __init__(self, case: dict[str, Any]) -> None:
+        parts = {'gen': changes(case['gen']), 'dis': changes(case['dis'])}
         self._changes = {f'{part}/{name}': change for part, net in (('gen', 'gen'), ('dis', 'dis'), ('ema', 'gen'))
                          for name, change in parts[net].items()}
 

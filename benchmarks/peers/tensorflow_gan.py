@@ -134,7 +134,7 @@ class TensorFlowGAN:
                  threads: int) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-        self._case, self._layout, self._scales = case, Layout(case, flip=False), unbiased(case)
+        self._case, self._layout, self._scales = case, Layout(case), unbiased(case)
         self._parts = {part: self._variables(part, arrays) for part in ('gen', 'dis', 'ema')}
         fused = form == 'graph'
         self._opt = {part: Optimizer([w for w in self._parts[part].values() if w.trainable], case,
