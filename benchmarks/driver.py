@@ -1,6 +1,7 @@
 """Starts the peers, each a process in an environment of its own, and speaks with them."""
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -59,12 +60,12 @@ class Peer:
         if python is None:
             raise PeerError(f'{name}: has no environment in {environments}; make it with python -m benchmarks.setup_peers')
         self.name, self.threads, self.versions = name, threads, {}
-        cores = sorted(os.sched_getaffinity(0))[:threads]
+        # In front of the process, not within it: XLA counts its threads by the affinity, when it is imported.
+        cores = ','.join(map(str, sorted(os.sched_getaffinity(0))[:threads]))
+        self._log = tempfile.TemporaryFile('w+')
         self._process = subprocess.Popen(
-            [str(python), '-u', str(HERE / 'peers' / FORMS[name].program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=(log := tempfile.TemporaryFile('w+')), text=True, bufsize=1, env=_environment(name, threads),
-            preexec_fn=lambda: os.sched_setaffinity(0, cores))    # XLA takes its threads from the affinity alone
-        self._log = log
+            ['taskset', '-c', cores, str(python), '-u', str(HERE / 'peers' / FORMS[name].program)], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=self._log, text=True, bufsize=1, env=_environment(name, threads))
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         """Send one request and return the answer. Raises PeerError with what the peer said last."""
@@ -98,7 +99,12 @@ class Peer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._process.stdin.close()
+        self.close()
+
+    def close(self) -> None:
+        """End it: by the end of its input, else by force."""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
