@@ -28,7 +28,7 @@ def config(name: str, **changes: Any) -> Config:
 
 def describe(name: str, settings: Config, updater: GANUpdater) -> dict[str, Any]:
     """Return a case as data that JSON can hold: both networks layer by layer, and every number of the algorithm."""
-    return {'name': name, **{setting: getattr(settings, setting) for setting in SETTINGS},
+    return {'name': name, 'config': settings.to_dict(), **{setting: getattr(settings, setting) for setting in SETTINGS},
             'classes': updater.classes, 'epsilon': RULES[settings.optimizer]().epsilon,
             'gen': described(updater.gen), 'dis': described(updater.dis)}
 

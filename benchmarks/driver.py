@@ -62,7 +62,7 @@ class Peer:
         self.name, self.threads, self.versions = name, threads, {}
         # In front of the process, not within it: XLA counts its threads by the affinity, when it is imported.
         cores = ','.join(map(str, sorted(os.sched_getaffinity(0))[:threads]))
-        self._log = tempfile.TemporaryFile('w+')
+        self._log = tempfile.TemporaryFile('w+')    # noqa: SIM115 - `close` closes it
         self._process = subprocess.Popen(
             ['taskset', '-c', cores, str(python), '-u', str(HERE / 'peers' / FORMS[name].program)], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self._log, text=True, bufsize=1, env=_environment(name, threads))

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -39,7 +39,7 @@ def conv(layer: dict[str, Any], p: Tree, s: Tree, x: jax.Array) -> jax.Array:
     dilated pictures, for which XLA has no fast code on a CPU (a whole iteration of dcgan took seven times as long)."""
     n, h, w, c = x.shape
     x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))).reshape(n, h // 2 + 1, 2, w // 2 + 1, 2, c).transpose(0, 1, 3, 2, 4, 5)
-    patches = jnp.stack([x[:, i:i + h // 2, j:j + w // 2] for i in range(2) for j in range(2)], 3)    # (n, h/2, w/2, ij, a, b, c)
+    patches = jnp.stack([x[:, i:i + h // 2, j:j + w // 2] for i in range(2) for j in range(2)], 3)    # ij, then a, b, c
     y = patches.reshape(n * h * w // 4, 16 * c) @ _quartered(p[layer['name'] + '.weight']).reshape(16 * c, -1)
     return _activated(layer, y.reshape(n, h // 2, w // 2, -1) + p.get(layer['name'] + '.bias', 0))
 
@@ -176,7 +176,7 @@ def sample(case: dict[str, Any], state: dict[str, Any], z: jax.Array, label: jax
 class JaxGAN:
     """One GAN, ready to train."""
 
-    versions = {'jax': jax.__version__, 'numpy': np.__version__}
+    versions: ClassVar = {'jax': jax.__version__, 'numpy': np.__version__}
 
     def __init__(self, case: dict[str, Any], arrays: Arrays, samples: np.ndarray, labels: np.ndarray | None, form: str,
                  threads: int) -> None:

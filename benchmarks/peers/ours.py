@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from protocol import Arrays, serve
 
-from gluongan import build, recipes, runtime
+from gluongan import build, runtime
+from gluongan.config import Config
 from gluongan.data import Dataset
 from gluongan.labels import one_hot
 from gluongan.runtime import mx
@@ -35,8 +36,7 @@ class OurGAN:
 
     def __init__(self, case: dict[str, Any], arrays: Arrays, samples: np.ndarray, labels: np.ndarray | None, form: str,
                  threads: int) -> None:
-        recipe = case['name'].rpartition('-')[0]
-        self._config = recipes.recipe(recipe).with_settings({'batch': case['batch'], 'device': 'cpu'})
+        self._config = Config().with_settings(case['config'])
         classes = () if labels is None else tuple(map(str, range(labels.max() + 1)))
         self._data = Dataset(case['name'], samples, labels, classes)
         self._updater = build.updater(self._config, self._data)

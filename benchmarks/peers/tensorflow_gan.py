@@ -5,7 +5,7 @@ Forms: `graph`, with TensorFlow's fused kernels for Adam and RMSProp; `xla`, the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -128,7 +128,7 @@ class Optimizer:
 class TensorFlowGAN:
     """One GAN, ready to train."""
 
-    versions = {'tensorflow': tf.__version__, 'numpy': np.__version__}
+    versions: ClassVar = {'tensorflow': tf.__version__, 'numpy': np.__version__}
 
     def __init__(self, case: dict[str, Any], arrays: Arrays, samples: np.ndarray, labels: np.ndarray | None, form: str,
                  threads: int) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -105,7 +105,7 @@ OPTIMIZERS = {'adam': Adam, 'rmsprop': RMSProp}
 class TorchGAN:
     """One GAN, ready to train."""
 
-    versions = {'torch': torch.__version__, 'numpy': np.__version__}
+    versions: ClassVar = {'torch': torch.__version__, 'numpy': np.__version__}
 
     def __init__(self, case: dict[str, Any], arrays: Arrays, samples: np.ndarray, labels: np.ndarray | None, form: str,
                  threads: int) -> None:
