@@ -16,10 +16,10 @@ from .driver import HERE
 from .findings import Findings, found
 from .tables import against, alike, command, growth, limits, machine, operators, sampling, verdicts
 
-QUESTION = '''How fast does gluongan train a GAN on a CPU? Iterations per second say little by themselves: they are of one machine
-and one hour. So each case is also written in PyTorch, JAX and TensorFlow, as a good user of each would write it for
-speed, and what is told is the ratio of two speeds that were measured in turn. And how fast could it be: what would
-remain if only the matrix products were left?'''
+QUESTION = '''How fast does gluongan train a GAN on a CPU? Iterations per second say little by themselves: they are of one
+machine and one hour. So each case is also written in PyTorch, JAX and TensorFlow, as a good user of each
+would write it for speed, and what is told is the ratio of two speeds that were measured in turn. And how fast
+could it be: what would remain if only the matrix products were left?'''
 
 PROTOCOL = '''- A case is a recipe at a batch size (`benchmarks/cases.py`): `vanilla`, `dense`, `binarized`, `wgan`, `dcgan`,
   `conditional` at 64, 128 and 512.

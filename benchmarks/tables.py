@@ -7,6 +7,7 @@ from typing import Any
 
 from gluongan.bench import median, spread
 
+from .driver import FORMS
 from .findings import Findings, axis, ours, peak_share, peers, rest, share, whole
 
 # (case, at least so many times as fast as the best of all peers' forms, what it aims at).
@@ -115,7 +116,7 @@ def machine(findings: Findings) -> str:
 
 def against(findings: Findings) -> str:
     """Return iterations/s of all forms by case, and the ratio to the best of the peers."""
-    forms = list(dict.fromkeys(trial.facts['form'] for trials in findings.compare.values() for trial in trials.trials))
+    forms = _ordered(trial.facts['form'] for trials in findings.compare.values() for trial in trials.trials)
     rows = []
     for case, trials in findings.compare.items():
         speeds = {trial.facts['form']: f'{1 / median(trial):.1f} ±{50 * spread(trial):.0f} %' for trial in trials.trials}
@@ -127,9 +128,14 @@ def against(findings: Findings) -> str:
             f'ratios (quartiles).\n\n{table(("case", *forms, "gluongan : best peer", "rounds"), rows)}')
 
 
+def _ordered(forms: Iterable[str]) -> list[str]:
+    there = set(forms)
+    return [form for form in FORMS if form in there]
+
+
 def alike(findings: Findings) -> str:
     """Return the worst difference of each form by recipe."""
-    forms = list(dict.fromkeys(row['form'] for row in findings.equivalence))
+    forms = _ordered(row['form'] for row in findings.equivalence)
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in findings.equivalence:
         groups.setdefault((row['case'].rpartition('-')[0], row['way']), []).append(row)
@@ -140,8 +146,8 @@ def alike(findings: Findings) -> str:
                       f'{rows[0]["tolerance"]:.0e}'))
     return ('The same initial weights, noise and batches in, 3 iterations: ‖ours − theirs‖ / ‖ours − initial‖ of the worst '
             'tensor at the worst batch size; weights, running statistics and averages. `smooth`: with tanh in the place of '
-            '(Leaky)ReLU, on the first feed. `own`: with its own activations, on the first of sixteen feeds that agrees, because rounding '
-            'gives a sample another slope where the input of a ReLU is 0 to the last bit.\n\n'
+            '(Leaky)ReLU, on the first feed. `own`: with its own activations, on the first of sixteen feeds that agrees, '
+            'because rounding gives a sample another slope where the input of a ReLU is 0 to the last bit.\n\n'
             + table(('recipe', 'activations', *forms, 'tolerance'), cells))
 
 

@@ -40,6 +40,7 @@ class OurGAN:
         classes = () if labels is None else tuple(map(str, range(labels.max() + 1)))
         self._data = Dataset(case['name'], samples, labels, classes)
         self._updater = build.updater(self._config, self._data)
+        self._drawn = self._updater.noise, self._updater.real
         for name, value in self._live().items():
             value[:] = arrays[name]
         facts = runtime.facts()
@@ -59,8 +60,7 @@ class OurGAN:
         return Handed(index.shape[1], z), Handed(index.shape[1], self._data.floats(index), labels)
 
     def iterate(self, inputs: Any) -> None:
-        if inputs is not None:
-            self._updater.noise, self._updater.real = inputs
+        self._updater.noise, self._updater.real = inputs or self._drawn
         self._updater.update()
 
     def wait(self) -> None:
