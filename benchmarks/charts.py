@@ -30,7 +30,7 @@ def compare(findings: Findings, path: Path) -> Path:
             if speed:
                 label = None if form in labelled else form
                 labelled.add(form)
-                axes.errorbar(speed.value, row + 0.13 * (place - 2), fmt=MARKERS[form], markersize=5.5, color=COLOURS[form],
+                axes.errorbar(speed.value, row + 0.13 * (place - 2), fmt=MARKERS[form], markersize=5.5, color=COLOURS[form], zorder=3,
                               xerr=[[speed.value - speed.low], [speed.high - speed.value]], elinewidth=1.3, label=label)
     axes.axvline(1, color=RULE, linewidth=1.3, linestyle=(0, (5, 3)), zorder=1)
     axes.set_xscale('log')
@@ -65,9 +65,12 @@ def limits(findings: Findings, path: Path) -> Path:
 def growth(findings: Findings, path: Path) -> Path:
     """Draw time an image and memory over the batch, and over the width and the side."""
     figure, panels = page('Growth', rows=2, cols=2, height=7.4)
-    views = (('batch', 1, 'batch', 'µs an image'), ('batch', 2, 'batch', 'largest memory (MB)'),
-             ('width', 1, "width, times the recipe's", 'µs an image'), ('side', 1, 'side of a picture (pixels)', 'µs an image'))
-    for axes, (name, column, along, up) in zip(panels, views):
+    views = (('batch', 1, 'batch', 'µs an image', 'time of training by an image'),
+             ('batch', 2, 'batch', 'MB', 'largest memory of the process'),
+             ('width', 1, "width, times the recipe's", 'µs an image', 'wider layers, batch 128'),
+             ('side', 1, 'side of a picture (pixels)', 'µs an image', 'larger pictures, two halvings, batch 128'))
+    for axes, (name, column, along, up, about) in zip(panels, views):
+        subtitle(axes, about)
         lines = axis(findings.growth, name)
         for recipe, line in lines.items():
             axes.plot([point[0] for point in line], [point[column] * (1e6 if column == 1 else 1) for point in line], 'o-',
@@ -87,7 +90,7 @@ def _numbers(axis: object) -> None:
     axis.set_major_formatter(StrMethodFormatter('{x:g}'))
     axis.set_minor_formatter(NullFormatter())
     if axis.axis_name == 'y' or axis.get_transform().base == 10:
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_locator(LogLocator(subs=(1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 7.0)))
 
 
 def _finish(axes: Axes, along: str, up: str, *, columns: int) -> None:
