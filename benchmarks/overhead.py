@@ -1,6 +1,6 @@
 """What `gluongan train` costs beside its bare updates, how soon it starts, and whether its memory grows.
 
-    python benchmarks/overhead.py [--iterations 1000] [--rounds 5] [--memory 20000]
+    python benchmarks/overhead.py [--iterations 1000] [--rounds 5] [--memory 50000] [--out benchmarks/results/overhead.json]
 
 Every round runs both sides one after the other, so that a drifting machine hits both alike; the medians of the ratios are
 what counts. The whole command includes samples, logs, measurements, snapshots and figures at their default triggers.
@@ -94,31 +94,34 @@ def told(title: str, values: list[float], unit: str) -> str:
     return f'{title:<52} {statistics.median(values):7.2f} {unit}  ({min(values):.2f} to {max(values):.2f})'
 
 
-def overhead(rounds: int, iterations: int, out: Path) -> None:
-    """Print the speed of bare updates, of the whole run, and their ratio."""
+def overhead(rounds: int, iterations: int, out: Path) -> dict[str, list[float]]:
+    """Print the speed of bare updates, of the whole run, and their ratio; return every sample."""
     pairs = [(float(python(BARE, iterations)), float(python(WHOLE, iterations, out))) for _ in range(rounds)]
-    bare, whole = zip(*pairs)
-    print(told('bare updates', list(bare), 'it/s'))
-    print(told('the whole run', list(whole), 'it/s'))
+    bare, whole = map(list, zip(*pairs))
+    print(told('bare updates', bare, 'it/s'))
+    print(told('the whole run', whole, 'it/s'))
     print(told('the whole run against bare updates', [w / b for b, w in pairs], 'x'), flush=True)
+    return {'bare': bare, 'whole': whole}
 
 
-def start(rounds: int, out: Path) -> None:
-    """Print the time to the first finished iteration beside that of `import mxnet`."""
+def start(rounds: int, out: Path) -> dict[str, list[float]]:
+    """Print the time to the first finished iteration beside that of `import mxnet`; return every sample."""
     prelude = 'import numpy, builtins; vars(numpy).setdefault("bool", bool); import mxnet'
     pairs = [(seconds(prelude), seconds(FIRST, out)) for _ in range(rounds)]
     print(told('import mxnet, with the NumPy alias', [a for a, _ in pairs], 's'))
     print(told('gluongan train, to the first finished iteration', [b for _, b in pairs], 's'))
     print(told('first iteration against import', [b / a for a, b in pairs], 'x'), flush=True)
+    return {'import': [a for a, _ in pairs], 'first': [b for _, b in pairs]}
 
 
-def memory(iterations: int, out: Path) -> None:
-    """Print the resident size after a tenth of the iterations and after all."""
+def memory(iterations: int, out: Path) -> dict[str, list[tuple[float, ...]]]:
+    """Print the resident size after a tenth of the iterations and after all; return (iteration, MB) every 1,000."""
     lines = python(MEMORY, iterations, out).splitlines()
     rows = [tuple(map(float, line.split())) for line in lines if re.match(r'\d+ ', line)]
     early, late = min(rows, key=lambda row: abs(row[0] - iterations / 10)), rows[-1]
     print(f'resident size after {early[0]:,.0f} and {late[0]:,.0f} iterations: {early[1]:.0f} and {late[1]:.0f} MB, '
           f'{100 * (late[1] / early[1] - 1):+.1f} %')
+    return {'memory': rows}
 
 
 def main() -> None:
@@ -127,13 +130,16 @@ def main() -> None:
     parser.add_argument('--iterations', type=int, default=1_000, help='in each timed run')
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--memory', type=int, default=0, help='also train this many iterations and watch the memory')
+    parser.add_argument('--out', type=Path, help='a .json for every sample')
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as out:
-        start(given.rounds, Path(out))
-        overhead(given.rounds, given.iterations, Path(out))
-        if given.memory:
-            memory(given.memory, Path(out))
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        found = {'iterations': given.iterations, **start(given.rounds, out), **overhead(given.rounds, given.iterations, out),
+                 **(memory(given.memory, out) if given.memory else {})}
     print(json.dumps({'rounds': given.rounds, 'iterations': given.iterations}))
+    if given.out:
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(json.dumps(found, indent=1) + '\n')
 
 
 if __name__ == '__main__':

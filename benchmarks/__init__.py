@@ -1,0 +1,1 @@
+"""For developers: the same GANs in other frameworks, the machine's limits, growth, and the page that tells of them."""

@@ -1,0 +1,114 @@
+"""Starts the peers, each a process in an environment of its own, and speaks with them."""
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+ENVIRONMENTS = HERE / '.venvs'
+
+
+class Form(NamedTuple):
+    """One way to run the GAN: a program in peers/, its environment (None: this one), and which of its ways."""
+
+    program: str
+    environment: str | None
+    form: str = ''
+
+
+FORMS = {
+    'gluongan': Form('ours.py', None),
+    'torch': Form('torch_gan.py', 'torch', 'eager'),
+    'torch-compile': Form('torch_gan.py', 'torch', 'compile'),
+    'jax': Form('jax_gan.py', 'jax'),
+    'tensorflow': Form('tensorflow_gan.py', 'tensorflow', 'graph'),
+    'tensorflow-xla': Form('tensorflow_gan.py', 'tensorflow', 'xla'),
+}
+
+
+class PeerError(RuntimeError):
+    """A peer that could not be started, or that failed: one sentence that names it."""
+
+
+def interpreter(form: str, environments: Path = ENVIRONMENTS) -> Path | None:
+    """Return the Python of a form's environment, or None where it has not been made."""
+    environment = FORMS[form].environment
+    path = Path(sys.executable) if environment is None else environments / environment / 'bin' / 'python'
+    return path if path.exists() else None
+
+
+def _environment(name: str, threads: int) -> dict[str, str]:
+    """Return the environment variables of a peer: all take their number of threads from here, or from its affinity."""
+    own = {'PYTHONPATH': str(HERE.parent)} if FORMS[name].environment is None else {}
+    return {**os.environ, 'OMP_NUM_THREADS': str(threads), 'CUDA_VISIBLE_DEVICES': '', 'TF_CPP_MIN_LOG_LEVEL': '2', **own}
+
+
+class Peer:
+    """A running peer; a context manager that ends it."""
+
+    def __init__(self, name: str, *, threads: int = 2, environments: Path = ENVIRONMENTS) -> None:
+        python = interpreter(name, environments)
+        if python is None:
+            raise PeerError(f'{name}: has no environment in {environments}; make it with python -m benchmarks.setup_peers')
+        self.name, self.threads, self.versions = name, threads, {}
+        # In front of the process, not within it: XLA counts its threads by the affinity, when it is imported.
+        cores = ','.join(map(str, sorted(os.sched_getaffinity(0))[:threads]))
+        self._log = tempfile.TemporaryFile('w+')    # noqa: SIM115 - `close` closes it
+        self._process = subprocess.Popen(
+            ['taskset', '-c', cores, str(python), '-u', str(HERE / 'peers' / FORMS[name].program)], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=self._log, text=True, bufsize=1, env=_environment(name, threads))
+
+    def ask(self, do: str, **request: Any) -> dict[str, Any]:
+        """Send one request and return the answer. Raises PeerError with what the peer said last."""
+        try:
+            print(json.dumps({'do': do, **request}), file=self._process.stdin)
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ''
+        answer = json.loads(line) if line else {'error': f'ended; {self._last_words()}'}
+        if 'error' in answer:
+            raise PeerError(f'{self.name}: {answer["error"]}')
+        return answer
+
+    def load(self, case: dict[str, Any], weights: Path, samples: Path, labels: Path | None = None) -> None:
+        """Build the GAN of a case in it."""
+        self.versions = self.ask('load', case=case, weights=str(weights), samples=str(samples), form=FORMS[self.name].form,
+                                 labels=str(labels) if labels else None, threads=self.threads)['versions']
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return all its weights by their names in GANUpdater.state."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.ask('weights', path=f'{folder}/weights.npz')
+            with np.load(f'{folder}/weights.npz', allow_pickle=False) as stored:
+                return dict(stored)
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        return ' '.join(self._log.read().split()[-60:])
+
+    def __enter__(self) -> Peer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it: by the end of its input, else by force."""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._log.close()

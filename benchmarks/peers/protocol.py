@@ -1,0 +1,118 @@
+"""What every peer speaks: one JSON object a line on stdin, one as the answer on stdout. Needs nothing but NumPy.
+
+    {"do": "load", "case": {...}, "weights": "w.npz", "samples": "x.npy", "labels": null, "form": "eager", "threads": 2}
+    {"do": "run", "n": 3, "feed": "feed.npz"}    # on given noise z (n, draws, batch, latent) and index (n, dis_steps, batch)
+    {"do": "run", "n": 50}                       # on noise and a data order of its own
+    {"do": "time", "n": 100}                     # {"seconds": of one iteration, the mean over n}
+    {"do": "weights", "path": "out.npz"}         # by the names of GANUpdater.state: gen/0.weight, dis/..., ema/...
+"""
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+
+
+class Peer(Protocol):
+    """A GAN that is loaded and can be trained."""
+
+    versions: dict[str, str]
+
+    def own(self) -> Iterator[Any]:
+        """Yield the inputs of one iteration after another, drawn as fast as the framework can, for ever."""
+
+    def given(self, z: np.ndarray, index: np.ndarray) -> Any:
+        """Return the inputs of one iteration from noise (draws, batch, latent) and rows of the data (dis_steps, batch)."""
+
+    def iterate(self, inputs: Any) -> None:
+        """Run one iteration; it need not be finished on return."""
+
+    def wait(self) -> None:
+        """Return when every iteration so far is finished."""
+
+    def weights(self) -> Arrays:
+        """Return all weights and running statistics in gluongan's layout."""
+
+
+class Server:
+    """Answers the requests of one process that measures."""
+
+    def __init__(self, make: Callable[..., Peer]) -> None:
+        self._make = make
+
+    def load(self, case: dict[str, Any], weights: str, samples: str, labels: str | None, form: str,
+             threads: int) -> dict[str, Any]:
+        """Build the GAN of a case; the data come as bytes (N, C, H, W) and whole numbers (N,)."""
+        with np.load(weights, allow_pickle=False) as stored:
+            arrays = dict(stored)
+        classes = np.load(labels, allow_pickle=False) if labels else None
+        self._peer = self._make(case, arrays, np.load(samples, allow_pickle=False), classes, form, threads)
+        self._own = self._peer.own()
+        return {'versions': self._peer.versions}
+
+    def run(self, n: int, feed: str | None = None) -> dict[str, Any]:
+        """Run n iterations and wait for them."""
+        if feed:
+            with np.load(feed, allow_pickle=False) as stored:
+                for z, index in zip(stored['z'][:n], stored['index'][:n]):
+                    self._peer.iterate(self._peer.given(z, index))
+        else:
+            for _ in range(n):
+                self._peer.iterate(next(self._own))
+        self._peer.wait()
+        return {}
+
+    def time(self, n: int) -> dict[str, Any]:
+        """Return the mean time of n iterations, with a fence before and after."""
+        self._peer.wait()
+        begun = time.perf_counter()
+        self.run(n)
+        return {'seconds': (time.perf_counter() - begun) / n}
+
+    def weights(self, path: str) -> dict[str, Any]:
+        """Write the weights to an .npz."""
+        np.savez(path, **self._peer.weights())
+        return {}
+
+    def memory(self) -> dict[str, Any]:
+        """Return the largest resident size so far, in MB."""
+        return {'megabytes': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def unbiased(case: dict[str, Any]) -> dict[str, np.float32]:
+    """Return n / (n - 1) by the name of each running variance, n being the numbers that BatchNorm averages over.
+
+    PyTorch and TensorFlow keep the unbiased variance s v of a batch, MXNet the biased v. r <- a r + (1 - a) s v is s times
+    b <- a b + (1 - a) v, so they start from s times the given variance and hand back a share 1 / s of it: exact, and free.
+    """
+    scales = {}
+    for part, net in (('gen', 'gen'), ('dis', 'dis'), ('ema', 'gen')):
+        for layer in case[net]:
+            if layer['kind'] == 'BatchNorm':
+                n = case['batch'] * int(np.prod(layer['output'][1:]))
+                scales[f'{part}/{layer["name"]}.running_var'] = np.float32(n / (n - 1))
+    return scales
+
+
+def serve(make: Callable[..., Peer]) -> None:
+    """Answer every line of stdin until it ends; what the framework prints goes to stderr."""
+    answers = os.fdopen(os.dup(1), 'w', buffering=1)
+    os.dup2(2, 1)
+    server = Server(make)
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer = getattr(server, request.pop('do'))(**request)
+        except Exception as error:    # whatever a framework raises is told to the process that measures, which stops
+            traceback.print_exc()
+            answer = {'error': f'{type(error).__name__}: {error}'}
+        print(json.dumps(answer), file=answers)
