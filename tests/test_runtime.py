@@ -55,13 +55,22 @@ def test_threads_are_the_usable_cores_unless_the_user_has_said_otherwise(python)
     assert said == '3' and unsaid == usable
 
 
-ENGINE = ('import os; {}from gluongan.runtime import mx; import ctypes, time; a = mx.nd.ones((3000, 3000)); mx.nd.waitall(); '
-          'begun = time.perf_counter(); b = mx.nd.dot(a, a); called = time.perf_counter(); b.wait_to_read(); '
-          'print("naive" if called - begun > time.perf_counter() - called else "threaded", os.environ.get("MXNET_ENGINE_TYPE"))')
+ENGINE = """
+import os, time
+{}
+from gluongan.runtime import mx
+a = mx.nd.ones((3000, 3000))
+mx.nd.waitall()
+begun = time.perf_counter()
+b = mx.nd.dot(a, a)
+called = time.perf_counter()
+b.wait_to_read()
+print('naive' if called - begun > time.perf_counter() - called else 'threaded', os.environ.get('MXNET_ENGINE_TYPE'))
+"""
 
 
 def test_without_a_gpu_the_calling_thread_computes_unless_the_user_has_chosen_an_engine(python):
-    free = 'os.environ.pop("MXNET_ENGINE_TYPE", None); '
+    free = 'os.environ.pop("MXNET_ENGINE_TYPE", None)'
     assert python(ENGINE.format(free)) == 'naive None'    # and what this process starts is not told
     assert python(ENGINE.format(''), MXNET_ENGINE_TYPE='ThreadedEngine') == 'threaded ThreadedEngine'
 
