@@ -23,9 +23,10 @@ class Average:
     def update(self, t: int) -> None:
         """Take in the weights as they are after update number t = 1, 2, ..."""
         decay = min(self._decay, (1 + t) / (10 + t))
+        # w ← (1 - lr · wd) · w - lr · rescale_grad · grad is this very sum in one pass, without an array in between.
+        rule = {'lr': 1.0, 'wd': 1 - decay, 'rescale_grad': decay - 1}
         for average, weight in self._pairs.values():
-            average *= decay
-            average += (1 - decay) * weight
+            mx.nd.sgd_update(average, weight, out=average, **rule)
 
     def state(self) -> dict[str, mx.nd.NDArray]:
         """Return the live averages by their place in the network (`0.weight`)."""
