@@ -6,6 +6,7 @@ import click
 from gluongan import __version__
 
 from .doctor import doctor
+from .export import export
 from .interpolate import interpolate
 from .plot import plot
 from .recipes import recipes
@@ -13,7 +14,7 @@ from .sample import sample
 from .summary import summary
 from .train import train
 
-COMMANDS = (train, sample, interpolate, plot, summary, recipes, doctor)
+COMMANDS = (train, sample, interpolate, export, plot, summary, recipes, doctor)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 120})
@@ -24,6 +25,7 @@ def main() -> None:
     \b
     gluongan train                                     train `dense` on the digits that the package carries
     gluongan sample runs/00000-dense-mnist             make new pictures with what it learned
+    gluongan export runs/00000-dense-mnist --out gen   take its generator away
     """
 
 

@@ -11,6 +11,7 @@ from .faults import Usage
 MOST = 100_000
 
 RUN = click.argument('run', type=click.Path(path_type=Path), metavar='RUN')
+RUN_OR_EXPORT = click.argument('run', type=click.Path(path_type=Path), metavar='RUN|EXPORT')
 WHICH = click.option('--snapshot', 'which', default='last', show_default=True, metavar='[last|best|ITERATION]',
                      help='Which of the snapshots that the run kept.')
 CLASS = click.option('--class', 'name', metavar='NAME', help='Samples of one class of a conditional run: its name or number.')
