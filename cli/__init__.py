@@ -5,16 +5,18 @@ import click
 
 from gluongan import __version__
 
+from .density import density
 from .doctor import doctor
 from .export import export
 from .interpolate import interpolate
+from .invert import invert
 from .plot import plot
 from .recipes import recipes
 from .sample import sample
 from .summary import summary
 from .train import train
 
-COMMANDS = (train, sample, interpolate, export, plot, summary, recipes, doctor)
+COMMANDS = (train, sample, interpolate, export, invert, density, plot, summary, recipes, doctor)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 120})

@@ -25,11 +25,11 @@ Device = Union[str, runtime.mx.Context]
 MOST_WEIGHTS = 500_000_000
 
 
-def load_data(config: Config) -> data.Dataset:
-    """Return the data of a run. Raises DataError; where a setting is at fault it names the flag."""
+def load_data(config: Config, split: str = 'train') -> data.Dataset:
+    """Return the data of a run, or with `test` what was held back. Raises DataError; it names the flag that is at fault."""
     options = {name: getattr(config, name) for name in ('data_dir', 'binarize', 'image_size', 'channels')}
     try:
-        return data.load(config.data, **options)
+        return data.load(config.data, split=split, **options)
     except data.DataError as error:
         subject, _, fault = str(error).partition(': ')
         if subject == config.data:
