@@ -33,11 +33,11 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def output(out: Path | None, default: Path, ending: str) -> Path:
+def output(out: Path | None, default: Path, ending: str, *, flag: str = '--out') -> Path:
     """Return where a file goes. Raises Usage for another ending."""
     path = out or default
     if path.suffix != ending:
-        raise Usage(f'--out {path}: must end in {ending}')
+        raise Usage(f'{flag} {path}: must end in {ending}')
     return path
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..graph import VARIABLE, Graph, Node
 from ..runtime import mx
-from .graph import VARIABLE, Graph, Node
 from .symbol import INPUT, Traced
 
 
@@ -39,10 +39,7 @@ def _needed(graph: Graph) -> Graph:
 
 def _folded(net: Traced) -> Traced:
     """Every node that no input reaches, and that another which one does reach asks for, becomes a weight."""
-    nodes, reached = net.graph.nodes, set()
-    for place, node in enumerate(nodes):
-        if node.name == INPUT or reached & set(node.inputs):
-            reached.add(place)
+    nodes, reached = net.graph.nodes, net.graph.reached(INPUT)
     asked = {place for each in reached for place in nodes[each].inputs} - reached
     constants = [place for place in sorted(asked) if nodes[place].op != VARIABLE]
     values = {nodes[place].name: _value(net, place) for place in constants}

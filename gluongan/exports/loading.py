@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from .. import build
+from ..graph import Graph, parsed
 from ..runs import RunError
 from ..runtime import device as context
 from ..runtime import mx
 from ..sampling import PASS, Sampler
 from . import manifest, params
 from .errors import ExportError
-from .graph import Graph, parsed
 from .manifest import FILE, Manifest
 from .operators import checked, output_range, shapes
 from .symbol import INPUT

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..graph import document
 from ..noise import DISTRIBUTIONS
 from ..runs import read_bytes, write_json
 from .errors import ExportError
-from .graph import document
 from .operators import Range
 
 FILE = 'manifest.json'

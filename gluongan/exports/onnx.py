@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
+from ..graph import VARIABLE
 from .errors import ExportError
 from .folding import plain
-from .graph import VARIABLE
 from .operators import checked, shapes
 from .rules import Shape
 from .symbol import INPUT, Traced

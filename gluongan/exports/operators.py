@@ -11,8 +11,8 @@ from math import isfinite, prod
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from ..graph import VARIABLE, Graph, Node
 from . import rules
-from .graph import VARIABLE, Graph, Node
 from .rules import Shape
 
 Range = tuple[float, float]

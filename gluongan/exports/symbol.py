@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..graph import Graph, parsed
 from ..layers import Chain
 from ..runtime import mx
-from .graph import Graph, parsed
 from .operators import Range, checked, output_range
 
 INPUT = 'data'    # what Module takes for granted

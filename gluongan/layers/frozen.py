@@ -1,8 +1,7 @@
 """A network seen without its gradients."""
 from __future__ import annotations
 
-import json
-
+from ..graph import Graph, parsed
 from ..runtime import mx
 
 
@@ -31,8 +30,7 @@ def frozen(net: mx.gluon.HybridBlock, values: dict[str, mx.nd.NDArray] | None = 
 
 
 def _settled(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
-    graph = json.loads(symbol.tojson())
-    for node in graph['nodes']:
-        if node['op'] == 'BatchNorm':
-            node['attrs']['use_global_stats'] = 'True'
-    return mx.sym.load_json(json.dumps(graph))
+    graph = parsed(symbol.tojson())
+    nodes = (node._replace(attrs={**node.attrs, 'use_global_stats': True}) if node.op == 'BatchNorm' else node
+             for node in graph.nodes)
+    return mx.sym.load_json(Graph(tuple(nodes), graph.output).json())

@@ -2,12 +2,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, NamedTuple
 
 VARIABLE = 'null'    # MXNet's name for the operator of an input or a weight
+PRODUCTS = ('FullyConnected', 'Convolution', 'Deconvolution')
 MOST_NODES = 5_000
+
+Shape = tuple[int, ...]
 
 
 class Node(NamedTuple):
@@ -55,6 +59,31 @@ class Graph:
                 found.add(place)
                 waiting += self.nodes[place].inputs
         return found
+
+    def reached(self, name: str) -> set[int]:
+        """Return the places of the variable `name` and of all that depends on it."""
+        found: set[int] = set()
+        for place, node in enumerate(self.nodes):
+            if node.name == name or found & set(node.inputs):
+                found.add(place)
+        return found
+
+    def flops(self, shapes: Sequence[Shape]) -> list[int]:
+        """Return what each node costs for the batch that `shapes` are of, one a node: 2 × the multiply-adds of products.
+
+        Products are FullyConnected, Convolution and Deconvolution; everything else counts 0. Each weight, as it is stored, meets
+        a value at every place of the output (of a deconvolution: of the input).
+        """
+        return [self._flops(node, place, shapes) for place, node in enumerate(self.nodes)]
+
+    def _flops(self, node: Node, place: int, shapes: Sequence[Shape]) -> int:
+        if node.op not in PRODUCTS:
+            return 0
+        weight = node.inputs[1]
+        while self.nodes[weight].inputs:    # behind what prepares it, such as spectral normalisation
+            weight = self.nodes[weight].inputs[0]
+        batch, _, *sides = shapes[node.inputs[0] if node.op == 'Deconvolution' else place]
+        return 2 * prod(shapes[weight]) * batch * prod(sides)
 
     def json(self) -> str:
         """Return the text that `mx.sym.load_json` reads."""
