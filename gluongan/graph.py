@@ -69,7 +69,7 @@ class Graph:
         return found
 
     def flops(self, shapes: Sequence[Shape]) -> list[int]:
-        """Return what each node costs for the batch that `shapes` are of, one a node: 2 × the multiply-adds of products.
+        """Return what each node costs for the batch of these `shapes`, one a node: 2 × the multiply-adds of products.
 
         Products are FullyConnected, Convolution and Deconvolution; everything else counts 0. Each weight, as it is stored, meets
         a value at every place of the output (of a deconvolution: of the input).

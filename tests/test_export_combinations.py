@@ -101,6 +101,20 @@ def test_every_recipe_is_the_same_in_onnxruntime(tmp_path):
         assert sorted(path.name for path in (tmp_path / name).iterdir()) == ['manifest.json', 'net.onnx']
 
 
+@pytest.mark.skipif(not has_onnx(), reason="needs pip install 'gluongan[onnx]'")
+def test_every_recipe_loads_in_opencv(tmp_path):
+    cv2 = pytest.importorskip('cv2', reason='needs opencv-python')
+    for name, net, about in recipes():
+        (tmp_path / name).mkdir()
+        making._make(net, tmp_path / name / 'net', 'onnx', about)
+        loaded = cv2.dnn.readNetFromONNX(str(tmp_path / name / 'net.onnx'))
+        for batch in (1, 7):
+            x = about.probe(net.shape_in, batch)
+            y = net(mx.nd.array(x)).asnumpy()
+            loaded.setInput(x, 'data')
+            np.testing.assert_allclose(loaded.forward().reshape(y.shape), y, atol=1e-5, err_msg=name)
+
+
 def test_the_same_run_exported_twice_is_the_same_files(tmp_path):
     net = tiny_net()
     first, second = (symbol.write(symbol.traced(net, 'sample'), tmp_path / name) for name in ('a', 'b'))
