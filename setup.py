@@ -9,6 +9,7 @@ if not (3, 9) <= sys.version_info[:2] <= (3, 12):
     sys.exit('gluongan needs Python 3.9 to 3.12, as MXNet 1.9.1 does; this is Python {}.{}'.format(*sys.version_info))
 
 HERE = Path(__file__).parent
+ONNX = ['onnx>=1.13', 'onnxruntime>=1.14']    # the graph is written in our own words, so any of them will do
 
 setup(
     name='gluongan',
@@ -33,7 +34,7 @@ setup(
         # MXNet imports distutils, which Python 3.12 no longer has; setuptools brings it.
         'setuptools; python_version >= "3.12"',
     ],
-    extras_require={'test': ['pytest>=7', 'hypothesis>=6', 'scipy>=1.9', 'ruff>=0.6']},
+    extras_require={'onnx': ONNX, 'test': ['pytest>=7', 'hypothesis>=6', 'scipy>=1.9', 'ruff>=0.6', *ONNX]},
     entry_points={'console_scripts': ['gluongan = gluongan.cli:main']},
     classifiers=[
         'Programming Language :: Python :: 3',

@@ -6,15 +6,18 @@ import click
 from gluongan import __version__
 
 from .bench import bench
+from .density import density
 from .doctor import doctor
+from .export import export
 from .interpolate import interpolate
+from .invert import invert
 from .plot import plot
 from .recipes import recipes
 from .sample import sample
 from .summary import summary
 from .train import train
 
-COMMANDS = (train, sample, interpolate, plot, summary, recipes, bench, doctor)
+COMMANDS = (train, sample, interpolate, export, invert, density, plot, summary, recipes, bench, doctor)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 120})
@@ -25,6 +28,7 @@ def main() -> None:
     \b
     gluongan train                                     train `dense` on the digits that the package carries
     gluongan sample runs/00000-dense-mnist             make new pictures with what it learned
+    gluongan export runs/00000-dense-mnist --out gen   take its generator away
     """
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from .faults import Usage, told
-from .options import CLASS, DEVICE, RUN, TRUNC, WHICH, output, parse_seeds, safe
+from .options import CLASS, DEVICE, RUN_OR_EXPORT, TRUNC, WHICH, output, parse_seeds, safe
 
 
-@click.command(short_help='Walk from one sample of a run to another: a strip and a GIF.')
-@RUN
+@click.command(short_help='Walk from one sample of a run or an export to another: a strip and a GIF.')
+@RUN_OR_EXPORT
 @click.option('--seeds', default='0-4', show_default=True, metavar='LIST', help='The samples to pass through, two or more.')
 @click.option('--steps', type=click.IntRange(1, 1000), default=12, show_default=True, help='Pictures from each to the next.')
 @CLASS
@@ -23,7 +23,8 @@ def interpolate(run: Path, seeds: str, steps: int, name: str | None, trunc: floa
                 device: str) -> None:
     """Walk through the latent space of RUN from seed to seed: a strip as PNG, and a GIF.
 
-    Normal noise is walked along great circles, uniform noise in straight lines.
+    Normal noise is walked along great circles, uniform noise in straight lines. RUN may be a folder that `gluongan export`
+    made.
 
     \b
     gluongan interpolate runs/00000-dense-mnist --seeds 3,14,15,92 --steps 16
@@ -33,9 +34,10 @@ def interpolate(run: Path, seeds: str, steps: int, name: str | None, trunc: floa
         raise Usage(f'--seeds {seeds}: must be two or more, such as 0,1')
     path = output(out, run / f'walk-{safe(seeds)}.png', '.png')
     with told():
-        from gluongan import build, figures
+        from gluongan import figures
+        from gluongan.exports import load_sampler
         from gluongan.sampling import pixels
-        x = build.load_sampler(run, which=which, device=device).walk(numbers, steps, name, trunc)
+        x = load_sampler(run, which=which, device=device).walk(numbers, steps, name, trunc)
         if x.ndim != 4:
             raise Usage(f'{run}: makes points, not pictures; only pictures can be walked')
         figures.save(figures.grid(pixels(x[:-1]), steps), path)

@@ -14,6 +14,7 @@ from .knobs import Value
 MOST = 100_000
 
 RUN = click.argument('run', type=click.Path(path_type=Path), metavar='RUN')
+RUN_OR_EXPORT = click.argument('run', type=click.Path(path_type=Path), metavar='RUN|EXPORT')
 WHICH = click.option('--snapshot', 'which', default='last', show_default=True, metavar='[last|best|ITERATION]',
                      help='Which of the snapshots that the run kept.')
 CLASS = click.option('--class', 'name', metavar='NAME', help='Samples of one class of a conditional run: its name or number.')
@@ -36,11 +37,11 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def output(out: Path | None, default: Path, ending: str) -> Path:
+def output(out: Path | None, default: Path, ending: str, *, flag: str = '--out') -> Path:
     """Return where a file goes. Raises Usage for another ending."""
     path = out or default
     if path.suffix != ending:
-        raise Usage(f'--out {path}: must end in {ending}')
+        raise Usage(f'{flag} {path}: must end in {ending}')
     return path
 
 

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gluongan.runs import read_config
-
 from .faults import told
-from .options import CLASS, DEVICE, RUN, TRUNC, WHICH, output, parse_seeds, safe
+from .options import CLASS, DEVICE, RUN_OR_EXPORT, TRUNC, WHICH, output, parse_seeds, safe
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-@click.command(short_help="Make new pictures with a run's generator.")
-@RUN
+@click.command(short_help="Make new pictures with a run's or an export's generator.")
+@RUN_OR_EXPORT
 @click.option('--seeds', metavar='LIST', help='One sample a seed, such as 0-63 or 1,4,7-9; the same seed is always the same '
               'picture. [default: 0-63; 0-7 of each class for a conditional run]')
 @CLASS
@@ -32,20 +30,23 @@ def sample(run: Path, seeds: str | None, name: str | None, trunc: float | None, 
            cols: int | None, scale: int, device: str) -> None:
     """Make new pictures with the generator of RUN: a grid as PNG, and the values in [0, 1] as .npy (N, C, H, W).
 
+    RUN may be a folder that `gluongan export` made: the same seeds are then the same pictures.
+
     \b
     gluongan sample runs/00000-dense-mnist
     gluongan sample runs/00000-dense-mnist --seeds 7,11,100-115 --snapshot best --out best.png --scale 3
     gluongan sample runs/00001-conditional-mnist --class 3
+    gluongan sample generator --seeds 7
     """
+    numbers = None if seeds is None else parse_seeds(seeds)
     with told():
-        text = ('0-7' if read_config(run).conditional and name is None else '0-63') if seeds is None else seeds
-        numbers = parse_seeds(text)
+        from gluongan.exports import load_sampler
+        from gluongan.runs import write_array
+        sampler = load_sampler(run, which=which, device=device)
+        text = seeds or ('0-7' if sampler.classes and name is None else '0-63')
         stem = f'seeds-{safe(text)}' + (f'-class-{safe(name)}' if name else '') + (f'-trunc-{trunc:g}' if trunc else '')
         path = output(out, run / f'{stem}.png', '.png')
-        from gluongan import build
-        from gluongan.runs import write_array
-        sampler = build.load_sampler(run, which=which, device=device)
-        x, width = sampler.sheet(numbers, name, trunc)
+        x, width = sampler.sheet(numbers or parse_seeds(text), name, trunc)
         array = path.with_suffix('.npy')
         write_array(array, x)
         _draw(x, path, cols or width or isqrt(len(x) - 1) + 1, scale, sampler.classes if width and not cols else [])

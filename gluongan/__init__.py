@@ -23,7 +23,7 @@ _HOMES = {
     'Evaluation': 'extensions', 'FigureReport': 'extensions', 'LogReport': 'extensions', 'Progress': 'extensions',
     'SampleGrid': 'extensions', 'Snapshot': 'extensions',
     'SnapshotError': 'snapshot',
-    'export': 'exports',
+    'ExportError': 'exports', 'export': 'exports', 'load_export': 'exports',
     'load_run': 'build',
 }
 _ROOMS = ('bench', 'data', 'figures', 'runtime')

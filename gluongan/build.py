@@ -25,11 +25,11 @@ Device = Union[str, runtime.mx.Context]
 MOST_WEIGHTS = 500_000_000
 
 
-def load_data(config: Config) -> data.Dataset:
-    """Return the data of a run. Raises DataError; where a setting is at fault it names the flag."""
+def load_data(config: Config, split: str = 'train') -> data.Dataset:
+    """Return the data of a run, or with `test` what was held back. Raises DataError; it names the flag that is at fault."""
     options = {name: getattr(config, name) for name in ('data_dir', 'binarize', 'image_size', 'channels')}
     try:
-        return data.load(config.data, **options)
+        return data.load(config.data, split=split, **options)
     except data.DataError as error:
         subject, _, fault = str(error).partition(': ')
         if subject == config.data:
@@ -152,21 +152,28 @@ def resumed_run(folder: Path, config: Config, warn: Callable[[str], None]) -> Tr
 
 
 def load_run(run: str | Path, *, which: str = 'last', device: Device = 'cpu') -> tuple[Config, Chain]:
-    """Return the Config of a run and its trained G, on `device`.
+    """Return the Config of a run and its trained G, on `device`; see `load_net`."""
+    return load_net(run, which=which, device=device)[:2]
 
-    which: `last`, `best` (by the samples' distance to the data), or the iteration of a snapshot that was kept.
-    Raises RunError or SnapshotError.
+
+def load_net(run: str | Path, network: str = 'gen', *, which: str = 'last',
+             device: Device = 'cpu') -> tuple[Config, Chain, int]:
+    """Return the Config of a run, its trained G or D, on `device`, and after how many iterations it is that.
+
+    network: `gen`, which is G's moving average where the run has one, or `dis`. which: `last`, `best` (by the samples' distance
+    to the data), or the iteration of a snapshot that was kept. Raises RunError or SnapshotError.
     """
     run = Path(run)
     config = read_config(run)
     path = _chosen(run, which)
     arrays, _ = snapshot.read(path)
-    gen = generator(config, sample_shape(run), len(class_names(run)) if config.conditional else 0, device)
-    part, own = 'ema' if config.ema else 'gen', weights(gen)
+    make = {'gen': generator, 'dis': discriminator}[network]
+    net = make(config, sample_shape(run), len(class_names(run)) if config.conditional else 0, device)
+    part, own = 'ema' if config.ema and network == 'gen' else network, weights(net)
     snapshot.check(path, arrays, {f'{part}/{name}': value.asnumpy() for name, value in own.items()})
     for name, value in own.items():
         value[:] = arrays[f'{part}/{name}']
-    return config, gen
+    return config, net, int(path.stem)
 
 
 def _chosen(run: Path, which: str) -> Path:

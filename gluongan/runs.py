@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,20 @@ def write_bytes(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """Return the bytes of a file that anybody may have made. Raises OSError, and ValueError where it has more than `most`.
+
+    A pipe or a device might never end, and is not even opened.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError('is no file')
+    if found.st_size > most:
+        raise ValueError(f'has {found.st_size:,} bytes; must be at most {most:,}')
+    with open(path, 'rb') as file:
+        return file.read(most)
 
 
 def write_array(path: Path, array: np.ndarray) -> None:

@@ -52,14 +52,20 @@ class Sampler:
         if self.classes and name is None:
             labels = np.repeat(np.arange(len(self.classes)), len(seeds))
             z = np.tile(self._seeded(seeds, trunc), (len(self.classes), 1))
-            return generate(self._gen, np.concatenate([z, one_hot(labels, len(self.classes))], axis=1)), len(seeds)
+            return self._made(np.concatenate([z, one_hot(labels, len(self.classes))], axis=1)), len(seeds)
         z = self._seeded(seeds, trunc)
-        return generate(self._gen, self._labelled(z, name)), None
+        return self._made(self._labelled(z, name)), None
 
     def walk(self, seeds: list[int], steps: int, name: str | None = None, trunc: float | None = None) -> np.ndarray:
         """Return samples on the way from each seed to the next, `steps` a leg; a conditional G's first class by default."""
         z = path(self._seeded(seeds, trunc), steps, self._noise)
-        return generate(self._gen, self._labelled(z, self.classes[0] if self.classes and name is None else name))
+        return self._made(self._labelled(z, self.classes[0] if self.classes and name is None else name))
+
+    def _made(self, z: np.ndarray) -> np.ndarray:
+        x = generate(self._gen, z)
+        if not np.isfinite(x).all():
+            raise SamplingError('these weights give samples that are no numbers; they have been changed, or training failed')
+        return x
 
     def _seeded(self, seeds: list[int], trunc: float | None) -> np.ndarray:
         if trunc is not None and self._noise == 'uniform':

@@ -112,10 +112,10 @@ def test_rows_of_a_chain_of_unknown_input_say_what_is_missing():
 def test_table_is_aligned_and_ends_in_the_total():
     net = nets.dense_generator([100, 256, 784])
     lines = format_table(net.rows()).splitlines()
-    assert lines[0].split() == ['layer', 'activation', 'output', 'parameters']
-    assert lines[2].split() == ['Dense', 'leaky_relu', '256', '25,856']
-    assert lines[-2].split() == ['Reshape', '1', '×', '28', '×', '28', '0']
-    assert lines[-1].split() == ['total', f'{count(net):,}']
+    assert lines[0].split() == ['layer', 'activation', 'output', 'parameters', 'FLOPs']
+    assert lines[2].split() == ['Dense', 'leaky_relu', '256', '25,856', '51,200']
+    assert lines[-2].split() == ['Reshape', '1', '×', '28', '×', '28', '0', '0']
+    assert lines[-1].split() == ['total', f'{count(net):,}', f'{2 * (100 * 256 + 256 * 784):,}']
     assert len({len(line) for line in lines}) == 1 and repr(net) == '\n'.join(lines)
 
 

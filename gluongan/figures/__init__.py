@@ -14,9 +14,11 @@ from .clips import walk
 from .clouds import cloud
 from .folder import FigureError
 from .grids import grid, save, tiles
+from .inversions import inversions, walks
 from .pictures import labelled
 
-__all__ = ['FIGURES', 'FigureError', 'cloud', 'draw_all', 'grid', 'labelled', 'save', 'tiles', 'walk']
+__all__ = ['FIGURES', 'FigureError', 'cloud', 'draw_all', 'grid', 'inversions', 'labelled', 'save', 'tiles', 'walk',
+           'walks']
 
 FIGURES: dict[str, Callable[[Path], Path | None]] = {
     'samples': pictures.samples,

@@ -4,18 +4,21 @@ from __future__ import annotations
 from math import prod
 from typing import Any, NamedTuple
 
+from ..graph import VARIABLE, parsed
 from ..runtime import mx
+from .batchwise import Pack
 
 nn = mx.gluon.nn
 
 
 class Row(NamedTuple):
-    """One line of a network's table."""
+    """One line of a network's table; FLOPs are those of one sample, 2 × the multiply-adds of its products."""
 
     layer: str
     activation: str
     output: tuple[int, ...] | None
     parameters: int
+    flops: int | None = None
 
 
 class Chain(nn.HybridSequential):
@@ -35,12 +38,13 @@ class Chain(nn.HybridSequential):
         shape = shape_in or self.shape_in
         if shape is None:
             raise ValueError('this Chain was built without shape_in: hand the shape of one input sample to rows()')
-        table = [Row('input', '', shape, 0)]
+        batch = prod(layer.m for layer in self if isinstance(layer, Pack))
+        table, whole = [Row('input', '', shape, 0, 0)], (batch, *shape)
         for layer in self:
-            shape = _output_shape(layer, shape)
+            whole, flops = _passed(layer, whole)
             act = getattr(layer, 'act', None)
             title = '' if act is None or act.title == 'identity' else act.title
-            table.append(Row(type(layer).__name__, title, shape, parameter_count(layer)))
+            table.append(Row(type(layer).__name__, title, whole[1:], parameter_count(layer), flops // batch))
         return table
 
     def __repr__(self) -> str:
@@ -48,10 +52,13 @@ class Chain(nn.HybridSequential):
         return format_table(rows)
 
 
-def _output_shape(layer: mx.gluon.HybridBlock, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Infer by the symbol graph, which computes nothing and leaves a hybridized layer as it was."""
-    _, shapes, _ = layer(mx.sym.var('x')).infer_shape(x=(1, *shape))
-    return tuple(shapes[0][1:])
+def _passed(layer: mx.gluon.HybridBlock, shape: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
+    """The shape of a batch behind a layer, and the FLOPs; by the symbol graph, which computes nothing."""
+    symbol = layer(mx.sym.var('x'))
+    graph, inside = parsed(symbol.tojson()), symbol.get_internals()
+    known = dict(zip(inside.list_outputs(), inside.infer_shape(x=shape)[1]))
+    shapes = [known[node.name if node.op == VARIABLE else f'{node.name}_output'] for node in graph.nodes]
+    return tuple(shapes[graph.output]), sum(graph.flops(shapes))
 
 
 def parameter_count(net: mx.gluon.HybridBlock) -> int:
@@ -60,13 +67,15 @@ def parameter_count(net: mx.gluon.HybridBlock) -> int:
 
 
 def format_table(rows: list[Row]) -> str:
-    """Return a network's table as text: layer, activation, output shape, parameters, and their total."""
-    total = sum(row.parameters for row in rows)
-    cells = [('layer', 'activation', 'output', 'parameters'),
-             *((r.layer, r.activation, _shape_text(r.output), f'{r.parameters:,}') for r in rows),
-             ('total', '', '', f'{total:,}')]
+    """Return a network's table as text: layer, activation, output shape, parameters, FLOPs a sample, and their totals."""
+    known = all(row.flops is not None for row in rows)
+    total = Row('total', '', None, sum(row.parameters for row in rows), sum(row.flops for row in rows) if known else None)
+    cells = [('layer', 'activation', 'output', 'parameters', 'FLOPs'),
+             *((r.layer, r.activation, _shape_text(r.output), f'{r.parameters:,}', '' if r.flops is None else f'{r.flops:,}')
+               for r in (*rows, total))]
     widths = [max(map(len, column)) for column in zip(*cells)]
-    return '\n'.join(f'{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}' for a, b, c, d in cells)
+    return '\n'.join(f'{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}  {e:>{widths[4]}}'
+                     for a, b, c, d, e in cells)
 
 
 def _shape_text(shape: tuple[int, ...] | None) -> str:

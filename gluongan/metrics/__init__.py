@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from .mixtures import Coverage, coverage
+from .parzen import Parzen, parzen
 from .pixels import sliced_wasserstein
 
-__all__ = ['Coverage', 'coverage', 'sliced_wasserstein']
+__all__ = ['Coverage', 'Parzen', 'coverage', 'parzen', 'sliced_wasserstein']

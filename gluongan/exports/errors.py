@@ -1,0 +1,6 @@
+"""The one error of this room."""
+from __future__ import annotations
+
+
+class ExportError(ValueError):
+    """An export that cannot be made, or that cannot be trusted: one sentence that names the file."""
