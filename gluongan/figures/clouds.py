@@ -42,7 +42,6 @@ def samples(run: Path, facts: folder.Facts, iteration: int, newest: Path) -> Pat
     if not (run / 'reals.npy').is_file():
         return None
     clouds = load(run / 'reals.npy'), load(newest)
-    centre, half = window(clouds[0])
     figure, panels = curves.page(f'{facts.about}, iteration {iteration:,}', cols=2, height=4.7)
     for axes, points, colour, label in zip(panels, clouds, (curves.REAL, curves.FAKE), ('originals', 'generated')):
         panel(axes, points, colour, f'{label}: {len(points):,} points', window(clouds[0]))
