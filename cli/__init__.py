@@ -5,15 +5,18 @@ import click
 
 from gluongan import __version__
 
+from .compare import compare
 from .doctor import doctor
+from .evaluate import evaluate
 from .interpolate import interpolate
+from .judge import judge
 from .plot import plot
 from .recipes import recipes
 from .sample import sample
 from .summary import summary
 from .train import train
 
-COMMANDS = (train, sample, interpolate, plot, summary, recipes, doctor)
+COMMANDS = (train, sample, interpolate, evaluate, compare, judge, plot, summary, recipes, doctor)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 120})
@@ -24,6 +27,7 @@ def main() -> None:
     \b
     gluongan train                                     train `dense` on the digits that the package carries
     gluongan sample runs/00000-dense-mnist             make new pictures with what it learned
+    gluongan evaluate runs/00000-dense-mnist           say how good they are, in numbers and in words
     """
 
 

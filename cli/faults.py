@@ -31,5 +31,6 @@ def told() -> Iterator[None]:
 
 
 def _fault(error: ValueError) -> click.ClickException:
-    is_usage = type(error).__name__ in ('ConfigError', 'DataError', 'DeviceError', 'RunError', 'SamplingError')
+    is_usage = type(error).__name__ in ('ConfigError', 'DataError', 'DeviceError', 'RunError', 'SamplingError', 'JudgeError',
+                                              'CalibrationError')
     return Usage(str(error)) if is_usage else click.ClickException(str(error))

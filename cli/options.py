@@ -18,6 +18,9 @@ TRUNC = click.option('--trunc', type=click.FloatRange(0.05, 10), metavar='FLOAT'
                      'better samples, fewer kinds. [0.05 to 10; default: none]')
 DEVICE = click.option('--device', default='cpu', show_default=True, help='auto, cpu, gpu or gpu(i).')
 
+JUDGE = click.option('--judge', 'judge_file', type=click.Path(path_type=Path), metavar='FILE', help='A judge that '
+                     '`gluongan judge train` made. [default: the one that comes with the package for this data]')
+
 
 def parse_seeds(text: str) -> list[int]:
     """Return the whole numbers in a list such as 0-3,7: [0, 1, 2, 3, 7]. Raises Usage."""
@@ -32,11 +35,11 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def output(out: Path | None, default: Path, ending: str) -> Path:
+def output(out: Path | None, default: Path, ending: str, flag: str = '--out') -> Path:
     """Return where a file goes. Raises Usage for another ending."""
     path = out or default
     if path.suffix != ending:
-        raise Usage(f'--out {path}: must end in {ending}')
+        raise Usage(f'{flag} {path}: must end in {ending}')
     return path
 
 

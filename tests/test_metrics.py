@@ -13,7 +13,8 @@ from gluongan import metrics
 def features(seed, count=400, size=12):
     """Features that are correlated, shifted and scaled, another kind for each seed."""
     draw = np.random.RandomState(seed)
-    return (draw.standard_normal((count, size)) @ draw.standard_normal((size, size)) + draw.standard_normal(size)).astype(np.float32)
+    x, mixing, shift = (draw.standard_normal(shape) for shape in ((count, size), (size, size), size))
+    return (x @ mixing + shift).astype(np.float32)
 
 
 # The Fréchet distance

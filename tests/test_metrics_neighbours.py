@@ -170,4 +170,14 @@ def test_spread_is_the_ratio_of_mean_distances():
 def test_sharpness_is_what_one_counts_by_hand():
     x = np.zeros((1, 1, 2, 3), dtype=np.float32)
     x[0, 0] = [[0, 1, 1], [0, 0.5, 1]]
-    assert metrics.sharpness(x) == pytest.approx((0 + 0.5 + 0) / 3 + (1 + 0 + 0.5 + 0.5) / 4)
+    change, contrast = (0 + 0.5 + 0) / 3 + (1 + 0 + 0.5 + 0.5) / 4, (2 * 7 + 3 * 5 + 1) / 12 / 6    # from the mean, 7 / 12
+    assert metrics.sharpness(x) == pytest.approx(change / contrast)
+
+
+def test_sharpness_tells_blur_and_noise_and_no_contrast():
+    x = pictures(0)
+    blurred = (x[..., :-1] + x[..., 1:]) / 2
+    noisy = x + np.random.RandomState(0).standard_normal(x.shape)
+    assert metrics.sharpness(blurred) < 0.9 * metrics.sharpness(x) < 0.9 * metrics.sharpness(noisy)
+    assert metrics.sharpness(x / 3 + 2) == pytest.approx(metrics.sharpness(x), rel=1e-4)
+    assert metrics.sharpness(np.ones((2, 1, 4, 4))) == 0

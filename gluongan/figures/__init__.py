@@ -12,11 +12,14 @@ from pathlib import Path
 from . import clips, curves, pictures
 from .clips import walk
 from .clouds import cloud
+from .comparison import compared_curves, compared_samples
 from .folder import FigureError
 from .grids import grid, save, tiles
 from .pictures import labelled
+from .rows import beside
 
-__all__ = ['FIGURES', 'FigureError', 'cloud', 'draw_all', 'grid', 'labelled', 'save', 'tiles', 'walk']
+__all__ = ['FIGURES', 'FigureError', 'beside', 'cloud', 'compared_curves', 'compared_samples', 'draw_all', 'grid', 'labelled',
+           'save', 'tiles', 'walk']
 
 FIGURES: dict[str, Callable[[Path], Path | None]] = {
     'samples': pictures.samples,

@@ -39,7 +39,8 @@ class Chain(nn.HybridSequential):
         for layer in self:
             shape = _output_shape(layer, shape)
             act = getattr(layer, 'act', None)
-            title = '' if act is None or act.title == 'identity' else act.title
+            title = getattr(act, 'title', None) or getattr(act, '_act_type', '')    # Gluon's own layers have the latter
+            title = '' if title == 'identity' else title
             table.append(Row(type(layer).__name__, title, shape, parameter_count(layer)))
         return table
 
@@ -57,6 +58,11 @@ def _output_shape(layer: mx.gluon.HybridBlock, shape: tuple[int, ...]) -> tuple[
 def parameter_count(net: mx.gluon.HybridBlock) -> int:
     """Return how many numbers a network holds, BatchNorm's running mean and variance among them."""
     return sum(prod(p.shape) for p in net.collect_params().values())
+
+
+def weights(net: mx.gluon.HybridBlock) -> dict[str, mx.nd.NDArray]:
+    """Return a network's live arrays by their place in it (`0.weight`), BatchNorm's running statistics among them."""
+    return {name: parameter.data() for name, parameter in net._collect_params_with_prefix().items()}
 
 
 def format_table(rows: list[Row]) -> str:

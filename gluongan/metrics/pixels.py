@@ -21,8 +21,10 @@ def sliced_wasserstein(a: np.ndarray, b: np.ndarray, *, projections: int = 128, 
 
 
 def sharpness(x: np.ndarray) -> float:
-    """Return the mean difference between a pixel and its neighbours to the right and below, for pictures (N, C, H, W), >= 0.
+    """Return how much pictures (N, C, H, W) change from a pixel to the next, over how far pixels are from their picture's mean.
 
-    Blurred pictures have less than the data, noisy ones more.
+    Blurred pictures have less of it than the data, noisy ones more; neither contrast nor the length of a stroke matters.
     """
-    return float(np.abs(np.diff(x, axis=2)).mean() + np.abs(np.diff(x, axis=3)).mean())
+    change = np.abs(np.diff(x, axis=2)).mean(dtype=np.float64) + np.abs(np.diff(x, axis=3)).mean(dtype=np.float64)
+    contrast = np.abs(x - x.mean(axis=(1, 2, 3), keepdims=True)).mean(dtype=np.float64)
+    return float(change / max(contrast, 1e-12))
