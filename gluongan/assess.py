@@ -74,11 +74,13 @@ def assess(source: Path, *, config: Config | None = None, judge_file: Path | Non
     kind = _kind(source)
     config = kind.config(source, config or Config())
     reference = reference_of(config, judge_file)
+    known = _known(reference, calibration)    # before the long work, for its file may be at fault
     count = count or COUNTS.get(reference.train.name, COUNT)
     samples, iteration = kind.read(source, reference.train, Asked(count, which, device))
     tell(f'{len(samples):,} samples', time.perf_counter() - begun)
     values = evaluate(samples, reference, tell=tell)
-    known = _known(reference, calibration, len(samples), tell)
+    if reference.train.is_image and not known:
+        known = {'real': _real(reference, len(samples), tell)}
     seen_by = reference.judge and {**asdict(reference.judge.about), 'sha256': reference.judge.sha256}
     if seen_by:
         del seen_by['classes']
@@ -103,20 +105,20 @@ def reference_of(config: Config, judge_file: Path | None = None) -> Reference:
     return Reference(train, build.load_test(config), judge.fitting(train, judge_file) if train.is_image else None)
 
 
-def _known(reference: Reference, file: Path | None, count: int, tell: Tell) -> dict[str, dict[str, float]]:
-    if not reference.train.is_image:
-        return {}
+def _known(reference: Reference, file: Path | None) -> dict[str, dict[str, float]]:
+    """Return the known sets' numbers by set, {} where there are none that fit."""
     path = file or judge.calibration(reference.train.name)
-    if file or path.is_file():
-        found = read_calibration(path)
-        if found.fits(reference):
-            return rows(found)
-        if file:
-            raise CalibrationError(f'{file}: is of {found.of.get("data")} by another judge or another edition; make one with '
-                                   f'`gluongan judge calibrate`')
+    if not reference.train.is_image or not (file or path.is_file()):
+        return {}
+    found = read_calibration(path)
+    if file and not found.fits(reference):
+        raise CalibrationError(f'{file}: is of {found.of.get("data")} by another judge or another edition; make one with '
+                               '`gluongan judge calibrate`')
+    return rows(found) if found.fits(reference) else {}
+
+
+def _real(reference: Reference, count: int, tell: Tell) -> dict[str, float]:
     begun = time.perf_counter()
     values = evaluate(Samples('real', real(reference.train, count, np.random.RandomState(0))), reference)
     tell('real pictures, to compare', time.perf_counter() - begun)
-    return {'real': values}
-
-
+    return values

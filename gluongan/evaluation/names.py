@@ -18,7 +18,7 @@ class Meaning(NamedTuple):
 MEANINGS = {
     'fd': Meaning('Fréchet distance of features', 'low'),
     'kd': Meaning('kernel distance of features', 'low'),
-    'kd_error': Meaning('its standard error', 'low'),
+    'kd_error': Meaning('its standard error', 'data'),
     'score': Meaning('exp KL of class probabilities', 'high'),
     'classes': Meaning('classes covered', 'high'),
     'modes': Meaning('modes with a sample', 'high'),

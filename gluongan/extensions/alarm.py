@@ -19,7 +19,8 @@ SUNK = 10          # times as many different pictures as now there once were; a 
 MANY = 100         # different pictures, from which on their number is no accident of the start
 LOST = 0.6         # of the most classes, or modes, that were covered: fewer are a loss
 SOME = 6           # classes, or modes, from which on their number is no accident of the start
-START = (2_000, 0.2)    # iterations, and share of the run, before which slow recipes make one blot, and are healthy
+FIRST = 300             # iterations, before which every recipe makes one blot
+START = (2_000, 0.2)    # iterations, and share of the run, before which slow recipes still do, and are healthy
 WATCHED = ('spread', 'support', 'classes', 'caught')
 
 
@@ -38,8 +39,8 @@ class Alarm(Extension):
     def __call__(self, trainer: Trainer) -> None:
         seen = {name: history(trainer.folder, name) for name in WATCHED}
         at, (least, share) = trainer.updater.iteration, START
-        found = verdict({name: values[iterations > 0].tolist() for name, (iterations, values) in seen.items()},
-                        late=at >= max(least, share * trainer.total))
+        found = at >= FIRST and verdict({name: values[iterations > 0].tolist() for name, (iterations, values) in seen.items()},
+                                        late=at >= max(least, share * trainer.total))
         trainer.report.pop('alarm', None)
         if found:
             trainer.report['alarm'] = found

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..evaluation import Counts, Samples, evaluate, meaning
+from ..evaluation import Counts, Samples, evaluate, find, meaning
+from ..evaluation.known import real
 from ..evaluation.measures import diversity, judged, manifold
 from ..judged import samples_of
 from ..trainer import Extension
@@ -33,9 +34,7 @@ class Judging(Extension):
 
     def __init__(self, reference: Reference) -> None:
         self._reference = reference
-        data = reference.train
-        chosen = np.random.RandomState(0).permutation(len(data))[:SAMPLES]
-        self.real = self._measured(Samples('real', data.floats(chosen)))
+        self.real = self._measured(Samples('real', real(reference.train, SAMPLES, np.random.RandomState(0))))
 
     def start(self, trainer: Trainer) -> None:
         self._records = Records(trainer.folder / 'judge.jsonl')
@@ -51,7 +50,8 @@ class Judging(Extension):
         values = self._measured(samples_of(updater, SAMPLES, seed=STREAM))
         values['judge/seconds'] = time.perf_counter() - begun
         self._at = updater.iteration
-        trainer.report.update(values)
+        newest = {f'samples/{stem}': find(values, stem) for stem in ('spread', 'support')}    # what the training line shows
+        trainer.report.update({**values, **newest})
         self._records.append([json_row({'iteration': updater.iteration, 'epoch': updater.epoch, **values})])
 
     def finish(self, trainer: Trainer) -> None:
