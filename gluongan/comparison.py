@@ -13,8 +13,10 @@ from .evaluation.report import read_metrics
 from .figures import folder
 from .runs import RunError, read_config
 
-ALIKE = ('seed', 'device')                             # runs that differ in these alone are repetitions of one
-COSTS = ('iterations', 'seconds of training')          # the rows that every run has
+# Runs that differ in these alone are repetitions of one: none of them changes what is trained.
+ALIKE = ('seed', 'device', 'data_dir', 'log_every', 'sample_every', 'eval_every', 'snapshot_every', 'keep', 'judge_every',
+         'judge', 'best', 'samples')
+COSTS = ('iterations', 'seconds of training')    # the rows that every run has
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,12 @@ def _cell(spread: tuple[float, float | None] | None) -> str:
     if spread is None:
         return '-'
     value, deviation = spread
-    return _short(value) if deviation is None else f'{_short(value)} ± {deviation:.2g}'
+    return short(value) if deviation is None else f'{short(value)} ± {short(deviation, 2)}'
 
 
-def _short(value: float) -> str:
-    return f'{value:,.0f}' if value == round(value) and abs(value) < 1e9 else f'{value:.4g}'
+def short(value: float, digits: int = 4) -> str:
+    """Return a number with so many digits, a large one in full."""
+    return f'{value:,.0f}' if value == round(value) or abs(value) >= 10**digits else f'{value:.{digits}g}'
 
 
 def table(groups: Sequence[Group]) -> str:

@@ -65,7 +65,7 @@ def test_every_measurement_is_the_metric_of_its_name(reference):
     assert values['lenet_score400'] == pytest.approx(metrics.classifier_score(seen.probabilities))
     assert values['pixel_coverage300_k5_test'] == metrics.manifold(held[:300], x[:300]).coverage
     assert values['pixel_nn_fake100_test'] == metrics.nearest_neighbour_accuracy(held[:100], x[:100]).fake
-    assert values['pixel_ndb400_k100_train'] == metrics.Bins(reference.train_floats).compare(x).different
+    assert values['pixel_ndb400_k100_train'] == metrics.Bins(reference.train.floats()).compare(x).different
     assert values['pixel_copies50_train'] == 1 and values['pixel_mean400'] == pytest.approx(x.mean(), rel=1e-5)
     assert values['pixel_spread200_test'] == pytest.approx(metrics.diversity(x[:200], metrics.pairs(held)).spread)
     assert all(stem(name) for name in values) and all(np.isfinite(list(values.values())))

@@ -37,6 +37,11 @@ def test_blocks_of_distances_are_scipys(monkeypatch):
     index, distance = distances.nearest(a, b)
     whole = cdist(a, b)
     assert np.array_equal(index, whole.argmin(axis=1)) and distance == pytest.approx(whole.min(axis=1), rel=1e-4)
+    itself = np.arange(200)
+    whole = cdist(b, b)
+    np.fill_diagonal(whole, np.inf)
+    index, distance = distances.nearest(b, b, other_than=itself)
+    assert np.array_equal(index, whole.argmin(axis=1)) and distance == pytest.approx(whole.min(axis=1), rel=1e-3)
 
 
 def test_reach_is_to_the_kth_neighbour_without_itself():

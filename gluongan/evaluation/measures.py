@@ -11,7 +11,7 @@ import numpy as np
 from .. import metrics
 from ..data import toys
 from .names import named
-from .reference import Reference
+from .reference import Floats, Reference
 from .samples import Samples
 
 Values = dict[str, float]
@@ -97,14 +97,14 @@ def diversity(samples: Samples, reference: Reference, counts: Counts) -> Values:
 @lru_cache(maxsize=1)    # for the figure that comes after the number
 def remembered(samples: Samples, reference: Reference, n: int) -> metrics.Memory:
     """Return the training images that the first n samples are nearest to."""
-    return metrics.memory(samples.x[:n], reference.train_floats)
+    return metrics.memory(samples.x[:n], Floats(reference.train))
 
 
 def closest(samples: Samples, reference: Reference, count: int = 16) -> tuple[np.ndarray, np.ndarray]:
     """Return the samples that are closest to a training image, and those images: (count, ...) each, the closest first."""
     found = remembered(samples, reference, min(COUNTS.memory, len(samples)))
     order = np.argsort(found.closeness, kind='stable')[:count]
-    return samples.x[order], reference.train_floats[found.index[order]]
+    return samples.x[order], reference.train.floats(found.index[order])
 
 
 def memory(samples: Samples, reference: Reference, counts: Counts) -> Values:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,21 @@ if TYPE_CHECKING:
     from ..judge import Judge, Judgement
 
 MOST = 30_000    # pictures of the data that samples are held against
+
+
+class Floats:
+    """Pictures of a data set in [0, 1], made only when they are asked for: as floats, not all may fit into the memory."""
+
+    def __init__(self, data: Dataset) -> None:
+        self._data = data
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return self._data.floats(index)
+
+
 
 
 class Reference:
@@ -51,12 +66,7 @@ class Reference:
     @cached_property
     def bins(self) -> metrics.Bins:
         """The training images, cut into bins."""
-        return metrics.Bins(self.train_floats)
-
-    @cached_property
-    def train_floats(self) -> np.ndarray:
-        """The training images in [0, 1]; those that the samples may be copies of."""
-        return self.train.floats()
+        return metrics.Bins(Floats(self.train))
 
     @cached_property
     def pairs(self) -> metrics.Pairs:

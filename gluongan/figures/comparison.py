@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -13,14 +14,19 @@ from .curves import finish, page, subtitle
 from .grids import enlarged, grid, save, tiles
 from .pictures import INK, MARGIN, PAPER, font, titled
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 # Okabe and Ito's colours: told apart with every kind of colour vision.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#F0E442')
 SHOWN = 36          # samples of each run
 ACROSS = 4          # runs in a row
-PANELS = (('judge.jsonl', 'fd', 'Fréchet distance of features'), ('judge.jsonl', 'classes', 'classes covered'),
-          ('metrics.jsonl', 'samples/swd', 'sliced Wasserstein distance to the data'),
-          ('metrics.jsonl', 'samples/spread', 'distance of two samples, over that of the data'),
-          ('metrics.jsonl', 'modes/caught', 'modes caught'))
+PANELS = (('judge.jsonl', 'fd', 'Fréchet distance of features', 'distance'),
+          ('judge.jsonl', 'classes', 'classes covered', 'classes'),
+          ('metrics.jsonl', 'samples/swd', 'sliced Wasserstein distance to the data', 'distance'),
+          ('metrics.jsonl', 'samples/spread', 'distance of two samples, over that of the data', 'ratio'),
+          ('metrics.jsonl', 'modes/caught', 'modes caught', 'modes'))
+FALLING = ('fd', 'samples/swd')    # over decades: their end would be a flat line
 
 Named = Sequence[tuple[str, Sequence[Path]]]
 
@@ -30,16 +36,25 @@ def compared_curves(groups: Named, path: Path) -> Path | None:
 
     groups: (name, folders of its runs).
     """
-    found = [(words, lines) for file, name, words in PANELS if (lines := _lines(groups, file, name))]
+    found = [(*panel[1:], lines) for panel in PANELS if (lines := _lines(groups, *panel[:2]))]
     if not found:
         return None
-    figure, panels = page('Runs compared', rows=len(found))
-    for axes, (words, lines) in zip(panels, found):
+    figure, panels = page('Runs compared', rows=len(found), height=1.2 + 2.7 * len(found))
+    for axes, (name, words, unit, lines) in zip(panels, found):
         for number, label, x, y in lines:
             axes.plot(x, y, '.-', color=COLOURS[number % len(COLOURS)], linewidth=1.2, markersize=4, label=label)
+        if name in FALLING and min(y.min() for *_, y in lines) > 0:
+            _by_decades(axes)
         subtitle(axes, words)
-        finish(axes, 'iteration', words.partition(',')[0])
+        finish(axes, 'iteration', unit)
     return save(figure, path)
+
+
+def _by_decades(axes: Axes) -> None:
+    from matplotlib.ticker import StrMethodFormatter
+    axes.set_yscale('log')
+    for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        formatter(StrMethodFormatter('{x:g}'))    # 300, not 3 × 10²
 
 
 def _lines(groups: Named, file: str, name: str) -> list[tuple[int, str | None, np.ndarray, np.ndarray]]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .distances import flat, nearest, squared_distances
+from .distances import Rows, flat, squared_distances
 
 DIFFERENT = 3.0    # standard errors
 ROUNDS = 10        # of k-means: later ones move little
@@ -22,13 +22,14 @@ class Difference(NamedTuple):
 class Bins:
     """The data (N, ...) cut into K regions, each nearest to one centre of k-means, with the data's share in each."""
 
-    def __init__(self, data: np.ndarray, k: int = 100, *, seed: int = 0) -> None:
+    def __init__(self, data: Rows, k: int = 100, *, seed: int = 0) -> None:
         self._counts_from = len(data)
         self.centres = centres(data, k, seed=seed)
         self.shares = self._shares(data)
 
-    def _shares(self, x: np.ndarray) -> np.ndarray:
-        return np.bincount(nearest(x, self.centres)[0], minlength=len(self.centres)) / len(x)
+    def _shares(self, x: Rows) -> np.ndarray:
+        places = [squared.argmin(axis=1) for _, squared in squared_distances(x, self.centres)]
+        return np.bincount(np.concatenate(places), minlength=len(self.centres)) / len(x)
 
     def compare(self, samples: np.ndarray) -> Difference:
         """Return how samples (M, ...) differ from the data in their shares (Richardson and Weiss 2018, arXiv 1805.12462).
@@ -47,7 +48,7 @@ def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
     return float(sum((x[x > 0] * np.log(x[x > 0] / middle[x > 0])).sum() for x in (p, q)) / 2)
 
 
-def centres(data: np.ndarray, k: int, *, seed: int = 0) -> np.ndarray:
+def centres(data: Rows, k: int, *, seed: int = 0) -> np.ndarray:
     """Return the k centres (k, values) of k-means on up to 20,000 random samples of the data, seeded by k-means++."""
     from scipy.cluster.vq import kmeans2  # here, because it takes a second to import
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .distances import flat, nearest, squared_distances
+from .distances import Rows, flat, nearest, squared_distances
 
 
 class Halves(NamedTuple):
@@ -45,15 +45,12 @@ class Memory(NamedTuple):
         return float((self.closeness < 0.5).mean())
 
 
-def memory(samples: np.ndarray, train: np.ndarray) -> Memory:
+def memory(samples: np.ndarray, train: Rows) -> Memory:
     """Return which training sample (M, ...) each sample (N, ...) is nearest to, and how near.
 
     The yardstick is local, as in Alaa et al. 2022 (arXiv 2102.08921): ones lie close to each other, and are no copies for that.
     """
     index, distance = nearest(samples, train)
     met, place = np.unique(index, return_inverse=True)
-    apart = np.empty(len(met), dtype=np.float32)
-    for rows, squared in squared_distances(flat(train[met]), flat(train)):
-        squared[np.arange(len(squared)), met[rows]] = np.inf
-        apart[rows] = np.sqrt(squared.min(axis=1))
+    _, apart = nearest(train[met], train, other_than=met)
     return Memory(index, distance, distance / np.maximum(apart[place], 1e-6))
