@@ -92,7 +92,7 @@ def _begin(config: Config, resume: Path | None, out: Path, dry_run: bool, interr
         bundled.prefetch()    # decodes on the other core while MXNet is imported
     from gluongan import build
     if dry_run:
-        build.updater(config, build.load_data(config))
+        build.ready(config)
         click.echo(as_json(config.to_dict()), nl=False)
         click.echo(f'would {"go on in" if resume else "make"} {resume or out / _next(out, config)}', err=True)
         return out

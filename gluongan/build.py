@@ -10,6 +10,7 @@ from typing import Any, Union
 
 from . import __version__, beside, data, runtime, snapshot
 from .config import Config, ConfigError, flag, show
+from .extensions.judging import Judging
 from .extensions.snapshots import best_of
 from .layers import Chain, weights
 from .losses import named
@@ -114,10 +115,15 @@ def _check_fit(config: Config, dataset: data.Dataset) -> None:
             raise ConfigError(f'--network conv --conv-depth {show(config.conv_depth)}: {error}') from None
 
 
+def ready(config: Config) -> tuple[GANUpdater, Judging | None]:
+    """Return the algorithm of a run, and what judges it if anything does; every fault of the settings is raised here."""
+    dataset = load_data(config)
+    return updater(config, dataset), beside.judging(config, dataset, load_test)
+
+
 def new_run(config: Config, out: Path, command: list[str]) -> Trainer:
     """Return a run that has not begun, in a new folder under `out`; every fault is raised before that folder is made."""
-    dataset = load_data(config)
-    algorithm, judged = updater(config, dataset), beside.judging(config, dataset, load_test)
+    algorithm, judged = ready(config)
     folder = next_folder(out, run_name(config))
     data_path = Path(config.data).expanduser()    # whole, so that it is found again from wherever the run is resumed
     found = {} if config.data in data.NAMES else {'data': str(data_path.resolve())}
@@ -132,8 +138,7 @@ def resumed_run(folder: Path, config: Config, warn: Callable[[str], None]) -> Tr
     Raises RunError, SnapshotError, and ConfigError where `config` changes anything but what may change on the way.
     """
     own = read_config(folder)
-    dataset = load_data(config)
-    algorithm, judged = updater(config, dataset), beside.judging(config, dataset, load_test)
+    algorithm, judged = ready(config)
     path, (arrays, meta) = snapshot.newest(folder, warn)
     snapshot.check(path, arrays, algorithm.state()[0])
     if config.iterations < meta['iteration']:

@@ -214,3 +214,8 @@ def test_spread_and_support_are_in_every_row_of_pictures(tmp_path):
     expected = metrics.diversity(x, metrics.pairs(reals))
     assert (tiny.rows(run.folder / 'metrics.jsonl')[-1]['samples/spread']) == pytest.approx(expected.spread, rel=1e-4)
     assert (tiny.rows(run.folder / 'metrics.jsonl')[-1]['samples/support']) == pytest.approx(expected.support, rel=1e-4)
+
+
+def test_dry_run_refuses_a_best_that_is_never_measured_as_the_run_would(settings):
+    words = tiny.typed({**tiny.SETTINGS, **settings, 'best': 'lenet_fd10k_test'})
+    assert '--best lenet_fd10k_test' in tiny.refused('train', *words, '--dry-run')
