@@ -5,6 +5,7 @@ import click
 
 from gluongan import __version__
 
+from .bench import bench
 from .compare import compare
 from .doctor import doctor
 from .evaluate import evaluate
@@ -16,7 +17,7 @@ from .sample import sample
 from .summary import summary
 from .train import train
 
-COMMANDS = (train, sample, interpolate, evaluate, compare, judge, plot, summary, recipes, doctor)
+COMMANDS = (train, sample, interpolate, evaluate, compare, judge, plot, summary, recipes, bench, doctor)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 120})

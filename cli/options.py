@@ -6,7 +6,10 @@ from pathlib import Path
 
 import click
 
+from gluongan.knob import Knob
+
 from .faults import Usage
+from .knobs import Value
 
 MOST = 100_000
 
@@ -14,8 +17,9 @@ RUN = click.argument('run', type=click.Path(path_type=Path), metavar='RUN')
 WHICH = click.option('--snapshot', 'which', default='last', show_default=True, metavar='[last|best|ITERATION]',
                      help='Which of the snapshots that the run kept.')
 CLASS = click.option('--class', 'name', metavar='NAME', help='Samples of one class of a conditional run: its name or number.')
-TRUNC = click.option('--trunc', type=click.FloatRange(0.05, 10), metavar='FLOAT', help='Draw values of z beyond ±FLOAT again: '
-                     'better samples, fewer kinds. [0.05 to 10; default: none]')
+# Not click.FloatRange, which lets nan through.
+TRUNC = click.option('--trunc', type=Value('trunc', Knob('float', '', low=0.05, high=10)), metavar='FLOAT',
+                     help='Draw values of z beyond ±FLOAT again: better samples, fewer kinds. [0.05 to 10; default: none]')
 DEVICE = click.option('--device', default='cpu', show_default=True, help='auto, cpu, gpu or gpu(i).')
 
 JUDGE = click.option('--judge', 'judge_file', type=click.Path(path_type=Path), metavar='FILE', help='A judge that '

@@ -30,7 +30,9 @@ def summary(name: str) -> None:
 
 def _found(name: str) -> tuple[Config, tuple[int, ...], int]:
     if name in RECIPES:
-        return recipe(name), (1, 28, 28), 10
+        from gluongan.data.toys import MIXTURES
+        config = recipe(name)
+        return config, (2,) if config.data in MIXTURES else (1, 28, 28), 10
     if not Path(name).is_dir():
         raise Usage(f'{name}: must be a run folder or one of {", ".join(RECIPES)}')
     from gluongan.build import class_names, sample_shape

@@ -27,7 +27,7 @@ _HOMES = {
     'export': 'exports',
     'load_run': 'build',
 }
-_ROOMS = ('data', 'evaluation', 'figures', 'judge', 'metrics', 'runtime')
+_ROOMS = ('bench', 'data', 'evaluation', 'figures', 'judge', 'metrics', 'runtime')
 
 __all__ = [*_HOMES, *_ROOMS]
 

@@ -1,13 +1,15 @@
 """Latent noise, from a generator whose state can be saved."""
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from .runtime import mx
 
 DISTRIBUTIONS = ('normal', 'uniform', 'truncated')
+
+
+# So many draws go to the device at once, unless they are large: MXNet's copy waits for all that has been queued before it.
+DRAWS, MOST_VALUES = 32, 2**22
 
 
 class Noise:
@@ -21,25 +23,42 @@ class Noise:
             raise ValueError(f'noise {distribution!r}: must be one of {", ".join(DISTRIBUTIONS)}')
         self.size, self.distribution, self.device = size, distribution, device or mx.cpu()
         self._generator = np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, 1])))
+        self._refill(0)
+
+    def _refill(self, count: int) -> None:
+        """Draw the next z, `count` at a time, and have them on the device."""
+        self._at_block, self._count, self._drawn = self._words(), count, 0
+        self._draws = max(1, min(DRAWS, MOST_VALUES // (count * self.size))) if count else 0
+        if count:
+            z = sample(self._generator, self._draws * count, self.size, self.distribution)
+            self._block = mx.nd.array(z, ctx=self.device)
 
     def draw(self, count: int) -> mx.nd.NDArray:
-        """Return the next `count` z."""
-        return mx.nd.array(sample(self._generator, count, self.size, self.distribution), ctx=self.device)
+        """Return the next `count` >= 1 z."""
+        if count != self._count or self._drawn == self._draws:
+            self._refill(count)
+        self._drawn += 1
+        return self._block[(self._drawn - 1) * count:self._drawn * count]
 
     def fixed(self, count: int, seed: int = 0) -> np.ndarray:
         """Return z (count, size) that depends on `seed` alone and leaves this stream as it was."""
         return sample(np.random.default_rng([seed, 2]), count, self.size, self.distribution)
 
     def state(self) -> list[int]:
-        """Return the generator's whole state as whole numbers."""
-        state = self._generator.bit_generator.state
-        return [*map(int, state['state']['state']), state['has_uint32'], state['uinteger']]
+        """Return the generator's state where the present block was drawn, its draws' size, and how many of them are used."""
+        return [*self._at_block, self._count, self._drawn]
 
     def restore(self, state: list[int]) -> None:
         """Go on from where `state` was read."""
-        words: dict[str, Any] = {'bit_generator': 'SFC64', 'state': {'state': np.array(state[:4], dtype=np.uint64)},
-                                 'has_uint32': state[4], 'uinteger': state[5]}
-        self._generator.bit_generator.state = words
+        *words, has_half, half, count, drawn = state
+        self._generator.bit_generator.state = {'bit_generator': 'SFC64', 'state': {'state': np.array(words, dtype=np.uint64)},
+                                               'has_uint32': has_half, 'uinteger': half}
+        self._refill(count)
+        self._drawn = drawn
+
+    def _words(self) -> list[int]:
+        state = self._generator.bit_generator.state
+        return [*map(int, state['state']['state']), state['has_uint32'], state['uinteger']]
 
 
 def sample(generator: np.random.Generator, count: int, size: int, distribution: str) -> np.ndarray:

@@ -65,7 +65,8 @@ def test_bad_seeds_are_refused_with_what_is_allowed(run, seeds):
 
 
 @pytest.mark.parametrize('words, named', [(['--out', 'x.jpg'], '.png'), (['--out', 'x'], '.png'), (['--cols', '0'], '--cols'),
-                                          (['--scale', '33'], '--scale'), (['--device', 'gpu'], '--device gpu')], ids=str)
+                                          (['--scale', '33'], '--scale'), (['--device', 'gpu'], '--device gpu'),
+                                          (['--trunc', 'nan'], '--trunc nan'), (['--trunc', '0'], '--trunc 0')], ids=str)
 def test_other_impossible_settings_are_refused(run, words, named):
     assert named in tiny.refused('sample', run, *words)
 

@@ -98,8 +98,8 @@ x = mx.nd.ones((2, 16, 4, 4))
 x.attach_grad()
 with mx.autograd.record():
     y = layer(x)
-y.backward()
 try:
+    y.backward()
     mx.nd.waitall()
     print('trained')
 except mx.MXNetError as error:

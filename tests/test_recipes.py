@@ -51,6 +51,7 @@ PUBLISHED = {
     'lsgan': {'network': 'conv', 'loss': 'least_squares', 'real_target': 1.0, 'fake_target': 0.0, 'lr': 2e-4, 'beta1': 0.5},
     'dragan': {'network': 'conv', 'loss': 'nonsaturating', 'penalty': 'dragan', 'dis_batchnorm': False, 'beta1': 0.5},
     'sngan': {'network': 'conv', 'loss': 'hinge', 'dis_spectral': True, 'dis_batchnorm': False, 'lr': 2e-4, 'beta1': 0.5},
+    'mixture': {'data': 'grid25', 'latent': 2, 'noise': 'normal', 'loss': 'nonsaturating', 'optimizer': 'adam'},
 }
 
 # Where we depart from a published setting: what it is instead, and the words by which the docstring says so.

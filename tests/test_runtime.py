@@ -55,6 +55,45 @@ def test_threads_are_the_usable_cores_unless_the_user_has_said_otherwise(python)
     assert said == '3' and unsaid == usable
 
 
+ENGINE = ('import os; {}from gluongan.runtime import mx; import ctypes, time; a = mx.nd.ones((3000, 3000)); mx.nd.waitall(); '
+          'begun = time.perf_counter(); b = mx.nd.dot(a, a); called = time.perf_counter(); b.wait_to_read(); '
+          'print("naive" if called - begun > time.perf_counter() - called else "threaded", os.environ.get("MXNET_ENGINE_TYPE"))')
+
+
+def test_without_a_gpu_the_calling_thread_computes_unless_the_user_has_chosen_an_engine(python):
+    free = 'os.environ.pop("MXNET_ENGINE_TYPE", None); '
+    assert python(ENGINE.format(free)) == 'naive None'    # and what this process starts is not told
+    assert python(ENGINE.format(''), MXNET_ENGINE_TYPE='ThreadedEngine') == 'threaded ThreadedEngine'
+
+
+def test_a_gpu_keeps_the_usual_engine(tmp_path, monkeypatch):
+    monkeypatch.delenv('MXNET_ENGINE_TYPE', raising=False)
+    (tmp_path / 'nvidia0').touch()
+    for pattern, wanted in ((tmp_path / 'nvidia[0-9]*', None), (tmp_path / 'amd*', 'NaiveEngine')):
+        with runtime._engine(str(pattern)):
+            assert os.environ.get('MXNET_ENGINE_TYPE') == wanted
+        assert 'MXNET_ENGINE_TYPE' not in os.environ
+
+
+def test_the_line_about_the_engine_is_kept_back_and_every_other_is_passed_on(capfd):
+    with runtime._without_line(b'engine'):
+        os.write(2, b'one\nMXNet start using engine: x\ntwo\n')
+    os.write(2, b'three\n')
+    assert capfd.readouterr().err == 'one\ntwo\nthree\n'
+
+
+def test_engines_change_no_bit(python):
+    code = ('import hashlib, sys; sys.path.insert(0, %r); import tiny; from gluongan import build\n'
+            'config = tiny.tiny(gen_dropout=0.3, penalty="gp", dis_steps=2, ema=0.9)\n'
+            'updater = build.updater(config, build.load_data(config))\n'
+            'for _ in range(30):\n    updater.update()\n'
+            'arrays = updater.state()[0]\n'
+            'print(hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest())')
+    code %= os.path.dirname(__file__)
+    naive, threaded = (python(code, MXNET_ENGINE_TYPE=name).split()[-1] for name in ('NaiveEngine', 'ThreadedEngine'))
+    assert naive == threaded
+
+
 def test_mxnet_comes_in_silently_even_where_numpy_lacks_its_alias(python):
     code = ('import warnings; warnings.simplefilter("error"); import numpy as np; vars(np).pop("bool", None); '
             'from gluongan.runtime import mx; print(np.bool is bool, mx.nd.ones((2,)).sum().asscalar())')

@@ -1,0 +1,11 @@
+"""How fast is it: trials of cases that are measured in turn, their ratios, and a verdict on two of them.
+
+The vocabulary is that of BenchmarkTools.jl: a `Trial` keeps every sample; `minimum`, `median`, `ratio` and `judge` speak of it.
+"""
+from __future__ import annotations
+
+from .trial import Judgement, Ratio, Trial, TrialError, judge, median, minimum, quartiles, ratio, spread
+from .trials import Trials, read
+
+__all__ = ['Judgement', 'Ratio', 'Trial', 'TrialError', 'Trials', 'judge', 'median', 'minimum', 'quartiles', 'ratio', 'read',
+           'spread']
