@@ -23,18 +23,20 @@ setup(
     python_requires='>=3.9,<3.13',
     packages=[*find_packages(include=['gluongan', 'gluongan.*']), 'gluongan.cli'],
     package_dir={'gluongan.cli': 'cli'},
-    package_data={'gluongan': ['data/mnist/*']},
+    package_data={'gluongan': ['data/mnist/*', 'judge/shipped/*']},
     install_requires=[
         'mxnet==1.9.1',            # the project is archived: what we know of its faults is known of this release
         'gluoncv==0.10.5.post0',   # the last release
         'numpy>=1.23.5,<2',        # 2.x breaks MXNet in numpy.ma; below 2 one alias is enough (gluongan/runtime.py)
+        'scipy>=1.9',              # gluoncv needs it already
         'matplotlib>=3.5',
         'click>=8.0',
         'pillow>=9.1',
         # MXNet imports distutils, which Python 3.12 no longer has; setuptools brings it.
         'setuptools; python_version >= "3.12"',
     ],
-    extras_require={'onnx': ONNX, 'test': ['pytest>=7', 'hypothesis>=6', 'scipy>=1.9', 'ruff>=0.6', *ONNX]},
+    extras_require={'onnx': ONNX,
+                    'test': ['pytest>=7', 'hypothesis>=6', 'ruff>=0.6', 'scikit-learn>=1.2', 'prdc==0.2', *ONNX]},
     entry_points={'console_scripts': ['gluongan = gluongan.cli:main']},
     classifiers=[
         'Programming Language :: Python :: 3',

@@ -6,18 +6,22 @@ import click
 from gluongan import __version__
 
 from .bench import bench
+from .compare import compare
 from .density import density
 from .doctor import doctor
+from .evaluate import evaluate
 from .export import export
 from .interpolate import interpolate
 from .invert import invert
+from .judge import judge
 from .plot import plot
 from .recipes import recipes
 from .sample import sample
 from .summary import summary
 from .train import train
 
-COMMANDS = (train, sample, interpolate, export, invert, density, plot, summary, recipes, bench, doctor)
+COMMANDS = (train, sample, interpolate, evaluate, compare, judge, export, invert, density, plot, summary, recipes, bench,
+            doctor)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 120})
@@ -28,6 +32,7 @@ def main() -> None:
     \b
     gluongan train                                     train `dense` on the digits that the package carries
     gluongan sample runs/00000-dense-mnist             make new pictures with what it learned
+    gluongan evaluate runs/00000-dense-mnist           say how good they are, in numbers and in words
     gluongan export runs/00000-dense-mnist --out gen   take its generator away
     """
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import click
 
+USAGE = ('CalibrationError', 'ConfigError', 'DataError', 'DeviceError', 'JudgeError', 'RunError', 'SamplingError', 'TrialError')
+
 
 class Usage(click.ClickException):
     """What was asked for is impossible; nothing has been done."""
@@ -31,5 +33,5 @@ def told() -> Iterator[None]:
 
 
 def _fault(error: ValueError) -> click.ClickException:
-    is_usage = type(error).__name__ in ('ConfigError', 'DataError', 'DeviceError', 'RunError', 'SamplingError', 'TrialError')
+    is_usage = type(error).__name__ in USAGE
     return Usage(str(error)) if is_usage else click.ClickException(str(error))

@@ -49,6 +49,16 @@ def knob_flags(command: Command) -> Command:
     return command
 
 
+DATA = ('data', 'data_dir', 'binarize', 'image_size', 'channels')
+
+
+def data_flags(command: Command) -> Command:
+    """Add the flags that say which data is meant."""
+    for name in reversed(DATA):
+        command = _option(name, knobs()[name])(command)
+    return command
+
+
 def _option(name: str, knob: Knob) -> Command:
     default = defaults()[name]
     bounds = f'{_plain(knob.low)} to {_plain(knob.high)}{" " + knob.unit if knob.unit else ""}; '

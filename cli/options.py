@@ -23,6 +23,9 @@ TRUNC = click.option('--trunc', type=Value('trunc', Knob('float', '', low=0.05, 
                      help='Draw values of z beyond ±FLOAT again: better samples, fewer kinds. [0.05 to 10; default: none]')
 DEVICE = click.option('--device', default='cpu', show_default=True, help='auto, cpu, gpu or gpu(i).')
 
+JUDGE = click.option('--judge', 'judge_file', type=click.Path(path_type=Path), metavar='FILE', help='A judge that '
+                     '`gluongan judge train` made. [default: the one that comes with the package for this data]')
+
 
 def parse_seeds(text: str) -> list[int]:
     """Return the whole numbers in a list such as 0-3,7: [0, 1, 2, 3, 7]. Raises Usage."""

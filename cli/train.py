@@ -13,8 +13,10 @@ from gluongan.recipes import RECIPES, recipe
 from gluongan.runs import as_json, check_place, next_number, read_config, run_name
 from gluongan.trainer import Interrupt
 
-from .faults import told
+from .compare import tell
+from .faults import Usage, told
 from .knobs import Grouped, knob_flags, typed
+from .options import parse_seeds
 
 
 @click.command(cls=Grouped, short_help='Train a GAN and keep everything about it in a run folder.')
@@ -26,9 +28,12 @@ from .knobs import Grouped, knob_flags, typed
               'left it, exactly; --iterations may be raised.')
 @click.option('--out', type=click.Path(path_type=Path), default=Path('runs'), show_default=True, metavar='DIR',
               help='Where the numbered run folder is made.')
+@click.option('--seeds', metavar='LIST', help='Train once with each of these seeds, such as 0-4, one run after the other, and '
+              'compare them.')
 @click.option('-n', '--dry-run', is_flag=True, help='Check everything, print the settings and the folder, and stop.')
 @knob_flags
-def train(name: str | None, file: Path | None, resume: Path | None, out: Path, dry_run: bool, **flags: Any) -> None:
+def train(name: str | None, file: Path | None, resume: Path | None, out: Path, seeds: str | None, dry_run: bool,
+          **flags: Any) -> None:
     """Train a GAN and keep everything about it in a run folder: settings, logs, samples, figures, snapshots.
 
     \b
@@ -37,12 +42,18 @@ def train(name: str | None, file: Path | None, resume: Path | None, out: Path, d
     gluongan train --gen-hidden 128,512 --dis-hidden 512 --loss minimax
     gluongan train --data path/to/pictures --image-size 32 --channels 3
     gluongan train --resume runs/00000-dense-mnist --iterations 30000
+    gluongan train --seeds 0-4 --judge-every 1000                    five runs, and a table with mean ± deviation
     """
+    given = typed(flags)
+    if seeds is not None and (resume or 'seed' in given):
+        raise Usage(f'--seeds {seeds}: makes new runs, each with its own seed; leave out {"--resume" if resume else "--seed"}')
     with told():
-        given = typed(flags)
         config = _resumed_config(resume, name, file, given) if resume else _config(name, file, given)
+        configs = [config] if seeds is None else [config.with_settings({'seed': seed}) for seed in parse_seeds(seeds)]
         with Interrupt() as interrupt:    # from here on, so that a Ctrl-C while things load ends the run as any other does
-            _begin(config, resume, out, dry_run, interrupt)
+            runs = [_begin(config, resume, out, dry_run, interrupt) for config in (configs[:1] if dry_run else configs)]
+        if len(runs) > 1:
+            tell(runs, out / f'compared-{runs[0].name}')
 
 
 def _config(name: str | None, file: Path | None, flags: dict[str, Any]) -> Config:
@@ -73,17 +84,18 @@ def _resumed_config(run: Path, name: str | None, file: Path | None, flags: dict[
     return wanted
 
 
-def _begin(config: Config, resume: Path | None, out: Path, dry_run: bool, interrupt: Interrupt) -> None:
+def _begin(config: Config, resume: Path | None, out: Path, dry_run: bool, interrupt: Interrupt) -> Path:
+    """Train one run to its end and return its folder."""
     check_place(out)
     from gluongan.data import bundled
     if config.data == 'mnist':
         bundled.prefetch()    # decodes on the other core while MXNet is imported
     from gluongan import build
     if dry_run:
-        build.updater(config, build.load_data(config))
+        build.ready(config)
         click.echo(as_json(config.to_dict()), nl=False)
         click.echo(f'would {"go on in" if resume else "make"} {resume or out / _next(out, config)}', err=True)
-        return
+        return out
     if resume:
         run = build.resumed_run(resume, config, lambda text: click.echo(f'Warning: {text}', err=True))
     else:
@@ -93,6 +105,7 @@ def _begin(config: Config, resume: Path | None, out: Path, dry_run: bool, interr
     click.echo(f'{config.recipe} on {config.data}: iterations {run.updater.iteration:,} to {config.iterations:,} in '
                f'{run.folder}', err=True)
     _train(run, interrupt)
+    return run.folder
 
 
 def _next(out: Path, config: Config) -> str:
@@ -110,9 +123,12 @@ def _train(run: Any, interrupt: Interrupt) -> None:
         click.echo(f'Stopped at iteration {run.updater.iteration:,}; go on with\n'
                    f'  gluongan train --resume {shlex.quote(str(run.folder))}', err=True)
         sys.exit(128 + interrupt.signal)
+    if run.stopped:
+        click.echo(f'Stopped at iteration {run.updater.iteration:,}: {run.stopped}', err=True)
     folder = shlex.quote(str(run.folder))
     click.echo(f'Pictures   {run.folder / "figures"} and {run.folder / "training.gif"}\n'
                f'New ones   gluongan sample {folder} --seeds 0-63\n'
+               f'Any good?  gluongan evaluate {folder}\n'
                f'Go on      gluongan train --resume {folder} --iterations {2 * run.total}')
 
 

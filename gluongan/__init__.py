@@ -20,13 +20,14 @@ _HOMES = {
     'GradientPenalty': 'penalties', 'PENALTIES': 'penalties', 'Tangent': 'tangent',
     'GANUpdater': 'updater', 'NonFinite': 'updater', 'record_fake': 'update', 'update_dis': 'update', 'update_gen': 'update',
     'Extension': 'trainer', 'Trainer': 'trainer',
+    'Alarm': 'extensions', 'Judging': 'extensions', 'Patience': 'extensions',
     'Evaluation': 'extensions', 'FigureReport': 'extensions', 'LogReport': 'extensions', 'Progress': 'extensions',
     'SampleGrid': 'extensions', 'Snapshot': 'extensions',
     'SnapshotError': 'snapshot',
     'ExportError': 'exports', 'export': 'exports', 'load_export': 'exports',
     'load_run': 'build',
 }
-_ROOMS = ('bench', 'data', 'figures', 'runtime')
+_ROOMS = ('bench', 'data', 'evaluation', 'figures', 'judge', 'metrics', 'runtime')
 
 __all__ = [*_HOMES, *_ROOMS]
 

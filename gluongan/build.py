@@ -3,21 +3,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from math import ceil, isqrt, prod
+from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any, Union
 
-from . import __version__, data, runtime, snapshot
+from . import __version__, beside, data, runtime, snapshot
 from .config import Config, ConfigError, flag, show
-from .extensions import Evaluation, FigureReport, LogReport, Progress, SampleGrid, Snapshot
-from .extensions.snapshots import best_of, scores
-from .layers import Chain
+from .extensions.judging import Judging
+from .extensions.snapshots import best_of
+from .layers import Chain, weights
 from .losses import named
 from .nets import conv_discriminator, conv_generator, dense_discriminator, dense_generator, halvings
 from .runs import RunError, next_folder, read_config, run_name, write_json
 from .sampling import Sampler
-from .trainer import AnyOf, Every, Trainer
-from .updater import GANUpdater, weights
+from .trainer import Trainer
+from .updater import GANUpdater
 
 Device = Union[str, runtime.mx.Context]
 
@@ -77,6 +78,14 @@ def discriminator(config: Config, shape: tuple[int, ...], classes: int, device: 
                                shape=(values[0],) if classes else shape)
 
 
+def load_test(config: Config) -> data.Dataset | None:
+    """Return the test data of a run, None where its data has none."""
+    try:
+        return load_data(config, 'test')
+    except data.DataError:
+        return None
+
+
 def updater(config: Config, dataset: data.Dataset) -> GANUpdater:
     """Return the algorithm of a run on its device, everything initialised from `seed`. Raises ConfigError, DeviceError."""
     _check_fit(config, dataset)
@@ -106,32 +115,21 @@ def _check_fit(config: Config, dataset: data.Dataset) -> None:
             raise ConfigError(f'--network conv --conv-depth {show(config.conv_depth)}: {error}') from None
 
 
-def trainer(config: Config, algorithm: GANUpdater, folder: Path) -> Trainer:
-    """Return the run: the algorithm and everything that happens beside it, in `folder`."""
-    run = Trainer(algorithm, stop=(config.iterations, 'iteration'), folder=folder)
-    # A conditional run shows a row for each class.
-    classes = algorithm.classes
-    cols = max(8, ceil(24 / classes)) if classes else isqrt(config.samples - 1) + 1
-    count = cols * classes if classes else config.samples
-    run.extend(LogReport(), trigger=(config.log_every, 'iteration'))
-    run.extend(SampleGrid(count=count, cols=cols),
-               trigger=AnyOf((Every(config.sample_every), Every(1, 'epoch'))))
-    run.extend(Evaluation(), trigger=(config.eval_every, 'iteration'))
-    run.extend(Snapshot(config.keep), trigger=(config.snapshot_every, 'iteration'))
-    run.extend(Progress(lines_every=config.log_every))
-    run.extend(FigureReport({'recipe': config.recipe, 'loss': config.loss, 'binarize': config.binarize}))
-    return run
+def ready(config: Config) -> tuple[GANUpdater, Judging | None]:
+    """Return the algorithm of a run, and what judges it if anything does; every fault of the settings is raised here."""
+    dataset = load_data(config)
+    return updater(config, dataset), beside.judging(config, dataset, load_test)
 
 
 def new_run(config: Config, out: Path, command: list[str]) -> Trainer:
     """Return a run that has not begun, in a new folder under `out`; every fault is raised before that folder is made."""
-    algorithm = updater(config, load_data(config))
+    algorithm, judged = ready(config)
     folder = next_folder(out, run_name(config))
     data_path = Path(config.data).expanduser()    # whole, so that it is found again from wherever the run is resumed
     found = {} if config.data in data.NAMES else {'data': str(data_path.resolve())}
     write_json(folder / 'config.json', {**config.to_dict(), **found})
     write_json(folder / 'environment.json', {'gluongan': __version__, **runtime.facts(), 'command': command})
-    return trainer(config, algorithm, folder)
+    return beside.trainer(config, algorithm, folder, judged)
 
 
 def resumed_run(folder: Path, config: Config, warn: Callable[[str], None]) -> Trainer:
@@ -140,7 +138,7 @@ def resumed_run(folder: Path, config: Config, warn: Callable[[str], None]) -> Tr
     Raises RunError, SnapshotError, and ConfigError where `config` changes anything but what may change on the way.
     """
     own = read_config(folder)
-    algorithm = updater(config, load_data(config))
+    algorithm, judged = ready(config)
     path, (arrays, meta) = snapshot.newest(folder, warn)
     snapshot.check(path, arrays, algorithm.state()[0])
     if config.iterations < meta['iteration']:
@@ -148,7 +146,7 @@ def resumed_run(folder: Path, config: Config, warn: Callable[[str], None]) -> Tr
     algorithm.restore(arrays, meta)
     if own != config:
         write_json(folder / 'config.json', config.to_dict())
-    return trainer(config, algorithm, folder)
+    return beside.trainer(config, algorithm, folder, judged)
 
 
 def load_run(run: str | Path, *, which: str = 'last', device: Device = 'cpu') -> tuple[Config, Chain]:
@@ -176,12 +174,24 @@ def load_net(run: str | Path, network: str = 'gen', *, which: str = 'last',
     return config, net, int(path.stem)
 
 
+def load_updater(run: str | Path, dataset: data.Dataset, *, which: str = 'last', device: Device = 'cpu') -> GANUpdater:
+    """Return G and D of a run with all that goes with them, as a snapshot left them; see `load_run`."""
+    run = Path(run)
+    config = replace(read_config(run), device=str(device))
+    path = _chosen(run, which)
+    arrays, meta = snapshot.read(path)
+    algorithm = updater(config, dataset)
+    snapshot.check(path, arrays, algorithm.state()[0])
+    algorithm.restore(arrays, meta)
+    return algorithm
+
+
 def _chosen(run: Path, which: str) -> Path:
     files = dict(snapshot.listed(run))
     if not files:
         raise RunError(f'{run}: has no snapshot yet')
     number = int(which) if which.isdecimal() and len(which) < 12 else None
-    iteration = {'last': max(files), 'best': best_of(run, scores(run))}.get(which, number)
+    iteration = {'last': max(files), 'best': best_of(run)}.get(which, number)
     if iteration not in files:
         raise RunError(f'--snapshot {which}: must be last, best or one of {", ".join(map(str, files))}')
     return files[iteration]

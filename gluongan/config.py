@@ -25,6 +25,8 @@ def _group(title: str) -> Any:
 
 _data, _nets, _game, _rates, _run = map(_group, ('data', 'networks', 'game', 'optimisation', 'run'))
 
+MEASURED = ('samples/swd', 'modes/caught', 'modes/good', 'modes/kl')    # with --eval-every, the last three on a mixture
+
 _ACTIVATIONS = ('leaky_relu', 'relu', 'tanh', 'sigmoid', 'elu', 'selu', 'gelu', 'swish', 'softplus', 'identity')
 
 
@@ -34,8 +36,8 @@ class Config:
 
     recipe: str = _run('dense', 'str', 'Name of the recipe that the other settings started from.')
 
-    data: str = _data('mnist', 'str', 'Data: mnist, fashion-mnist, ring8, grid25, synthetic, or the path of a folder of idx '
-                      'files, a folder of pictures (sub-folder = class) or an .npz file.')
+    data: str = _data('mnist', 'str', 'Data: mnist, fashion-mnist, stacked-mnist, ring8, grid25, synthetic, or the path of a '
+                      'folder of idx files, a folder of pictures (sub-folder = class) or an .npz file.')
     data_dir: str | None = _data(None, 'str', 'Where to look for Fashion-MNIST first.', optional=True, free=True)
     binarize: bool = _data(False, 'bool', 'Turn each pixel on or off, at 0.5.')
     image_size: int | None = _data(None, 'int', 'Resize and centre-crop pictures to this side.', low=8, high=1024,
@@ -124,6 +126,14 @@ class Config:
                                free=True)
     keep: int = _run(2, 'int', 'Keep this many of the newest snapshots, beside the best one.', low=1, high=10_000,
                      unit='snapshots', free=True)
+    judge_every: int | None = _run(None, 'int', 'Have 2,000 samples judged, a few seconds each time. Left out: never.', low=1,
+                                   high=10**9, unit='iterations', optional=True, free=True)
+    judge: str | None = _run(None, 'str', 'File of the judge, where none came with the package for this data.', optional=True,
+                             free=True)
+    best: str = _run('samples/swd', 'str', 'What makes a snapshot the best: samples/swd, or with --judge-every lenet_fd2k_test '
+                     'and the like.', free=True)
+    patience: int | None = _run(None, 'int', 'Stop after so many measurements in a row that were no better by --best. Left '
+                                'out: never.', low=1, high=10**6, unit='measurements', optional=True, free=True)
     samples: int = _run(64, 'int', 'Samples in each picture.', low=1, high=1024, free=False)
 
     def __post_init__(self) -> None:
@@ -139,6 +149,7 @@ class Config:
 
     def _impossible(self) -> list[tuple[bool, str]]:
         points = self.data in ('ring8', 'grid25')
+        measured = MEASURED if points else MEASURED[:1]
         mixing = [flag(name) for name in ('dis_batchnorm', 'dis_kernels', 'dis_stddev', 'dis_dropout') if getattr(self, name)]
         return [
             (self.penalty and mixing, f'--penalty {self.penalty}: it needs the gradient of one sample\'s score by that sample, '
@@ -150,6 +161,10 @@ class Config:
             (self.schedule != 'constant' and self.iterations > self.schedule_iterations,
              f'--schedule-iterations {self.schedule_iterations}: must be at least --iterations {self.iterations}; beyond it '
              'learning rates are 0'),
+            (self.judge_every is None and self.best not in measured,
+             f'--best {self.best}: what is measured without --judge-every is {", ".join(measured)}; must be one of these'),
+            (self.judge_every and points,
+             f'--judge-every {self.judge_every}: {self.data} is made of points; --eval-every measures them, leave this out'),
             (self.batch % self.pack != 0, f'--pack {self.pack}: must divide --batch {self.batch}'),
             (self.network == 'conv' and points, f'--network conv: {self.data} is made of points; must be dense'),
             (self.network == 'conv' and self.dis_head == 'softmax',

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .runtime import mx
+from .runtime import gluoncv, mx
 
 RULES = ('adam', 'rmsprop', 'sgd')
 SCHEDULES = ('constant', 'linear', 'cosine')
@@ -67,14 +67,4 @@ def _scheduler(name: str, lr: float, steps: int) -> mx.lr_scheduler.LRScheduler 
     if name == 'constant':
         return None
     # Its last step is number niters - 1, and MXNet counts from 1: so step t = 0, 1, … has lr · f(t / steps).
-    return _gluoncv_scheduler()(name, base_lr=lr, target_lr=0, niters=steps + 1, offset=1)
-
-
-def _gluoncv_scheduler() -> type[mx.lr_scheduler.LRScheduler]:
-    """Import gluoncv, which takes a while, only where a schedule needs it."""
-    from PIL import ImageFile
-
-    strict = ImageFile.LOAD_TRUNCATED_IMAGES
-    from gluoncv.utils import LRScheduler
-    ImageFile.LOAD_TRUNCATED_IMAGES = strict    # gluoncv lets broken pictures pass, for the whole process
-    return LRScheduler
+    return gluoncv('utils').LRScheduler(name, base_lr=lr, target_lr=0, niters=steps + 1, offset=1)

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import glob
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -96,6 +97,18 @@ def _without_line(unwanted: bytes) -> Iterator[None]:
 
 
 mx = _enter()
+
+
+def gluoncv(name: str) -> ModuleType:
+    """Return a module of gluoncv, such as `utils`: imported only where something needs it, for it takes a while."""
+    from PIL import ImageFile
+
+    strict = ImageFile.LOAD_TRUNCATED_IMAGES
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        module = import_module(f'gluoncv.{name}')
+    ImageFile.LOAD_TRUNCATED_IMAGES = strict    # gluoncv lets broken pictures pass, for the whole process
+    return module
 
 
 def gpu_count() -> int:

@@ -95,7 +95,7 @@ class Trainer:
         self.updater, self.stop = updater, stop
         self.extensions: list[tuple[Extension, Callable[[Updater], bool]]] = []
         self.report: dict[str, float] = {}
-        self.interrupted = False
+        self.interrupted, self.stopped = False, ''
         self.folder = folder or next_folder(Path(out), 'run')
 
     def extend(self, extension: Extension, *, trigger: Trigger | None = None) -> None:
@@ -110,8 +110,12 @@ class Trainer:
         return number if unit == 'iteration' else ceil(round(number * self.updater.iterations_per_epoch, 6))
 
     def done(self) -> bool:
-        """Return whether `stop` has been reached."""
-        return self.updater.iteration >= self.total
+        """Return whether `stop` has been reached, or an extension has stopped the run early."""
+        return self.updater.iteration >= self.total or bool(self.stopped)
+
+    def stop_early(self, reason: str) -> None:
+        """End the run after this iteration, as if `stop` had been reached; `stopped` holds the reason."""
+        self.stopped = reason
 
     def run(self, interrupt: Callable[[], bool] = lambda: False) -> None:
         """Train until `stop`, or until `interrupt()` is true after some update.

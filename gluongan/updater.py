@@ -9,7 +9,7 @@ import numpy as np
 from .average import Average
 from .data.batches import Batches
 from .labels import one_hot, with_label
-from .layers import Chain, Pack, frozen, has_layer
+from .layers import Chain, Pack, frozen, has_layer, weights
 from .losses import Array, Loss, named
 from .noise import Noise
 from .optimizer import Optimizer
@@ -214,8 +214,3 @@ class GANUpdater:
     def _parts(self) -> dict[str, dict[str, Array]]:
         return {'gen': weights(self.gen), 'dis': weights(self.dis), 'ema': self.average.state() if self.average else {},
                 'opt_gen': self.opt_gen.state(), 'opt_dis': self.opt_dis.state()}
-
-
-def weights(net: mx.gluon.HybridBlock) -> dict[str, Array]:
-    """Return a network's live arrays by their place in it (`0.weight`), BatchNorm's running statistics among them."""
-    return {name: parameter.data() for name, parameter in net._collect_params_with_prefix().items()}

@@ -207,6 +207,7 @@ def test_newest_and_best_snapshots_are_kept_with_their_scores(make, tmp_path):
     run.run()
     assert [iteration for iteration, _ in snapshot.listed(tmp_path)] == [2, 5, 6]
     noted = json.loads((tmp_path / 'snapshots' / 'scores.json').read_text())
+    assert noted.pop('metric') == 'samples/swd'
     assert {int(key): value for key, value in noted.items()}.items() >= {2: 1, 5: 3, 6: 6}.items()
     assert build._chosen(tmp_path, 'best').name == '000002.snapshot'
 

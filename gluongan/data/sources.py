@@ -31,9 +31,16 @@ def _mnist(split: str) -> Dataset:
     return bundled.dataset(split)
 
 
+def _stacked(split: str) -> Dataset:
+    from . import stacked  # here, because it needs the bundled digits
+
+    return stacked.dataset(split)
+
+
 TABLE = {
     'mnist': Source(_mnist, ('binarize',)),
     'fashion-mnist': Source(fashion.dataset, ('data_dir', 'binarize')),
+    'stacked-mnist': Source(_stacked, ('binarize',)),
     'ring8': Source(partial(toys.mixture, 'ring8'), ()),
     'grid25': Source(partial(toys.mixture, 'grid25'), ()),
     'synthetic': Source(toys.synthetic, ('binarize', 'image_size', 'channels')),

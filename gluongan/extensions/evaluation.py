@@ -9,7 +9,7 @@ import numpy as np
 
 from ..data import toys
 from ..labels import one_hot
-from ..metrics import coverage, sliced_wasserstein
+from ..metrics import coverage, diversity, pairs, sliced_wasserstein
 from ..runtime import mx
 from ..trainer import Extension
 from .records import Records, csv_row, json_row
@@ -26,9 +26,10 @@ class Evaluation(Extension):
     """Writes metrics.jsonl while training and accuracy.csv at its end, and publishes the newest row in `trainer.report`.
 
     pixels/mean, pixels/std: of 1,000 samples' values. samples/swd: their sliced Wasserstein distance to 1,000 samples of the
-    data, both sets fixed. modes/caught, modes/good, modes/kl: on a mixture whose modes are known, how its 2,500 points cover
-    them (see `metrics.coverage`). dis/accuracy: share that D tells right of 200 real and 200 generated samples, where its
-    loss makes it a classifier (0.5 is the ideal). accuracy.csv has that once for each 200 of the data, binarized where it is.
+    data, both sets fixed. samples/spread, samples/support: how different pictures are (see `metrics.diversity`).
+    modes/caught, modes/good, modes/kl: on a mixture whose modes are known, how its 2,500 points cover them (see
+    `metrics.coverage`). dis/accuracy: share that D tells right of 200 real and 200 generated samples, where its loss makes it
+    a classifier (0.5 is the ideal). accuracy.csv has that once for each 200 of the data, binarized where it is.
     """
 
     trigger = (500, 'iteration')
@@ -41,6 +42,7 @@ class Evaluation(Extension):
         chosen = np.random.default_rng(0).choice(len(data), min(count, len(data)), replace=False)
         self._chosen = chosen    # in random order: sorted data would have D judge its first class alone
         self._reals, self._z = data.floats(self._chosen), updater.fixed_inputs(len(chosen), seed=1)
+        self._pairs = pairs(self._reals) if data.is_image else None
         self._records = Records(trainer.folder / 'metrics.jsonl')
         for row in self._records.start(updater.iteration)[-1:]:
             trainer.report.update(json.loads(row))
@@ -53,6 +55,8 @@ class Evaluation(Extension):
         x = updater.samples(self._z)
         row = {'iteration': updater.iteration, 'epoch': updater.epoch, 'pixels/mean': float(x.mean()),
                'pixels/std': float(x.std()), 'samples/swd': sliced_wasserstein(x, self._reals)}
+        if self._pairs:
+            row.update(zip(('samples/spread', 'samples/support'), diversity(x, self._pairs)))
         if self._mixture:
             row.update(zip(('modes/caught', 'modes/good', 'modes/kl'), coverage(x, *self._mixture)))
         if updater.loss.is_probability:

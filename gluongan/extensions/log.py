@@ -3,12 +3,15 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from datetime import timedelta
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 import numpy as np
 
+from ..evaluation.names import find
 from ..trainer import AnyOf, Every, Extension
 from .records import Records, csv_row, json_row
 
@@ -17,7 +20,10 @@ if TYPE_CHECKING:
 
 LOSSES = ('dis/loss', 'gen/loss', 'dis/real', 'dis/fake')
 SHOWN = (*zip(LOSSES, ('D loss', 'G loss', 'D(x)', 'D(G(z))'), ['.3f'] * 4), ('modes/caught', 'modes', '.0f'),
-         ('modes/good', 'good', '.1%'))
+         ('modes/good', 'good', '.1%'), ('samples/spread', 'spread', '.2f'), ('samples/support', 'support', ',.0f'),
+         ('judge/seconds', 'judged in', '.1f s'))
+JUDGED = (('fd', 'FD', '.1f'), ('classes', 'classes', '.0f'), ('modes', 'modes', '.0f'), ('kl', 'KL', '.2f'))
+AROUND = 40      # columns of a terminal that the bar and its percentage take
 COLUMNS = ('iteration', 'epoch', 'elapsed', 'iterations_per_second', *LOSSES)
 
 
@@ -91,7 +97,8 @@ class Progress(Extension):
     def __call__(self, trainer: Trainer) -> None:
         at = trainer.updater.iteration
         if self._bar:
-            self._bar.update(at - self._shown, self._numbers(trainer))
+            room = max(20, get_terminal_size().columns - AROUND)    # a line that wraps is not overwritten by the next one
+            self._bar.update(at - self._shown, self._numbers(trainer)[:room])
             self._shown = at
         elif at % self._every == 0:
             click.echo(f'{at:>9,}/{trainer.total:,}  {self._numbers(trainer)}', file=self._stream)
@@ -105,4 +112,16 @@ class Progress(Extension):
         rate = (trainer.updater.iteration - self._first) / max(time.perf_counter() - self._begun, 1e-9)
         left = timedelta(seconds=round((trainer.total - trainer.updater.iteration) / max(rate, 1e-9)))
         text = f'{rate:6.1f} it/s  {left} left'
-        return text + ''.join(f'  {name} {trainer.report[key]:{form}}' for key, name, form in SHOWN if key in trainer.report)
+        return text + ''.join(f'  {part}' for part in _shown(trainer.report))
+
+
+def _shown(report: dict[str, Any]) -> Iterator[str]:
+    """Return the newest numbers as the training line says them, and the alarm if it is on."""
+    if 'alarm' in report:
+        yield f'! {report["alarm"]}'
+    judged = {key: value for key, value in report.items() if '/' not in key}
+    for key, name, form in (*SHOWN, *JUDGED):
+        value = report.get(key) if '/' in key else find(judged, key)
+        if value is not None:
+            number, _, unit = form.partition(' ')
+            yield f'{name} {value:{number}} {unit}'.rstrip()

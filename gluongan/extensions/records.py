@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ..evaluation.names import find
 from ..runs import write_text
 
 
@@ -47,3 +50,15 @@ def csv_row(values: Iterable[Any]) -> str:
 
 def _short(value: Any) -> Any:
     return float(f'{value:.6g}') if isinstance(value, float) else value
+
+
+def history(run: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return (iterations, values), both (n,), oldest first, of one number in a run's metrics.jsonl and judge.jsonl.
+
+    name: as it is there, or the stem of a metric, such as `fd` for lenet_fd2k_test.
+    """
+    rows = [json.loads(line) for file in ('metrics.jsonl', 'judge.jsonl') if (run / file).is_file()
+            for line in (run / file).read_text(encoding='utf-8').splitlines()]
+    found = {row['iteration']: value for row in rows if (value := row.get(name, find(row, name))) is not None}
+    at = sorted(found)
+    return np.array(at, dtype=int), np.array([found[iteration] for iteration in at], dtype=float)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import snapshot
+from ..evaluation.names import meaning
 from ..runs import write_json
 from ..trainer import Extension
 
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class Snapshot(Extension):
-    """Writes the whole run to snapshots/ITERATION.snapshot; keeps the `keep` newest and the best by `best` (lowest).
+    """Writes the whole run to snapshots/ITERATION.snapshot; keeps the `keep` newest and the best by `best`.
 
-    best: a key of `trainer.report`, by default the samples' distance to the data; a GAN's loss tells nothing of that.
+    best: a metric in `trainer.report`, by default the samples' distance to the data; a GAN's loss tells nothing of that.
     The score of each snapshot is in snapshots/scores.json. Nothing is deleted before the new one is on disk.
     """
 
@@ -27,7 +28,8 @@ class Snapshot(Extension):
 
     def start(self, trainer: Trainer) -> None:
         self._written = trainer.updater.iteration
-        self._scores = scores(trainer.folder)
+        metric, found = scores(trainer.folder)
+        self._scores = found if metric == self._best else {}
         snapshot.set_aside(trainer.folder, self._written)
 
     def __call__(self, trainer: Trainer) -> None:
@@ -38,24 +40,27 @@ class Snapshot(Extension):
         self._written = updater.iteration
         if self._best in trainer.report:
             self._scores[updater.iteration] = trainer.report[self._best]
-        write_json(trainer.folder / 'snapshots' / 'scores.json', self._scores)
-        snapshot.keep(trainer.folder, self._keep, best_of(trainer.folder, self._scores))
+        write_json(trainer.folder / 'snapshots' / 'scores.json', {'metric': self._best, **self._scores})
+        snapshot.keep(trainer.folder, self._keep, best_of(trainer.folder))
 
     def finish(self, trainer: Trainer) -> None:
         if self._written != trainer.updater.iteration:
             self(trainer)
 
 
-def scores(run: Path) -> dict[int, float]:
-    """Return {iteration: score} of the snapshots in a run folder; empty where the file is missing or broken."""
+def scores(run: Path) -> tuple[str, dict[int, float]]:
+    """Return the metric of a run's scores, and {iteration: score}; empty where the file is missing or broken."""
     try:
         found = json.loads((run / 'snapshots' / 'scores.json').read_text(encoding='utf-8'))
-        return {int(iteration): float(score) for iteration, score in found.items()}
+        metric = str(found.pop('metric', 'samples/swd'))
+        return metric, {int(iteration): float(score) for iteration, score in found.items()}
     except (OSError, ValueError, AttributeError, TypeError):
-        return {}
+        return '', {}
 
 
-def best_of(run: Path, scores: dict[int, float]) -> int | None:
-    """Return the iteration of the snapshot with the lowest score, None where none has one."""
-    there = [iteration for iteration, _ in snapshot.listed(run) if iteration in scores]
-    return min(there, key=scores.__getitem__, default=None)
+def best_of(run: Path) -> int | None:
+    """Return the iteration of the snapshot with the best score, None where none has one."""
+    metric, found = scores(run)
+    sign = -1 if meaning(metric).better == 'high' else 1
+    there = [iteration for iteration, _ in snapshot.listed(run) if iteration in found]
+    return min(there, key=lambda iteration: sign * found[iteration], default=None)

@@ -12,13 +12,15 @@ from pathlib import Path
 from . import clips, curves, pictures
 from .clips import walk
 from .clouds import cloud
+from .comparison import compared_curves, compared_samples
 from .folder import FigureError
 from .grids import grid, save, tiles
 from .inversions import inversions, walks
 from .pictures import labelled
+from .rows import beside
 
-__all__ = ['FIGURES', 'FigureError', 'cloud', 'draw_all', 'grid', 'inversions', 'labelled', 'save', 'tiles', 'walk',
-           'walks']
+__all__ = ['FIGURES', 'FigureError', 'beside', 'cloud', 'compared_curves', 'compared_samples', 'draw_all', 'grid', 'inversions',
+           'labelled', 'save', 'tiles', 'walk', 'walks']
 
 FIGURES: dict[str, Callable[[Path], Path | None]] = {
     'samples': pictures.samples,

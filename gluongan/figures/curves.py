@@ -66,7 +66,7 @@ def losses(run: Path) -> Path | None:
     if facts.loss in EQUILIBRIUM:
         _rule(axes, EQUILIBRIUM[facts.loss], 'D at equilibrium, 2 ln 2')
     subtitle(axes, _thinning(drawn, len(x)))
-    _finish(axes, 'iteration', 'loss (nats)' if facts.loss in EQUILIBRIUM else 'loss')
+    finish(axes, 'iteration', 'loss (nats)' if facts.loss in EQUILIBRIUM else 'loss')
     return save(figure, run / 'figures' / 'losses.png')
 
 
@@ -84,11 +84,11 @@ def scores(run: Path) -> Path | None:
     if critic:
         _curve(panels[1], x, real - fake, DIS, 'D(x) \N{MINUS SIGN} D(G(z))')
         subtitle(panels[1], 'their difference: an estimate of the Wasserstein distance, up to scale')
-        _finish(panels[1], 'iteration', 'difference')
+        finish(panels[1], 'iteration', 'difference')
     else:
         _rule(panels[0], 0.5, 'D cannot tell, 0.5')
         panels[0].set_ylim(-0.02, 1.02)
-    _finish(panels[0], 'iteration', 'mean score' if critic else 'mean probability of being real')
+    finish(panels[0], 'iteration', 'mean score' if critic else 'mean probability of being real')
     return save(figure, run / 'figures' / 'scores.png')
 
 
@@ -122,7 +122,7 @@ def _accuracy_after(axes: Axes, after: dict[str, np.ndarray]) -> None:
 def _accuracy_axes(axes: Axes, along: str) -> None:
     _rule(axes, 0.5, 'ideal, 0.5')
     axes.set_ylim(-0.02, 1.02)
-    _finish(axes, along, 'accuracy (share judged rightly)')
+    finish(axes, along, 'accuracy (share judged rightly)')
 
 
 def pixels(run: Path) -> Path | None:
@@ -138,7 +138,7 @@ def pixels(run: Path) -> Path | None:
         if goal is not None:
             _rule(axes, goal, f'data, {goal:.4f}', REAL)
         subtitle(axes, f'{name} of all pixels')
-        _finish(axes, 'iteration', f'{name}\n(0 = black, 1 = white)')
+        finish(axes, 'iteration', f'{name}\n(0 = black, 1 = white)')
     return save(figure, run / 'figures' / 'pixels.png')
 
 
@@ -151,12 +151,12 @@ def modes(run: Path) -> Path | None:
     figure, panels = page(f'Coverage of the mixture: {facts.about}, iteration {at[-1]:,.0f}', rows=2)
     _points(panels[0], at, caught, FAKE, f'generated, {caught[-1]:.0f} at the end')
     subtitle(panels[0], 'modes with one good point or more, of 2,500 points')
-    _finish(panels[0], 'iteration', 'modes caught')
+    finish(panels[0], 'iteration', 'modes caught')
     _points(panels[1], at, good, FAKE, f'generated, {good[-1]:.1%} at the end')
     _rule(panels[1], 1 - math.exp(-4.5), 'the mixture itself, 98.9%', REAL)
     subtitle(panels[1], 'good points: within 3 standard deviations of a mode')
     panels[1].set_ylim(-0.02, 1.02)
-    _finish(panels[1], 'iteration', 'share of good points')
+    finish(panels[1], 'iteration', 'share of good points')
     return save(figure, run / 'figures' / 'modes.png')
 
 
@@ -204,7 +204,8 @@ def _thinning(drawn: list[Thinned], count: int) -> str:
     return text + (f'; {lost:,} not finite, left out' if lost else '')
 
 
-def _finish(axes: Axes, along: str, up: str) -> None:
+def finish(axes: Axes, along: str, up: str) -> None:
+    """Axes as every figure has them: labels, whole numbers along, a legend above."""
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10], integer=True))
     axes.xaxis.set_major_formatter(StrMethodFormatter('{x:,.0f}'))

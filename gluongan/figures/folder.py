@@ -113,9 +113,9 @@ def _ordered(rows: np.ndarray) -> np.ndarray:
     return rows[::-1][first_from_behind]
 
 
-def series(run: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Iterations and values, each (n,) float64, of one quantity in `metrics.jsonl`; empty where never measured."""
-    path = run / 'metrics.jsonl'
+def series(run: Path, name: str, file: str = 'metrics.jsonl') -> tuple[np.ndarray, np.ndarray]:
+    """Iterations and values, each (n,) float64, of one quantity in a file of rows; empty where never measured."""
+    path = run / file
     try:
         rows = [json.loads(line) for line in _whole_lines(path) if line.strip()]
         # dict(), because a list or a string has an `in` as well.
@@ -124,6 +124,16 @@ def series(run: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
         raise FigureError(f'{path} needs one JSON object of numbers, iteration included, a line: {error!r}') from error
     x = np.array(sorted(found))
     return x, np.array([found[iteration] for iteration in x])
+
+
+def newest(run: Path, file: str = 'metrics.jsonl') -> dict[str, float]:
+    """The numbers in the last row of a file of rows; {} where there is none."""
+    path = run / file
+    lines = [line for line in _whole_lines(path) if line.strip()]
+    try:
+        return {key: _number(value) for key, value in json.loads(lines[-1]).items()} if lines else {}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise FigureError(f'{path} needs one JSON object of numbers a line: {error!r}') from error
 
 
 def _number(value: Any) -> float:

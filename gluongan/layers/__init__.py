@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from .activations import ACTIVATIONS, DERIVATIVES, Activation
 from .batchwise import MinibatchDiscrimination, MinibatchStdDev, Pack, has_layer, mixes_samples
-from .chain import Chain, Row, format_table, parameter_count
+from .chain import Chain, Row, format_table, parameter_count, weights
 from .conv import Centre, Conv, Deconv
 from .dense import Dense, Reshape, TwoUnitSoftmax
 from .frozen import frozen
@@ -12,4 +12,5 @@ from .spectral import normalised, power_iteration
 
 __all__ = ['ACTIVATIONS', 'DERIVATIVES', 'Activation', 'Centre', 'Chain', 'Conv', 'Deconv', 'Dense',
            'MinibatchDiscrimination', 'MinibatchStdDev', 'Pack', 'Projection', 'Reshape', 'Row', 'TwoUnitSoftmax',
-           'format_table', 'frozen', 'has_layer', 'mixes_samples', 'normalised', 'parameter_count', 'power_iteration']
+           'format_table', 'frozen', 'has_layer', 'mixes_samples', 'normalised', 'parameter_count', 'power_iteration',
+           'weights']

@@ -43,7 +43,8 @@ class Chain(nn.HybridSequential):
         for layer in self:
             whole, flops = _passed(layer, whole)
             act = getattr(layer, 'act', None)
-            title = '' if act is None or act.title == 'identity' else act.title
+            title = getattr(act, 'title', None) or getattr(act, '_act_type', '')    # Gluon's own layers have the latter
+            title = '' if title == 'identity' else title
             table.append(Row(type(layer).__name__, title, whole[1:], parameter_count(layer), flops // batch))
         return table
 
@@ -64,6 +65,11 @@ def _passed(layer: mx.gluon.HybridBlock, shape: tuple[int, ...]) -> tuple[tuple[
 def parameter_count(net: mx.gluon.HybridBlock) -> int:
     """Return how many numbers a network holds, BatchNorm's running mean and variance among them."""
     return sum(prod(p.shape) for p in net.collect_params().values())
+
+
+def weights(net: mx.gluon.HybridBlock) -> dict[str, mx.nd.NDArray]:
+    """Return a network's live arrays by their place in it (`0.weight`), BatchNorm's running statistics among them."""
+    return {name: parameter.data() for name, parameter in net._collect_params_with_prefix().items()}
 
 
 def format_table(rows: list[Row]) -> str:

@@ -1,8 +1,18 @@
 """Is it any good: numbers on samples and data, NumPy arrays in, floats out."""
 from __future__ import annotations
 
+from .bins import Bins, Difference, jensen_shannon
+from .classes import SURE, Classes, absent, chance_above, classes, classifier_score, uniform_kl
+from .diversity import Diversity, Pairs, diversity, pairs
+from .frechet import Moments, frechet_distance, moments
+from .kernel import KernelDistance, kernel_distance
+from .manifold import Manifold, manifold
 from .mixtures import Coverage, coverage
+from .neighbours import Halves, Memory, memory, nearest_neighbour_accuracy
 from .parzen import Parzen, parzen
-from .pixels import sliced_wasserstein
+from .pixels import sharpness, sliced_wasserstein
 
-__all__ = ['Coverage', 'Parzen', 'coverage', 'parzen', 'sliced_wasserstein']
+__all__ = ['SURE', 'Bins', 'Classes', 'Coverage', 'Difference', 'Diversity', 'Halves', 'KernelDistance', 'Manifold', 'Memory',
+           'Moments', 'Pairs', 'Parzen', 'absent', 'chance_above', 'classes', 'classifier_score', 'coverage', 'diversity',
+           'frechet_distance', 'jensen_shannon', 'kernel_distance', 'manifold', 'memory', 'moments',
+           'nearest_neighbour_accuracy', 'pairs', 'parzen', 'sharpness', 'sliced_wasserstein', 'uniform_kl']

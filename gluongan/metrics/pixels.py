@@ -18,3 +18,13 @@ def sliced_wasserstein(a: np.ndarray, b: np.ndarray, *, projections: int = 128, 
     directions = np.random.default_rng(seed).standard_normal((a.shape[1], projections), dtype=np.float32)
     directions /= np.linalg.norm(directions, axis=0)
     return float(np.abs(np.sort(a @ directions, axis=0) - np.sort(b @ directions, axis=0)).mean())
+
+
+def sharpness(x: np.ndarray) -> float:
+    """Return how much pictures (N, C, H, W) change from a pixel to the next, over how far pixels are from their picture's mean.
+
+    Blurred pictures have less of it than the data, noisy ones more; neither contrast nor the length of a stroke matters.
+    """
+    change = np.abs(np.diff(x, axis=2)).mean(dtype=np.float64) + np.abs(np.diff(x, axis=3)).mean(dtype=np.float64)
+    contrast = np.abs(x - x.mean(axis=(1, 2, 3), keepdims=True)).mean(dtype=np.float64)
+    return float(change / max(contrast, 1e-12))
