@@ -13,8 +13,8 @@ from .knobs import data_flags, typed
 from .options import DEVICE, JUDGE, WHICH, output
 
 
-@click.command(short_help='Say how good a run or a folder of pictures is, in numbers and in words.')
-@click.argument('source', type=click.Path(path_type=Path), metavar='RUN|FOLDER|FILE.npz')
+@click.command(short_help='Say how good a run, an export or a folder of pictures is, in numbers and in words.')
+@click.argument('source', type=click.Path(path_type=Path), metavar='RUN|EXPORT|FOLDER|FILE.npz')
 @JUDGE
 @click.option('--calibration', type=click.Path(path_type=Path), metavar='FILE', help="The known sets' numbers, that `gluongan "
               'judge calibrate` made. [default: those that come with the package for this data]')
@@ -29,7 +29,7 @@ from .options import DEVICE, JUDGE, WHICH, output
 @data_flags
 def evaluate(source: Path, judge_file: Path | None, calibration: Path | None, which: str, count: int | None, out: Path | None,
              figure: Path | None, device: str, **flags: Any) -> None:
-    """Say how good RUN is, or a folder of pictures made after --data, beside pictures whose faults are known.
+    """Say how good RUN or EXPORT is, or a folder of pictures made after --data, beside pictures whose faults are known.
 
     It prints a table and a sentence. The table's columns: this; real training images; those with a class missing; one class
     alone; a hundred images repeated; with noise; shifted by a pixel; binarized; noise alone.
@@ -44,7 +44,7 @@ def evaluate(source: Path, judge_file: Path | None, calibration: Path | None, wh
     given = typed(flags)
     if is_run and given:
         raise Usage(f'{flag(next(iter(given)))}: {source} is a run, which knows its data; leave it out')
-    picture = output(figure, source / 'figures' / 'nearest.png', '.png', '--figure') if figure or is_run else None
+    picture = output(figure, source / 'figures' / 'nearest.png', '.png', flag='--figure') if figure or is_run else None
     with told():
         from gluongan import assess
         report = assess.assess(source, config=Config().with_settings(given), judge_file=judge_file, calibration=calibration,

@@ -1,4 +1,4 @@
-"""Is it any good? A run or a folder of pictures in, a Report out. Each kind of source has its reader in READERS."""
+"""Is it any good? A run, an export or a folder of pictures in, a Report out. Each kind of source has its reader in READERS."""
 from __future__ import annotations
 
 import time
@@ -14,6 +14,7 @@ from .config import Config
 from .data import toys
 from .evaluation import CalibrationError, Reference, Report, Samples, closest, evaluate, read_calibration, rows, sentence
 from .evaluation.known import real
+from .exports import is_export, load_export, load_sampler
 from .judged import samples_of
 from .runs import RunError, read_config
 
@@ -46,6 +47,19 @@ def _of_run(run: Path, train: data.Dataset, asked: Asked) -> tuple[Samples, int]
     return samples_of(updater, asked.count, seed=STREAM, source=str(run)), updater.iteration
 
 
+def _of_export(folder: Path, train: data.Dataset, asked: Asked) -> tuple[Samples, int | None]:
+    x, labels = load_sampler(folder, which=asked.which, device=asked.device).draw(asked.count, STREAM)
+    if x.shape[1:] != train.shape:
+        raise RunError(f'{folder}: makes samples of shape {x.shape[1:]}, those of {train.name} are {train.shape}')
+    return Samples(str(folder), np.clip(x, 0, 1) if x.ndim == 4 else x, labels), load_export(folder).manifest.iteration
+
+
+def _config_of_export(folder: Path, given: Config) -> Config:
+    """Take the data that its manifest names, unless another was asked for or that is a path of who knows which machine."""
+    named = load_export(folder).manifest.data
+    return given.with_settings({'data': named}) if named in data.NAMES and given.data == Config().data else given
+
+
 def _of_pictures(path: Path, train: data.Dataset, asked: Asked) -> tuple[Samples, None]:
     options = {} if path.suffix == '.npz' else {'image_size': train.shape[1], 'channels': train.shape[0]}
     found = data.load(path, **options)
@@ -57,6 +71,7 @@ def _of_pictures(path: Path, train: data.Dataset, asked: Asked) -> tuple[Samples
 
 READERS = (
     Kind(lambda path: (path / 'config.json').is_file(), lambda path, given: read_config(path), _of_run),
+    Kind(is_export, _config_of_export, _of_export),
     Kind(lambda path: path.is_dir() or path.suffix == '.npz', lambda path, given: given, _of_pictures),
 )
 
@@ -93,7 +108,7 @@ def _kind(source: Path) -> Kind:
     for kind in READERS:
         if kind.fits(source):
             return kind
-    raise RunError(f'{source}: must be a run folder, a folder of pictures or an .npz file')
+    raise RunError(f'{source}: must be a run folder, an export, a folder of pictures or an .npz file')
 
 
 def reference_of(config: Config, judge_file: Path | None = None) -> Reference:

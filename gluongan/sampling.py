@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .labels import one_hot
-from .noise import path, seeded
+from .noise import path, sample, seeded
 from .runtime import mx
 
 
@@ -55,6 +55,14 @@ class Sampler:
             return self._made(np.concatenate([z, one_hot(labels, len(self.classes))], axis=1)), len(seeds)
         z = self._seeded(seeds, trunc)
         return self._made(self._labelled(z, name)), None
+
+    def draw(self, count: int, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return `count` samples that depend on `seed` alone, and their classes, which take turns; None without classes."""
+        z = sample(np.random.default_rng([seed, 2]), count, self._latent, self._noise)    # as Noise.fixed has it
+        if not self.classes:
+            return self._made(z), None
+        labels = np.arange(count) % len(self.classes)
+        return self._made(np.concatenate([z, one_hot(labels, len(self.classes))], axis=1)), labels
 
     def walk(self, seeds: list[int], steps: int, name: str | None = None, trunc: float | None = None) -> np.ndarray:
         """Return samples on the way from each seed to the next, `steps` a leg; a conditional G's first class by default."""

@@ -87,6 +87,17 @@ def test_snapshot_and_file_are_chosen(run, judge_file, tmp_path):
     assert '8' in tiny.refused('evaluate', run, '--snapshot', 7)
 
 
+def test_an_export_is_judged_as_the_run_that_it_came_from_but_for_its_discriminator(run, judge_file, tmp_path):
+    assert tiny.gluongan('export', run, '--out', tmp_path / 'taken').exit_code == 0
+    reports = []
+    for source, more in ((run, []), (tmp_path / 'taken', DATA)):
+        evaluated(source, '--judge', judge_file, '--samples', 300, '--json', tmp_path / 'report.json', *more)
+        reports.append(json.loads((tmp_path / 'report.json').read_text()))
+    whole, taken = (report['metrics'] for report in reports)
+    assert taken and taken == {name: value for name, value in whole.items() if not name.startswith('dis_')}
+    assert reports[1]['iteration'] == 8
+
+
 def test_points_are_judged_by_their_modes(tmp_path):
     run = tiny.begun(tmp_path, data='ring8', image_size=None, iterations=2).folder
     result = evaluated(run)
