@@ -8,6 +8,7 @@ from typing import Any
 
 from .layers import (
     Activation,
+    BatchNorm,
     Centre,
     Chain,
     Conv,
@@ -165,7 +166,7 @@ def _block(inside: int, outside: int, activation: str, slope: float, batchnorm: 
            spectral: bool = False) -> Layers:
     layers: Layers = [Dense(outside, activation, in_units=inside, slope=slope, spectral=spectral)]
     if batchnorm:
-        layers.append(nn.BatchNorm(momentum=momentum, in_channels=outside))
+        layers.append(BatchNorm(outside, momentum=momentum))
     if dropout:
         layers.append(nn.Dropout(dropout))
     return layers

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..graph import Graph, parsed
-from ..layers import Chain
+from ..layers import Chain, plain_batchnorm
 from ..runtime import mx
 from .operators import Range, checked, output_range
 
@@ -23,7 +23,8 @@ class Traced(NamedTuple):
 
 def traced(net: Chain, output: str) -> Traced:
     """Return the graph of a network and a copy of its weights; the weight at `net[3].weight` is called layer3_weight."""
-    graph = parsed(net(mx.sym.var(INPUT)).tojson())
+    with plain_batchnorm():
+        graph = parsed(net(mx.sym.var(INPUT)).tojson())
     names = {p.name: 'layer' + place.replace('.', '_') for place, p in net._collect_params_with_prefix().items()}
     weights = {names[p.name]: p.data().asnumpy() for p in net.collect_params().values()}
     return Traced(graph.named({**names, INPUT: INPUT}, output), weights)

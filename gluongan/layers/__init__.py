@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from .activations import ACTIVATIONS, DERIVATIVES, Activation
+from .batchnorm import BatchNorm, plain_batchnorm
 from .batchwise import MinibatchDiscrimination, MinibatchStdDev, Pack, has_layer, mixes_samples
 from .chain import Chain, Row, format_table, parameter_count, weights
 from .conv import Centre, Conv, Deconv
@@ -10,7 +11,7 @@ from .frozen import frozen
 from .projection import Projection
 from .spectral import normalised, power_iteration
 
-__all__ = ['ACTIVATIONS', 'DERIVATIVES', 'Activation', 'Centre', 'Chain', 'Conv', 'Deconv', 'Dense',
+__all__ = ['ACTIVATIONS', 'DERIVATIVES', 'Activation', 'BatchNorm', 'Centre', 'Chain', 'Conv', 'Deconv', 'Dense',
            'MinibatchDiscrimination', 'MinibatchStdDev', 'Pack', 'Projection', 'Reshape', 'Row', 'TwoUnitSoftmax',
-           'format_table', 'frozen', 'has_layer', 'mixes_samples', 'normalised', 'parameter_count', 'power_iteration',
-           'weights']
+           'format_table', 'frozen', 'has_layer', 'mixes_samples', 'normalised', 'parameter_count', 'plain_batchnorm',
+           'power_iteration', 'weights']
