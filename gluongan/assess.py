@@ -108,7 +108,7 @@ def _kind(source: Path) -> Kind:
     for kind in READERS:
         if kind.fits(source):
             return kind
-    raise RunError(f'{source}: must be a run folder, an export, a folder of pictures or an .npz file')
+    raise RunError(f'{source}: must be a run folder, a folder of pictures, an export or an .npz file')
 
 
 def reference_of(config: Config, judge_file: Path | None = None) -> Reference:
