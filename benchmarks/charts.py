@@ -31,7 +31,8 @@ def compare(findings: Findings, path: Path) -> Path:
                 label = None if form in labelled else form
                 labelled.add(form)
                 axes.errorbar(speed.value, row + 0.13 * (place - 2), fmt=MARKERS[form], markersize=5.5, color=COLOURS[form], zorder=3,
-                              xerr=[[speed.value - speed.low], [speed.high - speed.value]], elinewidth=1.3, label=label)
+                              elinewidth=1.3, label=label,
+                              xerr=[[speed.value - speed.low], [speed.high - speed.value]])
     axes.axvline(1, color=RULE, linewidth=1.3, linestyle=(0, (5, 3)), zorder=1)
     axes.set_xscale('log')
     _numbers(axes.xaxis)
