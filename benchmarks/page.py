@@ -56,8 +56,8 @@ def page(findings: Findings, folder: Path) -> str:
         ('Limits', _shown(findings.limits, charts.limits, findings, folder, 'Products as a share of an iteration', limits,
                           'python -m benchmarks.limits')),
         ('Where the rest goes', _told(findings.limits, operators, findings, 'python -m benchmarks.limits')),
-        ('Growth', _shown(findings.growth, charts.growth, findings, folder, 'Time and memory as they grow', growth,
-                          'python -m benchmarks.growth')),
+        ('Growth', _shown([row for row in findings.growth if row['axis'] != 'sampling'], charts.growth, findings, folder,
+                          'Time and memory as they grow', growth, 'python -m benchmarks.growth')),
         ('Sampling', _told([row for row in findings.growth if row['axis'] == 'sampling'], sampling, findings,
                            'python -m benchmarks.growth')),
         ('The whole command', _told(findings.overhead, command, findings, 'python benchmarks/overhead.py --iterations 5000 '

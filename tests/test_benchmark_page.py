@@ -102,6 +102,14 @@ def test_one_result_is_enough_for_its_own_section(results, tmp_path):
     assert 'Not measured yet' not in told['Growth'] and 'Not measured yet' in told['Limits']
 
 
+def test_sampling_alone_draws_no_empty_growth(results, tmp_path):
+    rows = json.loads((results / 'growth.json').read_text())['rows']
+    write(results, 'growth.json', {'rows': [row for row in rows if row['axis'] == 'sampling']})
+    told = sections(page.page(findings.found(results), tmp_path))
+    assert told['Growth'].startswith('Not measured yet') and '10,000' in told['Sampling']
+    assert not (tmp_path / 'figures' / 'growth.png').exists()
+
+
 def test_the_figures_are_pictures_that_the_page_shows(results, tmp_path):
     text = page.page(findings.found(results), tmp_path)
     drawn = sorted((tmp_path / 'figures').iterdir())

@@ -63,13 +63,14 @@ def test_what_evaluate_found_is_in_the_table_and_a_metric_that_one_lacks_is_a_da
     assert 'Fréchet' not in comparison.table(comparison.compare(runs))
 
 
-def test_table_is_printed_and_figures_are_drawn_without_mxnet(runs, tmp_path, python):
+def test_table_is_printed_and_figures_are_drawn_without_mxnet(runs, tmp_path, python, monkeypatch):
     result = tiny.gluongan('compare', *runs, '--out', tmp_path)
     assert result.exit_code == 0 and result.stdout.splitlines()[0].split()[-1] == '00003-dense-synthetic'
     assert result.stderr.split() == [str(tmp_path / 'curves.png'), str(tmp_path / 'samples.png')]
     for name in ('curves', 'samples'):
         with Image.open(tmp_path / f'{name}.png') as picture:
             assert min(picture.size) > 150 and len(picture.convert('RGB').getcolors(2**24)) > 10
+    monkeypatch.chdir(tmp_path)    # beside the checkout's gluongan there is no gluongan.cli
     code = (f'import sys; from gluongan.cli import main; main(["compare", *{[str(run) for run in runs]}, "--out", '
             f'{str(tmp_path)!r}], standalone_mode=False); print("mxnet" in sys.modules)')
     assert python(code).splitlines()[-1] == 'False'
