@@ -71,8 +71,8 @@ class Graph:
     def flops(self, shapes: Sequence[Shape]) -> list[int]:
         """Return what each node costs for the batch of these `shapes`, one a node: 2 × the multiply-adds of products.
 
-        Products are FullyConnected, Convolution and Deconvolution; all else counts 0. Each weight, as it is stored, meets
-        a value at every place of the output (of a deconvolution: of the input).
+        Products are FullyConnected, Convolution and Deconvolution; everything else counts 0. Each weight, as stored, meets a
+        value at every place of the output (of a deconvolution: of the input).
         """
         return [self._flops(node, place, shapes) for place, node in enumerate(self.nodes)]
 
