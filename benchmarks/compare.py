@@ -90,6 +90,12 @@ def chosen(given: str | None, environments: Path) -> list[str]:
     return given.split(',')
 
 
+def _command(words: list[str]) -> list[str]:
+    """What was typed, without the place of the environments, which is this machine's alone."""
+    at = words.index('--environments') if '--environments' in words else len(words)
+    return ['python', '-m', 'benchmarks.compare', *words[:at], *words[at + 2:]]
+
+
 def main() -> None:
     """Measure what was asked for, a file a case."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -103,7 +109,7 @@ def main() -> None:
     given = parser.parse_args()
     forms = chosen(given.forms, given.environments)
     for name in given.cases.split(','):
-        before = environment(['python', '-m', 'benchmarks.compare', *sys.argv[1:]])
+        before = environment(_command(sys.argv[1:]))
         trials = measured(name, forms, rounds=given.rounds, seconds=given.seconds, threads=given.threads,
                           environments=given.environments)
         Trials(tuple(trials), {**before, 'threads': given.threads}).write(given.out / f'compare-{name}.json')
