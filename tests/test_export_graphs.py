@@ -50,6 +50,13 @@ def test_a_graph_that_is_none_is_refused(folder, change):
     refused(folder)
 
 
+def test_a_step_that_leads_nowhere_is_refused(folder):
+    """What MXNet would drop without a word is not looked at by anybody."""
+    edit(folder / SYMBOL, lambda graph: graph['nodes'].append({'op': 'exp', 'name': 'beside', 'inputs': [[0, 0, 0]]}))
+    lying(folder)
+    refused(folder, 'lead nowhere')
+
+
 @pytest.mark.parametrize('text', ['[' * 10**6, '9' * 10_000, '{}', 'null', '{"nodes": [], "heads": []}'],
                          ids=lambda text: text[:9])
 def test_json_that_is_no_graph_is_refused(folder, text):
