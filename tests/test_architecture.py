@@ -91,12 +91,12 @@ def test_mxnet_comes_in_by_one_door():
     assert doors == {'gluongan/runtime.py'}
 
 
-WITHOUT_MXNET = ['config', 'recipes', 'trainer', 'runs', *(name.removeprefix('gluongan.') for name in MODULES
-                                                           if room(name) == 'figures'),
+WITHOUT_MXNET = ['comparison', 'config', 'recipes', 'trainer', 'runs',
+                 *(name.removeprefix('gluongan.') for name in MODULES if room(name) in ('evaluation', 'figures', 'metrics')),
                  *(f'bench.{name}' for name in ('trial', 'trials', 'cases', 'measure', 'report', 'chart'))]
 
 
-@pytest.mark.parametrize('names', [WITHOUT_MXNET], ids=['figures, trainer, runs, trials'])
+@pytest.mark.parametrize('names', [WITHOUT_MXNET], ids=['figures, metrics, trainer, runs, trials'])
 def test_what_needs_no_mxnet_does_not_import_it(python, names):
     code = (f'import sys\nfrom importlib import import_module\nfor name in {names}:\n'
             '    import_module("gluongan." + name)\n    print(name if "mxnet" in sys.modules else "")')

@@ -32,9 +32,10 @@ def undrawn(monkeypatch):
 # Help
 
 @pytest.mark.parametrize('command, options', [
-    ('train', ['--recipe', '--config', '--resume', '--out', '--dry-run']), ('plot', ['RUN']), ('doctor', []),
+    ('train', ['--recipe', '--config', '--resume', '--out', '--seeds', '--dry-run']), ('plot', ['RUN']), ('doctor', []),
     ('sample', ['--seeds', '--snapshot', '--out', '--cols', '--scale', '--device']), ('summary', ['RECIPE|RUN']),
-    ('recipes', ['NAME', '--json']),
+    ('recipes', ['NAME', '--json']), ('evaluate', ['--judge', '--calibration', '--samples', '--json', '--figure']),
+    ('compare', ['RUN RUN ...', '--out']), ('judge', ['train', 'calibrate', 'list']),
 ])
 def test_help_names_every_option(command, options):
     result = tiny.gluongan(command, '--help')
