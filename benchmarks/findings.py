@@ -12,22 +12,27 @@ from .compare import OURS
 
 
 class Findings(NamedTuple):
-    """All results. compare: by case; limits: by case, as limits.py wrote them; the rest as their programs wrote them."""
+    """All results. compare: by case; limits: by case, as limits.py wrote them; precision: pairs, float32 first.
+
+    The rest is as their programs wrote it.
+    """
 
     compare: dict[str, Trials]
     limits: dict[str, dict[str, Any]]
     growth: list[dict[str, Any]]
     overhead: dict[str, Any]
     equivalence: list[dict[str, Any]]
+    precision: list[Trial]
 
 
 def found(folder: Path) -> Findings:
     """Return what is in a folder of results."""
+    precision = folder / 'precision.json'
     return Findings(
         {_case(path): read(path) for path in _ordered(folder, 'compare')},
         {_case(path): json.loads(path.read_text(encoding='utf-8')) for path in _ordered(folder, 'limits')},
         _json(folder / 'growth.json').get('rows', []), _json(folder / 'overhead.json'),
-        _json(folder / 'equivalence.json').get('rows', []))
+        _json(folder / 'equivalence.json').get('rows', []), list(read(precision).trials) if precision.is_file() else [])
 
 
 def _ordered(folder: Path, kind: str) -> list[Path]:

@@ -14,7 +14,7 @@ from . import charts
 from .compare import RESULTS
 from .driver import HERE
 from .findings import Findings, found
-from .tables import against, alike, command, growth, limits, machine, operators, sampling, verdicts
+from .tables import against, alike, command, growth, limits, machine, operators, precision, sampling, verdicts
 
 QUESTION = '''How fast does gluongan train a GAN on a CPU? Iterations per second say little by themselves: they are of one
 machine and one hour. So each case is also written in PyTorch, JAX and TensorFlow, as a good user of each
@@ -60,6 +60,7 @@ def page(findings: Findings, folder: Path) -> str:
                           'Time and memory as they grow', growth, 'python -m benchmarks.growth')),
         ('Sampling', _told([row for row in findings.growth if row['axis'] == 'sampling'], sampling, findings,
                            'python -m benchmarks.growth')),
+        ('Products in bfloat16', _told(findings.precision, precision, findings, 'python -m benchmarks.precision')),
         ('The whole command', _told(findings.overhead, command, findings, 'python benchmarks/overhead.py --iterations 5000 '
                                     '--memory 50000 --out benchmarks/results/overhead.json')),
     ]

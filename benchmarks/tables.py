@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gluongan.bench import median, spread
+from gluongan.bench import median, ratio, spread
 
 from .driver import FORMS
 from .findings import Findings, axis, ours, peak_share, peers, rest, share, whole
@@ -177,6 +177,17 @@ def growth(findings: Findings) -> str:
     rows = [(name, f'`{recipe}`', f'{at:g}', f'{1e6 * seconds:.1f}', f'{megabytes:.0f}') for name in ('batch', 'width', 'side')
             for recipe, line in axis(findings.growth, name).items() for at, seconds, megabytes in line]
     return table(('axis', 'recipe', 'at', 'µs an image', 'largest memory, MB'), rows)
+
+
+def precision(findings: Findings) -> str:
+    """Return how many times as fast products in bfloat16 make an iteration, by hidden layers and batch."""
+    rows = []
+    for fine, coarse in zip(findings.precision[::2], findings.precision[1::2]):
+        hidden, gain = [fine.facts['gen_hidden'], fine.facts['dis_hidden']], ratio(coarse, fine)
+        rows.append((*(', '.join(map(str, sizes)) for sizes in hidden), str(fine.facts['batch']), f'{1 / median(fine):.1f}',
+                     f'{1 / median(coarse):.1f}', f'**{gain.value:.2f}** ({gain.low:.2f} to {gain.high:.2f})'))
+    heads = ("G's hidden layers", "D's", 'batch', 'float32, it/s', 'bfloat16, it/s', 'bfloat16 : float32')
+    return f'`dense`, the same run with `--precision bfloat16`, in turn.\n\n{table(heads, rows)}'
 
 
 def sampling(findings: Findings) -> str:

@@ -12,7 +12,7 @@ from . import __version__, beside, data, runtime, snapshot
 from .config import Config, ConfigError, flag, show
 from .extensions.judging import Judging
 from .extensions.snapshots import best_of
-from .layers import Chain, weights
+from .layers import Chain, use_precision, weights
 from .losses import named
 from .nets import conv_discriminator, conv_generator, dense_discriminator, dense_generator, halvings
 from .runs import RunError, next_folder, read_config, run_name, write_json
@@ -90,15 +90,24 @@ def updater(config: Config, dataset: data.Dataset) -> GANUpdater:
     """Return the algorithm of a run on its device, everything initialised from `seed`. Raises ConfigError, DeviceError."""
     _check_fit(config, dataset)
     device = runtime.device(config.device)
+    _check_precision(config.precision, device)
     runtime.seed(config.seed)
     parts = (config, dataset.shape, len(dataset.classes) if config.conditional else 0, device)
     loss = named(config.loss, real_target=config.real_target, fake_target=config.fake_target)
     same = ('optimizer', 'lr', 'gen_lr', 'dis_lr', 'beta1', 'beta2', 'decay', 'momentum', 'clip', 'penalty', 'penalty_weight',
             'dis_steps', 'gen_steps', 'shared_noise', 'noise', 'ema', 'instance_noise', 'noise_until', 'conditional',
             'schedule', 'schedule_iterations', 'seed')
-    return GANUpdater(generator(*parts), discriminator(*parts),
-                      dataset.batches(config.batch, seed=config.seed, device=device), loss=loss,
+    gen, dis = generator(*parts), discriminator(*parts)
+    for net in (gen, dis):
+        use_precision(net, config.precision)
+    return GANUpdater(gen, dis, dataset.batches(config.batch, seed=config.seed, device=device), loss=loss,
                       **{name: getattr(config, name) for name in same})
+
+
+def _check_precision(precision: str, device: runtime.mx.Context) -> None:
+    if precision == 'bfloat16' and not (runtime.HAS_AMX and device.device_type == 'cpu'):
+        raise runtime.DeviceError('--precision bfloat16: needs --device cpu, a processor with matrix units (amx_bf16 in '
+                                  '/proc/cpuinfo) and Linux 5.16 or later; must be float32 here')
 
 
 def _check_fit(config: Config, dataset: data.Dataset) -> None:
@@ -177,7 +186,7 @@ def load_net(run: str | Path, network: str = 'gen', *, which: str = 'last',
 def load_updater(run: str | Path, dataset: data.Dataset, *, which: str = 'last', device: Device = 'cpu') -> GANUpdater:
     """Return G and D of a run with all that goes with them, as a snapshot left them; see `load_run`."""
     run = Path(run)
-    config = replace(read_config(run), device=str(device))
+    config = replace(read_config(run), device=str(device), precision='float32')    # as whatever is drawn from a run
     path = _chosen(run, which)
     arrays, meta = snapshot.read(path)
     algorithm = updater(config, dataset)

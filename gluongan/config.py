@@ -111,6 +111,8 @@ class Config:
     schedule: str = _rates('constant', 'str', 'The learning rates stay, or fall to 0 over --schedule-iterations.',
                            choices=('constant', 'linear', 'cosine'))
     schedule_iterations: int = _rates(15_000, 'int', 'When the learning rates reach 0.', low=1, high=10**9, unit='iterations')
+    precision: str = _rates('float32', 'str', "Of the products of dense layers while training: bfloat16 is faster for large "
+                            'batches, on processors with AMX.', choices=('float32', 'bfloat16'))
     batch: int = _rates(128, 'int', 'Real samples, and generated ones, per update.', low=1, high=65536, unit='samples')
 
     iterations: int = _run(15_000, 'int', 'When to stop; one is --dis-steps updates of D and one of G.', low=1,
@@ -166,6 +168,8 @@ class Config:
             (self.judge_every and points,
              f'--judge-every {self.judge_every}: {self.data} is made of points; --eval-every measures them, leave this out'),
             (self.batch % self.pack != 0, f'--pack {self.pack}: must divide --batch {self.batch}'),
+            (self.network == 'conv' and self.precision != 'float32',
+             f'--precision {self.precision}: only for --network dense; must be float32'),
             (self.network == 'conv' and points, f'--network conv: {self.data} is made of points; must be dense'),
             (self.network == 'conv' and self.dis_head == 'softmax',
              '--dis-head softmax: only for --network dense; must be logit'),

@@ -16,7 +16,8 @@ from gluongan.bench import Trial, Trials
 ENVIRONMENT = {'processor': 'Abacus', 'cores': 2, 'threads': 2, 'platform': 'Linux', 'python': '3.11.7', 'mxnet': '1.9.1',
                'load': [0.25, 0.2, 0.1]}
 HEADS = ['What to take away', 'The question', 'Protocol', 'Machine', 'Against PyTorch, JAX and TensorFlow',
-         'The same algorithm', 'Limits', 'Where the rest goes', 'Growth', 'Sampling', 'The whole command']
+         'The same algorithm', 'Limits', 'Where the rest goes', 'Growth', 'Sampling', 'Products in bfloat16',
+         'The whole command']
 
 
 def trial(case, form, *seconds):
@@ -52,6 +53,10 @@ def results(tmp_path):
     write(folder, 'growth.json', {'rows': rows, 'environment': ENVIRONMENT})
     write(folder, 'overhead.json', {'iterations': 100, 'import': [1.0], 'first': [2.0], 'bare': [40.0, 50.0],
                                     'whole': [39.0, 49.0], 'memory': [[1000, 300.0], [5000, 301.0], [10000, 330.0]]})
+    Trials(tuple(Trial(f'{batch} {name}', {'batch': batch, 'gen_hidden': [8, 9], 'dis_hidden': [7]}, seconds, batch, 1)
+                 for batch, fine in ((128, 0.02), (512, 0.06))
+                 for name, seconds in (('float32', (fine,) * 2), ('bfloat16', (0.01, 0.04)))), ENVIRONMENT).write(
+        folder / 'precision.json')
     write(folder, 'equivalence.json', {'rows': [
         {'case': f'dense-{batch}', 'way': 'own', 'form': 'torch', 'value': value, 'tensor': 'gen/0.weight', 'tolerance': 2e-3}
         for batch, value in ((64, 5e-5), (128, 6e-5))]})
@@ -70,6 +75,9 @@ def test_the_page_says_what_was_measured(results, tmp_path):
     assert '| `dense-128` | 20.00 | 12.00 | **0.60** | 3.0 | 300 | 0.50 |' in told['Limits']
     assert '| batch | `dense` | 64 | 200.0 | 164 |' in told['Growth']
     assert '| `dense` | 10,000 |' in told['Sampling']
+    # 2 and 0.5 times as fast at 128, 6 and 1.5 times at 512.
+    assert '| 8, 9 | 7 | 128 | 50.0 | 40.0 | **1.25** (' in told['Products in bfloat16']
+    assert '| 8, 9 | 7 | 512 | 16.7 | 40.0 | **3.75** (' in told['Products in bfloat16']
     assert '| bare updates, it/s | 45.00 | 40.00 | 50.00 |' in told['The whole command']
     assert '| `dense` | own | 6.0e-05 | 2e-03 |' in told['The same algorithm']
     assert 'Abacus' in told['Machine'] and 'jax 1.0' in told['Machine'] and '0.2 to 0.2' in told['Machine']

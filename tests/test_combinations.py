@@ -11,7 +11,7 @@ import tiny
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gluongan import build
+from gluongan import build, runtime
 from gluongan.config import knobs
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runtime import mx
@@ -33,6 +33,7 @@ def number(low, high):
 
 SMALL = {
     'data': st.sampled_from(('synthetic', 'synthetic', 'ring8')),
+    'precision': st.sampled_from(('float32', 'bfloat16') if runtime.HAS_AMX else ('float32',)),
     'image_size': st.sampled_from((8, 12)), 'channels': st.sampled_from((None, 1, 3)),
     'latent': st.integers(1, 8), 'gen_hidden': st.lists(st.integers(1, 9), max_size=2).map(tuple),
     'dis_hidden': st.lists(st.integers(1, 9), max_size=2).map(tuple),
@@ -135,7 +136,8 @@ def place(tmp_path_factory):
 
 PICTURES = {'data': 'synthetic', 'image_size': 8}
 POINTS = {'data': 'ring8', 'image_size': None, 'channels': None, 'binarize': False, 'gen_output': None, 'network': 'dense'}
-PLAIN = {'penalty': None, 'real_target': 1.0, 'fake_target': 0.0, 'pack': 1, 'network': 'dense', 'dis_head': 'logit'}
+PLAIN = {'penalty': None, 'real_target': 1.0, 'fake_target': 0.0, 'pack': 1, 'network': 'dense', 'dis_head': 'logit',
+         'precision': 'float32'}
 IMPOSSIBLE = [
     *(({'penalty': 'gp', name: value}, '--penalty gp: ') for name, value in (
         ('dis_batchnorm', True), ('dis_kernels', 2), ('dis_stddev', True), ('dis_dropout', 0.5))),
@@ -143,6 +145,7 @@ IMPOSSIBLE = [
     ({**PLAIN, 'batch': 8, 'pack': 7}, '--pack 7: '),
     ({**PLAIN, **POINTS, 'network': 'conv'}, '--network conv: '),
     ({**PICTURES, **PLAIN, 'network': 'conv', 'dis_head': 'softmax'}, '--dis-head softmax: '),
+    ({**PICTURES, **PLAIN, 'network': 'conv', 'precision': 'bfloat16'}, '--precision bfloat16: '),
     ({**PLAIN, 'loss': 'least_squares', 'dis_head': 'softmax'}, '--dis-head softmax: '),
     ({**PLAIN, **POINTS, 'gen_output': 'tanh'}, '--gen-output tanh: '),
     ({**PLAIN, **POINTS, 'binarize': True}, '--binarize: '),

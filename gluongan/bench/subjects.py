@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import __version__, build, runtime
 from ..data import Dataset
-from ..layers import Chain
+from ..layers import Chain, use_precision
 from ..runtime import mx
 from ..updater import GANUpdater
 from .cases import Case
@@ -63,6 +63,7 @@ def _view(case: Case, algorithm: GANUpdater) -> Chain:
     """Return D without gradients for its weights, as layers: `frozen` makes a graph, which no mode runs imperatively."""
     shape, classes = algorithm.real.dataset.shape, algorithm.classes
     view = build.discriminator(case.config, shape, classes, algorithm.real.device)
+    use_precision(view, case.config.precision)
     own = algorithm.dis._collect_params_with_prefix()
     for name, parameter in view._collect_params_with_prefix().items():
         parameter.grad_req = 'null'

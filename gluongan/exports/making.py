@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__, build
-from ..layers import Chain, MinibatchDiscrimination, Pack, has_layer
+from ..layers import Chain, MinibatchDiscrimination, Pack, has_layer, in_float32
 from ..runs import RunError
 from ..runtime import mx
 from ..sampling import PASS, device_of
@@ -81,9 +81,10 @@ def _make(net: Chain, prefix: Path, format: str, about: About) -> Export:
         raise ExportError(f'--format {format}: must be one of {", ".join(FORMATS)}')
     if format == 'onnx':
         onnx.packages()
-    traced = symbol.traced(net, NAMES[about.network][1])
-    files, difference = WRITERS[format](net, traced, prefix, about)
-    told = _manifest(net, traced, files, format, about)
+    with in_float32(net):    # what a symbol file can tell, and every other program computes
+        traced = symbol.traced(net, NAMES[about.network][1])
+        files, difference = WRITERS[format](net, traced, prefix, about)
+        told = _manifest(net, traced, files, format, about)
     return Export((*files, told.write(prefix.parent)), difference)
 
 

@@ -8,10 +8,11 @@ from .chain import Chain, Row, format_table, parameter_count, weights
 from .conv import Centre, Conv, Deconv
 from .dense import Dense, Reshape, TwoUnitSoftmax
 from .frozen import frozen
+from .precision import in_float32, product, use_precision
 from .projection import Projection
 from .spectral import normalised, power_iteration
 
 __all__ = ['ACTIVATIONS', 'DERIVATIVES', 'Activation', 'BatchNorm', 'Centre', 'Chain', 'Conv', 'Deconv', 'Dense',
            'MinibatchDiscrimination', 'MinibatchStdDev', 'Pack', 'Projection', 'Reshape', 'Row', 'TwoUnitSoftmax',
-           'format_table', 'frozen', 'has_layer', 'mixes_samples', 'normalised', 'parameter_count', 'plain_batchnorm',
-           'power_iteration', 'weights']
+           'format_table', 'frozen', 'has_layer', 'in_float32', 'mixes_samples', 'normalised', 'parameter_count',
+           'plain_batchnorm', 'power_iteration', 'product', 'use_precision', 'weights']

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..runtime import mx
 from .activations import Activation
+from .precision import product
 from .spectral import add_vectors, normalised
 
 nn = mx.gluon.nn
@@ -12,6 +13,8 @@ nn = mx.gluon.nn
 
 class Dense(nn.Dense):
     """y = f(x Wᵀ + b): (N, in_units) -> (N, units), with any activation of this module by name."""
+
+    precision = 'float32'    # see `use_precision`
 
     def __init__(self, units: int, activation: str = 'identity', *, in_units: int, slope: float = 0.2,
                  bias: bool = True, spectral: bool = False) -> None:
@@ -21,7 +24,7 @@ class Dense(nn.Dense):
             add_vectors(self, units, in_units)
 
     def hybrid_forward(self, F: Any, x: Any, weight: Any, bias: Any = None, u: Any = None, v: Any = None) -> Any:
-        return super().hybrid_forward(F, x, normalised(F, weight, u, v), bias)
+        return self.act(product(F, x, normalised(F, weight, u, v), bias, self._units, self.precision))
 
 
 class Reshape(mx.gluon.HybridBlock):
