@@ -152,7 +152,11 @@ def resumed_run(folder: Path, config: Config, warn: Callable[[str], None]) -> Tr
     snapshot.check(path, arrays, algorithm.state()[0])
     if config.iterations < meta['iteration']:
         raise ConfigError(f'--iterations {config.iterations}: must be at least {meta["iteration"]}, where {folder} is already')
-    algorithm.restore(arrays, meta)
+    try:
+        algorithm.restore(arrays, meta)
+    except (KeyError, TypeError, ValueError):
+        raise snapshot.SnapshotError(f'{path}: is of another version of gluongan, which kept its noise and its place in the data '
+                                     'otherwise; `sample` and `evaluate` take it, resuming does not') from None
     if own != config:
         write_json(folder / 'config.json', config.to_dict())
     return beside.trainer(config, algorithm, folder, judged)
@@ -184,14 +188,14 @@ def load_net(run: str | Path, network: str = 'gen', *, which: str = 'last',
 
 
 def load_updater(run: str | Path, dataset: data.Dataset, *, which: str = 'last', device: Device = 'cpu') -> GANUpdater:
-    """Return G and D of a run with all that goes with them, as a snapshot left them; see `load_run`."""
+    """Return G and D of a run with all that judges them, their weights as a snapshot left them; see `load_run`."""
     run = Path(run)
     config = replace(read_config(run), device=str(device), precision='float32')    # as whatever is drawn from a run
     path = _chosen(run, which)
     arrays, meta = snapshot.read(path)
     algorithm = updater(config, dataset)
     snapshot.check(path, arrays, algorithm.state()[0])
-    algorithm.restore(arrays, meta)
+    algorithm.restore_weights(arrays, meta)
     return algorithm
 
 

@@ -28,11 +28,12 @@ class Optimizer:
         rates = {'learning_rate': lr, 'lr_scheduler': _scheduler(schedule, lr, schedule_steps)}
         self._make = {
             'adam': lambda begin: mx.optimizer.Adam(beta1=beta1, beta2=beta2, begin_num_update=begin, **rates),
-            'rmsprop': lambda begin: mx.optimizer.RMSProp(gamma1=decay, begin_num_update=begin, **rates),
+            'rmsprop': lambda begin: mx.optimizer.RMSProp(gamma1=decay, clip_weights=clip, begin_num_update=begin,
+                                                           **rates),
             'sgd': lambda begin: mx.optimizer.SGD(momentum, begin_num_update=begin, **rates),
         }[name]
         self.parameters = [p for p in net.collect_params().values() if p.grad_req != 'null']
-        self._clip = clip
+        self._clip = None if name == 'rmsprop' else clip    # its rule clips by itself, in the same pass
         self._begin(0)
         self._slots = [self._rule.create_state(i, p.data()) for i, p in enumerate(self.parameters)]
 

@@ -200,13 +200,17 @@ class GANUpdater:
 
     def restore(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
         """Put back what `state` returned; going on is then the same run, bit for bit on the CPU."""
-        for part in ('gen', 'dis', 'ema'):
-            for name, value in self._parts()[part].items():
-                value[:] = arrays[f'{part}/{name}']
+        self.restore_weights(arrays, meta)
         for part, optimizer in (('gen', self.opt_gen), ('dis', self.opt_dis)):
             optimizer.restore({name: arrays[f'opt_{part}/{name}'] for name in optimizer.state()}, meta[f'{part}_steps'])
         self.noise.restore(meta['noise'])
         self.real.restore(meta['real'])
+
+    def restore_weights(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
+        """Put back what samples and scores depend on: both networks, G's average, and the iteration."""
+        for part in ('gen', 'dis', 'ema'):
+            for name, value in self._parts()[part].items():
+                value[:] = arrays[f'{part}/{name}']
         self.iteration = meta['iteration']
         self._pending.clear()
         self.observations.clear()

@@ -11,7 +11,7 @@ import time
 import pytest
 import tiny
 
-from gluongan import figures, snapshot
+from gluongan import build, figures, snapshot
 
 GLUONGAN = [sys.executable, '-c', 'from gluongan.cli import main; main()']
 # 16 batches an epoch; 40 iterations end in the middle of an epoch, of a window of the log, and of the evaluations.
@@ -141,6 +141,21 @@ def test_snapshot_of_other_networks_is_refused(tmp_path):
     (folder / 'snapshots' / '000005.snapshot').write_bytes((other / 'snapshots' / '000005.snapshot').read_bytes())
     message = tiny.refused('train', '--resume', folder, code=1)
     assert '000005.snapshot' in message and '(16' in message and '(17' in message
+
+
+@pytest.mark.parametrize('other', [{'noise': [1, 2, 3, 4, 0, 0]}, {'real': {}}, {'noise': None}])
+def test_snapshot_of_another_version_cannot_be_resumed_but_its_networks_are_there(tmp_path, other):
+    folder = tiny.begun(tmp_path, until=5).folder
+    path = folder / 'snapshots' / '000005.snapshot'
+    arrays, meta = snapshot.read(path)
+    snapshot.write(path, arrays, {**meta, **other})
+    files = {file: file.read_bytes() for file in folder.rglob('*') if file.is_file()}
+    message = tiny.refused('train', '--resume', folder, '--iterations', 30, code=1)
+    assert '000005.snapshot: is of another version' in message
+    assert {file: file.read_bytes() for file in folder.rglob('*') if file.is_file()} == files
+    updater = build.load_updater(folder, build.load_data(tiny.tiny()))
+    assert updater.iteration == 5
+    assert (updater.gen[0].weight.data().asnumpy() == arrays['gen/0.weight']).all()
 
 
 # Changed settings
