@@ -155,8 +155,8 @@ def resumed_run(folder: Path, config: Config, warn: Callable[[str], None]) -> Tr
     try:
         algorithm.restore(arrays, meta)
     except (KeyError, TypeError, ValueError):
-        raise snapshot.SnapshotError(f'{path}: is of another version of gluongan, which kept its noise and its place in the data '
-                                     'otherwise; `sample` and `evaluate` take it, resuming does not') from None
+        raise snapshot.SnapshotError(f'{path}: is of another version of gluongan, which kept its noise and its place in the '
+                                     'data otherwise; `sample` and `evaluate` take it, resuming does not') from None
     if own != config:
         write_json(folder / 'config.json', config.to_dict())
     return beside.trainer(config, algorithm, folder, judged)

@@ -78,7 +78,7 @@ def _enter() -> ModuleType:
     if sys.version_info >= (3, 13) or sys.version_info < (3, 9):
         raise ImportError(f'gluongan runs on Python 3.9 to 3.12; this is {platform.python_version()}')
     prepare()
-    with warnings.catch_warnings(), _engine():
+    with warnings.catch_warnings(), _engine(), _hidden('sklearn'):
         warnings.simplefilter('ignore')    # MXNet's own deprecations: nothing that a user could mend
         import mxnet
         mxnet.nd.waitall()                 # the engine begins
@@ -102,6 +102,19 @@ def _engine(gpus: str = '/dev/nvidia[0-9]*') -> Iterator[None]:
             yield
     finally:
         del os.environ['MXNET_ENGINE_TYPE']    # it is for this process alone
+
+
+@contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    """Let a package seem absent: where scikit-learn is installed MXNet imports it, 0.7 s, for a class that nobody uses."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None    # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 @contextmanager

@@ -103,6 +103,13 @@ def test_engines_change_no_bit(python):
     assert naive == threaded
 
 
+def test_mxnet_does_not_bring_scikit_learn_in_and_takes_it_where_it_is(python):
+    code = ('import sys; {}from gluongan.runtime import mx; print("sklearn" in sys.modules); '
+            'import sklearn.base; print(mx.__name__)')
+    assert python(code.format('')).split() == ['False', 'mxnet']
+    assert python(code.format('import sklearn; ')).split() == ['True', 'mxnet']
+
+
 def test_mxnet_comes_in_silently_even_where_numpy_lacks_its_alias(python):
     code = ('import warnings; warnings.simplefilter("error"); import numpy as np; vars(np).pop("bool", None); '
             'from gluongan.runtime import mx; print(np.bool is bool, mx.nd.ones((2,)).sum().asscalar())')
