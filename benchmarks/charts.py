@@ -91,7 +91,9 @@ def _numbers(axis: object) -> None:
     axis.set_major_formatter(StrMethodFormatter('{x:g}'))
     axis.set_minor_formatter(NullFormatter())
     if axis.axis_name == 'y' or axis.get_transform().base == 10:
-        axis.set_major_locator(LogLocator(subs=(1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 7.0)))
+        low, high = axis.get_view_interval()
+        narrow = (0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.5, 2.0, 3.0) if high / low < 8 else (1.0, 2.0, 3.0, 5.0, 7.0)
+        axis.set_major_locator(LogLocator(subs=narrow if high / low < 30 else (1.0, 2.0, 5.0)))
 
 
 def _finish(axes: Axes, along: str, up: str, *, columns: int) -> None:

@@ -83,12 +83,14 @@ def _met(reached: bool) -> str:
 
 
 def _blame(findings: Findings, case: str) -> str:
-    """Say which operator, beside the products, takes most of a case."""
+    """Say which operator, beside the products, takes most of a case, and what Python and MXNet's dispatch take if that is more."""
     limit = findings.limits.get(case)
     if not limit or not rest(limit):
         return ''
     name, _, seconds = rest(limit)[0]
-    return f'; beside the products `{name}` takes most, {1e3 * seconds:.1f} of {1e3 * whole(limit):.1f} ms'
+    between = whole(limit) - sum(seconds for *_, seconds in limit['operators'])
+    said = f'`{name}` takes most, {1e3 * seconds:.1f} of {1e3 * whole(limit):.1f} ms'
+    return f'; beside the products {said}' + (f', and {1e3 * between:.1f} pass between operators' if between > seconds else '')
 
 
 def machine(findings: Findings) -> str:
