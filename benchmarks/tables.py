@@ -83,7 +83,7 @@ def _met(reached: bool) -> str:
 
 
 def _blame(findings: Findings, case: str) -> str:
-    """Say which operator, beside the products, takes most of a case, and what Python and MXNet's dispatch take if that is more."""
+    """Say which operator, beside the products, takes most of a case, and what passes between operators if that is more."""
     limit = findings.limits.get(case)
     if not limit or not rest(limit):
         return ''
