@@ -13,6 +13,7 @@ tolerance.
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from collections.abc import Iterable
 from functools import cache
@@ -132,9 +133,16 @@ def main() -> None:
         for form, apart in compared(name, forms, given.environments, way).items():
             rows.append({'case': name, 'way': way, 'form': form, **apart._asdict(), 'tolerance': tolerance(name, way)})
             print(told(rows[-1]), flush=True)
-    if given.out:
-        write_json(given.out, {'rows': rows})
+        if given.out:
+            write_json(given.out, {'rows': [*earlier(given.out, rows), *rows]})
     raise SystemExit(any(row['value'] > row['tolerance'] for row in rows))
+
+
+def earlier(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows in a file of results that `rows` do not replace: a run that is cut short is finished by the next."""
+    known = json.loads(path.read_text(encoding='utf-8'))['rows'] if path.is_file() else []
+    replaced = {(row['case'], row['way'], row['form']) for row in rows}
+    return [row for row in known if (row['case'], row['way'], row['form']) not in replaced]
 
 
 def told(row: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@
 """
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -80,6 +81,15 @@ def learned_here(case, feed):
         update_gen(view, opt_gen, x_fake)
     return {f'{part}/{name}': value.asnumpy() for part, net in (('gen', gen), ('dis', dis))
             for name, value in weights(net).items()}
+
+
+def test_results_of_an_earlier_run_stay_unless_they_were_made_again(tmp_path):
+    path = tmp_path / 'equivalence.json'
+    old = [{'case': case, 'way': 'own', 'form': 'jax', 'value': 1.0} for case in ('dense-128', 'wgan-128')]
+    assert equivalence.earlier(path, old) == []
+    path.write_text(json.dumps({'rows': old}))
+    assert equivalence.earlier(path, [{**old[0], 'value': 2.0}]) == [old[1]]
+    assert equivalence.earlier(path, [{**old[0], 'form': 'torch'}]) == old
 
 
 def test_ours_learns_what_the_two_updates_learn(small, tmp_path):
