@@ -51,6 +51,10 @@ PUBLISHED = {
     'lsgan': {'network': 'conv', 'loss': 'least_squares', 'real_target': 1.0, 'fake_target': 0.0, 'lr': 2e-4, 'beta1': 0.5},
     'dragan': {'network': 'conv', 'loss': 'nonsaturating', 'penalty': 'dragan', 'dis_batchnorm': False, 'beta1': 0.5},
     'sngan': {'network': 'conv', 'loss': 'hinge', 'dis_spectral': True, 'dis_batchnorm': False, 'lr': 2e-4, 'beta1': 0.5},
+    'projection': {
+        'network': 'conv', 'conditional': True, 'dis_projection': True, 'gen_activation': 'relu', 'lr': 2e-4, 'beta1': 0.5,
+        'dis_activation': 'leaky_relu', 'loss': 'nonsaturating', 'optimizer': 'adam',
+    },
     'mixture': {'data': 'grid25', 'latent': 2, 'noise': 'normal', 'loss': 'nonsaturating', 'optimizer': 'adam'},
 }
 
