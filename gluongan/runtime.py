@@ -50,18 +50,15 @@ AMX = 'AVX512_CORE_AMX'    # as oneDNN calls a processor with matrix units
 
 
 def ask_for_amx(cpuinfo: Path = Path('/proc/cpuinfo')) -> bool:
-    """Ask Linux for the registers of the matrix units, and tell oneDNN to use them; False where there are none to be had.
+    """Ask Linux for the registers of the matrix units; False where there are none to be had, or the user wants others used.
 
-    Without the first, oneDNN 2.4 dies of an illegal instruction at its first product in bfloat16; without the second, such a
-    product is several times slower than one in float32. What is computed in float32 stays the same, bit for bit.
+    Without them, oneDNN 2.4 dies of an illegal instruction at its first product in bfloat16, once it has been told of the
+    units; untold, it takes several times as long as in float32. What is computed in float32 stays the same, bit for bit.
     """
-    if platform.machine() != 'x86_64' or os.environ.setdefault('DNNL_MAX_CPU_ISA', AMX) != AMX:
+    if platform.machine() != 'x86_64' or os.environ.get('DNNL_MAX_CPU_ISA', AMX) != AMX:
         return False
     arch_prctl, request, tile_data = 158, 0x1023, 18    # ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA: Linux 5.16 and later
-    found = ' amx_bf16 ' in _text(cpuinfo) and ctypes.CDLL(None).syscall(arch_prctl, request, tile_data) == 0
-    if not found:
-        del os.environ['DNNL_MAX_CPU_ISA']
-    return found
+    return ' amx_bf16 ' in _text(cpuinfo) and ctypes.CDLL(None).syscall(arch_prctl, request, tile_data) == 0
 
 
 def _text(path: Path) -> str:
@@ -78,10 +75,12 @@ def _enter() -> ModuleType:
     if sys.version_info >= (3, 13) or sys.version_info < (3, 9):
         raise ImportError(f'gluongan runs on Python 3.9 to 3.12; this is {platform.python_version()}')
     prepare()
-    with warnings.catch_warnings(), _engine(), _hidden('sklearn'):
+    isa = {'DNNL_MAX_CPU_ISA': AMX} if HAS_AMX else {}
+    with warnings.catch_warnings(), _engine(), _told(isa), _hidden('sklearn'):
         warnings.simplefilter('ignore')    # MXNet's own deprecations: nothing that a user could mend
         import mxnet
-        mxnet.nd.waitall()                 # the engine begins
+        one = mxnet.nd.ones((1, 1))        # a product: the engine begins, and oneDNN takes in what it was told
+        mxnet.nd.FullyConnected(one, one, no_bias=True, num_hidden=1).wait_to_read()
     return mxnet
 
 
@@ -96,12 +95,20 @@ def _engine(gpus: str = '/dev/nvidia[0-9]*') -> Iterator[None]:
     if 'MXNET_ENGINE_TYPE' in os.environ or glob(gpus):
         yield
         return
-    os.environ['MXNET_ENGINE_TYPE'] = 'NaiveEngine'
+    with _told({'MXNET_ENGINE_TYPE': 'NaiveEngine'}), _without_line(b'MXNet start using engine'):
+        yield
+
+
+@contextmanager
+def _told(variables: dict[str, str]) -> Iterator[None]:
+    """Set environment variables for a while, those that the user has not set: what this process starts is not told."""
+    own = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(own)
     try:
-        with _without_line(b'MXNet start using engine'):
-            yield
+        yield
     finally:
-        del os.environ['MXNET_ENGINE_TYPE']    # it is for this process alone
+        for name in own:
+            del os.environ[name]
 
 
 @contextmanager

@@ -143,16 +143,24 @@ def test_convolutions_are_refused():
     tiny.tiny(network='conv', precision='float32')
 
 
-def test_a_processor_without_matrix_units_is_left_as_it_was(tmp_path, monkeypatch):
+def test_a_processor_without_matrix_units_has_none(tmp_path, monkeypatch):
     monkeypatch.delenv('DNNL_MAX_CPU_ISA', raising=False)
     (tmp_path / 'cpuinfo').write_text('flags : fpu avx512f amx_int8 amx_tile\n')
-    assert not runtime.ask_for_amx(tmp_path / 'cpuinfo') and 'DNNL_MAX_CPU_ISA' not in os.environ
-    assert not runtime.ask_for_amx(tmp_path / 'none') and 'DNNL_MAX_CPU_ISA' not in os.environ
+    assert not runtime.ask_for_amx(tmp_path / 'cpuinfo') and not runtime.ask_for_amx(tmp_path / 'none')
 
 
 def test_what_the_user_has_set_stays(monkeypatch):
     monkeypatch.setenv('DNNL_MAX_CPU_ISA', 'AVX2')
-    assert not runtime.ask_for_amx() and os.environ['DNNL_MAX_CPU_ISA'] == 'AVX2'
+    assert not runtime.ask_for_amx()
+    with runtime._told({'DNNL_MAX_CPU_ISA': 'AVX512_CORE'}):
+        assert os.environ['DNNL_MAX_CPU_ISA'] == 'AVX2'
+    assert os.environ['DNNL_MAX_CPU_ISA'] == 'AVX2'
+
+
+def test_what_this_process_starts_is_not_told(python):
+    code = ('import os; os.environ.pop("DNNL_MAX_CPU_ISA", None); import gluongan.runtime; '
+            'print(os.environ.get("DNNL_MAX_CPU_ISA"))')
+    assert python(code) == 'None'
 
 
 @amx
