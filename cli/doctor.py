@@ -50,6 +50,8 @@ def _mxnet() -> list[str]:
     _line('processor', f'{facts["processor"]}, {facts["cores"]} cores for this process')
     _line('threads', f'{facts["threads"]} ({"your OMP_NUM_THREADS" if users else "one a core"})')
     _line('features', ' '.join(facts['features']))
+    _line('bfloat16', '--precision bfloat16 is there (matrix units, AMX)' if runtime.HAS_AMX else
+          'no matrix units (AMX) that this process may use; float32 it is')
     _line('devices', f'cpu{"".join(f", gpu({i})" for i in range(facts["gpus"]))}')
     if not facts['gpus']:
         _line('', 'no GPU: ' + ('MXNet has CUDA, but finds no device; is the driver there?' if runtime.has_feature('CUDA') else

@@ -137,6 +137,12 @@ def test_without_matrix_units_it_is_refused_before_a_folder(tmp_path, monkeypatc
     build.updater(tiny.tiny(), build.load_data(tiny.tiny()))    # float32 needs nothing
 
 
+@pytest.mark.parametrize(('there', 'said'), [(True, '--precision bfloat16 is there'), (False, 'no matrix units')])
+def test_doctor_says_whether_it_is_there(monkeypatch, there, said):
+    monkeypatch.setattr(runtime, 'HAS_AMX', there)
+    assert f'bfloat16      {said}' in tiny.gluongan('doctor').stdout
+
+
 def test_convolutions_are_refused():
     with pytest.raises(ConfigError, match='--precision bfloat16: only for --network dense'):
         tiny.tiny(network='conv', precision='bfloat16')
