@@ -90,6 +90,7 @@ def test_what_is_not_met_is_said_with_the_operator_to_blame(results, tmp_path):
     assert said['- `dense-128`'].endswith('1.25 × the best peer, `torch`; bar 1.0, met, aim 1.25')
     assert '0.50 × the best peer, `torch`; bar 1.2, **not met**' in said['- `dcgan-128`']
     assert '`adam_update` takes most, 4.0 of 20.0 ms' in said['- `dcgan-128`']
+    assert said['- `dcgan-128`'].endswith('4.0 of 20.0 ms, and 5.0 pass between operators')
     assert any('grows at 256' in line and '**not met**' in line for line in lines)
     assert any('+10.0%' in line and '**not met**' in line for line in lines)
     assert any('0.98 × the speed of bare updates' in line and ', met' in line for line in lines)

@@ -12,6 +12,8 @@ import tiny
 
 import gluongan as gg
 from gluongan import build, runtime
+from gluongan.bench.cases import MODES, Case
+from gluongan.bench.subjects import subjects
 from gluongan.config import ConfigError
 from gluongan.layers import Chain, Dense, in_float32, use_precision
 from gluongan.runtime import mx
@@ -103,6 +105,14 @@ def test_every_dense_layer_of_both_networks_and_of_the_view_of_d_multiplies_so()
 
 
 @amx
+def test_a_benchmark_multiplies_so_in_every_mode():
+    for mode in MODES:
+        algorithm = subjects([Case(tiny.tiny(precision='bfloat16'), mode)])[0].algorithm
+        for net in (algorithm.gen, algorithm.dis, algorithm.dis_view):
+            assert 'amp_cast' in net(mx.sym.var('x')).tojson(remove_amp_cast=False), mode
+
+
+@amx
 def test_what_is_drawn_from_such_a_run_is_float32(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert tiny.gluongan('train', *tiny.flags(precision='bfloat16'), '--out', 'runs').exit_code == 0
@@ -111,6 +121,8 @@ def test_what_is_drawn_from_such_a_run_is_float32(tmp_path, monkeypatch):
     assert config.precision == 'bfloat16' and {layer.precision for layer in gen if isinstance(layer, Dense)} == {'float32'}
     monkeypatch.setattr(runtime, 'HAS_AMX', False)    # on another machine
     assert tiny.gluongan('sample', str(run), '--seeds', '0-3').exit_code == 0
+    assert {layer.precision for net in (gen, build.load_updater(run, build.load_data(config)).dis) for layer in net
+            if isinstance(layer, Dense)} == {'float32'}
     refused = tiny.gluongan('train', '--resume', str(run), '--iterations', '40')
     assert refused.exit_code == 2 and '--precision bfloat16: needs' in refused.stderr
 
@@ -143,6 +155,14 @@ def test_doctor_says_whether_it_is_there(monkeypatch, there, said):
     assert f'bfloat16      {said}' in tiny.gluongan('doctor').stdout
 
 
+def test_a_gpu_is_refused(monkeypatch):
+    monkeypatch.setattr(runtime, 'HAS_AMX', True)
+    with pytest.raises(runtime.DeviceError, match='needs --device cpu'):
+        build._check_precision('bfloat16', mx.gpu(0))
+    build._check_precision('bfloat16', mx.cpu())
+    build._check_precision('float32', mx.gpu(0))
+
+
 def test_convolutions_are_refused():
     with pytest.raises(ConfigError, match='--precision bfloat16: only for --network dense'):
         tiny.tiny(network='conv', precision='bfloat16')
@@ -167,6 +187,13 @@ def test_what_this_process_starts_is_not_told(python):
     code = ('import os; os.environ.pop("DNNL_MAX_CPU_ISA", None); import gluongan.runtime; '
             'print(os.environ.get("DNNL_MAX_CPU_ISA"))')
     assert python(code) == 'None'
+
+
+@amx
+def test_onednn_is_told_of_the_matrix_units(python):
+    code = 'import os; {}; import gluongan.runtime'
+    told = python(code.format('os.environ.pop("DNNL_MAX_CPU_ISA", None)'), DNNL_VERBOSE='1')
+    assert 'AMX' in told and 'AMX' not in python(code.format('pass'), DNNL_VERBOSE='1', DNNL_MAX_CPU_ISA='DEFAULT')
 
 
 @amx

@@ -51,10 +51,11 @@ def compared_curves(groups: Named, path: Path) -> Path | None:
 
 
 def _by_decades(axes: Axes) -> None:
-    from matplotlib.ticker import StrMethodFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
     axes.set_yscale('log')
-    for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        formatter(StrMethodFormatter('{x:g}'))    # 300, not 3 × 10²
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter('{x:g}'))    # 200, not 2 × 10²
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _lines(groups: Named, file: str, name: str) -> list[tuple[int, str | None, np.ndarray, np.ndarray]]:
