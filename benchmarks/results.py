@@ -24,6 +24,7 @@ from gluongan.runtime import processor, usable_cores
 GLUONGAN = (sys.executable, '-c', 'from gluongan.cli import main; main(prog_name="gluongan")')
 HOME = Path(__file__).resolve().parents[1]
 DATA = ('mnist', 'fashion-mnist')
+ABREAST = 4    # pictures in a row
 COLUMNS = {'fd': 'FD', 'score': 'score', 'classes': 'classes', 'precision': 'precision', 'recall': 'recall',
            'coverage': 'coverage', 'ndb': 'NDB', 'nn_real': '1-NN real', 'nn_fake': '1-NN fake', 'sharpness': 'sharpness'}
 
@@ -77,7 +78,8 @@ def page(runs: list[Path], target: Path, command: str) -> str:
     groups = comparison.grouped(map(comparison.read_run, runs))
     parts = ['# Results', f'Written by `{command}` on {processor()}, {usable_cores()} cores; not edited by hand. Each number '
              'is a mean ± standard deviation over seeds, of 10,000 samples (see the README, "Is it any good?"); `real` are '
-             'training images, the best there is.']
+             'training images, the best there is. No run had more minutes than another; what a recipe reaches in its own time is in '
+             'the README.']
     for data in dict.fromkeys(group.config.data for group in groups):
         own = [group for group in groups if group.config.data == data]
         parts += [f'## {data}', table(own, data), *pictures(own, target), *published(data)]
@@ -114,8 +116,8 @@ def said(mean: float, deviation: float | None) -> str:
 
 
 def pictures(groups: list[comparison.Group], target: Path) -> list[str]:
-    """Copy the newest samples of the first run of each group beside the page; return the lines that show them."""
-    lines = []
+    """Copy the newest samples of the first run of each group beside the page; return the table that shows them."""
+    shown = {}
     for group in groups:
         run = group.runs[0].path
         newest = max((run / 'samples').glob('*.png'), key=lambda path: int(path.stem), default=None)
@@ -123,8 +125,10 @@ def pictures(groups: list[comparison.Group], target: Path) -> list[str]:
             copy = target.parent / 'results' / f'{group.config.recipe}-{group.config.data}.png'
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(newest, copy)
-            lines.append(f'`{group.config.recipe}`, seed {group.runs[0].config.seed}: ![]({copy.relative_to(target.parent)})')
-    return lines
+            shown[f'`{group.config.recipe}`, seed {group.runs[0].config.seed}'] = f'![]({copy.relative_to(target.parent)})'
+    rows = [list(shown)[i:i + ABREAST] for i in range(0, len(shown), ABREAST)]
+    lines = [line for row in rows for line in (row, [shown[name] for name in row])]
+    return ['\n'.join(f'| {" | ".join(line)} |' for line in [*lines[:1], ['---'] * ABREAST, *lines[1:]])] if shown else []
 
 
 def published(data: str) -> list[str]:
@@ -139,7 +143,8 @@ def published(data: str) -> list[str]:
 def main() -> None:
     """Do what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--recipes', default=','.join(RECIPES), help='with commas between (default: all)')
+    parser.add_argument('--recipes', default=','.join(name for name in RECIPES if RECIPES[name]().data in DATA),
+                        help='with commas between (default: all that make pictures)')
     parser.add_argument('--data', default=','.join(DATA))
     parser.add_argument('--seeds', default='0-2')
     parser.add_argument('--minutes', type=float, default=30, help='of training, for each run (default: 30)')

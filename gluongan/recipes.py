@@ -132,16 +132,17 @@ def sngan() -> Config:
 
 
 def projection() -> Config:
-    """The best pictures that we know how to make on a CPU: a class-conditional `dcgan` whose D projects the label.
+    """The best pictures that we know how to make on a CPU: `conditional` with a D that projects the label, and drops out.
 
     Source: Miyato and Koyama 2018 (arXiv 1802.05637), equation 3: D's logit is that of the picture plus the label's product
-    with D's features; the label is an input of G. The rest is system F, Radford et al. 2015 (arXiv 1511.06434).
-    Deviations: the layers of `dcgan` (they: residual blocks, spectral normalisation and hinge loss), -log D(G(z)) for G, batch
-    64, learning rates that fall linearly to 0 over 15,000 iterations; the moving average of G (0.999) is sampled.
+    with D's features; the label is an input of G. The rest is `dense` (system A).
+    Deviations: fully connected layers with LeakyReLU (they: residual blocks with ReLU, spectral normalisation, hinge loss);
+    -log D(G(z)) for G; D drops 0.3 of its hidden units, or it learns the training images by heart; the moving average of G
+    (0.999) is sampled. How it was found: docs/search.md.
     """
-    return recipe('dcgan').with_settings({
-        'recipe': 'projection', 'conditional': True, 'dis_projection': True, 'batch': 64, 'ema': 0.999, 'schedule': 'linear',
-        'schedule_iterations': 15_000, 'iterations': 15_000, 'sample_every': 250, 'eval_every': 500, 'snapshot_every': 1_000})
+    return recipe('conditional').with_settings({
+        'recipe': 'projection', 'dis_projection': True, 'dis_dropout': 0.3, 'iterations': 30_000, 'sample_every': 500,
+        'eval_every': 1_000, 'snapshot_every': 2_500})
 
 
 def mixture() -> Config:

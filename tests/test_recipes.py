@@ -59,7 +59,11 @@ PUBLISHED = {
 }
 
 # Where we depart from a published setting: what it is instead, and the words by which the docstring says so.
-DEPARTURES = {('vanilla', 'beta1'): (0.5, '`--beta1 0.9`')}
+DEPARTURES = {
+    ('vanilla', 'beta1'): (0.5, '`--beta1 0.9`'),
+    ('projection', 'network'): ('dense', 'fully connected layers'),
+    ('projection', 'gen_activation'): ('leaky_relu', 'LeakyReLU'),
+}
 
 
 @pytest.mark.parametrize(('name', 'setting'), [(name, key) for name, known in PUBLISHED.items() for key in known])
