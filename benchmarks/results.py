@@ -78,8 +78,8 @@ def page(runs: list[Path], target: Path, command: str) -> str:
     groups = comparison.grouped(map(comparison.read_run, runs))
     parts = ['# Results', f'Written by `{command}` on {processor()}, {usable_cores()} cores; not edited by hand. Each number '
              'is a mean ± standard deviation over seeds, of 10,000 samples (see the README, "Is it any good?"); `real` are '
-             'training images, the best there is. No run had more minutes than another; what a recipe reaches in its own time is in '
-             'the README.']
+             'training images, the best there is. No run had more minutes than another; what a recipe reaches in its own '
+             'time is in the README.']
     for data in dict.fromkeys(group.config.data for group in groups):
         own = [group for group in groups if group.config.data == data]
         parts += [f'## {data}', table(own, data), *pictures(own, target), *published(data)]

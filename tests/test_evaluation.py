@@ -129,6 +129,7 @@ def test_samples_nearest_to_training_images_come_with_those(reference):
 # In words
 
 GOOD = {'lenet_share100_0': 0.5, 'lenet_share100_1': 0.48, 'pixel_sharpness100': 1.02, 'pixel_coverage100_k5_test': 0.95,
+        'pixel_recall100_k5_test': 0.9, 'pixel_nn_real100_test': 0.6, 'pixel_nn_fake100_test': 0.7,
         'pixel_support100_test': 9_000, 'pixel_copies100_train': 0.0}
 
 
@@ -139,6 +140,9 @@ GOOD = {'lenet_share100_0': 0.5, 'lenet_share100_1': 0.48, 'pixel_sharpness100':
     ({'pixel_sharpness100': 0.5}, "blurred (0.50 of the data's sharpness)"),
     ({'pixel_sharpness100': 3.0}, "too hard or noisy (3.00 of the data's sharpness)"),
     ({'pixel_coverage100_k5_test': 0.4}, 'reaches 41% of what real pictures reach'),
+    ({'pixel_recall100_k5_test': 0.4}, 'reaches 43% of what real pictures reach'),
+    ({'pixel_nn_real100_test': 0.92}, 'easily told from the data (1-NN is right 92% of the time)'),
+    ({'pixel_nn_fake100_test': 0.85}, 'easily told from the data (1-NN is right 85% of the time)'),
     ({'pixel_support100_test': 20.0}, 'as if it knew 20 pictures'),
     ({'pixel_copies100_train': 0.3}, 'copies training images (30% of its samples)'),
     ({'lenet_asked100': 0.987}, '98.7% are of the class asked for'),
