@@ -23,10 +23,11 @@ def judging(config: Config, dataset: Dataset, test: Callable[[Config], Dataset |
     if config.judge_every is None:
         return None
     file = config.judge and Path(config.judge).expanduser()
-    found = Judging(Reference(dataset, test(config), judge.fitting(dataset, file)))
+    found = Judging(Reference(dataset, test(config), judge.fitting(dataset, file)), config.judge_samples)
     allowed = [name for name in found.real if meaning(name).better != 'data']
     if config.best not in (*allowed, MEASURED[0]):
-        raise ConfigError(f'--best {config.best}: must be one of {", ".join((MEASURED[0], *allowed))}')
+        raise ConfigError(f'--best {config.best}: must be one of {", ".join((MEASURED[0], *allowed))}; '
+                          f'--judge-samples {config.judge_samples} is what the numbers in their names say')
     return found
 
 

@@ -15,7 +15,7 @@ from .runs import RunError, read_config
 
 # Runs that differ in these alone are repetitions of one: none of them changes what is trained.
 ALIKE = ('seed', 'device', 'data_dir', 'log_every', 'sample_every', 'eval_every', 'snapshot_every', 'keep', 'judge_every',
-         'judge', 'best', 'samples')
+         'judge', 'judge_samples', 'best', 'samples')
 COSTS = ('iterations', 'seconds of training')    # the rows that every run has
 
 

@@ -128,12 +128,14 @@ class Config:
                                free=True)
     keep: int = _run(2, 'int', 'Keep this many of the newest snapshots, beside the best one.', low=1, high=10_000,
                      unit='snapshots', free=True)
-    judge_every: int | None = _run(None, 'int', 'Have 2,000 samples judged, a few seconds each time. Left out: never.', low=1,
+    judge_every: int | None = _run(None, 'int', 'Have samples judged, a few seconds each time. Left out: never.', low=1,
                                    high=10**9, unit='iterations', optional=True, free=True)
+    judge_samples: int = _run(2_000, 'int', "So many each time. Metrics' names say it: of 10000 they are those of `gluongan "
+                              "evaluate`.", low=100, high=100_000, unit='samples', free=True)
     judge: str | None = _run(None, 'str', 'File of the judge, where none came with the package for this data.', optional=True,
                              free=True)
     best: str = _run('samples/swd', 'str', 'What makes a snapshot the best: samples/swd, or with --judge-every lenet_fd2k_test '
-                     'and the like.', free=True)
+                     'and the like; with --judge-samples 10000 lenet_fd10k_test.', free=True)
     patience: int | None = _run(None, 'int', 'Stop after so many measurements in a row that were no better by --best. Left '
                                 'out: never.', low=1, high=10**6, unit='measurements', optional=True, free=True)
     samples: int = _run(64, 'int', 'Samples in each picture.', low=1, high=1024, free=False)

@@ -12,7 +12,7 @@ from gluongan.config import Config, ConfigError
 from gluongan.evaluation.measures import diversity, judged, manifold
 from gluongan.extensions import Alarm, Patience, alarm
 from gluongan.extensions.alarm import verdict
-from gluongan.extensions.judging import COUNTS, SAMPLES
+from gluongan.extensions.judging import counts
 from gluongan.judged import samples_of
 
 SIZE = 12
@@ -50,12 +50,28 @@ def test_rows_are_what_evaluate_says_of_the_same_samples(tmp_path, settings, jud
     assert [row['iteration'] for row in rows(run)] == [0, 5, 10, 12]
     train, test = (data.load('synthetic', split=split, image_size=SIZE) for split in ('train', 'test'))
     reference = evaluation.Reference(train, test, judge.read(judge_file))
-    expected = evaluation.evaluate(samples_of(run.updater, SAMPLES, seed=3), reference, counts=COUNTS,
+    expected = evaluation.evaluate(samples_of(run.updater, 2_000, seed=3), reference, counts=counts(2_000),
                                    only=(judged, diversity, manifold))
     assert {'lenet_fd2k_test', 'lenet_classes2k', 'pixel_coverage512_k5_test', 'pixel_spread1k_test'} <= set(expected)
     for name, value in expected.items():
         assert rows(run)[-1][name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
     assert rows(run)[-1]['judge/seconds'] > 0 and run.report['judge/seconds'] > 0
+
+
+def test_rows_of_ten_thousand_samples_are_by_name_and_value_those_of_the_whole_evaluation(tmp_path, settings, judge_file):
+    run = tiny.begun(tmp_path, **settings, judge_samples=10_000, best='lenet_fd10k_test')
+    train, test = (data.load('synthetic', split=split, image_size=SIZE) for split in ('train', 'test'))
+    reference = evaluation.Reference(train, test, judge.read(judge_file))
+    whole = evaluation.evaluate(samples_of(run.updater, 10_000, seed=3), reference)
+    row = {name: value for name, value in rows(run)[-1].items() if evaluation.stem(name)}
+    assert 'lenet_fd10k_test' in row and set(row) < set(whole)
+    assert row == pytest.approx({name: whole[name] for name in row}, rel=1e-4, abs=1e-6)
+
+
+def test_more_samples_may_be_judged_from_a_resume_on(tmp_path, settings):
+    run = tiny.begun(tmp_path, until=7, **settings, snapshot_every=6)
+    found = rows(tiny.resumed(run.folder, judge_samples=500))
+    assert 'lenet_fd2k_test' in found[0] and 'lenet_fd500_test' in found[-1] and 'lenet_fd2k_test' not in found[-1]
 
 
 def test_rows_across_a_resume_are_those_of_a_straight_run(tmp_path, settings):

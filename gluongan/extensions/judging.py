@@ -18,23 +18,27 @@ if TYPE_CHECKING:
     from ..evaluation import Reference
     from ..trainer import Trainer
 
-SAMPLES = 2_000                                    # a tenth of the time that the whole evaluation takes
-COUNTS = Counts(manifold=1_000, diversity=1_000)
-STREAM = 3                                         # of the noise, the same as for `gluongan evaluate`
+STREAM = 3    # of the noise, the same as for `gluongan evaluate`
+
+
+def counts(samples: int) -> Counts:
+    """Return how many of the samples each measurement takes: of 10,000 as many as `gluongan evaluate` does."""
+    return Counts(manifold=samples // 2, diversity=min(samples // 2, Counts().diversity))
 
 
 class Judging(Extension):
-    """Writes judge.jsonl, what the judge says of 2,000 samples of a fixed noise, and publishes its newest row in the report.
+    """Writes judge.jsonl, what the judge says of samples of a fixed noise, and publishes its newest row in the report.
 
-    Its metrics carry other names than those of the whole evaluation, such as lenet_fd2k_test: fewer samples make a Fréchet
-    distance larger. `real` has them for real pictures, the best there is. judge/seconds: what the call has cost.
+    Of 2,000 samples, by default, its metrics carry other names than those of the whole evaluation, such as lenet_fd2k_test:
+    fewer samples make a Fréchet distance larger. Of 10,000 they are the same. `real` has them for real pictures, the best
+    there is. judge/seconds: what the call has cost.
     """
 
     trigger = (1_000, 'iteration')
 
-    def __init__(self, reference: Reference) -> None:
-        self._reference = reference
-        self.real = self._measured(Samples('real', real(reference.train, SAMPLES, np.random.RandomState(0))))
+    def __init__(self, reference: Reference, samples: int = 2_000) -> None:
+        self._reference, self._count = reference, samples
+        self.real = self._measured(Samples('real', real(reference.train, samples, np.random.RandomState(0))))
 
     def start(self, trainer: Trainer) -> None:
         self._records = Records(trainer.folder / 'judge.jsonl')
@@ -47,7 +51,7 @@ class Judging(Extension):
 
     def __call__(self, trainer: Trainer) -> None:
         updater, begun = trainer.updater, time.perf_counter()
-        values = self._measured(samples_of(updater, SAMPLES, seed=STREAM))
+        values = self._measured(samples_of(updater, self._count, seed=STREAM))
         values['judge/seconds'] = time.perf_counter() - begun
         self._at = updater.iteration
         newest = {f'samples/{stem}': find(values, stem) for stem in ('spread', 'support')}    # what the training line shows
@@ -59,7 +63,7 @@ class Judging(Extension):
             self(trainer)
 
     def _measured(self, samples: Samples) -> dict[str, float]:
-        return evaluate(samples, self._reference, counts=COUNTS, only=(judged, diversity, manifold))
+        return evaluate(samples, self._reference, counts=counts(self._count), only=(judged, diversity, manifold))
 
 
 class Patience(Extension):
