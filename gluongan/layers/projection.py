@@ -24,8 +24,9 @@ class Projection(mx.gluon.HybridBlock):
     def split(self, F: Any, x: Any) -> tuple[Any, Any]:
         """Return the sample and its label (N, K): of a picture, the mean of each label plane."""
         label = F.slice_axis(x, axis=1, begin=-self._classes, end=None)
+        # K and not 0, "as it was", of which OpenCV makes nothing where the input has two axes.
         return (F.slice_axis(x, axis=1, begin=0, end=-self._classes),
-                F.mean(F.reshape(label, shape=(0, 0, -1)), axis=2))
+                F.mean(F.reshape(label, shape=(0, self._classes, -1)), axis=2))
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
         sample, label = self.split(F, x)
