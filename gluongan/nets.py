@@ -135,7 +135,8 @@ def conv_discriminator(shape: tuple[int, int, int], *, width: int = 64, depth: i
             *chain.from_iterable(block(i, a, b) for i, (a, b) in enumerate(_pairs(channels))),
             nn.Flatten()]
     units = channels[-1] * prod(end)
-    net = Chain(*_headed(body, units, 'logit', kernels, stddev, spectral, projected), shape_in=tuple(shape))    # (N,)
+    layers = _headed(body, units, 'logit', kernels, stddev, spectral, projected, planes=True)
+    net = Chain(*layers, shape_in=tuple(shape))    # (N,)
     return ready(net, init, device)
 
 
@@ -172,7 +173,8 @@ def _block(inside: int, outside: int, activation: str, slope: float, batchnorm: 
     return layers
 
 
-def _headed(body: Layers, units: int, head: str, kernels: int, stddev: bool, spectral: bool, projected: int) -> Layers:
+def _headed(body: Layers, units: int, head: str, kernels: int, stddev: bool, spectral: bool, projected: int,
+            planes: bool = False) -> Layers:
     """Return D's layers from its input to (N,) logits, for a body that gives `units` features."""
     layers = list(body)
     if kernels:
@@ -182,7 +184,7 @@ def _headed(body: Layers, units: int, head: str, kernels: int, stddev: bool, spe
         layers.append(MinibatchStdDev())
         units += 1
     if projected:
-        return [Projection(Chain(*layers), units, projected, spectral=spectral), Reshape(())]
+        return [Projection(Chain(*layers), units, projected, planes=planes, spectral=spectral), Reshape(())]
     softmax = head == 'softmax'
     last = Dense(2 if softmax else 1, 'tanh' if softmax else 'identity', in_units=units, spectral=spectral)
     return [*layers, last, *([TwoUnitSoftmax()] if softmax else []), Reshape(())]

@@ -15,18 +15,19 @@ class Projection(mx.gluon.HybridBlock):
     C to `features` numbers.
     """
 
-    def __init__(self, body: Chain, features: int, classes: int, *, spectral: bool = False) -> None:
+    def __init__(self, body: Chain, features: int, classes: int, *, planes: bool = False, spectral: bool = False) -> None:
+        """planes: each number of the label is a whole plane (N, K, H, W), as beside pictures."""
         super().__init__()
-        self._classes = classes
+        self._classes, self._planes = classes, planes
         self.body, self.head = body, Dense(1, in_units=features, spectral=spectral)
         self.embed = Dense(features, in_units=classes, bias=False, spectral=spectral)
 
     def split(self, F: Any, x: Any) -> tuple[Any, Any]:
         """Return the sample and its label (N, K): of a picture, the mean of each label plane."""
+        sample = F.slice_axis(x, axis=1, begin=0, end=-self._classes)
         label = F.slice_axis(x, axis=1, begin=-self._classes, end=None)
-        # K and not 0, "as it was", of which OpenCV makes nothing where the input has two axes.
-        return (F.slice_axis(x, axis=1, begin=0, end=-self._classes),
-                F.mean(F.reshape(label, shape=(0, self._classes, -1)), axis=2))
+        # Only where there are planes: OpenCV leaves an axis of 1 in place that a mean should take away.
+        return sample, F.mean(F.reshape(label, shape=(0, 0, -1)), axis=2) if self._planes else label
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
         sample, label = self.split(F, x)
