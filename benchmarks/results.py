@@ -126,9 +126,16 @@ def pictures(groups: list[comparison.Group], target: Path) -> list[str]:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(newest, copy)
             shown[f'`{group.config.recipe}`, seed {group.runs[0].config.seed}'] = f'![]({copy.relative_to(target.parent)})'
-    rows = [list(shown)[i:i + ABREAST] for i in range(0, len(shown), ABREAST)]
-    lines = [line for row in rows for line in (row, [shown[name] for name in row])]
-    return ['\n'.join(f'| {" | ".join(line)} |' for line in [*lines[:1], ['---'] * ABREAST, *lines[1:]])] if shown else []
+    return [abreast(shown)] if shown else []
+
+
+def abreast(shown: dict[str, str]) -> str:
+    """Return titles, each above what it names, as a Markdown table of ABREAST columns."""
+    lines = []
+    for start in range(0, len(shown), ABREAST):
+        lines += [row[start:start + ABREAST] for row in (list(shown), list(shown.values()))]
+    lines.insert(1, ['---'] * ABREAST)
+    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
 
 
 def published(data: str) -> list[str]:

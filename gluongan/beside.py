@@ -27,7 +27,7 @@ def judging(config: Config, dataset: Dataset, test: Callable[[Config], Dataset |
     allowed = [name for name in found.real if meaning(name).better != 'data']
     if config.best not in (*allowed, MEASURED[0]):
         raise ConfigError(f'--best {config.best}: must be one of {", ".join((MEASURED[0], *allowed))}; '
-                          f'--judge-samples {config.judge_samples} is what the numbers in their names say')
+                          f'the numbers in these names come from --judge-samples {config.judge_samples}')
     return found
 
 

@@ -49,3 +49,8 @@ def test_run_that_is_there_is_found_by_all_its_settings(tmp_path, results, monke
     assert results.folder(tmp_path, 'dense', 'mnist', 4) is results.folder(tmp_path, 'wgan', 'mnist', 3) is None
     (run / 'done').unlink()    # killed before its end
     assert results.folder(tmp_path, 'dense', 'mnist', 3) is None
+
+
+def test_each_picture_is_below_its_name_and_the_fifth_begins_a_new_row(results):
+    lines = results.abreast({name: name.upper() for name in 'abcde'}).splitlines()
+    assert lines == ['| a | b | c | d |', '| --- | --- | --- | --- |', '| A | B | C | D |', '| e |', '| E |']
