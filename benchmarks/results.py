@@ -24,6 +24,7 @@ from gluongan.runtime import processor, usable_cores
 GLUONGAN = (sys.executable, '-c', 'from gluongan.cli import main; main(prog_name="gluongan")')
 HOME = Path(__file__).resolve().parents[1]
 DATA = ('mnist', 'fashion-mnist')
+PICTURED = tuple(name for name in RECIPES if RECIPES[name]().data in DATA)    # the others make points
 ABREAST = 4    # pictures in a row
 COLUMNS = {'fd': 'FD', 'score': 'score', 'classes': 'classes', 'precision': 'precision', 'recall': 'recall',
            'coverage': 'coverage', 'ndb': 'NDB', 'nn_real': '1-NN real', 'nn_fake': '1-NN fake', 'sharpness': 'sharpness'}
@@ -150,8 +151,7 @@ def published(data: str) -> list[str]:
 def main() -> None:
     """Do what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--recipes', default=','.join(name for name in RECIPES if RECIPES[name]().data in DATA),
-                        help='with commas between (default: all that make pictures)')
+    parser.add_argument('--recipes', default=','.join(PICTURED), help='with commas between (default: all that make pictures)')
     parser.add_argument('--data', default=','.join(DATA))
     parser.add_argument('--seeds', default='0-2')
     parser.add_argument('--minutes', type=float, default=30, help='of training, for each run (default: 30)')

@@ -9,6 +9,7 @@ import tiny
 from PIL import Image
 
 from gluongan import comparison, figures
+from gluongan.config import Config
 from gluongan.runs import RunError
 
 
@@ -44,6 +45,13 @@ def test_runs_of_other_seeds_share_a_column_with_mean_and_deviation(runs):
     assert groups[1].spread('samples/swd') == (last(runs[3], 'samples/swd'), None)
     shown = cells(groups)['samples/swd']
     assert shown[0] == f'{statistics.mean(values):.4g} ± {statistics.stdev(values):.2g}' and '±' not in shown[1]
+
+
+@pytest.mark.parametrize('change, groups', [({'judge_every': 5}, 1), ({'judge_samples': 500}, 1), ({'keep': 9}, 1),
+                                            ({'samples': 9}, 1), ({'seed': 9}, 1), ({'batch': 9}, 2), ({'ema': 0.9}, 2)])
+def test_runs_are_alike_where_only_what_watches_them_differs(tmp_path, change, groups):
+    runs = [comparison.Run(tmp_path, Config(**settings), {}) for settings in ({}, change)]
+    assert len(comparison.grouped(runs)) == groups
 
 
 def test_only_settings_that_differ_are_shown_and_the_seeds(runs):

@@ -151,6 +151,12 @@ def test_numbers_are_told_in_words(change, words):
     assert words in sentence({**GOOD, **change}, ('a', 'b'))
 
 
+def test_variety_is_held_against_what_real_pictures_reach():
+    real = {'pixel_coverage100_k5_test': 0.95, 'pixel_recall100_k5_test': 0.5}
+    poor = {**GOOD, 'pixel_recall100_k5_test': 0.48}
+    assert 'variety good' in sentence(poor, 'ab', real) and 'reaches 51% of' in sentence(poor, 'ab')
+
+
 def test_several_missing_classes_are_listed():
     shares = {f'lenet_share100_{i}': 0.3 * (i == 1) for i in range(4)}
     assert sentence(shares, 'abcd').startswith('covers 1 of 4 classes; a, c and d are missing')

@@ -70,6 +70,7 @@ def test_rows_of_ten_thousand_samples_are_by_name_and_value_those_of_the_whole_e
 
 def test_more_samples_may_be_judged_from_a_resume_on(tmp_path, settings):
     run = tiny.begun(tmp_path, until=7, **settings, snapshot_every=6)
+    assert tiny.gluongan('train', '--dry-run', '--resume', run.folder, '--judge-samples', '500').exit_code == 0
     found = rows(tiny.resumed(run.folder, judge_samples=500))
     assert 'lenet_fd2k_test' in found[0] and 'lenet_fd500_test' in found[-1] and 'lenet_fd2k_test' not in found[-1]
 

@@ -92,10 +92,17 @@ def test_docstring_names_source_and_deviations(name):
     ('binarized', ('20 epochs', '6,000')),
     ('goodfellow', ('1406.2661', '20,000', '10^6', '0.1', '0.5')),
     ('wgan', ('1701.07875', '5 critic', '20,000', '10^6')),
+    ('projection', ('drops 0.3', '0.999')),
 ])
 def test_docstring_tells_what_is_ours(name, own):
     text = inspect.getdoc(recipes.RECIPES[name])
     assert all(word in text for word in own)
+
+
+def test_projection_is_conditional_with_a_label_that_is_projected_and_a_d_that_drops_out():
+    assert recipes.recipe('conditional').differences(recipes.recipe('projection')).keys() == {
+        'recipe', 'dis_projection', 'dis_dropout', 'iterations', 'sample_every', 'eval_every', 'snapshot_every'}
+    assert (recipes.recipe('projection').dis_dropout, recipes.recipe('projection').ema) == (0.3, 0.999)
 
 
 def test_every_recipe_is_written_out_here():

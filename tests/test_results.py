@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import tiny
 
-from gluongan import figures
+from gluongan import figures, recipes
 
 HOME = Path(__file__).parent.parent
 
@@ -54,3 +54,7 @@ def test_run_that_is_there_is_found_by_all_its_settings(tmp_path, results, monke
 def test_each_picture_is_below_its_name_and_the_fifth_begins_a_new_row(results):
     lines = results.abreast({name: name.upper() for name in 'abcde'}).splitlines()
     assert lines == ['| a | b | c | d |', '| --- | --- | --- | --- |', '| A | B | C | D |', '| e |', '| E |']
+
+
+def test_every_recipe_is_trained_but_the_one_of_points(results):
+    assert set(recipes.RECIPES) - set(results.PICTURED) == {'mixture'}
