@@ -1,4 +1,5 @@
 """Installs gluongan, with the command line in the top-level folder `cli` as `gluongan.cli`."""
+
 import sys
 from pathlib import Path
 
@@ -6,10 +7,17 @@ from setuptools import find_packages, setup
 
 # python_requires alone is not enough: pip may first build NumPy from its sources, for minutes, and fail at that.
 if not (3, 9) <= sys.version_info[:2] <= (3, 12):
-    sys.exit('gluongan needs Python 3.9 to 3.12, as MXNet 1.9.1 does; this is Python {}.{}'.format(*sys.version_info))
+    sys.exit(
+        'gluongan needs Python 3.9 to 3.12, as MXNet 1.9.1 does; this is Python {}.{}'.format(
+            *sys.version_info
+        )
+    )
 
 HERE = Path(__file__).parent
-ONNX = ['onnx>=1.13', 'onnxruntime>=1.14']    # the graph is written in our own words, so any of them will do
+ONNX = [
+    'onnx>=1.13',
+    'onnxruntime>=1.14',
+]  # the graph is written in our own words, so any of them will do
 
 setup(
     name='gluongan',
@@ -25,18 +33,27 @@ setup(
     package_dir={'gluongan.cli': 'cli'},
     package_data={'gluongan': ['data/mnist/*', 'judge/shipped/*']},
     install_requires=[
-        'mxnet==1.9.1',            # the project is archived: what we know of its faults is known of this release
-        'gluoncv==0.10.5.post0',   # the last release
-        'numpy>=1.23.5,<2',        # 2.x breaks MXNet in numpy.ma; below 2 one alias is enough (gluongan/runtime.py)
-        'scipy>=1.9',              # gluoncv needs it already
+        'mxnet==1.9.1',  # the project is archived: what we know of its faults is known of this release
+        'gluoncv==0.10.5.post0',  # the last release
+        'numpy>=1.23.5,<2',  # 2.x breaks MXNet in numpy.ma; below 2 one alias is enough (gluongan/runtime.py)
+        'scipy>=1.9',  # gluoncv needs it already
         'matplotlib>=3.5',
         'click>=8.0',
         'pillow>=9.1',
         # MXNet imports distutils, which Python 3.12 no longer has; setuptools brings it.
         'setuptools; python_version >= "3.12"',
     ],
-    extras_require={'onnx': ONNX,
-                    'test': ['pytest>=7', 'hypothesis>=6', 'ruff>=0.6', 'scikit-learn>=1.2', 'prdc==0.2', *ONNX]},
+    extras_require={
+        'onnx': ONNX,
+        'test': [
+            'pytest>=7',
+            'hypothesis>=6',
+            'ruff>=0.6',
+            'scikit-learn>=1.2',
+            'prdc==0.2',
+            *ONNX,
+        ],
+    },
     entry_points={'console_scripts': ['gluongan = gluongan.cli:main']},
     classifiers=[
         'Programming Language :: Python :: 3',

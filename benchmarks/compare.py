@@ -6,6 +6,7 @@ A round is one sample of each form, A B C D E, then the next round, so that a dr
 computes at a time. A sample is a block of iterations between two fences inside of the peer. What counts is the median over the
 rounds of the ratio between two samples of the same round. Every sample is kept: benchmarks/results/compare-CASE.json.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -24,13 +25,25 @@ from .driver import ENVIRONMENTS, FORMS, Peer, interpreter
 from .equivalence import Material
 
 RESULTS = Path(__file__).resolve().parent / 'results'
-WARM_UP = 10       # iterations: compilers are done after the first, caches and allocators after a few more
-PAUSE = 0.3        # seconds between two turns: threads of the one before spin for up to 0.2 before they sleep
+WARM_UP = (
+    10  # iterations: compilers are done after the first, caches and allocators after a few more
+)
+PAUSE = (
+    0.3  # seconds between two turns: threads of the one before spin for up to 0.2 before they sleep
+)
 OURS = 'gluongan'
 
 
-def measured(name: str, forms: list[str], *, rounds: int, seconds: float, threads: int,
-             environments: Path = ENVIRONMENTS, **changes: Any) -> list[Trial]:
+def measured(
+    name: str,
+    forms: list[str],
+    *,
+    rounds: int,
+    seconds: float,
+    threads: int,
+    environments: Path = ENVIRONMENTS,
+    **changes: Any,
+) -> list[Trial]:
     """Return a trial of each form of a case, `rounds` samples of at least `seconds` each, taken in turn."""
     with tempfile.TemporaryDirectory() as folder:
         material = Material(name, Path(folder), **changes)
@@ -62,9 +75,20 @@ def _block(peer: Peer, seconds: float) -> int:
 
 
 def _trial(case: dict[str, Any], peer: Peer, samples: list[float], iterations: int) -> Trial:
-    facts = {'case': case['name'], 'form': peer.name, 'threads': peer.threads, 'versions': peer.versions,
-             'megabytes': peer.ask('memory')['megabytes']}
-    return Trial(f'{case["name"]} {peer.name}', facts, tuple(samples), case['batch'] * case['dis_steps'], iterations)
+    facts = {
+        'case': case['name'],
+        'form': peer.name,
+        'threads': peer.threads,
+        'versions': peer.versions,
+        'megabytes': peer.ask('memory')['megabytes'],
+    }
+    return Trial(
+        f'{case["name"]} {peer.name}',
+        facts,
+        tuple(samples),
+        case['batch'] * case['dis_steps'],
+        iterations,
+    )
 
 
 def told(trials: list[Trial]) -> str:
@@ -93,7 +117,7 @@ def chosen(given: str | None, environments: Path) -> list[str]:
 def _command(words: list[str]) -> list[str]:
     """What was typed, without the place of the environments, which is this machine's alone."""
     at = words.index('--environments') if '--environments' in words else len(words)
-    return ['python', '-m', 'benchmarks.compare', *words[:at], *words[at + 2:]]
+    return ['python', '-m', 'benchmarks.compare', *words[:at], *words[at + 2 :]]
 
 
 def main() -> None:
@@ -110,9 +134,17 @@ def main() -> None:
     forms = chosen(given.forms, given.environments)
     for name in given.cases.split(','):
         before = environment(_command(sys.argv[1:]))
-        trials = measured(name, forms, rounds=given.rounds, seconds=given.seconds, threads=given.threads,
-                          environments=given.environments)
-        Trials(tuple(trials), {**before, 'threads': given.threads}).write(given.out / f'compare-{name}.json')
+        trials = measured(
+            name,
+            forms,
+            rounds=given.rounds,
+            seconds=given.seconds,
+            threads=given.threads,
+            environments=given.environments,
+        )
+        Trials(tuple(trials), {**before, 'threads': given.threads}).write(
+            given.out / f'compare-{name}.json'
+        )
         print(told(trials), flush=True)
 
 

@@ -1,4 +1,5 @@
 """Starts the peers, each a process in an environment of its own, and speaks with them."""
+
 from __future__ import annotations
 
 import contextlib
@@ -42,14 +43,24 @@ class PeerError(RuntimeError):
 def interpreter(form: str, environments: Path = ENVIRONMENTS) -> Path | None:
     """Return the Python of a form's environment, or None where it has not been made."""
     environment = FORMS[form].environment
-    path = Path(sys.executable) if environment is None else environments / environment / 'bin' / 'python'
+    path = (
+        Path(sys.executable)
+        if environment is None
+        else environments / environment / 'bin' / 'python'
+    )
     return path if path.exists() else None
 
 
 def _environment(name: str, threads: int) -> dict[str, str]:
     """Return the environment variables of a peer: all take their number of threads from here, or from its affinity."""
     own = {'PYTHONPATH': str(HERE.parent)} if FORMS[name].environment is None else {}
-    return {**os.environ, 'OMP_NUM_THREADS': str(threads), 'CUDA_VISIBLE_DEVICES': '', 'TF_CPP_MIN_LOG_LEVEL': '2', **own}
+    return {
+        **os.environ,
+        'OMP_NUM_THREADS': str(threads),
+        'CUDA_VISIBLE_DEVICES': '',
+        'TF_CPP_MIN_LOG_LEVEL': '2',
+        **own,
+    }
 
 
 class Peer:
@@ -58,14 +69,22 @@ class Peer:
     def __init__(self, name: str, *, threads: int = 2, environments: Path = ENVIRONMENTS) -> None:
         python = interpreter(name, environments)
         if python is None:
-            raise PeerError(f'{name}: has no environment in {environments}; make it with python -m benchmarks.setup_peers')
+            raise PeerError(
+                f'{name}: has no environment in {environments}; make it with python -m benchmarks.setup_peers'
+            )
         self.name, self.threads, self.versions = name, threads, {}
         # In front of the process, not within it: XLA counts its threads by the affinity, when it is imported.
         cores = ','.join(map(str, sorted(os.sched_getaffinity(0))[:threads]))
-        self._log = tempfile.TemporaryFile('w+')    # noqa: SIM115 - `close` closes it
+        self._log = tempfile.TemporaryFile('w+')  # noqa: SIM115 - `close` closes it
         self._process = subprocess.Popen(
-            ['taskset', '-c', cores, str(python), '-u', str(HERE / 'peers' / FORMS[name].program)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=self._log, text=True, bufsize=1, env=_environment(name, threads))
+            ['taskset', '-c', cores, str(python), '-u', str(HERE / 'peers' / FORMS[name].program)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            bufsize=1,
+            env=_environment(name, threads),
+        )
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         """Send one request and return the answer. Raises PeerError with what the peer said last."""
@@ -79,10 +98,19 @@ class Peer:
             raise PeerError(f'{self.name}: {answer["error"]}')
         return answer
 
-    def load(self, case: dict[str, Any], weights: Path, samples: Path, labels: Path | None = None) -> None:
+    def load(
+        self, case: dict[str, Any], weights: Path, samples: Path, labels: Path | None = None
+    ) -> None:
         """Build the GAN of a case in it."""
-        self.versions = self.ask('load', case=case, weights=str(weights), samples=str(samples), form=FORMS[self.name].form,
-                                 labels=str(labels) if labels else None, threads=self.threads)['versions']
+        self.versions = self.ask(
+            'load',
+            case=case,
+            weights=str(weights),
+            samples=str(samples),
+            form=FORMS[self.name].form,
+            labels=str(labels) if labels else None,
+            threads=self.threads,
+        )['versions']
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return all its weights by their names in GANUpdater.state."""
@@ -98,7 +126,12 @@ class Peer:
     def __enter__(self) -> Peer:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ rounding gives that sample another slope: 1e-2 and more. Some feeds have no such
 counts, as a wrong algorithm is wrong on each; every batch of `dcgan` has some among its million inputs, hence its wide
 tolerance.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -29,11 +30,13 @@ from . import cases
 from .driver import ENVIRONMENTS, FORMS, Peer, interpreter
 
 ITERATIONS = 3
-ROWS = 2_048    # of the data: the first batch is as good as any, and reading all takes longer than the iterations
+ROWS = 2_048  # of the data: the first batch is as good as any, and reading all takes longer than the iterations
 TOLERANCE, KINKS = 2e-3, 5e-2
 # What of a case is changed, and how many feeds there are.
 WAYS: dict[str, tuple[dict[str, str], int]] = {
-    'smooth': ({'gen_activation': 'tanh', 'dis_activation': 'tanh'}, 1), 'own': ({}, 16)}
+    'smooth': ({'gen_activation': 'tanh', 'dis_activation': 'tanh'}, 1),
+    'own': ({}, 16),
+}
 Arrays = dict[str, np.ndarray]
 
 
@@ -49,7 +52,9 @@ class Material:
 
     def __init__(self, name: str, folder: Path, *, rows: int | None = None, **changes: Any) -> None:
         self.case, updater, dataset = cases.load(name, **changes)
-        self.initial = {key: value for key, value in updater.state()[0].items() if not key.startswith('opt_')}
+        self.initial = {
+            key: value for key, value in updater.state()[0].items() if not key.startswith('opt_')
+        }
         self._folder, self._samples = folder, len(dataset.samples[:rows])
         np.savez(folder / 'weights.npz', **self.initial)
         np.save(folder / 'samples.npy', dataset.samples[:rows])
@@ -57,7 +62,12 @@ class Material:
 
     def load(self, peer: Peer) -> None:
         """Build the case in a peer, from its first weights."""
-        peer.load(self.case, self._folder / 'weights.npz', self._folder / 'samples.npy', self._folder / 'labels.npy')
+        peer.load(
+            self.case,
+            self._folder / 'weights.npz',
+            self._folder / 'samples.npy',
+            self._folder / 'labels.npy',
+        )
 
     def trained(self, peer: Peer, seed: int) -> Arrays:
         """Return the weights of a peer after 3 iterations from the beginning, on the feed of that seed."""
@@ -71,17 +81,29 @@ class Material:
 def feed(case: dict[str, Any], samples: int, *, seed: int = 0) -> Arrays:
     """Return noise z (3, draws, batch, latent) and rows of the data, index (3, dis_steps, batch)."""
     draw = np.random.default_rng(seed)
-    shape = (ITERATIONS, 1 if case['shared_noise'] else case['dis_steps'] + 1, case['batch'], case['latent'])
+    shape = (
+        ITERATIONS,
+        1 if case['shared_noise'] else case['dis_steps'] + 1,
+        case['batch'],
+        case['latent'],
+    )
     z = draw.uniform(-1, 1, shape) if case['noise'] == 'uniform' else draw.standard_normal(shape)
-    return {'z': z.astype(np.float32), 'index': draw.integers(samples, size=(ITERATIONS, case['dis_steps'], case['batch']))}
+    return {
+        'z': z.astype(np.float32),
+        'index': draw.integers(samples, size=(ITERATIONS, case['dis_steps'], case['batch'])),
+    }
 
 
 def difference(initial: Arrays, ours: Arrays, theirs: Arrays) -> Difference:
     """Return how far two runs are apart. Raises ValueError where they do not have the same tensors."""
-    if {name: value.shape for name, value in ours.items()} != {name: value.shape for name, value in theirs.items()}:
+    if {name: value.shape for name, value in ours.items()} != {
+        name: value.shape for name, value in theirs.items()
+    }:
         raise ValueError(f'other tensors: {sorted(set(ours) ^ set(theirs)) or "of another shape"}')
-    return max(Difference(_distance(own, theirs[name]) / max(_distance(own, initial[name]), 1e-12), name)
-               for name, own in ours.items())
+    return max(
+        Difference(_distance(own, theirs[name]) / max(_distance(own, initial[name]), 1e-12), name)
+        for name, own in ours.items()
+    )
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -94,7 +116,9 @@ def tolerance(case: str, way: str = 'own') -> float:
     return KINKS if way == 'own' and case.startswith('dcgan') else TOLERANCE
 
 
-def compared(name: str, forms: list[str], environments: Path = ENVIRONMENTS, way: str = 'own') -> dict[str, Difference]:
+def compared(
+    name: str, forms: list[str], environments: Path = ENVIRONMENTS, way: str = 'own'
+) -> dict[str, Difference]:
     """Return for each form of a case how far it is from gluongan, in one of WAYS."""
     changes, feeds = WAYS[way]
     with tempfile.TemporaryDirectory() as folder, Peer('gluongan') as ours:
@@ -103,7 +127,10 @@ def compared(name: str, forms: list[str], environments: Path = ENVIRONMENTS, way
         found = {}
         for form in forms:
             with Peer(form, environments=environments) as peer:
-                apart = (difference(material.initial, own(seed), material.trained(peer, seed)) for seed in range(feeds))
+                apart = (
+                    difference(material.initial, own(seed), material.trained(peer, seed))
+                    for seed in range(feeds)
+                )
                 found[form] = _best(apart, tolerance(name, way))
         return found
 
@@ -124,14 +151,24 @@ def main() -> None:
     parser.add_argument('--cases', default=','.join(cases.NAMES))
     parser.add_argument('--forms', help='by default all whose environment is there')
     parser.add_argument('--environments', type=Path, default=ENVIRONMENTS)
-    parser.add_argument('--out', type=Path, help='a .json for the page, such as benchmarks/results/equivalence.json')
+    parser.add_argument(
+        '--out', type=Path, help='a .json for the page, such as benchmarks/results/equivalence.json'
+    )
     given = parser.parse_args()
     there = [form for form in FORMS if form != 'gluongan' and interpreter(form, given.environments)]
     rows = []
     for name, way in product(given.cases.split(','), WAYS):
         forms = given.forms.split(',') if given.forms else there
         for form, apart in compared(name, forms, given.environments, way).items():
-            rows.append({'case': name, 'way': way, 'form': form, **apart._asdict(), 'tolerance': tolerance(name, way)})
+            rows.append(
+                {
+                    'case': name,
+                    'way': way,
+                    'form': form,
+                    **apart._asdict(),
+                    'tolerance': tolerance(name, way),
+                }
+            )
             print(told(rows[-1]), flush=True)
         if given.out:
             write_json(given.out, {'rows': [*earlier(given.out, rows), *rows]})
@@ -148,8 +185,10 @@ def earlier(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def told(row: dict[str, Any]) -> str:
     """Say a comparison in a line."""
     verdict = 'same' if row['value'] <= row['tolerance'] else 'DIFFERS'
-    return (f'{row["case"]:16} {row["way"]:7} {row["form"]:16} {row["value"]:.1e} of {row["tolerance"]:.0e}  {verdict}  '
-            f'({row["tensor"]})')
+    return (
+        f'{row["case"]:16} {row["way"]:7} {row["form"]:16} {row["value"]:.1e} of {row["tolerance"]:.0e}  {verdict}  '
+        f'({row["tensor"]})'
+    )
 
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
 """What has been measured so far, read from benchmarks/results: what is missing is empty."""
+
 from __future__ import annotations
 
 import json
@@ -30,15 +31,22 @@ def found(folder: Path) -> Findings:
     precision = folder / 'precision.json'
     return Findings(
         {_case(path): read(path) for path in _ordered(folder, 'compare')},
-        {_case(path): json.loads(path.read_text(encoding='utf-8')) for path in _ordered(folder, 'limits')},
-        _json(folder / 'growth.json').get('rows', []), _json(folder / 'overhead.json'),
-        _json(folder / 'equivalence.json').get('rows', []), list(read(precision).trials) if precision.is_file() else [])
+        {
+            _case(path): json.loads(path.read_text(encoding='utf-8'))
+            for path in _ordered(folder, 'limits')
+        },
+        _json(folder / 'growth.json').get('rows', []),
+        _json(folder / 'overhead.json'),
+        _json(folder / 'equivalence.json').get('rows', []),
+        list(read(precision).trials) if precision.is_file() else [],
+    )
 
 
 def _ordered(folder: Path, kind: str) -> list[Path]:
     def key(path: Path) -> tuple[str, int]:
         recipe, _, batch = _case(path).rpartition('-')
         return recipe, int(batch)
+
     return sorted(folder.glob(f'{kind}-*-*.json'), key=key)
 
 
@@ -79,8 +87,11 @@ def peak_share(limit: dict[str, Any]) -> float:
 
 def rest(limit: dict[str, Any]) -> list[tuple[str, float, float]]:
     """Return MXNet's operators as (name, calls, seconds an iteration), those with products left out, the longest first."""
-    return [(name, calls, seconds) for name, calls, seconds in limit['operators']
-            if not any(word in name for word in ('FullyConnected', 'Convolution', 'Deconvolution'))]
+    return [
+        (name, calls, seconds)
+        for name, calls, seconds in limit['operators']
+        if not any(word in name for word in ('FullyConnected', 'Convolution', 'Deconvolution'))
+    ]
 
 
 def axis(growth: list[dict[str, Any]], name: str) -> dict[str, list[tuple[float, float, float]]]:
@@ -90,5 +101,10 @@ def axis(growth: list[dict[str, Any]], name: str) -> dict[str, list[tuple[float,
         if row['axis'] == name:
             images = 1 if name == 'sampling' else row['batch']
             lines.setdefault(row['recipe'], []).append(
-                (row['at'], statistics.median(row['seconds']) / images, statistics.median(row['megabytes'])))
+                (
+                    row['at'],
+                    statistics.median(row['seconds']) / images,
+                    statistics.median(row['megabytes']),
+                )
+            )
     return {recipe: sorted(line) for recipe, line in lines.items()}

@@ -7,6 +7,7 @@ gradient of its weight), the best of some repeats, times how often an iteration 
 a large square product, the best that this machine does. Rounds take iterations and products in turn.
 The results, with every sample and MXNet's table of operators, are in benchmarks/results/limits-CASE.json.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -29,8 +30,8 @@ from gluongan.updater import GANUpdater
 from . import cases
 from .compare import RESULTS
 
-LARGE = 2_048          # the sides of the product that measures the peak: 17 GFLOP, 48 MB
-WATCHED = 30           # iterations for the table of operators
+LARGE = 2_048  # the sides of the product that measures the peak: 17 GFLOP, 48 MB
+WATCHED = 30  # iterations for the table of operators
 PASSES = ('forward', 'input', 'weight')
 
 
@@ -51,16 +52,27 @@ def products(updater: GANUpdater) -> list[Product]:
     """Return all products of one iteration, those of one shape together."""
     batch, steps, shared = updater.real.batch, updater.dis_steps, updater.shared_noise
     fakes = (1 if shared else steps) + (0 if shared else updater.gen_steps)
-    joined, passes = (1, 2) if mixes_samples(updater.dis) else (2, 1)    # D sees real and fake in one batch, or one by one
+    joined, passes = (
+        (1, 2) if mixes_samples(updater.dis) else (2, 1)
+    )  # D sees real and fake in one batch, or one by one
     counts = [
-        ('G', updater.gen, batch, fakes, 0, updater.gen_steps),                              # and backward as below
-        ('D', updater.dis, joined * batch, passes * steps, 0, passes * steps),               # D's update
-        ('D', updater.dis, batch, updater.gen_steps, updater.gen_steps, 0),                  # through D, in G's update
+        ('G', updater.gen, batch, fakes, 0, updater.gen_steps),  # and backward as below
+        ('D', updater.dis, joined * batch, passes * steps, 0, passes * steps),  # D's update
+        (
+            'D',
+            updater.dis,
+            batch,
+            updater.gen_steps,
+            updater.gen_steps,
+            0,
+        ),  # through D, in G's update
     ]
     found: dict[Product, int] = {}
     for title, net, samples, forward, through, trained in counts:
         for place, layer in enumerate(weighted(net)):
-            inner = through + (trained if place else 0)    # the first layer's input needs a gradient only on the way to G
+            inner = through + (
+                trained if place else 0
+            )  # the first layer's input needs a gradient only on the way to G
             for kind, times in zip(PASSES, (forward, inner, trained)):
                 if times:
                     product = _product(f'{title} {layer[0]}', layer, samples, kind)
@@ -71,16 +83,28 @@ def products(updater: GANUpdater) -> list[Product]:
 def weighted(net: Chain) -> list[tuple[str, Any, tuple[int, ...], tuple[int, ...]]]:
     """Return (name, layer, shape in, shape out) of a network's layers with products in them."""
     rows = net.rows()
-    return [(f'{place} {type(layer).__name__}', layer, rows[place].output, rows[place + 1].output)
-            for place, layer in enumerate(net) if isinstance(layer, (Dense, Conv, Deconv))]
+    return [
+        (f'{place} {type(layer).__name__}', layer, rows[place].output, rows[place + 1].output)
+        for place, layer in enumerate(net)
+        if isinstance(layer, (Dense, Conv, Deconv))
+    ]
 
 
-def _product(name: str, layer: tuple[str, Any, tuple[int, ...], tuple[int, ...]], samples: int, kind: str) -> Product:
+def _product(
+    name: str, layer: tuple[str, Any, tuple[int, ...], tuple[int, ...]], samples: int, kind: str
+) -> Product:
     _, block, shape_in, shape_out = layer
     # Each weight meets each sample once for each position of the smaller picture.
     positions = min(prod(shape_in[1:]), prod(shape_out[1:]))
-    return Product(name, tuple(shape_in), tuple(shape_out), samples, kind, 0,
-                   2 * samples * positions * prod(block.weight.shape))
+    return Product(
+        name,
+        tuple(shape_in),
+        tuple(shape_out),
+        samples,
+        kind,
+        0,
+        2 * samples * positions * prod(block.weight.shape),
+    )
 
 
 class Stopwatch:
@@ -91,7 +115,8 @@ class Stopwatch:
         make: dict[str, Callable[[], Any]] = {
             'Dense': lambda: Dense(units, in_units=prod(product.shape_in), bias=False),
             'Conv': lambda: Conv(units, in_channels=inside, bias=False),
-            'Deconv': lambda: Deconv(units, in_channels=inside, bias=False)}
+            'Deconv': lambda: Deconv(units, in_channels=inside, bias=False),
+        }
         self.product, self._layer = product, make[product.layer.split()[-1]]()
         self._layer.initialize(mx.init.Normal(0.02))
         self._layer.hybridize(static_alloc=True)
@@ -103,7 +128,10 @@ class Stopwatch:
 
     def best(self, repeats: int) -> float:
         """Return the fastest of `repeats` runs in seconds."""
-        return min(self._forward() if self.product.kind == 'forward' else self._backward() for _ in range(repeats))
+        return min(
+            self._forward() if self.product.kind == 'forward' else self._backward()
+            for _ in range(repeats)
+        )
 
     def _forward(self) -> float:
         return _seconds(lambda: self._layer(self._x))
@@ -126,7 +154,13 @@ def _seconds(call: Callable[[], Any]) -> float:
 def peak(repeats: int) -> float:
     """Return the FLOP/s of a large square product."""
     side = (LARGE,)
-    return 2 * LARGE**3 / Stopwatch(Product('peak Dense', side, side, LARGE, 'forward', 1, 2 * LARGE**3)).best(repeats)
+    return (
+        2
+        * LARGE**3
+        / Stopwatch(Product('peak Dense', side, side, LARGE, 'forward', 1, 2 * LARGE**3)).best(
+            repeats
+        )
+    )
 
 
 def iteration(updater: GANUpdater, seconds: float = 1.0) -> float:
@@ -136,6 +170,7 @@ def iteration(updater: GANUpdater, seconds: float = 1.0) -> float:
     def block() -> None:
         for _ in range(count):
             updater.update()
+
     return _seconds(block) / count
 
 
@@ -153,18 +188,25 @@ def measured(name: str, *, rounds: int, repeats: int) -> dict[str, Any]:
         peaks.append(peak(3))
     updater.take()
     rows = [{**asdict(clock.product), 'seconds': seconds} for clock, seconds in zip(clocks, best)]
-    return {'case': name, 'iteration': iterations, 'products': sum(row['seconds'] * row['times'] for row in rows),
-            'peak': max(peaks),
-            'flops': sum(row['flops'] * row['times'] for row in rows), 'rows': rows,
-            'operators': [list(row) for row in operators(updater, WATCHED)]}
+    return {
+        'case': name,
+        'iteration': iterations,
+        'products': sum(row['seconds'] * row['times'] for row in rows),
+        'peak': max(peaks),
+        'flops': sum(row['flops'] * row['times'] for row in rows),
+        'rows': rows,
+        'operators': [list(row) for row in operators(updater, WATCHED)],
+    }
 
 
 def told(result: dict[str, Any]) -> str:
     """Say a case in a line."""
     whole, at_peak = statistics.median(result['iteration']), result['flops'] / result['peak']
-    return (f'{result["case"]:16} {1e3 * whole:8.2f} ms; products alone {1e3 * result["products"]:8.2f} '
-            f'({result["products"] / whole:.2f}), at the peak of {result["peak"] / 1e9:.0f} GFLOP/s {1e3 * at_peak:8.2f} '
-            f'({at_peak / whole:.2f})')
+    return (
+        f'{result["case"]:16} {1e3 * whole:8.2f} ms; products alone {1e3 * result["products"]:8.2f} '
+        f'({result["products"] / whole:.2f}), at the peak of {result["peak"] / 1e9:.0f} GFLOP/s {1e3 * at_peak:8.2f} '
+        f'({at_peak / whole:.2f})'
+    )
 
 
 def main() -> None:

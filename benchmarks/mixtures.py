@@ -6,6 +6,7 @@
 It writes OUT/mixtures.md, the table, and OUT/mixtures.png, the clouds of the first seed. Every run is a `gluongan train` with
 one OpenMP thread (the networks are too small to gain from more), two at a time.
 """
+
 from __future__ import annotations
 
 import json
@@ -47,28 +48,53 @@ paper, with other networks and 400,000 iterations: GAN 6.3 of 8 and 98.2 %, 17.3
 @click.command()
 @click.option('--seeds', default='0-4', show_default=True)
 @click.option('--iterations', type=int, help='Fewer than the recipe has, for a try.')
-@click.option('--runs', type=click.Path(path_type=Path), default=Path('runs/mixtures'), show_default=True)
+@click.option(
+    '--runs', type=click.Path(path_type=Path), default=Path('runs/mixtures'), show_default=True
+)
 @click.option('--out', type=click.Path(path_type=Path), default=Path('docs'), show_default=True)
 def main(seeds: str, iterations: int | None, runs: Path, out: Path) -> None:
     """Train what is not in --runs yet, then write the table and the figure."""
     numbers = parse_seeds(seeds)
-    places = {(data, form, seed): runs / f'{data}-{form}-{seed}'
-              for data in toys.MIXTURES for form in FORMS for seed in numbers}
+    places = {
+        (data, form, seed): runs / f'{data}-{form}-{seed}'
+        for data in toys.MIXTURES
+        for form in FORMS
+        for seed in numbers
+    }
     with ThreadPoolExecutor(2) as pool:
-        found = dict(zip(places, pool.map(lambda key: trained(*key, places[key], iterations), places)))
+        found = dict(
+            zip(places, pool.map(lambda key: trained(*key, places[key], iterations), places))
+        )
     rows = [row(*key, folder) for key, folder in found.items()]
     length = read_config(next(iter(found.values()))).iterations
-    write_text(out / 'mixtures.md', HEAD.format(seeds=seeds, iterations=length) + ''.join(rows) + TAIL.format(seed=numbers[0]))
+    write_text(
+        out / 'mixtures.md',
+        HEAD.format(seeds=seeds, iterations=length) + ''.join(rows) + TAIL.format(seed=numbers[0]),
+    )
     picture(found, numbers[0], out / 'mixtures.png')
 
 
 def trained(data: str, form: str, seed: int, place: Path, iterations: int | None) -> Path:
     """Return the run of this form on `data`, trained now if it is not there."""
     if not list(place.glob('*/accuracy.csv')):
-        words = ['--recipe', 'mixture', '--data', data, '--seed', seed, '--out', place, *FORMS[form],
-                 *(['--iterations', iterations] if iterations else [])]
-        subprocess.run([Path(sys.executable).with_name('gluongan'), 'train', *map(str, words)], check=True,
-                       capture_output=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+        words = [
+            '--recipe',
+            'mixture',
+            '--data',
+            data,
+            '--seed',
+            seed,
+            '--out',
+            place,
+            *FORMS[form],
+            *(['--iterations', iterations] if iterations else []),
+        ]
+        subprocess.run(
+            [Path(sys.executable).with_name('gluongan'), 'train', *map(str, words)],
+            check=True,
+            capture_output=True,
+            env={**os.environ, 'OMP_NUM_THREADS': '1'},
+        )
     return max(path.parent for path in place.glob('*/accuracy.csv'))
 
 
@@ -76,13 +102,17 @@ def row(data: str, form: str, seed: int, folder: Path) -> str:
     """Return one line of the table."""
     last = json.loads((folder / 'metrics.jsonl').read_text().splitlines()[-1])
     modes = len(toys.modes(data)[0])
-    return (f'| {data} | {form} | {seed} | {last["modes/caught"]} of {modes} | {last["modes/good"]:.1%} | '
-            f'{last["modes/kl"]:.4f} |\n')
+    return (
+        f'| {data} | {form} | {seed} | {last["modes/caught"]} of {modes} | {last["modes/good"]:.1%} | '
+        f'{last["modes/kl"]:.4f} |\n'
+    )
 
 
 def picture(found: dict[tuple[str, str, int], Path], seed: int, path: Path) -> None:
     """Draw the data, the plain GAN and the recipe of one seed, a row a mixture."""
-    figure, panels = curves.page(f'Mixtures of Gaussians, seed {seed}: 2,500 points each', rows=2, cols=3, height=6.2)
+    figure, panels = curves.page(
+        f'Mixtures of Gaussians, seed {seed}: 2,500 points each', rows=2, cols=3, height=6.2
+    )
     for data, axes in zip(toys.MIXTURES, (panels[:3], panels[3:])):
         folders = [found[data, form, seed] for form in FORMS]
         reals = np.load(folders[0] / 'reals.npy', allow_pickle=False)

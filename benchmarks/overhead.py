@@ -5,6 +5,7 @@
 Every round runs both sides one after the other, so that a drifting machine hits both alike; the medians of the ratios are
 what counts. The whole command includes samples, logs, measurements, snapshots and figures at their default triggers.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -17,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-BARE = '''
+BARE = """
 import json, sys, time
 from gluongan import build, recipes
 config = recipes.recipe('dense')
@@ -28,9 +29,9 @@ begun = time.perf_counter()
 for _ in range(int(sys.argv[1])): updater.update()
 updater.drain()
 print(int(sys.argv[1]) / (time.perf_counter() - begun))
-'''
+"""
 
-WHOLE = '''
+WHOLE = """
 import sys, time
 from pathlib import Path
 from gluongan import build, recipes
@@ -42,9 +43,9 @@ trainer.updater.take()
 begun = time.perf_counter()
 trainer.run()
 print(int(sys.argv[1]) / (time.perf_counter() - begun))
-'''
+"""
 
-FIRST = '''
+FIRST = """
 import sys
 from gluongan import updater
 once = updater.GANUpdater.update
@@ -55,9 +56,9 @@ def first(self):
 updater.GANUpdater.update = first
 from gluongan.cli import main
 main(['train', '--out', sys.argv[1]])
-'''
+"""
 
-MEMORY = '''
+MEMORY = """
 import re, sys
 from pathlib import Path
 from gluongan import build, recipes
@@ -71,14 +72,19 @@ config = recipes.recipe('dense').with_settings({'iterations': int(sys.argv[1])})
 trainer = build.new_run(config, Path(sys.argv[2]), [])
 trainer.extend(Resident())
 trainer.run()
-'''
+"""
 
 
 def python(code: str, *arguments: object) -> str:
     """Run `code` in a fresh process and return what it printed."""
     # Elsewhere, so that the installed package is measured: in a checkout, Python would find its folder first.
-    done = subprocess.run([sys.executable, '-c', code, *map(str, arguments)], capture_output=True, text=True, check=True,
-                          cwd=tempfile.gettempdir())
+    done = subprocess.run(
+        [sys.executable, '-c', code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tempfile.gettempdir(),
+    )
     return done.stdout
 
 
@@ -96,7 +102,10 @@ def told(title: str, values: list[float], unit: str) -> str:
 
 def overhead(rounds: int, iterations: int, out: Path) -> dict[str, list[float]]:
     """Print the speed of bare updates, of the whole run, and their ratio; return every sample."""
-    pairs = [(float(python(BARE, iterations)), float(python(WHOLE, iterations, out))) for _ in range(rounds)]
+    pairs = [
+        (float(python(BARE, iterations)), float(python(WHOLE, iterations, out)))
+        for _ in range(rounds)
+    ]
     bare, whole = map(list, zip(*pairs))
     print(told('bare updates', bare, 'it/s'))
     print(told('the whole run', whole, 'it/s'))
@@ -119,8 +128,10 @@ def memory(iterations: int, out: Path) -> dict[str, list[tuple[float, ...]]]:
     lines = python(MEMORY, iterations, out).splitlines()
     rows = [tuple(map(float, line.split())) for line in lines if re.match(r'\d+ ', line)]
     early, late = min(rows, key=lambda row: abs(row[0] - iterations / 10)), rows[-1]
-    print(f'resident size after {early[0]:,.0f} and {late[0]:,.0f} iterations: {early[1]:.0f} and {late[1]:.0f} MB, '
-          f'{100 * (late[1] / early[1] - 1):+.1f} %')
+    print(
+        f'resident size after {early[0]:,.0f} and {late[0]:,.0f} iterations: {early[1]:.0f} and {late[1]:.0f} MB, '
+        f'{100 * (late[1] / early[1] - 1):+.1f} %'
+    )
     return {'memory': rows}
 
 
@@ -129,13 +140,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--iterations', type=int, default=1_000, help='in each timed run')
     parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument('--memory', type=int, default=0, help='also train this many iterations and watch the memory')
+    parser.add_argument(
+        '--memory', type=int, default=0, help='also train this many iterations and watch the memory'
+    )
     parser.add_argument('--out', type=Path, help='a .json for every sample')
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        found = {'iterations': given.iterations, **start(given.rounds, out), **overhead(given.rounds, given.iterations, out),
-                 **(memory(given.memory, out) if given.memory else {})}
+        found = {
+            'iterations': given.iterations,
+            **start(given.rounds, out),
+            **overhead(given.rounds, given.iterations, out),
+            **(memory(given.memory, out) if given.memory else {}),
+        }
     print(json.dumps({'rounds': given.rounds, 'iterations': given.iterations}))
     if given.out:
         given.out.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@
 The widths are `dense` as it is (hidden layers of 256, 512, 1024), and every hidden layer of 1024 and of 2048. Needs a processor
 with matrix units (AMX). Every sample is kept: benchmarks/results/precision.json.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -20,16 +21,23 @@ from gluongan.recipes import recipe
 
 RESULTS = Path(__file__).resolve().parent / 'results'
 BATCHES = (128, 256, 512, 1024)
-WIDTHS = {'as it is': {}, **{str(n): {'gen_hidden': (n,) * 3, 'dis_hidden': (n,) * 2} for n in (1024, 2048)}}
+WIDTHS = {
+    'as it is': {},
+    **{str(n): {'gen_hidden': (n,) * 3, 'dis_hidden': (n,) * 2} for n in (1024, 2048)},
+}
 PRECISIONS = ('float32', 'bfloat16')
 
 
 def pair(width: str, batch: int, seconds: float) -> list[Trial]:
     """Return a trial of `dense` at a width and a batch in each precision, taken in turn."""
-    own = recipe('dense').with_settings({'recipe': 'dense', 'device': 'cpu', 'batch': batch, **WIDTHS[width]})
+    own = recipe('dense').with_settings(
+        {'recipe': 'dense', 'device': 'cpu', 'batch': batch, **WIDTHS[width]}
+    )
     cases = [Case(own.with_settings({'precision': precision})) for precision in PRECISIONS]
-    return [replace(trial, name=f'{width}, {batch}, {precision}')
-            for precision, trial in zip(PRECISIONS, measure(subjects(cases), seconds=seconds))]
+    return [
+        replace(trial, name=f'{width}, {batch}, {precision}')
+        for precision, trial in zip(PRECISIONS, measure(subjects(cases), seconds=seconds))
+    ]
 
 
 def main() -> None:
@@ -44,7 +52,10 @@ def main() -> None:
             fine, coarse = pair(width, batch, given.seconds)
             trials += [fine, coarse]
             gain = ratio(coarse, fine)
-            print(f'{width:8} {batch:5} {gain.value:.2f} × as fast ({gain.low:.2f} to {gain.high:.2f})', flush=True)
+            print(
+                f'{width:8} {batch:5} {gain.value:.2f} × as fast ({gain.low:.2f} to {gain.high:.2f})',
+                flush=True,
+            )
     Trials(tuple(trials), facts).write(given.out / 'precision.json')
 
 

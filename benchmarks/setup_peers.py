@@ -1,7 +1,8 @@
 """Makes the peers' environments, each with its own requirements, never in the package's.
 
-    python -m benchmarks.setup_peers [--environments DIR] [torch] [jax] [tensorflow]
+python -m benchmarks.setup_peers [--environments DIR] [torch] [jax] [tensorflow]
 """
+
 from __future__ import annotations
 
 import argparse
@@ -18,7 +19,10 @@ def make(name: str, environments: Path) -> Path:
     """Make one environment, or bring it up to its requirements, and return its folder."""
     folder = environments / name
     venv.create(folder, with_pip=True)
-    subprocess.run([folder / 'bin' / 'python', '-m', 'pip', 'install', '--quiet', '-r', REQUIREMENTS[name]], check=True)
+    subprocess.run(
+        [folder / 'bin' / 'python', '-m', 'pip', 'install', '--quiet', '-r', REQUIREMENTS[name]],
+        check=True,
+    )
     return folder
 
 

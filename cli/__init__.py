@@ -1,4 +1,5 @@
 """The command line: it translates what was typed, calls the package, and prints. Nothing is trained here."""
+
 from __future__ import annotations
 
 import click
@@ -20,8 +21,22 @@ from .sample import sample
 from .summary import summary
 from .train import train
 
-COMMANDS = (train, sample, interpolate, evaluate, compare, judge, export, invert, density, plot, summary, recipes, bench,
-            doctor)
+COMMANDS = (
+    train,
+    sample,
+    interpolate,
+    evaluate,
+    compare,
+    judge,
+    export,
+    invert,
+    density,
+    plot,
+    summary,
+    recipes,
+    bench,
+    doctor,
+)
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 120})

@@ -1,4 +1,5 @@
 """gluongan bench."""
+
 from __future__ import annotations
 
 import sys
@@ -43,27 +44,84 @@ class Words(click.ParamType):
 
 
 @click.command(short_help='Time training on CPU and GPU, or judge two such results.')
-@click.option('--recipe', type=Words(str), default='dense', show_default=True, metavar='NAME,...',
-              help='The systems to time; see `gluongan recipes`.')
-@click.option('--batch', type=Words(int), metavar='N,...', help="Batch sizes. [default: the recipe's own]")
-@click.option('--devices', type=Words(str, ('cpu', 'gpu')), default='cpu,gpu', show_default=True, metavar='cpu,gpu',
-              help='Without a GPU the CPU alone is timed.')
-@click.option('--modes', type=Words(str, ('imperative', 'hybrid', 'static')), default='imperative,hybrid,static',
-              show_default=True, metavar='MODE,...', help='How MXNet runs the networks: call by call, as a graph, or as a '
-              'graph whose memory is planned once, which is what `gluongan train` does.')
-@click.option('--seconds', type=Value('seconds', Knob('float', '', low=0.1, high=3600.0)), default=5.0, show_default=True,
-              help='How long each case is timed, in samples of 0.2 s or more, at least 3 of them.')
-@click.option('--split', is_flag=True, help='Also time the parts of an iteration: data, noise, G(z), both updates, optimiser.')
-@click.option('--profile', is_flag=True, help="Also print MXNet's own table of operators for each case.")
-@click.option('--out', type=click.Path(path_type=Path), default=Path('bench'), show_default=True, metavar='DIR',
-              help='Where a numbered folder with trials.json and speed.png is made.')
-@click.option('--compare', type=(Path, Path), metavar='OLD.json NEW.json', help='Judge two results and time nothing; the exit '
-              'code is 1 where a case has become slower.')
-@click.option('--tolerance', type=Value('tolerance', Knob('float', '', low=0.0, high=10.0)), default=0.05, show_default=True,
-              help='With --compare: the share by which times may differ and still count as the same.')
+@click.option(
+    '--recipe',
+    type=Words(str),
+    default='dense',
+    show_default=True,
+    metavar='NAME,...',
+    help='The systems to time; see `gluongan recipes`.',
+)
+@click.option(
+    '--batch', type=Words(int), metavar='N,...', help="Batch sizes. [default: the recipe's own]"
+)
+@click.option(
+    '--devices',
+    type=Words(str, ('cpu', 'gpu')),
+    default='cpu,gpu',
+    show_default=True,
+    metavar='cpu,gpu',
+    help='Without a GPU the CPU alone is timed.',
+)
+@click.option(
+    '--modes',
+    type=Words(str, ('imperative', 'hybrid', 'static')),
+    default='imperative,hybrid,static',
+    show_default=True,
+    metavar='MODE,...',
+    help='How MXNet runs the networks: call by call, as a graph, or as a '
+    'graph whose memory is planned once, which is what `gluongan train` does.',
+)
+@click.option(
+    '--seconds',
+    type=Value('seconds', Knob('float', '', low=0.1, high=3600.0)),
+    default=5.0,
+    show_default=True,
+    help='How long each case is timed, in samples of 0.2 s or more, at least 3 of them.',
+)
+@click.option(
+    '--split',
+    is_flag=True,
+    help='Also time the parts of an iteration: data, noise, G(z), both updates, optimiser.',
+)
+@click.option(
+    '--profile', is_flag=True, help="Also print MXNet's own table of operators for each case."
+)
+@click.option(
+    '--out',
+    type=click.Path(path_type=Path),
+    default=Path('bench'),
+    show_default=True,
+    metavar='DIR',
+    help='Where a numbered folder with trials.json and speed.png is made.',
+)
+@click.option(
+    '--compare',
+    type=(Path, Path),
+    metavar='OLD.json NEW.json',
+    help='Judge two results and time nothing; the exit code is 1 where a case has become slower.',
+)
+@click.option(
+    '--tolerance',
+    type=Value('tolerance', Knob('float', '', low=0.0, high=10.0)),
+    default=0.05,
+    show_default=True,
+    help='With --compare: the share by which times may differ and still count as the same.',
+)
 @click.pass_context
-def bench(context: click.Context, recipe: list[str], batch: list[int] | None, devices: list[str], modes: list[str],
-          seconds: float, split: bool, profile: bool, out: Path, compare: tuple[Path, Path] | None, tolerance: float) -> None:
+def bench(
+    context: click.Context,
+    recipe: list[str],
+    batch: list[int] | None,
+    devices: list[str],
+    modes: list[str],
+    seconds: float,
+    split: bool,
+    profile: bool,
+    out: Path,
+    compare: tuple[Path, Path] | None,
+    tolerance: float,
+) -> None:
     """Time training in iterations and images a second, in all of MXNet's modes, on the CPU and on the GPU.
 
     All cases take turns, a sample each, so that a machine whose speed drifts is as unfair to one as to another; set
@@ -89,20 +147,34 @@ def _check_typed(context: click.Context, comparing: bool) -> None:
     for name in context.params:
         typed = context.get_parameter_source(name) != ParameterSource.DEFAULT
         if typed and comparing and name not in ('compare', 'tolerance'):
-            raise Usage(f'--{name}: has no meaning with --compare, which times nothing; leave one of the two out')
+            raise Usage(
+                f'--{name}: has no meaning with --compare, which times nothing; leave one of the two out'
+            )
         if typed and not comparing and name == 'tolerance':
             raise Usage('--tolerance: has a meaning with --compare alone; leave it out')
 
 
-def _timed(recipes: list[str], batches: list[int], devices: list[str], modes: list[str], seconds: float, out: Path,
-           interrupt: Interrupt) -> tuple[list[Subject], list[Trial]]:
+def _timed(
+    recipes: list[str],
+    batches: list[int],
+    devices: list[str],
+    modes: list[str],
+    seconds: float,
+    out: Path,
+    interrupt: Interrupt,
+) -> tuple[list[Subject], list[Trial]]:
     from gluongan.bench.cases import cases
     from gluongan.runs import check_place
+
     check_place(out)
-    cases(recipes, batches)    # what is impossible is said before MXNet is imported
+    cases(recipes, batches)  # what is impossible is said before MXNet is imported
     from gluongan.bench.measure import measure
     from gluongan.bench.subjects import environment, subjects
-    ready, facts = subjects(cases(recipes, batches, _present(devices), modes)), environment(sys.argv)
+
+    ready, facts = (
+        subjects(cases(recipes, batches, _present(devices), modes)),
+        environment(sys.argv),
+    )
     trials = measure(ready, seconds=seconds, tell=_tell, stopped=interrupt)
     if trials:
         _report(trials, facts, out)
@@ -113,12 +185,17 @@ def _timed(recipes: list[str], batches: list[int], devices: list[str], modes: li
 
 def _present(devices: list[str]) -> list[str]:
     from gluongan import runtime
+
     if 'gpu' not in devices:
         return devices
     if not runtime.gpu_count():
-        _tell('There is no GPU here that MXNet can use (see `gluongan doctor`): the CPU alone is timed')
+        _tell(
+            'There is no GPU here that MXNet can use (see `gluongan doctor`): the CPU alone is timed'
+        )
         return ['cpu']
-    _tell('The first iteration on a GPU compiles its kernels, which may take minutes; it is not in the times')
+    _tell(
+        'The first iteration on a GPU compiles its kernels, which may take minutes; it is not in the times'
+    )
     return devices
 
 
@@ -127,8 +204,16 @@ def _report(trials: list[Trial], facts: dict[str, Any], out: Path) -> None:
     from gluongan.bench.chart import chart
     from gluongan.bench.trials import Trials
     from gluongan.runs import next_folder
-    session, names = Trials(tuple(trials), facts), dict.fromkeys(str(trial.facts['recipe']) for trial in trials)
-    click.echo('\n\n'.join(filter(None, [report.machine(facts), report.table(trials), report.ratios(trials)])))
+
+    session, names = (
+        Trials(tuple(trials), facts),
+        dict.fromkeys(str(trial.facts['recipe']) for trial in trials),
+    )
+    click.echo(
+        '\n\n'.join(
+            filter(None, [report.machine(facts), report.table(trials), report.ratios(trials)])
+        )
+    )
     for sentence in report.cautions(trials):
         _warn(sentence)
     place = next_folder(out, '-'.join(names)[:80])
@@ -139,6 +224,7 @@ def _report(trials: list[Trial], facts: dict[str, Any], out: Path) -> None:
 def _look_inside(subject: Subject, trial: Trial, split: bool, profile: bool) -> None:
     from gluongan.bench import report
     from gluongan.bench import split as cut
+
     iterations = max(3, trial.iterations)
     if split:
         click.echo(f'\n{report.parts(trial, cut.parts(subject.algorithm, iterations))}')
@@ -148,6 +234,7 @@ def _look_inside(subject: Subject, trial: Trial, split: bool, profile: bool) -> 
 
 def _compare(old: Path, new: Path, tolerance: float) -> int:
     from gluongan.bench import read, report
+
     before, after = read(old), read(new)
     text, verdicts = report.compared(before, after, tolerance=tolerance)
     for sentence in report.differences(before, after):

@@ -1,4 +1,5 @@
 """gluongan compare."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -9,9 +10,15 @@ from .faults import told
 
 
 @click.command(short_help='Put runs beside each other: settings, metrics, samples, curves.')
-@click.argument('runs', nargs=-1, required=True, type=click.Path(path_type=Path), metavar='RUN RUN ...')
-@click.option('--out', type=click.Path(path_type=Path), metavar='DIR', help='Where curves.png and samples.png go. '
-              '[default: compared, beside the first run]')
+@click.argument(
+    'runs', nargs=-1, required=True, type=click.Path(path_type=Path), metavar='RUN RUN ...'
+)
+@click.option(
+    '--out',
+    type=click.Path(path_type=Path),
+    metavar='DIR',
+    help='Where curves.png and samples.png go. [default: compared, beside the first run]',
+)
 def compare(runs: tuple[Path, ...], out: Path | None) -> None:
     """Put runs beside each other: the settings that differ, every metric, the newest samples, and the curves in one figure.
 
@@ -29,9 +36,13 @@ def compare(runs: tuple[Path, ...], out: Path | None) -> None:
 def tell(runs: list[Path], out: Path) -> None:
     """Print the comparison of runs and draw its figures into `out`."""
     from gluongan import comparison, figures
+
     groups = comparison.compare(runs)
     named = [(group.label, [run.path for run in group.runs]) for group in groups]
     click.echo(comparison.table(groups))
-    for path in (figures.compared_curves(named, out / 'curves.png'), figures.compared_samples(named, out / 'samples.png')):
+    for path in (
+        figures.compared_curves(named, out / 'curves.png'),
+        figures.compared_samples(named, out / 'samples.png'),
+    ):
         if path:
             click.echo(path, err=True)

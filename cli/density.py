@@ -1,4 +1,5 @@
 """gluongan density."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -8,14 +9,16 @@ import click
 from .faults import Usage, told
 from .options import DEVICE, RUN, WHICH
 
-HISTORY = '''\
+HISTORY = """\
 225 ± 2   published for adversarial nets (Goodfellow et al. 2014, arXiv 1406.2661, Table 1)
 242 ± 2   10,000 real training images as samples (our measurement)
 299 ± 2   2,000 k-means centroids of the training images (our measurement)
-Blurred means score above the data itself, so this number is history, not a judge.'''
+Blurred means score above the data itself, so this number is history, not a judge."""
 
 
-@click.command(short_help="Parzen window log-likelihood of a run's samples, as in the first GAN paper.")
+@click.command(
+    short_help="Parzen window log-likelihood of a run's samples, as in the first GAN paper."
+)
 @RUN
 @WHICH
 @DEVICE
@@ -32,13 +35,18 @@ def density(run: Path, which: str, device: str) -> None:
         from gluongan import build
         from gluongan.metrics import parzen
         from gluongan.runs import read_config
+
         config = read_config(run)
         train, test = (build.load_data(config, split) for split in ('train', 'test'))
         if len(train) < 60_000 or len(test) < 10_000:
-            raise Usage(f'{run}: its data is {len(train):,} and {len(test):,} images; the protocol takes 60,000 and 10,000')
+            raise Usage(
+                f'{run}: its data is {len(train):,} and {len(test):,} images; the protocol takes 60,000 and 10,000'
+            )
         sampler = build.load_sampler(run, which=which, device=device)
         x, _ = sampler.sheet(list(range(10_000 // max(1, len(sampler.classes)))))
         found = parzen(x, train.floats(slice(50_000, 51_000)), test.floats(slice(0, 10_000)))
-    click.echo(f'{found.mean:.0f} ± {found.error:.1f} nats   {len(x):,} samples, sigma {found.sigma:.3f}')
+    click.echo(
+        f'{found.mean:.0f} ± {found.error:.1f} nats   {len(x):,} samples, sigma {found.sigma:.3f}'
+    )
     if config.data == 'mnist' and not config.binarize:
         click.echo(HISTORY)

@@ -1,4 +1,5 @@
 """gluongan export."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -11,12 +12,28 @@ from .options import RUN, WHICH
 
 @click.command(short_help="Take a run's generator away, for programs without gluongan.")
 @RUN
-@click.option('--out', type=click.Path(path_type=Path), required=True, metavar='DIR', help='A new folder for the files.')
-@click.option('--network', type=click.Choice(['gen', 'dis']), default='gen', show_default=True, help='The generator (its '
-              'moving average where the run has one), or the discriminator.')
+@click.option(
+    '--out',
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar='DIR',
+    help='A new folder for the files.',
+)
+@click.option(
+    '--network',
+    type=click.Choice(['gen', 'dis']),
+    default='gen',
+    show_default=True,
+    help='The generator (its moving average where the run has one), or the discriminator.',
+)
 @WHICH
-@click.option('--format', type=click.Choice(['mxnet', 'onnx']), default='mxnet', show_default=True, help="MXNet's symbol graph "
-              "and weights, or ONNX (needs pip install 'gluongan[onnx]').")
+@click.option(
+    '--format',
+    type=click.Choice(['mxnet', 'onnx']),
+    default='mxnet',
+    show_default=True,
+    help="MXNet's symbol graph and weights, or ONNX (needs pip install 'gluongan[onnx]').",
+)
 def export(run: Path, out: Path, network: str, which: str, format: str) -> None:
     """Write the generator of RUN into the folder DIR as files that other programs load, and manifest.json, which tells all
     that they need to know: names, shapes and ranges of input and output, the noise, the classes, the SHA-256 of each file.
@@ -31,6 +48,7 @@ def export(run: Path, out: Path, network: str, which: str, format: str) -> None:
     """
     with told():
         from gluongan.exports import export_run
+
         made = export_run(run, out, network=network, which=which, format=format)
     for file in made.files:
         click.echo(file)

@@ -1,4 +1,5 @@
 """One sentence for a user's mistake, and the exit code that goes with it: 2 for usage, 1 for failure."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -6,7 +7,16 @@ from contextlib import contextmanager
 
 import click
 
-USAGE = ('CalibrationError', 'ConfigError', 'DataError', 'DeviceError', 'JudgeError', 'RunError', 'SamplingError', 'TrialError')
+USAGE = (
+    'CalibrationError',
+    'ConfigError',
+    'DataError',
+    'DeviceError',
+    'JudgeError',
+    'RunError',
+    'SamplingError',
+    'TrialError',
+)
 
 
 class Usage(click.ClickException):
@@ -25,9 +35,11 @@ def told() -> Iterator[None]:
             raise _fault(error) from None
         raise
     except BrokenPipeError:
-        raise    # `gluongan ... | head`: click ends it without a word
+        raise  # `gluongan ... | head`: click ends it without a word
     except (ArithmeticError, OSError, MemoryError) as error:
-        if isinstance(error, ArithmeticError) and not type(error).__module__.startswith('gluongan.'):
+        if isinstance(error, ArithmeticError) and not type(error).__module__.startswith(
+            'gluongan.'
+        ):
             raise
         raise click.ClickException(str(error) or 'out of memory') from None
 

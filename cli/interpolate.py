@@ -1,4 +1,5 @@
 """gluongan interpolate."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -9,18 +10,45 @@ from .faults import Usage, told
 from .options import CLASS, DEVICE, RUN_OR_EXPORT, TRUNC, WHICH, output, parse_seeds, safe
 
 
-@click.command(short_help='Walk from one sample of a run or an export to another: a strip and a GIF.')
+@click.command(
+    short_help='Walk from one sample of a run or an export to another: a strip and a GIF.'
+)
 @RUN_OR_EXPORT
-@click.option('--seeds', default='0-4', show_default=True, metavar='LIST', help='The samples to pass through, two or more.')
-@click.option('--steps', type=click.IntRange(1, 1000), default=12, show_default=True, help='Pictures from each to the next.')
+@click.option(
+    '--seeds',
+    default='0-4',
+    show_default=True,
+    metavar='LIST',
+    help='The samples to pass through, two or more.',
+)
+@click.option(
+    '--steps',
+    type=click.IntRange(1, 1000),
+    default=12,
+    show_default=True,
+    help='Pictures from each to the next.',
+)
 @CLASS
 @TRUNC
 @WHICH
-@click.option('--out', type=click.Path(path_type=Path), metavar='FILE.png', help='The strip, a row from each seed to the next; '
-              'the clip goes to FILE.gif beside it. [default: RUN/walk-LIST.png]')
+@click.option(
+    '--out',
+    type=click.Path(path_type=Path),
+    metavar='FILE.png',
+    help='The strip, a row from each seed to the next; '
+    'the clip goes to FILE.gif beside it. [default: RUN/walk-LIST.png]',
+)
 @DEVICE
-def interpolate(run: Path, seeds: str, steps: int, name: str | None, trunc: float | None, which: str, out: Path | None,
-                device: str) -> None:
+def interpolate(
+    run: Path,
+    seeds: str,
+    steps: int,
+    name: str | None,
+    trunc: float | None,
+    which: str,
+    out: Path | None,
+    device: str,
+) -> None:
     """Walk through the latent space of RUN from seed to seed: a strip as PNG, and a GIF.
 
     Normal noise is walked along great circles, uniform noise in straight lines. RUN may be a folder that `gluongan export`
@@ -37,6 +65,7 @@ def interpolate(run: Path, seeds: str, steps: int, name: str | None, trunc: floa
         from gluongan import figures
         from gluongan.exports import load_sampler
         from gluongan.sampling import pixels
+
         x = load_sampler(run, which=which, device=device).walk(numbers, steps, name, trunc)
         if x.ndim != 4:
             raise Usage(f'{run}: makes points, not pictures; only pictures can be walked')

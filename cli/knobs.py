@@ -1,4 +1,5 @@
 """Every knob of Config as a flag, made from its one declaration."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -91,4 +92,3 @@ class Grouped(click.Command):
 def typed(flags: dict[str, Any]) -> dict[str, Any]:
     """Return the knobs that were really given on the command line."""
     return {name: value for name, value in flags.items() if value is not None}
-

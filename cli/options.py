@@ -1,4 +1,5 @@
 """What several commands that make pictures ask for."""
+
 from __future__ import annotations
 
 import re
@@ -15,16 +16,39 @@ MOST = 100_000
 
 RUN = click.argument('run', type=click.Path(path_type=Path), metavar='RUN')
 RUN_OR_EXPORT = click.argument('run', type=click.Path(path_type=Path), metavar='RUN|EXPORT')
-WHICH = click.option('--snapshot', 'which', default='last', show_default=True, metavar='[last|best|ITERATION]',
-                     help='Which of the snapshots that the run kept.')
-CLASS = click.option('--class', 'name', metavar='NAME', help='Samples of one class of a conditional run: its name or number.')
+WHICH = click.option(
+    '--snapshot',
+    'which',
+    default='last',
+    show_default=True,
+    metavar='[last|best|ITERATION]',
+    help='Which of the snapshots that the run kept.',
+)
+CLASS = click.option(
+    '--class',
+    'name',
+    metavar='NAME',
+    help='Samples of one class of a conditional run: its name or number.',
+)
 # Not click.FloatRange, which lets nan through.
-TRUNC = click.option('--trunc', type=Value('trunc', Knob('float', '', low=0.05, high=10)), metavar='FLOAT',
-                     help='Draw values of z beyond ±FLOAT again: better samples, fewer kinds. [0.05 to 10; default: none]')
-DEVICE = click.option('--device', default='cpu', show_default=True, help='auto, cpu, gpu or gpu(i).')
+TRUNC = click.option(
+    '--trunc',
+    type=Value('trunc', Knob('float', '', low=0.05, high=10)),
+    metavar='FLOAT',
+    help='Draw values of z beyond ±FLOAT again: better samples, fewer kinds. [0.05 to 10; default: none]',
+)
+DEVICE = click.option(
+    '--device', default='cpu', show_default=True, help='auto, cpu, gpu or gpu(i).'
+)
 
-JUDGE = click.option('--judge', 'judge_file', type=click.Path(path_type=Path), metavar='FILE', help='A judge that '
-                     '`gluongan judge train` made. [default: the one that comes with the package for this data]')
+JUDGE = click.option(
+    '--judge',
+    'judge_file',
+    type=click.Path(path_type=Path),
+    metavar='FILE',
+    help='A judge that '
+    '`gluongan judge train` made. [default: the one that comes with the package for this data]',
+)
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -34,8 +58,10 @@ def parse_seeds(text: str) -> list[int]:
         match = re.fullmatch(r'\s*(\d{1,10})(?:-(\d{1,10}))?\s*', part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if last < first or last - first + len(seeds) >= MOST:
-            raise Usage(f'--seeds {text}: must be whole numbers and ranges with commas between, such as 0-63 or 1,4,7-9, '
-                        f'and at most {MOST:,} of them')
+            raise Usage(
+                f'--seeds {text}: must be whole numbers and ranges with commas between, such as 0-63 or 1,4,7-9, '
+                f'and at most {MOST:,} of them'
+            )
         seeds += range(first, last + 1)
     return seeds
 

@@ -1,4 +1,5 @@
 """gluongan plot."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -18,6 +19,7 @@ def plot(run: Path) -> None:
     gluongan plot runs/00000-dense-mnist
     """
     from gluongan import figures
+
     if not (run / 'run.json').is_file():
         raise Usage(f'{run}: is no run folder (it has no run.json)')
     with told():

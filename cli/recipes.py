@@ -1,4 +1,5 @@
 """gluongan recipes."""
+
 from __future__ import annotations
 
 import inspect
@@ -14,7 +15,12 @@ from .faults import Usage, told
 
 @click.command(short_help='List the named systems, or print all of one.')
 @click.argument('name', required=False)
-@click.option('--json', 'only_settings', is_flag=True, help='Print the settings of NAME as JSON, for --config.')
+@click.option(
+    '--json',
+    'only_settings',
+    is_flag=True,
+    help='Print the settings of NAME as JSON, for --config.',
+)
 def recipes(name: str | None, only_settings: bool) -> None:
     """List the named systems, or print all of NAME: its source, where it deviates, and every setting.
 
@@ -36,18 +42,33 @@ def recipes(name: str | None, only_settings: bool) -> None:
 
 def _table() -> str:
     heads = ('recipe', 'G', 'D', 'loss', 'optimizer', 'iterations', '')
-    rows = [heads, *((name, *_row(make()), (inspect.getdoc(make) or '').splitlines()[0]) for name, make in RECIPES.items())]
+    rows = [
+        heads,
+        *(
+            (name, *_row(make()), (inspect.getdoc(make) or '').splitlines()[0])
+            for name, make in RECIPES.items()
+        ),
+    ]
     widths = [max(map(len, column)) for column in zip(*rows)]
-    return '\n'.join('  '.join(f'{cell:<{width}}' for cell, width in zip(row, widths)).rstrip() for row in rows)
+    return '\n'.join(
+        '  '.join(f'{cell:<{width}}' for cell, width in zip(row, widths)).rstrip() for row in rows
+    )
 
 
 def _row(config: Config) -> tuple[str, ...]:
     conv = f'conv {config.conv_width}' if config.network == 'conv' else None
     gen, dis = conv or show(config.gen_hidden), conv or show(config.dis_hidden)
-    return (f'{config.latent},{gen}', dis, config.loss + (f' + {config.penalty}' if config.penalty else ''),
-            f'{config.optimizer} {config.lr:g}', f'{config.iterations:,}')
+    return (
+        f'{config.latent},{gen}',
+        dis,
+        config.loss + (f' + {config.penalty}' if config.penalty else ''),
+        f'{config.optimizer} {config.lr:g}',
+        f'{config.iterations:,}',
+    )
 
 
 def _whole(name: str, config: Config) -> str:
-    settings = '\n'.join(f'  {flag(key):<22} {show(value)}' for key, value in config.to_dict().items())
+    settings = '\n'.join(
+        f'  {flag(key):<22} {show(value)}' for key, value in config.to_dict().items()
+    )
     return f'{name}: {inspect.getdoc(RECIPES[name])}\n\nSettings\n{settings}'

@@ -1,4 +1,5 @@
 """gluongan train."""
+
 from __future__ import annotations
 
 import shlex
@@ -20,20 +21,56 @@ from .options import parse_seeds
 
 
 @click.command(cls=Grouped, short_help='Train a GAN and keep everything about it in a run folder.')
-@click.option('--recipe', 'name', metavar=f'[{"|".join(RECIPES)}]', help='Start from a named system; see `gluongan recipes`. '
-              '[default: dense]')
-@click.option('--config', 'file', type=click.Path(path_type=Path), metavar='FILE.json', help='Settings in a JSON object; a '
-              "run's config.json is one. Flags win over it, and it wins over the recipe.")
-@click.option('--resume', type=click.Path(path_type=Path), metavar='RUN', help='Go on with a run where its newest snapshot '
-              'left it, exactly; --iterations may be raised.')
-@click.option('--out', type=click.Path(path_type=Path), default=Path('runs'), show_default=True, metavar='DIR',
-              help='Where the numbered run folder is made.')
-@click.option('--seeds', metavar='LIST', help='Train once with each of these seeds, such as 0-4, one run after the other, and '
-              'compare them.')
-@click.option('-n', '--dry-run', is_flag=True, help='Check everything, print the settings and the folder, and stop.')
+@click.option(
+    '--recipe',
+    'name',
+    metavar=f'[{"|".join(RECIPES)}]',
+    help='Start from a named system; see `gluongan recipes`. [default: dense]',
+)
+@click.option(
+    '--config',
+    'file',
+    type=click.Path(path_type=Path),
+    metavar='FILE.json',
+    help='Settings in a JSON object; a '
+    "run's config.json is one. Flags win over it, and it wins over the recipe.",
+)
+@click.option(
+    '--resume',
+    type=click.Path(path_type=Path),
+    metavar='RUN',
+    help='Go on with a run where its newest snapshot left it, exactly; --iterations may be raised.',
+)
+@click.option(
+    '--out',
+    type=click.Path(path_type=Path),
+    default=Path('runs'),
+    show_default=True,
+    metavar='DIR',
+    help='Where the numbered run folder is made.',
+)
+@click.option(
+    '--seeds',
+    metavar='LIST',
+    help='Train once with each of these seeds, such as 0-4, one run after the other, and '
+    'compare them.',
+)
+@click.option(
+    '-n',
+    '--dry-run',
+    is_flag=True,
+    help='Check everything, print the settings and the folder, and stop.',
+)
 @knob_flags
-def train(name: str | None, file: Path | None, resume: Path | None, out: Path, seeds: str | None, dry_run: bool,
-          **flags: Any) -> None:
+def train(
+    name: str | None,
+    file: Path | None,
+    resume: Path | None,
+    out: Path,
+    seeds: str | None,
+    dry_run: bool,
+    **flags: Any,
+) -> None:
     """Train a GAN and keep everything about it in a run folder: settings, logs, samples, figures, snapshots.
 
     \b
@@ -46,12 +83,25 @@ def train(name: str | None, file: Path | None, resume: Path | None, out: Path, s
     """
     given = typed(flags)
     if seeds is not None and (resume or 'seed' in given):
-        raise Usage(f'--seeds {seeds}: makes new runs, each with its own seed; leave out {"--resume" if resume else "--seed"}')
+        raise Usage(
+            f'--seeds {seeds}: makes new runs, each with its own seed; leave out {"--resume" if resume else "--seed"}'
+        )
     with told():
-        config = _resumed_config(resume, name, file, given) if resume else _config(name, file, given)
-        configs = [config] if seeds is None else [config.with_settings({'seed': seed}) for seed in parse_seeds(seeds)]
-        with Interrupt() as interrupt:    # from here on, so that a Ctrl-C while things load ends the run as any other does
-            runs = [_begin(config, resume, out, dry_run, interrupt) for config in (configs[:1] if dry_run else configs)]
+        config = (
+            _resumed_config(resume, name, file, given) if resume else _config(name, file, given)
+        )
+        configs = (
+            [config]
+            if seeds is None
+            else [config.with_settings({'seed': seed}) for seed in parse_seeds(seeds)]
+        )
+        with (
+            Interrupt() as interrupt
+        ):  # from here on, so that a Ctrl-C while things load ends the run as any other does
+            runs = [
+                _begin(config, resume, out, dry_run, interrupt)
+                for config in (configs[:1] if dry_run else configs)
+            ]
         if len(runs) > 1:
             tell(runs, out / f'compared-{runs[0].name}')
 
@@ -61,49 +111,75 @@ def _config(name: str | None, file: Path | None, flags: dict[str, Any]) -> Confi
     chosen = settings.get('recipe', 'dense') if name is None else name
     try:
         return recipe(chosen).with_settings({**settings, **flags, 'recipe': chosen})
-    except ConfigError as error:    # with flags beside the file, either may be at fault
-        raise ConfigError(f'--config {file}: {error}' if file and not flags else str(error)) from None
+    except ConfigError as error:  # with flags beside the file, either may be at fault
+        raise ConfigError(
+            f'--config {file}: {error}' if file and not flags else str(error)
+        ) from None
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
         return parse_json(file.read_text(encoding='utf-8'), f'--config {file}')
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f'--config {file}: cannot be read ({getattr(error, "strerror", "not UTF-8 text")})') from None
+        raise ConfigError(
+            f'--config {file}: cannot be read ({getattr(error, "strerror", "not UTF-8 text")})'
+        ) from None
 
 
-def _resumed_config(run: Path, name: str | None, file: Path | None, flags: dict[str, Any]) -> Config:
+def _resumed_config(
+    run: Path, name: str | None, file: Path | None, flags: dict[str, Any]
+) -> Config:
     own = read_config(run)
     asked = {**(_read(file) if file else {}), **flags}
     wanted = own.with_settings(asked if name is None else {**recipe(name).to_dict(), **asked})
     fixed = {k: v for k, v in own.differences(wanted).items() if not knobs()[k].free}
     if fixed:
-        lines = '; '.join(f'{flag(k)} is {show(mine)}, asked for {show(theirs)}' for k, (mine, theirs) in fixed.items())
-        raise ConfigError(f'--resume {run}: a run goes on with the settings it began with ({lines}); leave them out, or '
-                          'start a new run')
+        lines = '; '.join(
+            f'{flag(k)} is {show(mine)}, asked for {show(theirs)}'
+            for k, (mine, theirs) in fixed.items()
+        )
+        raise ConfigError(
+            f'--resume {run}: a run goes on with the settings it began with ({lines}); leave them out, or '
+            'start a new run'
+        )
     return wanted
 
 
-def _begin(config: Config, resume: Path | None, out: Path, dry_run: bool, interrupt: Interrupt) -> Path:
+def _begin(
+    config: Config, resume: Path | None, out: Path, dry_run: bool, interrupt: Interrupt
+) -> Path:
     """Train one run to its end and return its folder."""
     check_place(out)
     from gluongan.data import bundled
+
     if config.data == 'mnist':
-        bundled.prefetch()    # decodes on the other core while MXNet is imported
+        bundled.prefetch()  # decodes on the other core while MXNet is imported
     from gluongan import build
+
     if dry_run:
         build.ready(config)
         click.echo(as_json(config.to_dict()), nl=False)
-        click.echo(f'would {"go on in" if resume else "make"} {resume or out / _next(out, config)}', err=True)
+        click.echo(
+            f'would {"go on in" if resume else "make"} {resume or out / _next(out, config)}',
+            err=True,
+        )
         return out
     if resume:
-        run = build.resumed_run(resume, config, lambda text: click.echo(f'Warning: {text}', err=True))
+        run = build.resumed_run(
+            resume, config, lambda text: click.echo(f'Warning: {text}', err=True)
+        )
     else:
         run = build.new_run(config, out, sys.argv)
     if run.done():
-        click.echo(f'{run.folder} is at {run.updater.iteration:,} already; to go on, raise --iterations', err=True)
-    click.echo(f'{config.recipe} on {config.data}: iterations {run.updater.iteration:,} to {config.iterations:,} in '
-               f'{run.folder}', err=True)
+        click.echo(
+            f'{run.folder} is at {run.updater.iteration:,} already; to go on, raise --iterations',
+            err=True,
+        )
+    click.echo(
+        f'{config.recipe} on {config.data}: iterations {run.updater.iteration:,} to {config.iterations:,} in '
+        f'{run.folder}',
+        err=True,
+    )
     _train(run, interrupt)
     return run.folder
 
@@ -115,24 +191,35 @@ def _next(out: Path, config: Config) -> str:
 def _train(run: Any, interrupt: Interrupt) -> None:
     from gluongan.snapshot import SnapshotError
     from gluongan.updater import NonFinite
+
     try:
         run.run(interrupt)
     except (NonFinite, SnapshotError) as error:
         raise type(error)(f'{error}; {_rescue(run.folder)}') from None
     if run.interrupted:
-        click.echo(f'Stopped at iteration {run.updater.iteration:,}; go on with\n'
-                   f'  gluongan train --resume {shlex.quote(str(run.folder))}', err=True)
+        click.echo(
+            f'Stopped at iteration {run.updater.iteration:,}; go on with\n'
+            f'  gluongan train --resume {shlex.quote(str(run.folder))}',
+            err=True,
+        )
         sys.exit(128 + interrupt.signal)
     if run.stopped:
         click.echo(f'Stopped at iteration {run.updater.iteration:,}: {run.stopped}', err=True)
     folder = shlex.quote(str(run.folder))
-    click.echo(f'Pictures   {run.folder / "figures"} and {run.folder / "training.gif"}\n'
-               f'New ones   gluongan sample {folder} --seeds 0-63\n'
-               f'Any good?  gluongan evaluate {folder}\n'
-               f'Go on      gluongan train --resume {folder} --iterations {2 * run.total}')
+    click.echo(
+        f'Pictures   {run.folder / "figures"} and {run.folder / "training.gif"}\n'
+        f'New ones   gluongan sample {folder} --seeds 0-63\n'
+        f'Any good?  gluongan evaluate {folder}\n'
+        f'Go on      gluongan train --resume {folder} --iterations {2 * run.total}'
+    )
 
 
 def _rescue(run: Path) -> str:
     from gluongan.snapshot import listed
+
     kept = listed(run)
-    return f'the last good snapshot is {kept[-1][1]}' if kept else f'it came before the first snapshot in {run}'
+    return (
+        f'the last good snapshot is {kept[-1][1]}'
+        if kept
+        else f'it came before the first snapshot in {run}'
+    )

@@ -1,4 +1,5 @@
 """Pictures of an exported generator by MXNet's Module: python mxnet_module.py FOLDER FILE.png"""
+
 import json
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 if 'bool' not in vars(np):
-    np.bool = bool    # MXNet 1.9.1 imports this name, which NumPy 1.24 took away
+    np.bool = bool  # MXNet 1.9.1 imports this name, which NumPy 1.24 took away
 import mxnet as mx
 
 
@@ -31,11 +32,18 @@ generator.bind([(told['input']['name'], (64, *told['input']['shape']))], for_tra
 generator.set_params(weights, statistics)
 
 z = np.concatenate([noise(seed, told['latent'], told['noise']) for seed in range(64)])
-if told['classes']:    # of a conditional generator: every class in turn, as a one-hot vector behind z
-    z = np.concatenate([z, np.eye(len(told['classes']), dtype=np.float32)[np.arange(64) % len(told['classes'])]], axis=1)
+if told['classes']:  # of a conditional generator: every class in turn, as a one-hot vector behind z
+    z = np.concatenate(
+        [z, np.eye(len(told['classes']), dtype=np.float32)[np.arange(64) % len(told['classes'])]],
+        axis=1,
+    )
 generator.forward(mx.io.DataBatch([mx.nd.array(z)]), is_train=False)
-x = generator.get_outputs()[0].asnumpy()    # (64, channels, height, width) in [0, 1]
+x = generator.get_outputs()[0].asnumpy()  # (64, channels, height, width) in [0, 1]
 
 channels, height, width = told['output']['shape']
-sheet = x.reshape(8, 8, channels, height, width).transpose(0, 3, 1, 4, 2).reshape(8 * height, 8 * width, channels)
+sheet = (
+    x.reshape(8, 8, channels, height, width)
+    .transpose(0, 3, 1, 4, 2)
+    .reshape(8 * height, 8 * width, channels)
+)
 Image.fromarray((np.clip(sheet, 0, 1) * 255 + 0.5).astype(np.uint8).squeeze()).save(out)

@@ -1,4 +1,5 @@
 """Pictures of an exported generator by MXNet's SymbolBlock: python mxnet_symbolblock.py FOLDER FILE.png"""
+
 import json
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 if 'bool' not in vars(np):
-    np.bool = bool    # MXNet 1.9.1 imports this name, which NumPy 1.24 took away
+    np.bool = bool  # MXNet 1.9.1 imports this name, which NumPy 1.24 took away
 import mxnet as mx
 
 
@@ -28,10 +29,17 @@ symbol, params = (next(folder.glob(f'*{ending}')) for ending in ('-symbol.json',
 generator = mx.gluon.SymbolBlock.imports(str(symbol), [told['input']['name']], str(params))
 
 z = np.concatenate([noise(seed, told['latent'], told['noise']) for seed in range(64)])
-if told['classes']:    # of a conditional generator: every class in turn, as a one-hot vector behind z
-    z = np.concatenate([z, np.eye(len(told['classes']), dtype=np.float32)[np.arange(64) % len(told['classes'])]], axis=1)
-x = generator(mx.nd.array(z)).asnumpy()    # (64, channels, height, width) in [0, 1]
+if told['classes']:  # of a conditional generator: every class in turn, as a one-hot vector behind z
+    z = np.concatenate(
+        [z, np.eye(len(told['classes']), dtype=np.float32)[np.arange(64) % len(told['classes'])]],
+        axis=1,
+    )
+x = generator(mx.nd.array(z)).asnumpy()  # (64, channels, height, width) in [0, 1]
 
 channels, height, width = told['output']['shape']
-sheet = x.reshape(8, 8, channels, height, width).transpose(0, 3, 1, 4, 2).reshape(8 * height, 8 * width, channels)
+sheet = (
+    x.reshape(8, 8, channels, height, width)
+    .transpose(0, 3, 1, 4, 2)
+    .reshape(8 * height, 8 * width, channels)
+)
 Image.fromarray((np.clip(sheet, 0, 1) * 255 + 0.5).astype(np.uint8).squeeze()).save(out)

@@ -1,4 +1,5 @@
 """An exponential moving average of a network's weights."""
+
 from __future__ import annotations
 
 from .layers import Chain, frozen
@@ -16,9 +17,14 @@ class Average:
 
     def __init__(self, net: Chain, decay: float) -> None:
         self._decay = decay
-        self._pairs = {name: (p.data().copy(), p.data()) for name, p in net._collect_params_with_prefix().items()}
+        self._pairs = {
+            name: (p.data().copy(), p.data())
+            for name, p in net._collect_params_with_prefix().items()
+        }
         own = {id(p): name for name, p in net._collect_params_with_prefix().items()}
-        self.net = frozen(net, {p.name: self._pairs[own[id(p)]][0] for p in net.collect_params().values()})
+        self.net = frozen(
+            net, {p.name: self._pairs[own[id(p)]][0] for p in net.collect_params().values()}
+        )
 
     def update(self, t: int) -> None:
         """Take in the weights as they are after update number t = 1, 2, ..."""

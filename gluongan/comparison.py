@@ -1,4 +1,5 @@
 """Runs beside each other: the settings that differ, and each metric with its mean and deviation over seeds; without MXNet."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -14,9 +15,22 @@ from .figures import folder
 from .runs import RunError, read_config
 
 # Runs that differ in these alone are repetitions of one: none of them changes what is trained.
-ALIKE = ('seed', 'device', 'data_dir', 'log_every', 'sample_every', 'eval_every', 'snapshot_every', 'keep', 'judge_every',
-         'judge', 'judge_samples', 'best', 'samples')
-COSTS = ('iterations', 'seconds of training')    # the rows that every run has
+ALIKE = (
+    'seed',
+    'device',
+    'data_dir',
+    'log_every',
+    'sample_every',
+    'eval_every',
+    'snapshot_every',
+    'keep',
+    'judge_every',
+    'judge',
+    'judge_samples',
+    'best',
+    'samples',
+)
+COSTS = ('iterations', 'seconds of training')  # the rows that every run has
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,13 @@ def read_run(path: Path) -> Run:
     if log:
         values.update(zip(COSTS, (float(log['iteration'][-1]), float(log['elapsed'][-1]))))
     if (path / 'evaluation.json').is_file():
-        values.update({name: value for name, value in read_metrics(path / 'evaluation.json').items() if stem(name) != 'share'})
+        values.update(
+            {
+                name: value
+                for name, value in read_metrics(path / 'evaluation.json').items()
+                if stem(name) != 'share'
+            }
+        )
     return Run(path, config, values)
 
 
@@ -70,24 +90,39 @@ def grouped(runs: Iterable[Run]) -> list[Group]:
     """Return the runs in groups of the same settings, in the order in which they come."""
     groups: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
-        settings = tuple(show(value) for name, value in run.config.to_dict().items() if name not in ALIKE)
+        settings = tuple(
+            show(value) for name, value in run.config.to_dict().items() if name not in ALIKE
+        )
         groups.setdefault(settings, []).append(run)
     return [Group(members) for members in groups.values()]
 
 
 def differing(groups: Sequence[Group]) -> list[str]:
     """Return the knobs in which the groups differ."""
-    return [name for name in knobs() if name not in ALIKE and len({show(getattr(g.config, name)) for g in groups}) > 1]
+    return [
+        name
+        for name in knobs()
+        if name not in ALIKE and len({show(getattr(g.config, name)) for g in groups}) > 1
+    ]
 
 
 def rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:
     """Return the whole comparison as cells: a heading, the settings that differ, the seeds, and every metric that any has."""
     metrics = dict.fromkeys(name for group in groups for run in group.runs for name in run.values)
     ordered = [*COSTS, *(name for name in metrics if name not in COSTS)]
-    return [('', *(group.label for group in groups)),
-            *((flag(name), *(show(getattr(group.config, name)) for group in groups)) for name in differing(groups)),
-            ('seeds', *(', '.join(str(run.config.seed) for run in group.runs) for group in groups)),
-            *((name, *(_cell(group.spread(name)) for group in groups)) for name in ordered if name in metrics)]
+    return [
+        ('', *(group.label for group in groups)),
+        *(
+            (flag(name), *(show(getattr(group.config, name)) for group in groups))
+            for name in differing(groups)
+        ),
+        ('seeds', *(', '.join(str(run.config.seed) for run in group.runs) for group in groups)),
+        *(
+            (name, *(_cell(group.spread(name)) for group in groups))
+            for name in ordered
+            if name in metrics
+        ),
+    ]
 
 
 def _cell(spread: tuple[float, float | None] | None) -> str:
@@ -99,15 +134,24 @@ def _cell(spread: tuple[float, float | None] | None) -> str:
 
 def short(value: float, digits: int = 4) -> str:
     """Return a number with so many digits, a large one in full."""
-    return f'{value:,.0f}' if value == round(value) or abs(value) >= 10**digits else f'{value:.{digits}g}'
+    return (
+        f'{value:,.0f}'
+        if value == round(value) or abs(value) >= 10**digits
+        else f'{value:.{digits}g}'
+    )
 
 
 def table(groups: Sequence[Group]) -> str:
     """Return the comparison as text, with what each metric means at the end of its line."""
     cells = [(*row, meaning(row[0]).words) for row in rows(groups)]
     widths = [max(map(len, column)) for column in zip(*cells)]
-    return '\n'.join('  '.join(cell.ljust(width) if i in (0, len(row) - 1) else cell.rjust(width)
-                               for i, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in cells)
+    return '\n'.join(
+        '  '.join(
+            cell.ljust(width) if i in (0, len(row) - 1) else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths))
+        ).rstrip()
+        for row in cells
+    )
 
 
 def compare(paths: Sequence[Path]) -> list[Group]:

@@ -2,6 +2,7 @@
 
 The API, the command line, the JSON file and the documentation derive from these lines, so they cannot disagree.
 """
+
 from __future__ import annotations
 
 import json
@@ -18,16 +19,34 @@ class ConfigError(ValueError):
 
 def _group(title: str) -> Any:
     """Return the function that declares one knob of a group: its default, then what Knob takes."""
+
     def knob(default: Any, kind: str, help: str, **rest: Any) -> Any:
         return field(default=default, metadata={'knob': Knob(kind, help, group=title, **rest)})
+
     return knob
 
 
 _data, _nets, _game, _rates, _run = map(_group, ('data', 'networks', 'game', 'optimisation', 'run'))
 
-MEASURED = ('samples/swd', 'modes/caught', 'modes/good', 'modes/kl')    # with --eval-every, the last three on a mixture
+MEASURED = (
+    'samples/swd',
+    'modes/caught',
+    'modes/good',
+    'modes/kl',
+)  # with --eval-every, the last three on a mixture
 
-_ACTIVATIONS = ('leaky_relu', 'relu', 'tanh', 'sigmoid', 'elu', 'selu', 'gelu', 'swish', 'softplus', 'identity')
+_ACTIVATIONS = (
+    'leaky_relu',
+    'relu',
+    'tanh',
+    'sigmoid',
+    'elu',
+    'selu',
+    'gelu',
+    'swish',
+    'softplus',
+    'identity',
+)
 
 
 @dataclass(frozen=True)
@@ -36,108 +55,339 @@ class Config:
 
     recipe: str = _run('dense', 'str', 'Name of the recipe that the other settings started from.')
 
-    data: str = _data('mnist', 'str', 'Data: mnist, fashion-mnist, stacked-mnist, ring8, grid25, synthetic, or the path of a '
-                      'folder of idx files, a folder of pictures (sub-folder = class) or an .npz file.')
-    data_dir: str | None = _data(None, 'str', 'Where to look for Fashion-MNIST first.', optional=True, free=True)
+    data: str = _data(
+        'mnist',
+        'str',
+        'Data: mnist, fashion-mnist, stacked-mnist, ring8, grid25, synthetic, or the path of a '
+        'folder of idx files, a folder of pictures (sub-folder = class) or an .npz file.',
+    )
+    data_dir: str | None = _data(
+        None, 'str', 'Where to look for Fashion-MNIST first.', optional=True, free=True
+    )
     binarize: bool = _data(False, 'bool', 'Turn each pixel on or off, at 0.5.')
-    image_size: int | None = _data(None, 'int', 'Resize and centre-crop pictures to this side.', low=8, high=1024,
-                                   unit='pixels', optional=True)
-    channels: int | None = _data(None, 'int', 'Read pictures as grey (1) or colour (3).', choices=(1, 3), optional=True)
+    image_size: int | None = _data(
+        None,
+        'int',
+        'Resize and centre-crop pictures to this side.',
+        low=8,
+        high=1024,
+        unit='pixels',
+        optional=True,
+    )
+    channels: int | None = _data(
+        None, 'int', 'Read pictures as grey (1) or colour (3).', choices=(1, 3), optional=True
+    )
 
-    conditional: bool = _data(False, 'bool', 'G and D get the class of each sample; the data must have labels.')
+    conditional: bool = _data(
+        False, 'bool', 'G and D get the class of each sample; the data must have labels.'
+    )
 
-    dis_projection: bool = _nets(False, 'bool', 'A conditional D compares the label with its features (projection) instead of '
-                                 'seeing it as an input.')
-    network: str = _nets('dense', 'str', 'Fully connected layers, or strided convolutions as in DCGAN.',
-                         choices=('dense', 'conv'))
+    dis_projection: bool = _nets(
+        False,
+        'bool',
+        'A conditional D compares the label with its features (projection) instead of '
+        'seeing it as an input.',
+    )
+    network: str = _nets(
+        'dense',
+        'str',
+        'Fully connected layers, or strided convolutions as in DCGAN.',
+        choices=('dense', 'conv'),
+    )
     latent: int = _nets(100, 'int', 'Size of the latent z.', low=1, high=65536)
-    gen_hidden: tuple[int, ...] = _nets((256, 512, 1024), 'sizes', "Dense: G's hidden layers.", low=1, high=65536,
-                                        unit='neurons')
-    dis_hidden: tuple[int, ...] = _nets((512, 256), 'sizes', "Dense: D's hidden layers.", low=1, high=65536, unit='neurons')
-    conv_width: int = _nets(64, 'int', 'Conv: filters nearest to the picture; each deeper layer has twice as many.',
-                            low=1, high=4096, unit='filters')
-    conv_depth: int | None = _nets(None, 'int', 'Conv: how often the sides are halved. Left out: while 4 pixels or more are '
-                                   'left.', low=1, high=10, optional=True)
+    gen_hidden: tuple[int, ...] = _nets(
+        (256, 512, 1024), 'sizes', "Dense: G's hidden layers.", low=1, high=65536, unit='neurons'
+    )
+    dis_hidden: tuple[int, ...] = _nets(
+        (512, 256), 'sizes', "Dense: D's hidden layers.", low=1, high=65536, unit='neurons'
+    )
+    conv_width: int = _nets(
+        64,
+        'int',
+        'Conv: filters nearest to the picture; each deeper layer has twice as many.',
+        low=1,
+        high=4096,
+        unit='filters',
+    )
+    conv_depth: int | None = _nets(
+        None,
+        'int',
+        'Conv: how often the sides are halved. Left out: while 4 pixels or more are left.',
+        low=1,
+        high=10,
+        optional=True,
+    )
     gen_activation: str = _nets('leaky_relu', 'str', "Between G's layers.", choices=_ACTIVATIONS)
     dis_activation: str = _nets('leaky_relu', 'str', "Between D's layers.", choices=_ACTIVATIONS)
     leaky_slope: float = _nets(0.2, 'float', 'Slope of leaky_relu below zero.', low=0.0, high=1.0)
-    gen_output: str | None = _nets(None, 'str', "G's last activation; tanh is scaled to [0, 1]. Left out: sigmoid for "
-                                   'pictures, identity for points.', choices=('sigmoid', 'tanh', 'identity'), optional=True)
-    dis_head: str = _nets('logit', 'str', "D's last layer: one logit, or two tanh units and a softmax.",
-                          choices=('logit', 'softmax'))
+    gen_output: str | None = _nets(
+        None,
+        'str',
+        "G's last activation; tanh is scaled to [0, 1]. Left out: sigmoid for "
+        'pictures, identity for points.',
+        choices=('sigmoid', 'tanh', 'identity'),
+        optional=True,
+    )
+    dis_head: str = _nets(
+        'logit',
+        'str',
+        "D's last layer: one logit, or two tanh units and a softmax.",
+        choices=('logit', 'softmax'),
+    )
     gen_batchnorm: bool = _nets(True, 'bool', 'BatchNorm after each hidden layer of G.')
     dis_batchnorm: bool = _nets(False, 'bool', 'BatchNorm after each hidden layer of D.')
-    batchnorm_momentum: float = _nets(0.8, 'float', 'Share of the old running statistics that an update keeps.',
-                                      low=0.0, high=0.9999)
-    gen_dropout: float = _nets(0.0, 'float', "Share of G's hidden units that is dropped.", low=0.0, high=0.95)
-    dis_dropout: float = _nets(0.0, 'float', "Share of D's hidden units that is dropped.", low=0.0, high=0.95)
-    dis_spectral: bool = _nets(False, 'bool', "Divide each weight of D by its largest singular value.")
-    dis_kernels: int = _nets(0, 'int', 'Mini-batch discrimination in D: so many kernels, 0 for none.', low=0, high=1024)
+    batchnorm_momentum: float = _nets(
+        0.8,
+        'float',
+        'Share of the old running statistics that an update keeps.',
+        low=0.0,
+        high=0.9999,
+    )
+    gen_dropout: float = _nets(
+        0.0, 'float', "Share of G's hidden units that is dropped.", low=0.0, high=0.95
+    )
+    dis_dropout: float = _nets(
+        0.0, 'float', "Share of D's hidden units that is dropped.", low=0.0, high=0.95
+    )
+    dis_spectral: bool = _nets(
+        False, 'bool', 'Divide each weight of D by its largest singular value.'
+    )
+    dis_kernels: int = _nets(
+        0, 'int', 'Mini-batch discrimination in D: so many kernels, 0 for none.', low=0, high=1024
+    )
     dis_stddev: bool = _nets(False, 'bool', "D sees its batch's standard deviation.")
-    pack: int = _nets(1, 'int', 'D judges so many samples at once (PacGAN).', low=1, high=64, unit='samples')
-    init: str = _nets('normal', 'str', 'Initial weights: glorot U(±sqrt(6/(in+out))), he N(0, 1/sqrt(in/2)), '
-                      'normal N(0, 0.02).', choices=('glorot', 'he', 'normal'))
+    pack: int = _nets(
+        1, 'int', 'D judges so many samples at once (PacGAN).', low=1, high=64, unit='samples'
+    )
+    init: str = _nets(
+        'normal',
+        'str',
+        'Initial weights: glorot U(±sqrt(6/(in+out))), he N(0, 1/sqrt(in/2)), normal N(0, 0.02).',
+        choices=('glorot', 'he', 'normal'),
+    )
 
-    noise: str = _game('normal', 'str', 'Distribution of z: normal N(0, 1), uniform U(-1, 1), or truncated N(0, 1) within ±2.',
-                       choices=('normal', 'uniform', 'truncated'))
-    loss: str = _game('nonsaturating', 'str', 'Objective.',
-                      choices=('minimax', 'nonsaturating', 'least_squares', 'wasserstein', 'hinge', 'relativistic'))
+    noise: str = _game(
+        'normal',
+        'str',
+        'Distribution of z: normal N(0, 1), uniform U(-1, 1), or truncated N(0, 1) within ±2.',
+        choices=('normal', 'uniform', 'truncated'),
+    )
+    loss: str = _game(
+        'nonsaturating',
+        'str',
+        'Objective.',
+        choices=(
+            'minimax',
+            'nonsaturating',
+            'least_squares',
+            'wasserstein',
+            'hinge',
+            'relativistic',
+        ),
+    )
     dis_steps: int = _game(1, 'int', 'Updates of D per update of G.', low=1, high=100)
     gen_steps: int = _game(1, 'int', 'Updates of G per iteration.', low=1, high=100)
-    penalty: str | None = _game(None, 'str', "Gradient penalty on D: gp (WGAN-GP), dragan, r1 or r2.",
-                                choices=('gp', 'dragan', 'r1', 'r2'), optional=True)
-    penalty_weight: float | None = _game(None, 'float', "The penalty's weight. Left out: 10.", low=0.0, high=1e6, optional=True)
-    real_target: float = _game(1.0, 'float', 'What D should say of real samples; 0.9 is label smoothing.', low=0.5, high=1.0)
-    fake_target: float = _game(0.0, 'float', 'What D should say of generated samples.', low=0.0, high=0.5)
-    instance_noise: float = _game(0.0, 'float', 'Standard deviation of the noise on all that D sees, at the start.', low=0.0,
-                                  high=10.0)
-    noise_until: int = _game(10_000, 'int', 'When the instance noise has sunk to 0.', low=1, high=10**9, unit='iterations')
-    ema: float = _game(0.0, 'float', "Decay of the moving average of G's weights that samples are drawn from; 0 for none.",
-                       low=0.0, high=0.99999)
-    shared_noise: bool = _game(True, 'bool', 'D and G see the same z within an iteration (faster); else each draws anew.')
-    clip: float | None = _game(None, 'float', "Put D's weights back into [-CLIP, CLIP] after each update.", low=1e-6,
-                               high=100.0, optional=True)
+    penalty: str | None = _game(
+        None,
+        'str',
+        'Gradient penalty on D: gp (WGAN-GP), dragan, r1 or r2.',
+        choices=('gp', 'dragan', 'r1', 'r2'),
+        optional=True,
+    )
+    penalty_weight: float | None = _game(
+        None, 'float', "The penalty's weight. Left out: 10.", low=0.0, high=1e6, optional=True
+    )
+    real_target: float = _game(
+        1.0,
+        'float',
+        'What D should say of real samples; 0.9 is label smoothing.',
+        low=0.5,
+        high=1.0,
+    )
+    fake_target: float = _game(
+        0.0, 'float', 'What D should say of generated samples.', low=0.0, high=0.5
+    )
+    instance_noise: float = _game(
+        0.0,
+        'float',
+        'Standard deviation of the noise on all that D sees, at the start.',
+        low=0.0,
+        high=10.0,
+    )
+    noise_until: int = _game(
+        10_000,
+        'int',
+        'When the instance noise has sunk to 0.',
+        low=1,
+        high=10**9,
+        unit='iterations',
+    )
+    ema: float = _game(
+        0.0,
+        'float',
+        "Decay of the moving average of G's weights that samples are drawn from; 0 for none.",
+        low=0.0,
+        high=0.99999,
+    )
+    shared_noise: bool = _game(
+        True, 'bool', 'D and G see the same z within an iteration (faster); else each draws anew.'
+    )
+    clip: float | None = _game(
+        None,
+        'float',
+        "Put D's weights back into [-CLIP, CLIP] after each update.",
+        low=1e-6,
+        high=100.0,
+        optional=True,
+    )
 
-    optimizer: str = _rates('adam', 'str', 'Update rule of both networks.', choices=('adam', 'rmsprop', 'sgd'))
+    optimizer: str = _rates(
+        'adam', 'str', 'Update rule of both networks.', choices=('adam', 'rmsprop', 'sgd')
+    )
     lr: float = _rates(2e-4, 'float', 'Learning rate of both networks.', low=1e-8, high=10.0)
-    gen_lr: float | None = _rates(None, 'float', "G's learning rate, where it differs from --lr.", low=1e-8, high=10.0,
-                                  optional=True)
-    dis_lr: float | None = _rates(None, 'float', "D's learning rate, where it differs from --lr.", low=1e-8, high=10.0,
-                                  optional=True)
+    gen_lr: float | None = _rates(
+        None,
+        'float',
+        "G's learning rate, where it differs from --lr.",
+        low=1e-8,
+        high=10.0,
+        optional=True,
+    )
+    dis_lr: float | None = _rates(
+        None,
+        'float',
+        "D's learning rate, where it differs from --lr.",
+        low=1e-8,
+        high=10.0,
+        optional=True,
+    )
     beta1: float = _rates(0.5, 'float', 'Adam: decay of the mean gradient.', low=0.0, high=0.9999)
-    beta2: float = _rates(0.999, 'float', 'Adam: decay of the mean squared gradient.', low=0.0, high=0.999999)
-    decay: float = _rates(0.9, 'float', 'RMSProp: decay of the mean squared gradient.', low=0.0, high=0.9999)
+    beta2: float = _rates(
+        0.999, 'float', 'Adam: decay of the mean squared gradient.', low=0.0, high=0.999999
+    )
+    decay: float = _rates(
+        0.9, 'float', 'RMSProp: decay of the mean squared gradient.', low=0.0, high=0.9999
+    )
     momentum: float = _rates(0.9, 'float', 'SGD: momentum.', low=0.0, high=0.9999)
-    schedule: str = _rates('constant', 'str', 'The learning rates stay, or fall to 0 over --schedule-iterations.',
-                           choices=('constant', 'linear', 'cosine'))
-    schedule_iterations: int = _rates(15_000, 'int', 'When the learning rates reach 0.', low=1, high=10**9, unit='iterations')
-    precision: str = _rates('float32', 'str', "Of the products of dense layers while training: bfloat16 is faster for large "
-                            'batches, on processors with AMX.', choices=('float32', 'bfloat16'))
-    batch: int = _rates(128, 'int', 'Real samples, and generated ones, per update.', low=1, high=65536, unit='samples')
+    schedule: str = _rates(
+        'constant',
+        'str',
+        'The learning rates stay, or fall to 0 over --schedule-iterations.',
+        choices=('constant', 'linear', 'cosine'),
+    )
+    schedule_iterations: int = _rates(
+        15_000, 'int', 'When the learning rates reach 0.', low=1, high=10**9, unit='iterations'
+    )
+    precision: str = _rates(
+        'float32',
+        'str',
+        'Of the products of dense layers while training: bfloat16 is faster for large '
+        'batches, on processors with AMX.',
+        choices=('float32', 'bfloat16'),
+    )
+    batch: int = _rates(
+        128,
+        'int',
+        'Real samples, and generated ones, per update.',
+        low=1,
+        high=65536,
+        unit='samples',
+    )
 
-    iterations: int = _run(15_000, 'int', 'When to stop; one is --dis-steps updates of D and one of G.', low=1,
-                           high=10**9, free=True)
-    seed: int = _run(0, 'int', 'Of initial weights, data order, noise and dropout.', low=0, high=2**31 - 1)
+    iterations: int = _run(
+        15_000,
+        'int',
+        'When to stop; one is --dis-steps updates of D and one of G.',
+        low=1,
+        high=10**9,
+        free=True,
+    )
+    seed: int = _run(
+        0, 'int', 'Of initial weights, data order, noise and dropout.', low=0, high=2**31 - 1
+    )
     device: str = _run('auto', 'str', 'auto, cpu, gpu or gpu(i).', free=True)
-    log_every: int = _run(100, 'int', 'Log and show the losses.', low=1, high=10**9, unit='iterations', free=True)
-    sample_every: int = _run(250, 'int', 'Write samples on the fixed noise; also at the end of each epoch.', low=1,
-                             high=10**9, unit='iterations', free=True)
-    eval_every: int = _run(500, 'int', 'Measure pixel statistics, distance to the data and D\'s accuracy.', low=1,
-                           high=10**9, unit='iterations', free=True)
-    snapshot_every: int = _run(1_000, 'int', 'Write a snapshot to resume from.', low=1, high=10**9, unit='iterations',
-                               free=True)
-    keep: int = _run(2, 'int', 'Keep this many of the newest snapshots, beside the best one.', low=1, high=10_000,
-                     unit='snapshots', free=True)
-    judge_every: int | None = _run(None, 'int', 'Have samples judged, a few seconds each time. Left out: never.', low=1,
-                                   high=10**9, unit='iterations', optional=True, free=True)
-    judge_samples: int = _run(2_000, 'int', "So many each time. Metrics' names say it: of 10000 they are those of `gluongan "
-                              "evaluate`.", low=100, high=100_000, unit='samples', free=True)
-    judge: str | None = _run(None, 'str', 'File of the judge, where none came with the package for this data.', optional=True,
-                             free=True)
-    best: str = _run('samples/swd', 'str', 'What makes a snapshot the best: samples/swd, or with --judge-every lenet_fd2k_test '
-                     'and the like; with --judge-samples 10000 lenet_fd10k_test.', free=True)
-    patience: int | None = _run(None, 'int', 'Stop after so many measurements in a row that were no better by --best. Left '
-                                'out: never.', low=1, high=10**6, unit='measurements', optional=True, free=True)
+    log_every: int = _run(
+        100, 'int', 'Log and show the losses.', low=1, high=10**9, unit='iterations', free=True
+    )
+    sample_every: int = _run(
+        250,
+        'int',
+        'Write samples on the fixed noise; also at the end of each epoch.',
+        low=1,
+        high=10**9,
+        unit='iterations',
+        free=True,
+    )
+    eval_every: int = _run(
+        500,
+        'int',
+        "Measure pixel statistics, distance to the data and D's accuracy.",
+        low=1,
+        high=10**9,
+        unit='iterations',
+        free=True,
+    )
+    snapshot_every: int = _run(
+        1_000,
+        'int',
+        'Write a snapshot to resume from.',
+        low=1,
+        high=10**9,
+        unit='iterations',
+        free=True,
+    )
+    keep: int = _run(
+        2,
+        'int',
+        'Keep this many of the newest snapshots, beside the best one.',
+        low=1,
+        high=10_000,
+        unit='snapshots',
+        free=True,
+    )
+    judge_every: int | None = _run(
+        None,
+        'int',
+        'Have samples judged, a few seconds each time. Left out: never.',
+        low=1,
+        high=10**9,
+        unit='iterations',
+        optional=True,
+        free=True,
+    )
+    judge_samples: int = _run(
+        2_000,
+        'int',
+        "So many each time. Metrics' names say it: of 10000 they are those of `gluongan evaluate`.",
+        low=100,
+        high=100_000,
+        unit='samples',
+        free=True,
+    )
+    judge: str | None = _run(
+        None,
+        'str',
+        'File of the judge, where none came with the package for this data.',
+        optional=True,
+        free=True,
+    )
+    best: str = _run(
+        'samples/swd',
+        'str',
+        'What makes a snapshot the best: samples/swd, or with --judge-every lenet_fd2k_test '
+        'and the like; with --judge-samples 10000 lenet_fd10k_test.',
+        free=True,
+    )
+    patience: int | None = _run(
+        None,
+        'int',
+        'Stop after so many measurements in a row that were no better by --best. Left out: never.',
+        low=1,
+        high=10**6,
+        unit='measurements',
+        optional=True,
+        free=True,
+    )
     samples: int = _run(64, 'int', 'Samples in each picture.', low=1, high=1024, free=False)
 
     def __post_init__(self) -> None:
@@ -154,53 +404,98 @@ class Config:
     def _impossible(self) -> list[tuple[bool, str]]:
         points = self.data in ('ring8', 'grid25')
         measured = MEASURED if points else MEASURED[:1]
-        mixing = [flag(name) for name in ('dis_batchnorm', 'dis_kernels', 'dis_stddev', 'dis_dropout') if getattr(self, name)]
+        mixing = [
+            flag(name)
+            for name in ('dis_batchnorm', 'dis_kernels', 'dis_stddev', 'dis_dropout')
+            if getattr(self, name)
+        ]
         return [
-            (self.penalty and mixing, f'--penalty {self.penalty}: it needs the gradient of one sample\'s score by that sample, '
-             f'which {" and ".join(mixing)} would mix with others or drop at random; turn that off'),
-            ((self.real_target, self.fake_target) != (1.0, 0.0) and self.loss in ('wasserstein', 'hinge', 'relativistic'),
-             f'--real-target {self.real_target} --fake-target {self.fake_target}: {self.loss} has none; must be 1 and 0'),
-            (self.batch == self.pack > 1 and self.dis_batchnorm,
-             f'--pack {self.pack}: leaves D\'s BatchNorm one row of a batch of {self.batch}; must be smaller'),
-            (self.schedule != 'constant' and self.iterations > self.schedule_iterations,
-             f'--schedule-iterations {self.schedule_iterations}: must be at least --iterations {self.iterations}; beyond it '
-             'learning rates are 0'),
-            (self.judge_every is None and self.best not in measured,
-             f'--best {self.best}: what is measured without --judge-every is {", ".join(measured)}; must be one of these'),
-            (self.judge_every and points,
-             f'--judge-every {self.judge_every}: {self.data} is made of points; --eval-every measures them, leave this out'),
+            (
+                self.penalty and mixing,
+                f"--penalty {self.penalty}: it needs the gradient of one sample's score by that sample, "
+                f'which {" and ".join(mixing)} would mix with others or drop at random; turn that off',
+            ),
+            (
+                (self.real_target, self.fake_target) != (1.0, 0.0)
+                and self.loss in ('wasserstein', 'hinge', 'relativistic'),
+                f'--real-target {self.real_target} --fake-target {self.fake_target}: {self.loss} has none; must be 1 and 0',
+            ),
+            (
+                self.batch == self.pack > 1 and self.dis_batchnorm,
+                f"--pack {self.pack}: leaves D's BatchNorm one row of a batch of {self.batch}; must be smaller",
+            ),
+            (
+                self.schedule != 'constant' and self.iterations > self.schedule_iterations,
+                f'--schedule-iterations {self.schedule_iterations}: must be at least --iterations {self.iterations}; beyond it '
+                'learning rates are 0',
+            ),
+            (
+                self.judge_every is None and self.best not in measured,
+                f'--best {self.best}: what is measured without --judge-every is {", ".join(measured)}; must be one of these',
+            ),
+            (
+                self.judge_every and points,
+                f'--judge-every {self.judge_every}: {self.data} is made of points; --eval-every measures them, leave this out',
+            ),
             (self.batch % self.pack != 0, f'--pack {self.pack}: must divide --batch {self.batch}'),
-            (self.network == 'conv' and self.precision != 'float32',
-             f'--precision {self.precision}: only for --network dense; must be float32'),
-            (self.network == 'conv' and points, f'--network conv: {self.data} is made of points; must be dense'),
-            (self.network == 'conv' and self.dis_head == 'softmax',
-             '--dis-head softmax: only for --network dense; must be logit'),
-            (self.loss not in ('minimax', 'nonsaturating') and self.dis_head == 'softmax',
-             f'--dis-head softmax: {self.loss} needs an unbounded score; must be logit'),
-            (points and self.gen_output not in (None, 'identity'),
-             f'--gen-output {self.gen_output}: {self.data} is made of points outside [0, 1]; must be identity, or left out'),
-            (points and self.binarize, f'--binarize: {self.data} is made of points; only pictures can be binarized'),
-            (self.batch == 1 and (self.gen_batchnorm or self.dis_batchnorm),
-             '--batch 1: BatchNorm needs two samples or more; raise it, or turn --gen-batchnorm and --dis-batchnorm off'),
-            (self.dis_projection and (not self.conditional or self.pack > 1 or self.dis_head != 'logit'),
-             '--dis-projection: needs --conditional, --pack 1 and --dis-head logit'),
+            (
+                self.network == 'conv' and self.precision != 'float32',
+                f'--precision {self.precision}: only for --network dense; must be float32',
+            ),
+            (
+                self.network == 'conv' and points,
+                f'--network conv: {self.data} is made of points; must be dense',
+            ),
+            (
+                self.network == 'conv' and self.dis_head == 'softmax',
+                '--dis-head softmax: only for --network dense; must be logit',
+            ),
+            (
+                self.loss not in ('minimax', 'nonsaturating') and self.dis_head == 'softmax',
+                f'--dis-head softmax: {self.loss} needs an unbounded score; must be logit',
+            ),
+            (
+                points and self.gen_output not in (None, 'identity'),
+                f'--gen-output {self.gen_output}: {self.data} is made of points outside [0, 1]; must be identity, or left out',
+            ),
+            (
+                points and self.binarize,
+                f'--binarize: {self.data} is made of points; only pictures can be binarized',
+            ),
+            (
+                self.batch == 1 and (self.gen_batchnorm or self.dis_batchnorm),
+                '--batch 1: BatchNorm needs two samples or more; raise it, or turn --gen-batchnorm and --dis-batchnorm off',
+            ),
+            (
+                self.dis_projection
+                and (not self.conditional or self.pack > 1 or self.dis_head != 'logit'),
+                '--dis-projection: needs --conditional, --pack 1 and --dis-head logit',
+            ),
         ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that JSON can hold."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
 
     def with_settings(self, settings: Mapping[str, Any]) -> Config:
         """Return a copy with some knobs set; an unknown name is a ConfigError, never ignored."""
         for name in settings:
             if name not in knobs():
-                raise ConfigError(f'{name!r} is no setting; see `gluongan train --help` for all of them')
+                raise ConfigError(
+                    f'{name!r} is no setting; see `gluongan train --help` for all of them'
+                )
         return replace(self, **settings)
 
     def differences(self, other: Config) -> dict[str, tuple[Any, Any]]:
         """Return {name: (mine, theirs)} for every knob that differs."""
-        return {name: (mine, theirs) for name in knobs()
-                if (mine := getattr(self, name)) != (theirs := getattr(other, name))}
+        return {
+            name: (mine, theirs)
+            for name in knobs()
+            if (mine := getattr(self, name)) != (theirs := getattr(other, name))
+        }
 
 
 def knobs() -> dict[str, Knob]:
@@ -227,7 +522,11 @@ def show(value: Any) -> str:
 
 def _quoted(value: Any, knob: Knob) -> str:
     """A text where none belongs keeps its quotes: '3' is not 3."""
-    return repr(value) if isinstance(value, str) and not (knob.choices or knob.kind == 'str') else show(value)
+    return (
+        repr(value)
+        if isinstance(value, str) and not (knob.choices or knob.kind == 'str')
+        else show(value)
+    )
 
 
 def parse_json(text: str, source: str) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 """A symbol graph as plain data: MXNet's JSON in, a list of nodes, and back."""
+
 from __future__ import annotations
 
 import json
@@ -7,7 +8,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, NamedTuple
 
-VARIABLE = 'null'    # MXNet's name for the operator of an input or a weight
+VARIABLE = 'null'  # MXNet's name for the operator of an input or a weight
 PRODUCTS = ('FullyConnected', 'Convolution', 'Deconvolution')
 MOST_NODES = 5_000
 
@@ -46,7 +47,9 @@ class Graph:
         for place, node in enumerate(self.nodes):
             number = count[node.op]
             count[node.op] += 1
-            name = names[node.name] if node.op == VARIABLE else f'{node.op.lower().strip("_")}{number}'
+            name = (
+                names[node.name] if node.op == VARIABLE else f'{node.op.lower().strip("_")}{number}'
+            )
             nodes.append(node._replace(name=last if place == self.output else name))
         return replace(self, nodes=tuple(nodes))
 
@@ -80,18 +83,31 @@ class Graph:
         if node.op not in PRODUCTS:
             return 0
         weight = node.inputs[1]
-        while self.nodes[weight].inputs:    # behind what prepares it, such as spectral normalisation
+        while self.nodes[weight].inputs:  # behind what prepares it, such as spectral normalisation
             weight = self.nodes[weight].inputs[0]
         batch, _, *sides = shapes[node.inputs[0] if node.op == 'Deconvolution' else place]
         return 2 * prod(shapes[weight]) * batch * prod(sides)
 
     def json(self) -> str:
         """Return the text that `mx.sym.load_json` reads."""
-        nodes = [{'op': node.op, 'name': node.name, 'inputs': [[place, 0, 0] for place in node.inputs],
-                  'attrs': {key: str(value) for key, value in node.attrs.items()}} for node in self.nodes]
+        nodes = [
+            {
+                'op': node.op,
+                'name': node.name,
+                'inputs': [[place, 0, 0] for place in node.inputs],
+                'attrs': {key: str(value) for key, value in node.attrs.items()},
+            }
+            for node in self.nodes
+        ]
         variables = [place for place, node in enumerate(self.nodes) if node.op == VARIABLE]
-        return json.dumps({'nodes': nodes, 'arg_nodes': variables, 'heads': [[self.output, 0, 0]],
-                           'attrs': {'mxnet_version': ['int', 10901]}})
+        return json.dumps(
+            {
+                'nodes': nodes,
+                'arg_nodes': variables,
+                'heads': [[self.output, 0, 0]],
+                'attrs': {'mxnet_version': ['int', 10901]},
+            }
+        )
 
 
 def document(text: str | bytes) -> Any:
@@ -110,7 +126,9 @@ def parsed(text: str | bytes) -> Graph:
         raise ValueError(f'has {len(nodes):,} nodes; 1 to {MOST_NODES:,} are allowed')
     if len(heads) != 1:
         raise ValueError(f'has {len(heads):,} outputs; must be one')
-    graph = Graph(tuple(_node(place, node) for place, node in enumerate(nodes)), *_edges(len(nodes), heads))
+    graph = Graph(
+        tuple(_node(place, node) for place, node in enumerate(nodes)), *_edges(len(nodes), heads)
+    )
     if len({node.name for node in graph.nodes}) < len(nodes):
         raise ValueError('has two nodes of one name')
     return graph
@@ -127,14 +145,21 @@ def _node(place: int, raw: Any) -> Node:
     if (op == VARIABLE) == bool(inputs):
         raise ValueError(f'has {len(inputs)} inputs to node {name}, which cannot be')
     # What begins with __ is Gluon's own note on how a weight was made.
-    return Node(op, name, {key: value for key, value in attrs.items() if not key.startswith('__')}, inputs)
+    return Node(
+        op, name, {key: value for key, value in attrs.items() if not key.startswith('__')}, inputs
+    )
 
 
 def _edges(below: int, raw: list[Any]) -> tuple[int, ...]:
     """Each [place, output, version]; a place comes before `below`, so there is no circle."""
     for edge in raw:
-        if not (isinstance(edge, list) and len(edge) in (2, 3) and all(type(part) is int for part in edge)
-                and 0 <= edge[0] < below and edge[1] == 0):
+        if not (
+            isinstance(edge, list)
+            and len(edge) in (2, 3)
+            and all(type(part) is int for part in edge)
+            and 0 <= edge[0] < below
+            and edge[1] == 0
+        ):
             raise ValueError(f'has an edge {str(edge)[:40]} that leads nowhere')
     return tuple(edge[0] for edge in raw)
 

@@ -1,4 +1,5 @@
 """The noise of an image: the z whose G(z) is nearest to it, by gradient descent from several places."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -16,10 +17,10 @@ from .optimizer import Optimizer
 from .runtime import mx
 from .sampling import device_of, generate
 
-ROWS = 256                    # guesses that are moved at once
-BETAS = 0.9, 0.999            # Adam's
+ROWS = 256  # guesses that are moved at once
+BETAS = 0.9, 0.999  # Adam's
 BOUNDS = {'uniform': 1.0, 'truncated': 2.0}
-FOUND = 1e-3                  # an image whose mean squared error is at most that counts as found again
+FOUND = 1e-3  # an image whose mean squared error is at most that counts as found again
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,28 @@ class Inverter:
     guess is its own.
     """
 
-    def __init__(self, gen: Chain, latent: int, noise: str = 'normal', *, classes: int = 0, starts: int = 4, steps: int = 400,
-                 lr: float = 0.1, prior: float = 1e-3, seed: int = 0, encoder: Chain | None = None) -> None:
+    def __init__(
+        self,
+        gen: Chain,
+        latent: int,
+        noise: str = 'normal',
+        *,
+        classes: int = 0,
+        starts: int = 4,
+        steps: int = 400,
+        lr: float = 0.1,
+        prior: float = 1e-3,
+        seed: int = 0,
+        encoder: Chain | None = None,
+    ) -> None:
         self._gen, self._view, self._device = gen, frozen(gen, settled=True), device_of(gen)
         self._latent, self._noise, self._classes = latent, noise, classes
-        self._starts, self._steps, self._lr, self._prior = starts, steps, lr, 0.0 if noise == 'uniform' else prior
+        self._starts, self._steps, self._lr, self._prior = (
+            starts,
+            steps,
+            lr,
+            0.0 if noise == 'uniform' else prior,
+        )
         self._seed, self._encoder = seed, encoder
 
     def invert(self, x: np.ndarray) -> Inversion:
@@ -56,7 +74,12 @@ class Inverter:
         x = x.astype(np.float32)
         guesses = self._guesses(x)
         starts, targets = np.concatenate(guesses), np.repeat(x, len(guesses[0]), axis=0)
-        z = np.concatenate([self._descend(starts[at:at + ROWS], targets[at:at + ROWS]) for at in range(0, len(starts), ROWS)])
+        z = np.concatenate(
+            [
+                self._descend(starts[at : at + ROWS], targets[at : at + ROWS])
+                for at in range(0, len(starts), ROWS)
+            ]
+        )
         made = generate(self._gen, z)
         error = ((made - targets) ** 2).reshape(len(x), len(guesses[0]), -1).mean(axis=2)
         best = np.arange(len(x)) * len(guesses[0]) + error.argmin(axis=1)
@@ -71,22 +94,37 @@ class Inverter:
         if not self._classes:
             return z
         labels = one_hot(np.repeat(np.arange(self._classes), self._starts), self._classes)
-        return np.concatenate([np.tile(z, (1, self._classes, 1)), np.repeat(labels[None], len(x), axis=0)], axis=2)
+        return np.concatenate(
+            [np.tile(z, (1, self._classes, 1)), np.repeat(labels[None], len(x), axis=0)], axis=2
+        )
 
     def _descend(self, guesses: np.ndarray, x: np.ndarray) -> np.ndarray:
-        z, target = (mx.nd.array(part, ctx=self._device) for part in (guesses[:, :self._latent], x))
-        label = mx.nd.array(guesses[:, self._latent:], ctx=self._device) if self._classes else None
+        z, target = (
+            mx.nd.array(part, ctx=self._device) for part in (guesses[:, : self._latent], x)
+        )
+        label = mx.nd.array(guesses[:, self._latent :], ctx=self._device) if self._classes else None
         mean, variance = mx.nd.zeros_like(z), mx.nd.zeros_like(z)
         z.attach_grad()
         for step in range(1, self._steps + 1):
             with mx.autograd.record(train_mode=False):
-                apart = mx.nd.square(self._view(with_label(z, label)) - target).sum() / prod(x.shape[1:])
+                apart = mx.nd.square(self._view(with_label(z, label)) - target).sum() / prod(
+                    x.shape[1:]
+                )
                 # Sums over the images, so that each goes its own way.
                 (apart + self._prior / self._latent * mx.nd.square(z).sum()).backward()
-            mx.nd.adam_update(z, z.grad, mean, variance, out=z, lr=self._rate(step), beta1=BETAS[0], beta2=BETAS[1],
-                              epsilon=1e-10)    # the gradients are as small as 1e-6
+            mx.nd.adam_update(
+                z,
+                z.grad,
+                mean,
+                variance,
+                out=z,
+                lr=self._rate(step),
+                beta1=BETAS[0],
+                beta2=BETAS[1],
+                epsilon=1e-10,
+            )  # the gradients are as small as 1e-6
             z[:] = self._bounded(z)
-        return np.concatenate([z.asnumpy(), guesses[:, self._latent:]], axis=1)
+        return np.concatenate([z.asnumpy(), guesses[:, self._latent :]], axis=1)
 
     def _rate(self, step: int) -> float:
         """Adam's, with its correction of the moments' start."""
@@ -99,12 +137,25 @@ class Inverter:
 
     def walk(self, z: np.ndarray, steps: int) -> np.ndarray:
         """Return pictures on the way through the points z (P, latent + classes), `steps` a leg; classes fade into others."""
-        parts = path(z[:, :self._latent], steps, self._noise), path(z[:, self._latent:], steps, 'uniform')
+        parts = (
+            path(z[:, : self._latent], steps, self._noise),
+            path(z[:, self._latent :], steps, 'uniform'),
+        )
         return generate(self._gen, np.concatenate(parts, axis=1))
 
 
-def train_encoder(gen: Chain, latent: int, noise: str, iterations: int, *, shape: tuple[int, ...], classes: int = 0,
-                  batch: int = 128, seed: int = 0, told: Callable[[int, float], None] = lambda iteration, loss: None) -> Chain:
+def train_encoder(
+    gen: Chain,
+    latent: int,
+    noise: str,
+    iterations: int,
+    *,
+    shape: tuple[int, ...],
+    classes: int = 0,
+    batch: int = 128,
+    seed: int = 0,
+    told: Callable[[int, float], None] = lambda iteration, loss: None,
+) -> Chain:
     """Return a network E (N, *shape) -> (N, latent), trained on pairs (G(z), z) to give z back, by its mean squared error.
 
     A G with classes makes every class in turn. told is called every 100 iterations with the loss: 1 is a blind guess of normal
@@ -112,14 +163,24 @@ def train_encoder(gen: Chain, latent: int, noise: str, iterations: int, *, shape
     """
     device = device_of(gen)
     runtime.seed(seed, 1)
-    net = ready(Chain(
-        mx.gluon.nn.Flatten(),                                              # (N, values)
-        Dense(1024, 'leaky_relu', in_units=prod(shape)),
-        Dense(512, 'leaky_relu', in_units=1024),
-        Dense(latent, in_units=512),                                        # (N, latent)
-        shape_in=shape), 'he', device)
-    optimizer, stream = Optimizer(net, 'adam', lr=1e-3, beta1=0.9), Noise(latent, noise, seed=seed, device=device)
-    label = mx.nd.array(one_hot(np.arange(batch) % classes, classes), ctx=device) if classes else None
+    net = ready(
+        Chain(
+            mx.gluon.nn.Flatten(),  # (N, values)
+            Dense(1024, 'leaky_relu', in_units=prod(shape)),
+            Dense(512, 'leaky_relu', in_units=1024),
+            Dense(latent, in_units=512),  # (N, latent)
+            shape_in=shape,
+        ),
+        'he',
+        device,
+    )
+    optimizer, stream = (
+        Optimizer(net, 'adam', lr=1e-3, beta1=0.9),
+        Noise(latent, noise, seed=seed, device=device),
+    )
+    label = (
+        mx.nd.array(one_hot(np.arange(batch) % classes, classes), ctx=device) if classes else None
+    )
     for iteration in range(1, iterations + 1):
         z = stream.draw(batch)
         x = gen(with_label(z, label))

@@ -1,4 +1,5 @@
 """Knob: what is true of a setting whatever its value."""
+
 from __future__ import annotations
 
 import math
@@ -19,14 +20,18 @@ class Knob:
     choices: tuple[Any, ...] = ()
     unit: str = ''
     optional: bool = False
-    free: bool = False      # may be changed when a run is resumed
+    free: bool = False  # may be changed when a run is resumed
     group: str = ''
 
     def allowed(self) -> str:
         """Say in words what values it takes."""
-        noun = {'int': 'a whole number', 'float': 'a number', 'bool': 'true or false', 'str': 'a text',
-                'sizes': f'at most {MOST_LAYERS} whole numbers from {self.low} to {self.high} with commas between, or none',
-                }[self.kind]
+        noun = {
+            'int': 'a whole number',
+            'float': 'a number',
+            'bool': 'true or false',
+            'str': 'a text',
+            'sizes': f'at most {MOST_LAYERS} whole numbers from {self.low} to {self.high} with commas between, or none',
+        }[self.kind]
         if self.choices:
             noun = 'one of ' + ', '.join(map(str, self.choices))
         elif self.kind in ('int', 'float'):
@@ -39,13 +44,21 @@ class Knob:
             return self.optional
         if self.choices:
             return any(value == choice and type(value) is type(choice) for choice in self.choices)
-        return {'int': self._int, 'float': self._float, 'bool': _bool, 'str': _str, 'sizes': self._sizes}[self.kind](value)
+        return {
+            'int': self._int,
+            'float': self._float,
+            'bool': _bool,
+            'str': _str,
+            'sizes': self._sizes,
+        }[self.kind](value)
 
     def _int(self, value: Any) -> bool:
         return isinstance(value, int) and not _bool(value) and self.low <= value <= self.high
 
     def _float(self, value: Any) -> bool:
-        return isinstance(value, (int, float)) and not _bool(value) and self.low <= value <= self.high
+        return (
+            isinstance(value, (int, float)) and not _bool(value) and self.low <= value <= self.high
+        )
 
     def _sizes(self, value: Any) -> bool:
         return isinstance(value, tuple) and len(value) <= MOST_LAYERS and all(map(self._int, value))

@@ -1,4 +1,5 @@
 """Class labels as part of a network's input: the one-hot vector is concatenated (Mirza and Osindero 2014, arXiv 1411.1784)."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -4,6 +4,7 @@
 shape (1,), in nats for the probabilistic ones. All stay finite for logits of ±1000: softplus(y) = log(1 + exp(y)) is computed
 without overflow, and log D = -softplus(-y), log(1 - D) = -softplus(y) for D = sigmoid(y).
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -32,7 +33,9 @@ def softplus(y: Array) -> Array:
     return mx.nd.Activation(y, act_type='softrelu')
 
 
-def cross_entropy_dis(y_real: Array, y_fake: Array, *, real_target: float = 1.0, fake_target: float = 0.0) -> Array:
+def cross_entropy_dis(
+    y_real: Array, y_fake: Array, *, real_target: float = 1.0, fake_target: float = 0.0
+) -> Array:
     """-mean log D(x) - mean log(1 - D(G(z))): binary cross entropy with real = 1, fake = 0 (Goodfellow et al. 2014, eq. 1).
 
     With other targets t in [0, 1] each side is -t log D - (1 - t) log(1 - D) = softplus(y) - t·y: label smoothing, one-sided
@@ -58,9 +61,13 @@ def nonsaturating_gen(y_fake: Array, y_real: Array | None = None) -> Array:
     return softplus(-y_fake).mean()
 
 
-def least_squares_dis(y_real: Array, y_fake: Array, *, real_target: float = 1.0, fake_target: float = 0.0) -> Array:
+def least_squares_dis(
+    y_real: Array, y_fake: Array, *, real_target: float = 1.0, fake_target: float = 0.0
+) -> Array:
     """½ mean (D(x) - 1)² + ½ mean D(G(z))² on raw outputs (Mao et al. 2017, arXiv 1611.04076, eq. 9); targets as given."""
-    return 0.5 * (mx.nd.square(y_real - real_target).mean() + mx.nd.square(y_fake - fake_target).mean())
+    return 0.5 * (
+        mx.nd.square(y_real - real_target).mean() + mx.nd.square(y_fake - fake_target).mean()
+    )
 
 
 def least_squares_gen(y_fake: Array, y_real: Array | None = None) -> Array:
@@ -86,8 +93,10 @@ def hinge_dis(y_real: Array, y_fake: Array) -> Array:
 def relativistic_dis(y_real: Array, y_fake: Array) -> Array:
     """-mean log s(y_real - mean y_fake) - mean log(1 - s(y_fake - mean y_real)), s = sigmoid: is a real sample more real than
     the average fake, and a fake less than the average real (Jolicoeur-Martineau 2018, arXiv 1807.00734, RaSGAN)?"""
-    return (softplus(-mx.nd.broadcast_sub(y_real, y_fake.mean())).mean()
-            + softplus(mx.nd.broadcast_sub(y_fake, y_real.mean())).mean())
+    return (
+        softplus(-mx.nd.broadcast_sub(y_real, y_fake.mean())).mean()
+        + softplus(mx.nd.broadcast_sub(y_fake, y_real.mean())).mean()
+    )
 
 
 def relativistic_gen(y_fake: Array, y_real: Array) -> Array:
@@ -115,5 +124,7 @@ def named(name: str, *, real_target: float = 1.0, fake_target: float = 0.0) -> L
     if (real_target, fake_target) == (1.0, 0.0):
         return loss
     if name not in SMOOTHABLE:
-        raise ValueError(f'loss {name!r} has no targets to smooth; must be one of {", ".join(SMOOTHABLE)}')
+        raise ValueError(
+            f'loss {name!r} has no targets to smooth; must be one of {", ".join(SMOOTHABLE)}'
+        )
     return loss._replace(dis=partial(loss.dis, real_target=real_target, fake_target=fake_target))

@@ -1,4 +1,5 @@
 """Generators and discriminators, read as lists of layers."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -29,16 +30,27 @@ nn = mx.gluon.nn
 Layers = list[mx.gluon.HybridBlock]
 
 INITIALIZERS = {
-    'glorot': lambda: mx.init.Xavier(),                                                       # U(±sqrt(6 / (in + out)))
-    'he': lambda: mx.init.Xavier(rnd_type='gaussian', factor_type='in', magnitude=2),         # N(0, sd = 1/sqrt(in / 2))
-    'normal': lambda: mx.init.Normal(0.02),                                                   # N(0, sd = 0.02)
+    'glorot': lambda: mx.init.Xavier(),  # U(±sqrt(6 / (in + out)))
+    'he': lambda: mx.init.Xavier(
+        rnd_type='gaussian', factor_type='in', magnitude=2
+    ),  # N(0, sd = 1/sqrt(in / 2))
+    'normal': lambda: mx.init.Normal(0.02),  # N(0, sd = 0.02)
 }
 
 
-def dense_generator(sizes: Sequence[int], activation: str = 'leaky_relu', output: str = 'sigmoid', *,
-                    shape: tuple[int, ...] | None = None, slope: float = 0.2, batchnorm: bool = True,
-                    momentum: float = 0.8, dropout: float = 0.0, init: str = 'normal',
-                    device: str | mx.Context = 'cpu') -> Chain:
+def dense_generator(
+    sizes: Sequence[int],
+    activation: str = 'leaky_relu',
+    output: str = 'sigmoid',
+    *,
+    shape: tuple[int, ...] | None = None,
+    slope: float = 0.2,
+    batchnorm: bool = True,
+    momentum: float = 0.8,
+    dropout: float = 0.0,
+    init: str = 'normal',
+    device: str | mx.Context = 'cpu',
+) -> Chain:
     """Return a fully connected G: latent (N, sizes[0]) -> (N, *shape), pictures in [0, 1], ready to use on `device`.
 
     sizes: two or more, latent first, values of a sample last. output: `sigmoid`, `tanh` (then scaled to [0, 1]) or
@@ -48,20 +60,36 @@ def dense_generator(sizes: Sequence[int], activation: str = 'leaky_relu', output
     _check(sizes)
     shape = _image_shape(sizes[-1]) if shape is None else tuple(shape)
     _check_shape(shape, sizes[-1])
-    hidden = [_block(a, b, activation, slope, batchnorm, momentum, dropout) for a, b in _pairs(sizes[:-1])]
+    hidden = [
+        _block(a, b, activation, slope, batchnorm, momentum, dropout) for a, b in _pairs(sizes[:-1])
+    ]
     net = Chain(
         *chain.from_iterable(hidden),
-        Dense(sizes[-1], _output(output), in_units=sizes[-2]),                                # (N, sizes[-1])
-        Reshape(shape),                                                                       # (N, *shape)
-        shape_in=(sizes[0],))
+        Dense(sizes[-1], _output(output), in_units=sizes[-2]),  # (N, sizes[-1])
+        Reshape(shape),  # (N, *shape)
+        shape_in=(sizes[0],),
+    )
     return ready(net, init, device)
 
 
-def dense_discriminator(sizes: Sequence[int], activation: str = 'leaky_relu', head: str = 'logit', *,
-                        shape: tuple[int, ...] | None = None, slope: float = 0.2, batchnorm: bool = False,
-                        momentum: float = 0.8, dropout: float = 0.0, spectral: bool = False, kernels: int = 0,
-                        stddev: bool = False, pack: int = 1, projected: int = 0, init: str = 'normal',
-                        device: str | mx.Context = 'cpu') -> Chain:
+def dense_discriminator(
+    sizes: Sequence[int],
+    activation: str = 'leaky_relu',
+    head: str = 'logit',
+    *,
+    shape: tuple[int, ...] | None = None,
+    slope: float = 0.2,
+    batchnorm: bool = False,
+    momentum: float = 0.8,
+    dropout: float = 0.0,
+    spectral: bool = False,
+    kernels: int = 0,
+    stddev: bool = False,
+    pack: int = 1,
+    projected: int = 0,
+    init: str = 'normal',
+    device: str | mx.Context = 'cpu',
+) -> Chain:
     """Return a fully connected D: samples (N, ...) of sizes[0] values -> (N / pack,) logits, ready to use on `device`.
 
     sizes: two or more, values of a sample first, and last 1 for head `logit` (no activation: sigmoid(logit) is the
@@ -77,20 +105,40 @@ def dense_discriminator(sizes: Sequence[int], activation: str = 'leaky_relu', he
     if head not in ends:
         raise ValueError(f'head {head!r}: must be logit or softmax')
     if sizes[-1] != ends[head]:
-        raise ValueError(f'sizes end in {sizes[-1]}: a discriminator with head {head!r} ends in {ends[head]}')
+        raise ValueError(
+            f'sizes end in {sizes[-1]}: a discriminator with head {head!r} ends in {ends[head]}'
+        )
     widths = [(sizes[0] - projected) * pack, *sizes[1:-1]]
-    hidden = [_block(a, b, activation, slope, batchnorm, momentum, dropout, spectral) for a, b in _pairs(widths)]
-    body = [*([Pack(pack, shape)] if pack > 1 else []),                 # (N / pack, pack * channels, ...)
-            nn.Flatten(),                                               # (N, sizes[0])
-            *chain.from_iterable(hidden)]
-    net = Chain(*_headed(body, widths[-1], head, kernels, stddev, spectral, projected), shape_in=shape)    # (N,)
+    hidden = [
+        _block(a, b, activation, slope, batchnorm, momentum, dropout, spectral)
+        for a, b in _pairs(widths)
+    ]
+    body = [
+        *([Pack(pack, shape)] if pack > 1 else []),  # (N / pack, pack * channels, ...)
+        nn.Flatten(),  # (N, sizes[0])
+        *chain.from_iterable(hidden),
+    ]
+    net = Chain(
+        *_headed(body, widths[-1], head, kernels, stddev, spectral, projected), shape_in=shape
+    )  # (N,)
     return ready(net, init, device)
 
 
-def conv_generator(latent: int, shape: tuple[int, int, int], output: str = 'tanh', *, width: int = 64,
-                   depth: int | None = None, activation: str = 'relu', slope: float = 0.2, batchnorm: bool = True,
-                   momentum: float = 0.9, dropout: float = 0.0, init: str = 'normal',
-                   device: str | mx.Context = 'cpu') -> Chain:
+def conv_generator(
+    latent: int,
+    shape: tuple[int, int, int],
+    output: str = 'tanh',
+    *,
+    width: int = 64,
+    depth: int | None = None,
+    activation: str = 'relu',
+    slope: float = 0.2,
+    batchnorm: bool = True,
+    momentum: float = 0.9,
+    dropout: float = 0.0,
+    init: str = 'normal',
+    device: str | mx.Context = 'cpu',
+) -> Chain:
     """Return DCGAN's G (Radford et al. 2015, arXiv 1511.06434): latent (N, latent) -> (N, *shape) in [0, 1].
 
     The sides double `depth` times from a map of width · 2^(depth-1) channels; by default so often that it starts from 4 to 7
@@ -100,23 +148,45 @@ def conv_generator(latent: int, shape: tuple[int, int, int], output: str = 'tanh
     channels = [width * 2**i for i in reversed(range(depth))]
 
     def after(n: int) -> Layers:
-        return [*([nn.BatchNorm(momentum=momentum, in_channels=n)] if batchnorm else []), Activation(activation, slope=slope),
-                *([nn.Dropout(dropout)] if dropout else [])]
+        return [
+            *([nn.BatchNorm(momentum=momentum, in_channels=n)] if batchnorm else []),
+            Activation(activation, slope=slope),
+            *([nn.Dropout(dropout)] if dropout else []),
+        ]
 
     net = Chain(
         Dense(channels[0] * prod(start), in_units=latent),
-        Reshape((channels[0], *start)),          # before BatchNorm: MXNet's deconvolution fails backward behind a reshape
+        Reshape(
+            (channels[0], *start)
+        ),  # before BatchNorm: MXNet's deconvolution fails backward behind a reshape
         *after(channels[0]),
-        *chain.from_iterable((Deconv(b, in_channels=a, bias=not batchnorm), *after(b)) for a, b in _pairs(channels)),
-        Deconv(shape[0], _output(output), in_channels=channels[-1]),                          # (N, *shape)
-        shape_in=(latent,))
+        *chain.from_iterable(
+            (Deconv(b, in_channels=a, bias=not batchnorm), *after(b)) for a, b in _pairs(channels)
+        ),
+        Deconv(shape[0], _output(output), in_channels=channels[-1]),  # (N, *shape)
+        shape_in=(latent,),
+    )
     return ready(net, init, device)
 
 
-def conv_discriminator(shape: tuple[int, int, int], *, width: int = 64, depth: int | None = None,
-                       activation: str = 'leaky_relu', slope: float = 0.2, batchnorm: bool = True, momentum: float = 0.9,
-                       dropout: float = 0.0, spectral: bool = False, kernels: int = 0, stddev: bool = False, pack: int = 1,
-                       projected: int = 0, init: str = 'normal', device: str | mx.Context = 'cpu') -> Chain:
+def conv_discriminator(
+    shape: tuple[int, int, int],
+    *,
+    width: int = 64,
+    depth: int | None = None,
+    activation: str = 'leaky_relu',
+    slope: float = 0.2,
+    batchnorm: bool = True,
+    momentum: float = 0.9,
+    dropout: float = 0.0,
+    spectral: bool = False,
+    kernels: int = 0,
+    stddev: bool = False,
+    pack: int = 1,
+    projected: int = 0,
+    init: str = 'normal',
+    device: str | mx.Context = 'cpu',
+) -> Chain:
     """Return DCGAN's D: (N, *shape) in [0, 1] -> (N / pack,) logits; the mirror of `conv_generator`.
 
     No BatchNorm behind the first convolution. The other options are those of `dense_discriminator`.
@@ -126,17 +196,22 @@ def conv_discriminator(shape: tuple[int, int, int], *, width: int = 64, depth: i
 
     def block(i: int, a: int, b: int) -> Layers:
         norm = batchnorm and i > 0
-        return [Conv(b, in_channels=a, bias=not norm, spectral=spectral),
-                *([nn.BatchNorm(momentum=momentum, in_channels=b)] if norm else []), Activation(activation, slope=slope),
-                *([nn.Dropout(dropout)] if dropout else [])]
+        return [
+            Conv(b, in_channels=a, bias=not norm, spectral=spectral),
+            *([nn.BatchNorm(momentum=momentum, in_channels=b)] if norm else []),
+            Activation(activation, slope=slope),
+            *([nn.Dropout(dropout)] if dropout else []),
+        ]
 
-    body = [*([Pack(pack, shape)] if pack > 1 else []),
-            Centre(),
-            *chain.from_iterable(block(i, a, b) for i, (a, b) in enumerate(_pairs(channels))),
-            nn.Flatten()]
+    body = [
+        *([Pack(pack, shape)] if pack > 1 else []),
+        Centre(),
+        *chain.from_iterable(block(i, a, b) for i, (a, b) in enumerate(_pairs(channels))),
+        nn.Flatten(),
+    ]
     units = channels[-1] * prod(end)
     layers = _headed(body, units, 'logit', kernels, stddev, spectral, projected, planes=True)
-    net = Chain(*layers, shape_in=tuple(shape))    # (N,)
+    net = Chain(*layers, shape_in=tuple(shape))  # (N,)
     return ready(net, init, device)
 
 
@@ -147,8 +222,10 @@ def halvings(shape: tuple[int, ...], depth: int | None) -> tuple[int, tuple[int,
         most += 1
     depth = most if depth is None else depth
     if depth < 1 or any(side % 2**depth for side in sides):
-        raise ValueError(f'sides of {" × ".join(map(str, sides))} pixels do not halve {depth or 1} times; '
-                         'convolutional networks need sides such as 28, 32 or 64')
+        raise ValueError(
+            f'sides of {" × ".join(map(str, sides))} pixels do not halve {depth or 1} times; '
+            'convolutional networks need sides such as 28, 32 or 64'
+        )
     return depth, tuple(side // 2**depth for side in sides)
 
 
@@ -163,8 +240,16 @@ def ready(net: Chain, init: str, device: str | mx.Context) -> Chain:
     return net
 
 
-def _block(inside: int, outside: int, activation: str, slope: float, batchnorm: bool, momentum: float, dropout: float,
-           spectral: bool = False) -> Layers:
+def _block(
+    inside: int,
+    outside: int,
+    activation: str,
+    slope: float,
+    batchnorm: bool,
+    momentum: float,
+    dropout: float,
+    spectral: bool = False,
+) -> Layers:
     layers: Layers = [Dense(outside, activation, in_units=inside, slope=slope, spectral=spectral)]
     if batchnorm:
         layers.append(BatchNorm(outside, momentum=momentum))
@@ -173,8 +258,16 @@ def _block(inside: int, outside: int, activation: str, slope: float, batchnorm: 
     return layers
 
 
-def _headed(body: Layers, units: int, head: str, kernels: int, stddev: bool, spectral: bool, projected: int,
-            planes: bool = False) -> Layers:
+def _headed(
+    body: Layers,
+    units: int,
+    head: str,
+    kernels: int,
+    stddev: bool,
+    spectral: bool,
+    projected: int,
+    planes: bool = False,
+) -> Layers:
     """Return D's layers from its input to (N,) logits, for a body that gives `units` features."""
     layers = list(body)
     if kernels:
@@ -184,9 +277,14 @@ def _headed(body: Layers, units: int, head: str, kernels: int, stddev: bool, spe
         layers.append(MinibatchStdDev())
         units += 1
     if projected:
-        return [Projection(Chain(*layers), units, projected, planes=planes, spectral=spectral), Reshape(())]
+        return [
+            Projection(Chain(*layers), units, projected, planes=planes, spectral=spectral),
+            Reshape(()),
+        ]
     softmax = head == 'softmax'
-    last = Dense(2 if softmax else 1, 'tanh' if softmax else 'identity', in_units=units, spectral=spectral)
+    last = Dense(
+        2 if softmax else 1, 'tanh' if softmax else 'identity', in_units=units, spectral=spectral
+    )
     return [*layers, last, *([TwoUnitSoftmax()] if softmax else []), Reshape(())]
 
 
@@ -200,14 +298,18 @@ def _pairs(sizes: Sequence[int]) -> Any:
 
 def _check(sizes: Sequence[int]) -> None:
     if len(sizes) < 2:
-        raise ValueError(f'sizes {list(sizes)}: a network needs two or more, its input and its output')
+        raise ValueError(
+            f'sizes {list(sizes)}: a network needs two or more, its input and its output'
+        )
     if any(int(size) != size or size < 1 for size in sizes):
         raise ValueError(f'sizes {list(sizes)}: each must be a whole number of at least 1')
 
 
 def _check_shape(shape: tuple[int, ...], values: int) -> None:
     if prod(shape) != values:
-        raise ValueError(f'sizes give a sample {values} values, but shape {shape} has {prod(shape)}')
+        raise ValueError(
+            f'sizes give a sample {values} values, but shape {shape} has {prod(shape)}'
+        )
 
 
 def _image_shape(values: int) -> tuple[int, ...]:

@@ -1,4 +1,5 @@
 """Latent noise, from a generator whose state can be saved."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -18,7 +19,14 @@ class Noise:
     It draws with NumPy's SFC64: four times as fast as MXNet's own normal, and its state can be read and put back.
     """
 
-    def __init__(self, size: int, distribution: str = 'normal', *, seed: int = 0, device: mx.Context | None = None) -> None:
+    def __init__(
+        self,
+        size: int,
+        distribution: str = 'normal',
+        *,
+        seed: int = 0,
+        device: mx.Context | None = None,
+    ) -> None:
         if distribution not in DISTRIBUTIONS:
             raise ValueError(f'noise {distribution!r}: must be one of {", ".join(DISTRIBUTIONS)}')
         self.size, self.distribution, self.device = size, distribution, device or mx.cpu()
@@ -38,7 +46,7 @@ class Noise:
         if count != self._count or self._drawn == self._draws:
             self._refill(count)
         self._drawn += 1
-        return self._block[(self._drawn - 1) * count:self._drawn * count]
+        return self._block[(self._drawn - 1) * count : self._drawn * count]
 
     def fixed(self, count: int, seed: int = 0) -> np.ndarray:
         """Return z (count, size) that depends on `seed` alone and leaves this stream as it was."""
@@ -51,8 +59,12 @@ class Noise:
     def restore(self, state: list[int]) -> None:
         """Go on from where `state` was read."""
         *words, has_half, half, count, drawn = state
-        self._generator.bit_generator.state = {'bit_generator': 'SFC64', 'state': {'state': np.array(words, dtype=np.uint64)},
-                                               'has_uint32': has_half, 'uinteger': half}
+        self._generator.bit_generator.state = {
+            'bit_generator': 'SFC64',
+            'state': {'state': np.array(words, dtype=np.uint64)},
+            'has_uint32': has_half,
+            'uinteger': half,
+        }
         self._refill(count)
         self._drawn = drawn
 
@@ -78,7 +90,9 @@ def truncated(generator: np.random.Generator, count: int, size: int, bound: floa
     return z
 
 
-def seeded(seeds: list[int], size: int, distribution: str, trunc: float | None = None) -> np.ndarray:
+def seeded(
+    seeds: list[int], size: int, distribution: str, trunc: float | None = None
+) -> np.ndarray:
     """Return one z a seed, (len(seeds), size): the same seed gives the same z whatever others are asked for.
 
     trunc: values of normal noise beyond ±trunc are drawn again: better samples, fewer kinds of them. ValueError for uniform.

@@ -2,6 +2,7 @@
 
 Gluon's Trainer saves its state as a pickle, which no file from elsewhere may be; the rules beneath it are all that is needed.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -20,20 +21,36 @@ class Optimizer:
     clip: if given, every weight is put back into [-clip, clip] after a step (Arjovsky et al. 2017, Algorithm 1).
     """
 
-    def __init__(self, net: mx.gluon.HybridBlock, name: str = 'adam', *, lr: float = 2e-4, beta1: float = 0.5,
-                 beta2: float = 0.999, decay: float = 0.9, momentum: float = 0.9, clip: float | None = None,
-                 schedule: str = 'constant', schedule_steps: int = 1) -> None:
+    def __init__(
+        self,
+        net: mx.gluon.HybridBlock,
+        name: str = 'adam',
+        *,
+        lr: float = 2e-4,
+        beta1: float = 0.5,
+        beta2: float = 0.999,
+        decay: float = 0.9,
+        momentum: float = 0.9,
+        clip: float | None = None,
+        schedule: str = 'constant',
+        schedule_steps: int = 1,
+    ) -> None:
         if name not in RULES:
             raise ValueError(f'optimizer {name!r}: must be one of {", ".join(RULES)}')
         rates = {'learning_rate': lr, 'lr_scheduler': _scheduler(schedule, lr, schedule_steps)}
         self._make = {
-            'adam': lambda begin: mx.optimizer.Adam(beta1=beta1, beta2=beta2, begin_num_update=begin, **rates),
-            'rmsprop': lambda begin: mx.optimizer.RMSProp(gamma1=decay, clip_weights=clip, begin_num_update=begin,
-                                                           **rates),
+            'adam': lambda begin: mx.optimizer.Adam(
+                beta1=beta1, beta2=beta2, begin_num_update=begin, **rates
+            ),
+            'rmsprop': lambda begin: mx.optimizer.RMSProp(
+                gamma1=decay, clip_weights=clip, begin_num_update=begin, **rates
+            ),
             'sgd': lambda begin: mx.optimizer.SGD(momentum, begin_num_update=begin, **rates),
         }[name]
         self.parameters = [p for p in net.collect_params().values() if p.grad_req != 'null']
-        self._clip = None if name == 'rmsprop' else clip    # its rule clips by itself, in the same pass
+        self._clip = (
+            None if name == 'rmsprop' else clip
+        )  # its rule clips by itself, in the same pass
         self._begin(0)
         self._slots = [self._rule.create_state(i, p.data()) for i, p in enumerate(self.parameters)]
 
@@ -52,8 +69,12 @@ class Optimizer:
     def state(self) -> dict[str, mx.nd.NDArray]:
         """Return its moments by name, the live arrays; with `steps` they are all that a resume needs."""
         slots = (slot if isinstance(slot, (tuple, list)) else (slot,) for slot in self._slots)
-        return {f'{i:03d}.{j}': value for i, values in enumerate(slots) for j, value in enumerate(values)
-                if value is not None}
+        return {
+            f'{i:03d}.{j}': value
+            for i, values in enumerate(slots)
+            for j, value in enumerate(values)
+            if value is not None
+        }
 
     def restore(self, arrays: dict[str, np.ndarray], steps: int) -> None:
         """Put moments back that `state` named, after `steps` steps (Adam corrects its bias by their number)."""

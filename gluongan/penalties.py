@@ -6,6 +6,7 @@ tangent along v, and d n / d weights = d tangent / d weights exactly (the change
 
     grad P = grad of  sum_i c_i · Tangent(D)(x̂_i, v_i),   c_i = 2 · scale · (n_i - target) / N,   v and c constants.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -43,8 +44,10 @@ def around(x_real: Array, x_fake: Array) -> Array:
 PENALTIES: dict[str, Kind] = {
     'gp': Kind(between, 1.0, 1.0, 10.0),
     'dragan': Kind(around, 1.0, 1.0, 10.0),
-    'r1': Kind(lambda x_real, x_fake: x_real, 0.0, 0.5, 10.0),    # γ/2 E‖grad‖² at the data (Mescheder et al. 2018, 1801.04406)
-    'r2': Kind(lambda x_real, x_fake: x_fake, 0.0, 0.5, 10.0),    # the same at the samples
+    'r1': Kind(
+        lambda x_real, x_fake: x_real, 0.0, 0.5, 10.0
+    ),  # γ/2 E‖grad‖² at the data (Mescheder et al. 2018, 1801.04406)
+    'r2': Kind(lambda x_real, x_fake: x_fake, 0.0, 0.5, 10.0),  # the same at the samples
 }
 
 
@@ -65,11 +68,23 @@ class GradientPenalty:
     samples (BatchNorm, mini-batch discrimination: the penalty is on the gradient of one sample's output by that sample).
     """
 
-    def __init__(self, dis: Chain, view: mx.gluon.HybridBlock, kind: str, weight: float | None = None, *,
-                 classes: int = 0) -> None:
+    def __init__(
+        self,
+        dis: Chain,
+        view: mx.gluon.HybridBlock,
+        kind: str,
+        weight: float | None = None,
+        *,
+        classes: int = 0,
+    ) -> None:
         if kind not in PENALTIES:
             raise ValueError(f'penalty {kind!r}: must be one of {", ".join(PENALTIES)}')
-        self.kind, self._view, self._tangent, self._classes = PENALTIES[kind], view, Tangent(dis), classes
+        self.kind, self._view, self._tangent, self._classes = (
+            PENALTIES[kind],
+            view,
+            Tangent(dis),
+            classes,
+        )
         self.scale = self.kind.factor * (self.kind.weight if weight is None else weight)
 
     def at(self, x_real: Array, x_fake: Array) -> Point:
@@ -80,17 +95,24 @@ class GradientPenalty:
             y = self._view(x)
         y.backward()
         if self._classes:
-            x.grad[:, -self._classes:] = 0
-        norm = mx.nd.sqrt(mx.nd.square(x.grad.reshape((len(y), -1))).sum(axis=1))    # a pack of samples has one logit
+            x.grad[:, -self._classes :] = 0
+        norm = mx.nd.sqrt(
+            mx.nd.square(x.grad.reshape((len(y), -1))).sum(axis=1)
+        )  # a pack of samples has one logit
         off = norm - self.kind.target
         direction = (x.grad.reshape((len(y), -1)) / (norm + 1e-12).expand_dims(1)).reshape(x.shape)
-        return Point(x.detach(), direction, 2 * self.scale / len(y) * off, self.scale * mx.nd.square(off).mean())
+        return Point(
+            x.detach(),
+            direction,
+            2 * self.scale / len(y) * off,
+            self.scale * mx.nd.square(off).mean(),
+        )
 
     def _points(self, x_real: Array, x_fake: Array) -> Array:
         if not self._classes:
             return self.kind.points(x_real, x_fake)
-        samples = self.kind.points(x_real[:, :-self._classes], x_fake[:, :-self._classes])
-        return mx.nd.concat(samples, x_real[:, -self._classes:], dim=1)
+        samples = self.kind.points(x_real[:, : -self._classes], x_fake[:, : -self._classes])
+        return mx.nd.concat(samples, x_real[:, -self._classes :], dim=1)
 
     def surrogate(self, point: Point) -> Array:
         """Return a number (1,) whose gradient by D's weights is the penalty's; call it inside record()."""

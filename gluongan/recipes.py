@@ -1,5 +1,6 @@
 """The named systems, each a Config with its source, its settings and where it deviates. The docstrings are what
 `gluongan recipes NAME` prints."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -29,9 +30,21 @@ def vanilla() -> Config:
     iterations and G stays at one and the same blot: so it was on seeds 0, 1 and 2, after 2,000 and after 8,000 iterations, and
     no better with a learning rate of 2e-4, Glorot weights or N(0, 0.02). The other defaults (1e-3, 0.999) are kept.
     """
-    return Config(recipe='vanilla', gen_hidden=(200, 500), dis_hidden=(500, 200), gen_activation='relu',
-                  dis_activation='relu', gen_batchnorm=False, init='he', noise='uniform', lr=1e-3,
-                  iterations=500_000, sample_every=5_000, eval_every=5_000, snapshot_every=10_000)
+    return Config(
+        recipe='vanilla',
+        gen_hidden=(200, 500),
+        dis_hidden=(500, 200),
+        gen_activation='relu',
+        dis_activation='relu',
+        gen_batchnorm=False,
+        init='he',
+        noise='uniform',
+        lr=1e-3,
+        iterations=500_000,
+        sample_every=5_000,
+        eval_every=5_000,
+        snapshot_every=10_000,
+    )
 
 
 def binarized() -> Config:
@@ -41,9 +54,25 @@ def binarized() -> Config:
     tanh, softmax, second unit dropped; -log D(G(z)) for G; Adam with its defaults; the same z for both.
     Deviations: the listing runs 2 epochs, its pictures show more: 20 epochs (6,000 iterations) here. Glorot weights, as Flux's.
     """
-    return Config(recipe='binarized', binarize=True, latent=28, gen_hidden=(500,), dis_hidden=(500,),
-                  gen_activation='tanh', dis_activation='tanh', dis_head='softmax', gen_batchnorm=False, init='glorot',
-                  lr=1e-3, beta1=0.9, batch=200, iterations=6_000, sample_every=300, eval_every=600, snapshot_every=1_500)
+    return Config(
+        recipe='binarized',
+        binarize=True,
+        latent=28,
+        gen_hidden=(500,),
+        dis_hidden=(500,),
+        gen_activation='tanh',
+        dis_activation='tanh',
+        dis_head='softmax',
+        gen_batchnorm=False,
+        init='glorot',
+        lr=1e-3,
+        beta1=0.9,
+        batch=200,
+        iterations=6_000,
+        sample_every=300,
+        eval_every=600,
+        snapshot_every=1_500,
+    )
 
 
 def goodfellow() -> Config:
@@ -54,9 +83,22 @@ def goodfellow() -> Config:
     Deviations: G maximises log D(G(z)) (section 3 of the paper; `--loss minimax` for the other). Ours: learning rate 0.1,
     momentum 0.5 as in the paper's own MNIST configuration, batch 100, z ~ U(-1, 1), 20,000 iterations instead of 10^6.
     """
-    return Config(recipe='goodfellow', gen_hidden=(128,), dis_hidden=(128,), gen_activation='relu', dis_activation='relu',
-                  gen_batchnorm=False, init='glorot', noise='uniform', shared_noise=False, optimizer='sgd', lr=0.1,
-                  momentum=0.5, batch=100, iterations=20_000)
+    return Config(
+        recipe='goodfellow',
+        gen_hidden=(128,),
+        dis_hidden=(128,),
+        gen_activation='relu',
+        dis_activation='relu',
+        gen_batchnorm=False,
+        init='glorot',
+        noise='uniform',
+        shared_noise=False,
+        optimizer='sgd',
+        lr=0.1,
+        momentum=0.5,
+        batch=100,
+        iterations=20_000,
+    )
 
 
 def wgan() -> Config:
@@ -66,9 +108,22 @@ def wgan() -> Config:
     clipped to ±0.01 after each update of the critic (Arjovsky et al. 2017, arXiv 1701.07875, Algorithm 1).
     Deviations: 5 critic updates an iteration as in that paper's Algorithm 1; 20,000 iterations instead of 10^6 (ours).
     """
-    return Config(recipe='wgan', gen_hidden=(128,), dis_hidden=(128,), gen_activation='relu', dis_activation='relu',
-                  gen_batchnorm=False, init='glorot', loss='wasserstein', optimizer='rmsprop', lr=1e-4, clip=0.01,
-                  dis_steps=5, shared_noise=False, iterations=20_000)
+    return Config(
+        recipe='wgan',
+        gen_hidden=(128,),
+        dis_hidden=(128,),
+        gen_activation='relu',
+        dis_activation='relu',
+        gen_batchnorm=False,
+        init='glorot',
+        loss='wasserstein',
+        optimizer='rmsprop',
+        lr=1e-4,
+        clip=0.01,
+        dis_steps=5,
+        shared_noise=False,
+        iterations=20_000,
+    )
 
 
 def conditional() -> Config:
@@ -78,7 +133,9 @@ def conditional() -> Config:
     arXiv 1411.1784).
     Deviations: the layers and settings of `dense`, of which the write-up says nothing; the moving average of G is sampled.
     """
-    return recipe('dense').with_settings({'recipe': 'conditional', 'conditional': True, 'ema': 0.999})
+    return recipe('dense').with_settings(
+        {'recipe': 'conditional', 'conditional': True, 'ema': 0.999}
+    )
 
 
 def dcgan() -> Config:
@@ -90,8 +147,19 @@ def dcgan() -> Config:
     Deviations: 64 and 128 filters, for a CPU, and 4×4 filters instead of 5×5; 2,500 iterations; -log D(G(z)) for G; the moving
     average of G (0.99) is sampled.
     """
-    return Config(recipe='dcgan', network='conv', gen_activation='relu', gen_output='tanh', dis_batchnorm=True,
-                  batchnorm_momentum=0.9, ema=0.99, iterations=2_500, sample_every=100, eval_every=250, snapshot_every=250)
+    return Config(
+        recipe='dcgan',
+        network='conv',
+        gen_activation='relu',
+        gen_output='tanh',
+        dis_batchnorm=True,
+        batchnorm_momentum=0.9,
+        ema=0.99,
+        iterations=2_500,
+        sample_every=100,
+        eval_every=250,
+        snapshot_every=250,
+    )
 
 
 def wgan_gp() -> Config:
@@ -100,8 +168,18 @@ def wgan_gp() -> Config:
     Source: Gulrajani et al. 2017 (arXiv 1704.00028): weight 10, five critic updates, Adam 1e-4 with beta1 0.5 and beta2 0.9.
     Deviations: the layers of `dense`, batch 64, 10,000 iterations. `--network conv --gen-activation relu` for convolutions.
     """
-    return Config(recipe='wgan_gp', loss='wasserstein', penalty='gp', penalty_weight=10.0, dis_steps=5, shared_noise=False,
-                  lr=1e-4, beta2=0.9, batch=64, iterations=10_000)
+    return Config(
+        recipe='wgan_gp',
+        loss='wasserstein',
+        penalty='gp',
+        penalty_weight=10.0,
+        dis_steps=5,
+        shared_noise=False,
+        lr=1e-4,
+        beta2=0.9,
+        batch=64,
+        iterations=10_000,
+    )
 
 
 def lsgan() -> Config:
@@ -119,7 +197,9 @@ def dragan() -> Config:
     Source: Kodali et al. 2017 (arXiv 1705.07215): weight 10, Adam with beta1 0.5.
     Deviations: the networks of `dcgan` without BatchNorm in D, which such a penalty rules out.
     """
-    return recipe('dcgan').with_settings({'recipe': 'dragan', 'penalty': 'dragan', 'dis_batchnorm': False})
+    return recipe('dcgan').with_settings(
+        {'recipe': 'dragan', 'penalty': 'dragan', 'dis_batchnorm': False}
+    )
 
 
 def sngan() -> Config:
@@ -128,7 +208,9 @@ def sngan() -> Config:
     Source: Miyato et al. 2018 (arXiv 1802.05957): hinge loss, one power iteration an update, Adam 2e-4 with beta1 0.5.
     Deviations: the networks of `dcgan` without BatchNorm in D.
     """
-    return recipe('dcgan').with_settings({'recipe': 'sngan', 'loss': 'hinge', 'dis_spectral': True, 'dis_batchnorm': False})
+    return recipe('dcgan').with_settings(
+        {'recipe': 'sngan', 'loss': 'hinge', 'dis_spectral': True, 'dis_batchnorm': False}
+    )
 
 
 def projection() -> Config:
@@ -140,9 +222,17 @@ def projection() -> Config:
     -log D(G(z)) for G; D drops 0.3 of its hidden units, or it learns the training images by heart; the moving average of G
     (0.999) is sampled. How it was found: docs/search.md.
     """
-    return recipe('conditional').with_settings({
-        'recipe': 'projection', 'dis_projection': True, 'dis_dropout': 0.3, 'iterations': 30_000, 'sample_every': 500,
-        'eval_every': 1_000, 'snapshot_every': 2_500})
+    return recipe('conditional').with_settings(
+        {
+            'recipe': 'projection',
+            'dis_projection': True,
+            'dis_dropout': 0.3,
+            'iterations': 30_000,
+            'sample_every': 500,
+            'eval_every': 1_000,
+            'snapshot_every': 2_500,
+        }
+    )
 
 
 def mixture() -> Config:
@@ -156,13 +246,44 @@ def mixture() -> Config:
     20,000 iterations (PacGAN: 400,000); the moving average of G (0.999) is sampled. Without the noise (`--instance-noise 0`)
     it is the plain GAN beside it in docs/mixtures.md.
     """
-    return Config(recipe='mixture', data='grid25', latent=2, gen_hidden=(128, 128, 128), dis_hidden=(128, 128, 128),
-                  gen_activation='relu', gen_batchnorm=False, init='he', batch=256, lr=1e-3, schedule='linear',
-                  schedule_iterations=25_000, instance_noise=1.0, noise_until=10_000, ema=0.999, iterations=20_000,
-                  sample_every=500, eval_every=500, snapshot_every=2_000)
+    return Config(
+        recipe='mixture',
+        data='grid25',
+        latent=2,
+        gen_hidden=(128, 128, 128),
+        dis_hidden=(128, 128, 128),
+        gen_activation='relu',
+        gen_batchnorm=False,
+        init='he',
+        batch=256,
+        lr=1e-3,
+        schedule='linear',
+        schedule_iterations=25_000,
+        instance_noise=1.0,
+        noise_until=10_000,
+        ema=0.999,
+        iterations=20_000,
+        sample_every=500,
+        eval_every=500,
+        snapshot_every=2_000,
+    )
 
 
-MAKERS = (dense, vanilla, binarized, goodfellow, wgan, conditional, dcgan, wgan_gp, lsgan, dragan, sngan, projection, mixture)
+MAKERS = (
+    dense,
+    vanilla,
+    binarized,
+    goodfellow,
+    wgan,
+    conditional,
+    dcgan,
+    wgan_gp,
+    lsgan,
+    dragan,
+    sngan,
+    projection,
+    mixture,
+)
 RECIPES: dict[str, Callable[[], Config]] = {f.__name__: f for f in MAKERS}
 
 

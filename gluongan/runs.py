@@ -1,4 +1,5 @@
 """The run folder: numbered, never overwritten, and what is written into it is written whole."""
+
 from __future__ import annotations
 
 import io
@@ -28,7 +29,7 @@ def next_folder(out: Path, name: str) -> Path:
         try:
             folder.mkdir(parents=True)
             return folder
-        except FileExistsError:    # another process took the number in between
+        except FileExistsError:  # another process took the number in between
             continue
 
 
@@ -41,7 +42,9 @@ def check_place(out: Path) -> None:
 def next_number(out: Path) -> int:
     """Return one more than the highest number of a run in `out`."""
     names = os.listdir(out) if out.is_dir() else []
-    return 1 + max((int(match[1]) for name in names if (match := re.match(r'(\d{5,})-', name))), default=-1)
+    return 1 + max(
+        (int(match[1]) for name in names if (match := re.match(r'(\d{5,})-', name))), default=-1
+    )
 
 
 def run_name(config: Config) -> str:
@@ -86,6 +89,7 @@ def read_bytes(path: Path, most: int) -> bytes:
 def write_array(path: Path, array: np.ndarray) -> None:
     """Write an array as .npy, whole or not at all."""
     import numpy as np
+
     packed = io.BytesIO()
     np.save(packed, array)
     write_bytes(path, packed.getvalue())

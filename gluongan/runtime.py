@@ -2,6 +2,7 @@
 
 Every other module writes `from .runtime import mx`, never `import mxnet`, so that no import can come before the preparation.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -33,20 +34,22 @@ def usable_cores(quota: Path = Path('/sys/fs/cgroup/cpu.max')) -> int:
     try:
         limit, period = quota.read_text().split()
         cores = min(cores, max(1, int(limit) // int(period)))
-    except (OSError, ValueError):    # no cgroup v2, or its limit is the word 'max'
+    except (OSError, ValueError):  # no cgroup v2, or its limit is the word 'max'
         pass
     return cores
 
 
 def prepare() -> None:
     """Ready this process for MXNet 1.9.1: the one NumPy alias that it misses, and every core for OpenMP."""
-    if 'bool' not in vars(np):       # removed in NumPy 1.24; MXNet reads it at import (apache/mxnet issue 21165)
-        np.bool = bool               # type: ignore[attr-defined]
+    if 'bool' not in vars(
+        np
+    ):  # removed in NumPy 1.24; MXNet reads it at import (apache/mxnet issue 21165)
+        np.bool = bool  # type: ignore[attr-defined]
     # MXNet's own default is half of the cores, as if each were a hyper-thread. What the user has set stays.
     os.environ.setdefault('OMP_NUM_THREADS', str(usable_cores()))
 
 
-AMX = 'AVX512_CORE_AMX'    # as oneDNN calls a processor with matrix units
+AMX = 'AVX512_CORE_AMX'  # as oneDNN calls a processor with matrix units
 
 
 def ask_for_amx(cpuinfo: Path = Path('/proc/cpuinfo')) -> bool:
@@ -57,8 +60,15 @@ def ask_for_amx(cpuinfo: Path = Path('/proc/cpuinfo')) -> bool:
     """
     if platform.machine() != 'x86_64' or os.environ.get('DNNL_MAX_CPU_ISA', AMX) != AMX:
         return False
-    arch_prctl, request, tile_data = 158, 0x1023, 18    # ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA: Linux 5.16 and later
-    return ' amx_bf16 ' in _text(cpuinfo) and ctypes.CDLL(None).syscall(arch_prctl, request, tile_data) == 0
+    arch_prctl, request, tile_data = (
+        158,
+        0x1023,
+        18,
+    )  # ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA: Linux 5.16 and later
+    return (
+        ' amx_bf16 ' in _text(cpuinfo)
+        and ctypes.CDLL(None).syscall(arch_prctl, request, tile_data) == 0
+    )
 
 
 def _text(path: Path) -> str:
@@ -73,13 +83,18 @@ HAS_AMX = ask_for_amx()
 
 def _enter() -> ModuleType:
     if sys.version_info >= (3, 13) or sys.version_info < (3, 9):
-        raise ImportError(f'gluongan runs on Python 3.9 to 3.12; this is {platform.python_version()}')
+        raise ImportError(
+            f'gluongan runs on Python 3.9 to 3.12; this is {platform.python_version()}'
+        )
     prepare()
     isa = {'DNNL_MAX_CPU_ISA': AMX} if HAS_AMX else {}
     with warnings.catch_warnings(), _engine(), _told(isa), _hidden('sklearn'):
-        warnings.simplefilter('ignore')    # MXNet's own deprecations: nothing that a user could mend
+        warnings.simplefilter('ignore')  # MXNet's own deprecations: nothing that a user could mend
         import mxnet
-        one = mxnet.nd.ones((1, 1))        # a product: the engine begins, and oneDNN takes in what it was told
+
+        one = mxnet.nd.ones(
+            (1, 1)
+        )  # a product: the engine begins, and oneDNN takes in what it was told
         mxnet.nd.FullyConnected(one, one, no_bias=True, num_hidden=1).wait_to_read()
     return mxnet
 
@@ -117,7 +132,7 @@ def _hidden(name: str) -> Iterator[None]:
     if name in sys.modules:
         yield
         return
-    sys.modules[name] = None    # type: ignore[assignment]
+    sys.modules[name] = None  # type: ignore[assignment]
     try:
         yield
     finally:
@@ -129,7 +144,7 @@ def _without_line(unwanted: bytes) -> Iterator[None]:
     """Keep one line that MXNet logs from stderr, and pass on every other."""
     try:
         real = os.dup(2)
-    except OSError:    # a process without stderr
+    except OSError:  # a process without stderr
         yield
         return
     with tempfile.TemporaryFile() as said:
@@ -156,7 +171,9 @@ def gluoncv(name: str) -> ModuleType:
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         module = import_module(f'gluoncv.{name}')
-    ImageFile.LOAD_TRUNCATED_IMAGES = strict    # gluoncv lets broken pictures pass, for the whole process
+    ImageFile.LOAD_TRUNCATED_IMAGES = (
+        strict  # gluoncv lets broken pictures pass, for the whole process
+    )
     return module
 
 
@@ -164,7 +181,7 @@ def gpu_count() -> int:
     """Return how many GPUs MXNet sees; 0 where its build or the driver is without CUDA."""
     try:
         return mx.context.num_gpus()
-    except mx.MXNetError:    # a CUDA build on a machine without a driver
+    except mx.MXNetError:  # a CUDA build on a machine without a driver
         return 0
 
 
@@ -182,9 +199,15 @@ def device(name: str | mx.Context = 'auto') -> mx.Context:
     if name == 'cpu' or (name == 'auto' and not gpus):
         return mx.cpu()
     if index >= gpus:
-        build = 'MXNet was built with CUDA' if has_feature('CUDA') else 'this build of MXNet has no CUDA'
-        raise DeviceError(f'--device {name}: there {"is 1 GPU" if gpus == 1 else f"are {gpus} GPUs"} here '
-                          f'({build}); use cpu or auto')
+        build = (
+            'MXNet was built with CUDA'
+            if has_feature('CUDA')
+            else 'this build of MXNet has no CUDA'
+        )
+        raise DeviceError(
+            f'--device {name}: there {"is 1 GPU" if gpus == 1 else f"are {gpus} GPUs"} here '
+            f'({build}); use cpu or auto'
+        )
     return mx.gpu(index)
 
 
@@ -204,9 +227,16 @@ def facts() -> dict[str, Any]:
 
     on = [name for name, feature in mx.runtime.Features().items() if feature.enabled]
     return {
-        'python': platform.python_version(), 'mxnet': mx.__version__, 'numpy': np.__version__, 'pillow': PIL.__version__,
-        'platform': platform.platform(), 'processor': processor(), 'cores': usable_cores(),
-        'threads': os.environ['OMP_NUM_THREADS'], 'gpus': gpu_count(), 'features': on,
+        'python': platform.python_version(),
+        'mxnet': mx.__version__,
+        'numpy': np.__version__,
+        'pillow': PIL.__version__,
+        'platform': platform.platform(),
+        'processor': processor(),
+        'cores': usable_cores(),
+        'threads': os.environ['OMP_NUM_THREADS'],
+        'gpus': gpu_count(),
+        'features': on,
     }
 
 

@@ -2,6 +2,7 @@
 
 A snapshot is 8 bytes of name, the SHA-256 of the rest, and an .npz: every array by name, and `meta`, the JSON of the rest.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -45,9 +46,9 @@ def read(path: Path) -> State:
         content = path.read_bytes()
     except OSError as error:
         raise SnapshotError(f'{path}: cannot be read ({error.strerror})') from None
-    if content[:len(MAGIC)] != MAGIC:
+    if content[: len(MAGIC)] != MAGIC:
         raise SnapshotError(f'{path}: is not a snapshot of gluongan')
-    if hashlib.sha256(content[_HEAD:]).digest() != content[len(MAGIC):_HEAD]:
+    if hashlib.sha256(content[_HEAD:]).digest() != content[len(MAGIC) : _HEAD]:
         raise SnapshotError(f'{path}: is damaged (its SHA-256 is not the one that was written)')
     return _unpack(path, content[_HEAD:])
 
@@ -55,25 +56,44 @@ def read(path: Path) -> State:
 def _unpack(path: Path, body: bytes) -> State:
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as packed:
-            arrays = {entry.filename[:-4]: _array(body, packed, entry) for entry in packed.infolist()}
+            arrays = {
+                entry.filename[:-4]: _array(body, packed, entry) for entry in packed.infolist()
+            }
         meta = json.loads(arrays.pop('meta').tobytes())
         if not isinstance(meta, dict):
             raise ValueError('its meta is no object')
         return arrays, meta
-    except (ValueError, KeyError, OSError, EOFError, MemoryError, ArithmeticError, RuntimeError, zipfile.BadZipFile) as error:
+    except (
+        ValueError,
+        KeyError,
+        OSError,
+        EOFError,
+        MemoryError,
+        ArithmeticError,
+        RuntimeError,
+        zipfile.BadZipFile,
+    ) as error:
         raise SnapshotError(f'{path}: is no snapshot inside ({error})') from None
 
 
 def _array(body: bytes, packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
     # As `write` stores it: an .npy, not compressed. Then its own size bounds what it may take.
-    if not entry.filename.endswith('.npy') or entry.compress_type != zipfile.ZIP_STORED or entry.file_size > len(body):
+    if (
+        not entry.filename.endswith('.npy')
+        or entry.compress_type != zipfile.ZIP_STORED
+        or entry.file_size > len(body)
+    ):
         raise ValueError(f'{entry.filename} is not an array as gluongan stores it')
     content = io.BytesIO(packed.read(entry))
     version = np.lib.format.read_magic(content)
     if version != (1, 0):
         raise ValueError(f'{entry.filename} is not an array as gluongan stores it')
     shape, _, dtype = np.lib.format.read_array_header_1_0(content)
-    if dtype.hasobject or prod(shape) * dtype.itemsize != entry.file_size - content.tell() or min(shape, default=0) < 0:
+    if (
+        dtype.hasobject
+        or prod(shape) * dtype.itemsize != entry.file_size - content.tell()
+        or min(shape, default=0) < 0
+    ):
         raise ValueError(f'{entry.filename} has not the size that it tells')
     content.seek(0)
     return np.lib.format.read_array(content, allow_pickle=False)
@@ -85,8 +105,10 @@ def check(path: Path, arrays: dict[str, np.ndarray], wanted: dict[str, np.ndarra
         if name not in arrays:
             raise SnapshotError(f'{path}: lacks {name}; it is of another run')
         if (arrays[name].shape, arrays[name].dtype) != (value.shape, value.dtype):
-            raise SnapshotError(f'{path}: {name} is {arrays[name].dtype} {arrays[name].shape}, '
-                                f'this run needs {value.dtype} {value.shape}')
+            raise SnapshotError(
+                f'{path}: {name} is {arrays[name].dtype} {arrays[name].shape}, '
+                f'this run needs {value.dtype} {value.shape}'
+            )
 
 
 def listed(run: Path) -> list[tuple[int, Path]]:

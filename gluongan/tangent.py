@@ -8,13 +8,26 @@ t = dh/dx · v through the layers (forward-mode differentiation: every layer pus
 
 and ordinary backward through it gives that number's gradient by the weights. Nothing in here knows of GANs.
 """
+
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
 from typing import Any
 
-from .layers import DERIVATIVES, Activation, Centre, Chain, Conv, Dense, Pack, Projection, Reshape, TwoUnitSoftmax, normalised
+from .layers import (
+    DERIVATIVES,
+    Activation,
+    Centre,
+    Chain,
+    Conv,
+    Dense,
+    Pack,
+    Projection,
+    Reshape,
+    TwoUnitSoftmax,
+    normalised,
+)
 from .runtime import mx
 
 nn = mx.gluon.nn
@@ -38,7 +51,9 @@ class Tangent(mx.gluon.HybridBlock):
 
     def _build_cache(self, *args: Any) -> None:
         with warnings.catch_warnings():
-            warnings.filterwarnings('ignore', '.*is not used')    # a linear net's tangent needs neither x nor biases
+            warnings.filterwarnings(
+                'ignore', '.*is not used'
+            )  # a linear net's tangent needs neither x nor biases
             super()._build_cache(*args)
 
     def hybrid_forward(self, F: Any, x: Any, v: Any) -> Any:
@@ -60,28 +75,38 @@ def _centre(F: Any, layer: Centre, h: Any, t: Any) -> tuple[Any, Any]:
 
 
 def _activation(F: Any, layer: Activation, h: Any, t: Any) -> tuple[Any, Any]:
-    return layer(h), t if layer.title == 'identity' else t * DERIVATIVES[layer.title](F, h, layer.slope)
+    return layer(h), t if layer.title == 'identity' else t * DERIVATIVES[layer.title](
+        F, h, layer.slope
+    )
 
 
 def _dense(F: Any, layer: Dense, h: Any, t: Any) -> tuple[Any, Any]:
     weight, bias = _weights(F, layer)
     units = layer._units
-    before = F.FullyConnected(*(x for x in (h, weight, bias) if x is not None), num_hidden=units, no_bias=bias is None)
-    return _activation(F, layer.act, before, F.FullyConnected(t, weight, num_hidden=units, no_bias=True))
+    before = F.FullyConnected(
+        *(x for x in (h, weight, bias) if x is not None), num_hidden=units, no_bias=bias is None
+    )
+    return _activation(
+        F, layer.act, before, F.FullyConnected(t, weight, num_hidden=units, no_bias=True)
+    )
 
 
 def _conv(F: Any, layer: Conv, h: Any, t: Any) -> tuple[Any, Any]:
     weight, bias = _weights(F, layer)
     before = F.Convolution(*(x for x in (h, weight, bias) if x is not None), **layer._kwargs)
-    return _activation(F, layer.act, before, F.Convolution(t, weight, **{**layer._kwargs, 'no_bias': True}))
+    return _activation(
+        F, layer.act, before, F.Convolution(t, weight, **{**layer._kwargs, 'no_bias': True})
+    )
 
 
 def _projection(F: Any, layer: Projection, h: Any, t: Any) -> tuple[Any, Any]:
-    (sample, label), (along, _) = layer.split(F, h), layer.split(F, t)    # along no label
+    (sample, label), (along, _) = layer.split(F, h), layer.split(F, t)  # along no label
     features, moved = _chain(F, layer.body, sample, along)
     weight, _ = _weights(F, layer.head)
     embedded = layer.embed(label)
-    tangent = F.FullyConnected(moved, weight, num_hidden=1, no_bias=True) + F.sum(embedded * moved, axis=1, keepdims=True)
+    tangent = F.FullyConnected(moved, weight, num_hidden=1, no_bias=True) + F.sum(
+        embedded * moved, axis=1, keepdims=True
+    )
     return layer.head(features) + F.sum(embedded * features, axis=1, keepdims=True), tangent
 
 
@@ -94,8 +119,16 @@ def _weights(F: Any, layer: Any) -> tuple[Any, Any]:
 Rule = Callable[[Any, Any, Any, Any], tuple[Any, Any]]
 
 RULES: dict[type, Rule] = {
-    nn.Flatten: _linear, Reshape: _linear, Pack: _linear, TwoUnitSoftmax: _linear,
-    Centre: _centre, Activation: _activation, Dense: _dense, Conv: _conv, Projection: _projection, Chain: _chain,
+    nn.Flatten: _linear,
+    Reshape: _linear,
+    Pack: _linear,
+    TwoUnitSoftmax: _linear,
+    Centre: _centre,
+    Activation: _activation,
+    Dense: _dense,
+    Conv: _conv,
+    Projection: _projection,
+    Chain: _chain,
 }
 
 
@@ -103,8 +136,10 @@ def rule(layer: mx.gluon.HybridBlock) -> Rule:
     """Return how a layer pushes a value and its tangent on. Raises TangentError where it cannot."""
     act = getattr(layer, 'act', layer)
     if type(layer) not in RULES or (isinstance(act, Activation) and act.title not in DERIVATIVES):
-        raise TangentError(f'{type(layer).__name__}: no tangent of a single sample goes through it; it mixes the samples of a '
-                           'batch, drops units at random, or has no rule in tangent.py')
+        raise TangentError(
+            f'{type(layer).__name__}: no tangent of a single sample goes through it; it mixes the samples of a '
+            'batch, drops units at random, or has no rule in tangent.py'
+        )
     return RULES[type(layer)]
 
 

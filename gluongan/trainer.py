@@ -1,4 +1,5 @@
 """The loop: while not stop, update; then call every extension whose trigger fires. Nothing here knows of MXNet or of GANs."""
+
 from __future__ import annotations
 
 import signal
@@ -56,7 +57,9 @@ def as_trigger(trigger: Trigger) -> Callable[[Updater], bool]:
         return trigger
     period, unit = trigger
     if unit not in ('iteration', 'epoch') or type(period) is not int or period < 1:
-        raise ValueError(f'trigger {trigger}: must be a whole number of at least 1, and iteration or epoch')
+        raise ValueError(
+            f'trigger {trigger}: must be a whole number of at least 1, and iteration or epoch'
+        )
     return Every(period, unit)
 
 
@@ -87,10 +90,18 @@ class Trainer:
     stop: (number, 'iteration' | 'epoch'). `report` holds the newest numbers that an extension has published.
     """
 
-    def __init__(self, updater: Updater, *, stop: tuple[int, str], out: str | Path = 'runs',
-                 folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        updater: Updater,
+        *,
+        stop: tuple[int, str],
+        out: str | Path = 'runs',
+        folder: Path | None = None,
+    ) -> None:
         if callable(stop):
-            raise ValueError('stop: must be a number and iteration or epoch, such as (15_000, \'iteration\')')
+            raise ValueError(
+                "stop: must be a number and iteration or epoch, such as (15_000, 'iteration')"
+            )
         as_trigger(stop)
         self.updater, self.stop = updater, stop
         self.extensions: list[tuple[Extension, Callable[[Updater], bool]]] = []
@@ -107,7 +118,11 @@ class Trainer:
         """The number of iterations after which it stops."""
         number, unit = self.stop
         # Rounded first: 7 × (29 / 7) is a hair above 29.
-        return number if unit == 'iteration' else ceil(round(number * self.updater.iterations_per_epoch, 6))
+        return (
+            number
+            if unit == 'iteration'
+            else ceil(round(number * self.updater.iterations_per_epoch, 6))
+        )
 
     def done(self) -> bool:
         """Return whether `stop` has been reached, or an extension has stopped the run early."""

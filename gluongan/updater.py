@@ -1,4 +1,5 @@
 """GANUpdater: one iteration of training, from batches of data to numbers that a person can read."""
+
 from __future__ import annotations
 
 from collections import deque
@@ -54,32 +55,82 @@ class GANUpdater:
     conditional: G and D get one-hot labels; gen takes (N, latent + classes), dis pictures with `classes` planes more.
     """
 
-    def __init__(self, gen: Chain, dis: Chain, real: Batches, *, loss: str | Loss = 'nonsaturating',
-                 optimizer: str = 'adam', lr: float = 2e-4, gen_lr: float | None = None, dis_lr: float | None = None,
-                 beta1: float = 0.5, beta2: float = 0.999, decay: float = 0.9, momentum: float = 0.9,
-                 clip: float | None = None, penalty: str | None = None,
-                 penalty_weight: float | None = None, dis_steps: int = 1, gen_steps: int = 1, shared_noise: bool = True,
-                 noise: str = 'normal', ema: float = 0.0, instance_noise: float = 0.0, noise_until: int = 1,
-                 conditional: bool = False, schedule: str = 'constant', schedule_iterations: int = 1, seed: int = 0) -> None:
+    def __init__(
+        self,
+        gen: Chain,
+        dis: Chain,
+        real: Batches,
+        *,
+        loss: str | Loss = 'nonsaturating',
+        optimizer: str = 'adam',
+        lr: float = 2e-4,
+        gen_lr: float | None = None,
+        dis_lr: float | None = None,
+        beta1: float = 0.5,
+        beta2: float = 0.999,
+        decay: float = 0.9,
+        momentum: float = 0.9,
+        clip: float | None = None,
+        penalty: str | None = None,
+        penalty_weight: float | None = None,
+        dis_steps: int = 1,
+        gen_steps: int = 1,
+        shared_noise: bool = True,
+        noise: str = 'normal',
+        ema: float = 0.0,
+        instance_noise: float = 0.0,
+        noise_until: int = 1,
+        conditional: bool = False,
+        schedule: str = 'constant',
+        schedule_iterations: int = 1,
+        seed: int = 0,
+    ) -> None:
         self.gen, self.dis, self.real = gen, dis, real
         self.dis_view = frozen(dis)
         self.pack = next((layer.m for layer in dis if isinstance(layer, Pack)), 1)
         if real.batch % self.pack:
-            raise ValueError(f'batch {real.batch}: must be a multiple of {self.pack}, the samples that D judges at once')
-        rates = {'beta1': beta1, 'beta2': beta2, 'decay': decay, 'momentum': momentum, 'schedule': schedule}
-        self.opt_gen = Optimizer(gen, optimizer, lr=lr if gen_lr is None else gen_lr,
-                                 schedule_steps=schedule_iterations * gen_steps, **rates)
-        self.opt_dis = Optimizer(dis, optimizer, lr=lr if dis_lr is None else dis_lr, clip=clip,
-                                 schedule_steps=schedule_iterations * dis_steps, **rates)
+            raise ValueError(
+                f'batch {real.batch}: must be a multiple of {self.pack}, the samples that D judges at once'
+            )
+        rates = {
+            'beta1': beta1,
+            'beta2': beta2,
+            'decay': decay,
+            'momentum': momentum,
+            'schedule': schedule,
+        }
+        self.opt_gen = Optimizer(
+            gen,
+            optimizer,
+            lr=lr if gen_lr is None else gen_lr,
+            schedule_steps=schedule_iterations * gen_steps,
+            **rates,
+        )
+        self.opt_dis = Optimizer(
+            dis,
+            optimizer,
+            lr=lr if dis_lr is None else dis_lr,
+            clip=clip,
+            schedule_steps=schedule_iterations * dis_steps,
+            **rates,
+        )
         self.loss = named(loss) if isinstance(loss, str) else loss
         if conditional and not real.dataset.classes:
             raise ValueError(f'conditional: {real.dataset.name} has no labels')
         self.classes = len(real.dataset.classes) if conditional else 0
-        self.penalty = (GradientPenalty(dis, self.dis_view, penalty, penalty_weight, classes=self.classes)
-                        if penalty else None)
+        self.penalty = (
+            GradientPenalty(dis, self.dis_view, penalty, penalty_weight, classes=self.classes)
+            if penalty
+            else None
+        )
         self.noise = Noise(gen.shape_in[0] - self.classes, noise, seed=seed, device=real.device)
         self.average = Average(gen, ema) if ema else None
-        self.dis_steps, self.gen_steps, self.shared_noise, self.seed = dis_steps, gen_steps, shared_noise, seed
+        self.dis_steps, self.gen_steps, self.shared_noise, self.seed = (
+            dis_steps,
+            gen_steps,
+            shared_noise,
+            seed,
+        )
         self._blur, self._blur_until = instance_noise, noise_until
         self.iteration = 0
         self.observations: list[Observation] = []
@@ -109,18 +160,25 @@ class GANUpdater:
 
     def update(self) -> None:
         """Run one iteration; its numbers appear in `observations` LAG iterations later, or after `drain`."""
-        if self._draws_on_device:    # from MXNet's generator, whose state nothing can save: 1 ms
-            seed_mxnet(self.seed, self.iteration + 1)    # + 1: (seed, 0) is the stream of the initial weights
+        if self._draws_on_device:  # from MXNet's generator, whose state nothing can save: 1 ms
+            seed_mxnet(
+                self.seed, self.iteration + 1
+            )  # + 1: (seed, 0) is the stream of the initial weights
         for step in range(self.dis_steps):
             x_real, label = self._real()
-            if step == 0 or self.classes or not self.shared_noise:    # a new batch of data brings new labels
+            if (
+                step == 0 or self.classes or not self.shared_noise
+            ):  # a new batch of data brings new labels
                 x_fake = self._fake(label)
-            dis_loss, y_real, y_fake = update_dis(self.dis, self.opt_dis, x_real, x_fake, loss=self.loss,
-                                                  penalty=self.penalty)
+            dis_loss, y_real, y_fake = update_dis(
+                self.dis, self.opt_dis, x_real, x_fake, loss=self.loss, penalty=self.penalty
+            )
         for step in range(self.gen_steps):
             if step or not self.shared_noise:
                 x_fake = self._fake(label)
-            gen_loss = update_gen(self.dis_view, self.opt_gen, x_fake, loss=self.loss, x_real=x_real)
+            gen_loss = update_gen(
+                self.dis_view, self.opt_gen, x_fake, loss=self.loss, x_real=x_real
+            )
             if self.average:
                 self.average.update(self.opt_gen.steps)
         self.iteration += 1
@@ -149,7 +207,9 @@ class GANUpdater:
             x = x.flatten()
         return with_label(x, label)
 
-    def fixed_inputs(self, count: int, seed: int = 0, labels: np.ndarray | None = None) -> np.ndarray:
+    def fixed_inputs(
+        self, count: int, seed: int = 0, labels: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return inputs of G (count, ...) that depend on `seed` alone; its classes take turns, or are `labels`."""
         z = self.noise.fixed(count, seed)
         if not self.classes:
@@ -162,7 +222,9 @@ class GANUpdater:
         self.drain()
         x = generate(self.sampler, inputs)
         if not np.isfinite(x).all():
-            raise NonFinite(f'samples hold NaN or infinity at iteration {self.iteration}: lower the learning rate')
+            raise NonFinite(
+                f'samples hold NaN or infinity at iteration {self.iteration}: lower the learning rate'
+            )
         return x
 
     def drain(self) -> None:
@@ -178,31 +240,51 @@ class GANUpdater:
 
     def _fetch(self) -> None:
         iteration, dis_loss, gen_loss, y_real, y_fake = self._pending.popleft()
-        seen = Observation(iteration, dis_loss.asscalar().item(), gen_loss.asscalar().item(),
-                           self._score(y_real), self._score(y_fake))
+        seen = Observation(
+            iteration,
+            dis_loss.asscalar().item(),
+            gen_loss.asscalar().item(),
+            self._score(y_real),
+            self._score(y_fake),
+        )
         for name, value in zip(('dis/loss', 'gen/loss'), seen[1:]):
             if not np.isfinite(value):
-                raise NonFinite(f'{name} is {value} at iteration {iteration}: lower the learning rate, or try another loss')
+                raise NonFinite(
+                    f'{name} is {value} at iteration {iteration}: lower the learning rate, or try another loss'
+                )
         self.observations.append(seen)
 
     def _score(self, y: Array) -> float:
         logits = y.asnumpy().astype(np.float64)
-        return float((0.5 + 0.5 * np.tanh(logits / 2) if self.loss.is_probability else logits).mean())
+        return float(
+            (0.5 + 0.5 * np.tanh(logits / 2) if self.loss.is_probability else logits).mean()
+        )
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return all that the rest of the run depends on: arrays by name, and numbers that JSON can hold."""
         self.drain()
-        arrays = {f'{part}/{name}': value.asnumpy() for part, values in self._parts().items()
-                  for name, value in values.items()}
-        meta = {'iteration': self.iteration, 'gen_steps': self.opt_gen.steps, 'dis_steps': self.opt_dis.steps,
-                'noise': self.noise.state(), 'real': self.real.state()}
+        arrays = {
+            f'{part}/{name}': value.asnumpy()
+            for part, values in self._parts().items()
+            for name, value in values.items()
+        }
+        meta = {
+            'iteration': self.iteration,
+            'gen_steps': self.opt_gen.steps,
+            'dis_steps': self.opt_dis.steps,
+            'noise': self.noise.state(),
+            'real': self.real.state(),
+        }
         return arrays, meta
 
     def restore(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
         """Put back what `state` returned; going on is then the same run, bit for bit on the CPU."""
         self.restore_weights(arrays, meta)
         for part, optimizer in (('gen', self.opt_gen), ('dis', self.opt_dis)):
-            optimizer.restore({name: arrays[f'opt_{part}/{name}'] for name in optimizer.state()}, meta[f'{part}_steps'])
+            optimizer.restore(
+                {name: arrays[f'opt_{part}/{name}'] for name in optimizer.state()},
+                meta[f'{part}_steps'],
+            )
         self.noise.restore(meta['noise'])
         self.real.restore(meta['real'])
 
@@ -216,5 +298,10 @@ class GANUpdater:
         self.observations.clear()
 
     def _parts(self) -> dict[str, dict[str, Array]]:
-        return {'gen': weights(self.gen), 'dis': weights(self.dis), 'ema': self.average.state() if self.average else {},
-                'opt_gen': self.opt_gen.state(), 'opt_dis': self.opt_dis.state()}
+        return {
+            'gen': weights(self.gen),
+            'dis': weights(self.dis),
+            'ema': self.average.state() if self.average else {},
+            'opt_gen': self.opt_gen.state(),
+            'opt_dis': self.opt_dis.state(),
+        }

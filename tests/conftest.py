@@ -1,4 +1,5 @@
 """What several test files share: a data set of a few small images, a GAN of a dozen neurons, a new process."""
+
 from __future__ import annotations
 
 import os
@@ -27,8 +28,11 @@ def tiny_nets():
 
     def make(seed=0, *, gen=None, dis=None):
         runtime.seed(seed)
-        return (nets.dense_generator([5, 8, 16], init='glorot', **(gen or {})),
-                nets.dense_discriminator([16, 8, 1], init='glorot', **(dis or {})))
+        return (
+            nets.dense_generator([5, 8, 16], init='glorot', **(gen or {})),
+            nets.dense_discriminator([16, 8, 1], init='glorot', **(dis or {})),
+        )
+
     return make
 
 
@@ -38,16 +42,29 @@ def tiny_updater(tiny_data, tiny_nets):
     from gluongan.updater import GANUpdater
 
     def make(*, seed=0, gen=None, dis=None, **settings):
-        return GANUpdater(*tiny_nets(seed, gen=gen, dis=dis), tiny_data.batches(8, seed=seed), seed=seed, **settings)
+        return GANUpdater(
+            *tiny_nets(seed, gen=gen, dis=dis),
+            tiny_data.batches(8, seed=seed),
+            seed=seed,
+            **settings,
+        )
+
     return make
 
 
 @pytest.fixture
 def python():
     """Returns a function that runs code in a new interpreter, with more environment, and returns what it prints."""
+
     def run(code, **environment):
-        result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=60,
-                                env={**os.environ, **environment})
+        result = subprocess.run(
+            [sys.executable, '-c', code],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, **environment},
+        )
         assert result.returncode == 0, result.stderr
         return result.stdout.strip()
+
     return run

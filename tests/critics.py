@@ -1,4 +1,5 @@
 """Critics computed again in NumPy, float64 or complex, from the list of their layers: the oracle of the derivative tests."""
+
 from __future__ import annotations
 
 from math import prod
@@ -39,8 +40,8 @@ def convolve(x, weight, bias):
     """4×4 filters, stride 2, padding 1: (N, C, H, W) -> (N, O, H/2, W/2)."""
     n, h, w = len(x), x.shape[2] // 2, x.shape[3] // 2
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
-    taps = [padded[:, :, i:i + 2 * h:2, j:j + 2 * w:2] for i in range(4) for j in range(4)]
-    columns = np.stack(taps, axis=2).reshape(n, -1, h * w)    # (N, C·16, H/2·W/2)
+    taps = [padded[:, :, i : i + 2 * h : 2, j : j + 2 * w : 2] for i in range(4) for j in range(4)]
+    columns = np.stack(taps, axis=2).reshape(n, -1, h * w)  # (N, C·16, H/2·W/2)
     y = (weight.reshape(len(weight), -1) @ columns).reshape(n, -1, h, w)
     return y if bias is None else y + bias[:, None, None]
 
@@ -53,7 +54,10 @@ def numbers(net):
 def forward(net, w, x):
     """What `net` gives for x with the parameters w, real or complex; u and v of a normalised layer as they are."""
     for i, layer in enumerate(net):
-        kind, own = type(layer).__name__, {name: w.get(f'{i}.{name}') for name in ('weight', 'bias', 'u', 'v')}
+        kind, own = (
+            type(layer).__name__,
+            {name: w.get(f'{i}.{name}') for name in ('weight', 'bias', 'u', 'v')},
+        )
         if own['weight'] is not None:
             own['weight'] = normalised(own)
         if kind == 'Dense':
@@ -71,7 +75,15 @@ def forward(net, w, x):
         elif kind == 'Reshape':
             x = x.reshape(len(x), *layer._shape)
         elif kind == 'Projection':
-            x = project(layer, {name.removeprefix(f'{i}.'): value for name, value in w.items() if name.startswith(f'{i}.')}, x)
+            x = project(
+                layer,
+                {
+                    name.removeprefix(f'{i}.'): value
+                    for name, value in w.items()
+                    if name.startswith(f'{i}.')
+                },
+                x,
+            )
         elif kind != 'Activation':
             raise AssertionError(f'no oracle for {kind}')
         act = layer if kind == 'Activation' else getattr(layer, 'act', None)
@@ -82,12 +94,25 @@ def forward(net, w, x):
 
 def project(layer, w, x):
     """w · φ(x) + b + (V label) · φ(x), the label being the last planes or values of x."""
-    parts = {part: {name.removeprefix(f'{part}.'): value for name, value in w.items() if name.startswith(f'{part}.')}
-             for part in ('body', 'head', 'embed')}
-    sample, label = x[:, :-layer._classes], x[:, -layer._classes:].reshape(len(x), layer._classes, -1).mean(axis=2)
+    parts = {
+        part: {
+            name.removeprefix(f'{part}.'): value
+            for name, value in w.items()
+            if name.startswith(f'{part}.')
+        }
+        for part in ('body', 'head', 'embed')
+    }
+    sample, label = (
+        x[:, : -layer._classes],
+        x[:, -layer._classes :].reshape(len(x), layer._classes, -1).mean(axis=2),
+    )
     features = forward(layer.body, parts['body'], sample)
     head, embed = (normalised(parts[part]) for part in ('head', 'embed'))
-    return features @ head.T + parts['head']['bias'] + ((label @ embed.T) * features).sum(axis=1, keepdims=True)
+    return (
+        features @ head.T
+        + parts['head']['bias']
+        + ((label @ embed.T) * features).sum(axis=1, keepdims=True)
+    )
 
 
 def normalised(own):
@@ -107,8 +132,14 @@ def input_gradient(net, w, x):
     """The gradient of each logit by its own sample, or by its own pack of samples: (logits, values)."""
     m = next((layer.m for layer in net if isinstance(layer, Pack)), 1)
     directions = np.eye(m * prod(x.shape[1:])).reshape(-1, 1, m, *x.shape[1:])
-    v = np.broadcast_to(directions, (len(directions), len(x) // m, m, *x.shape[1:])).reshape(-1, *x.shape[1:])
-    return directional(net, w, np.tile(x, (len(directions), *[1] * (x.ndim - 1))), v).reshape(len(directions), -1).T
+    v = np.broadcast_to(directions, (len(directions), len(x) // m, m, *x.shape[1:])).reshape(
+        -1, *x.shape[1:]
+    )
+    return (
+        directional(net, w, np.tile(x, (len(directions), *[1] * (x.ndim - 1))), v)
+        .reshape(len(directions), -1)
+        .T
+    )
 
 
 def weight_slopes(function, w, names, step=1e-6):

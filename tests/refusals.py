@@ -1,4 +1,5 @@
 """What every test of hostile data asks for."""
+
 from __future__ import annotations
 
 import tracemalloc

@@ -1,4 +1,5 @@
 """What the tests of tampered exports share: a small honest one, ways to change it, and how it must then be refused."""
+
 from __future__ import annotations
 
 import hashlib
@@ -47,5 +48,7 @@ def refused(folder, *words):
     finally:
         tracemalloc.stop()
     message = str(caught.value)
-    assert '\n' not in message and str(folder) in message and all(word in message for word in words), message
+    assert (
+        '\n' not in message and str(folder) in message and all(word in message for word in words)
+    ), message
     assert peak < 16e6, peak

@@ -1,4 +1,5 @@
 """The shape of the source itself: who may import whom, how long things may be, what must never be in it."""
+
 from __future__ import annotations
 
 import ast
@@ -9,8 +10,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / 'gluongan'
-MODULES = {'.'.join(path.relative_to(ROOT).with_suffix('').parts).removesuffix('.__init__'): path
-           for path in sorted(PACKAGE.rglob('*.py'))}
+MODULES = {
+    '.'.join(path.relative_to(ROOT).with_suffix('').parts).removesuffix('.__init__'): path
+    for path in sorted(PACKAGE.rglob('*.py'))
+}
 COMMANDS = sorted((ROOT / 'cli').rglob('*.py'))
 SOURCES = [*MODULES.values(), *COMMANDS]
 TREES = {path: ast.parse(path.read_text(encoding='utf-8')) for path in SOURCES}
@@ -39,7 +42,7 @@ def imports(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            above = inside[:len(inside) - node.level] if node.level else ()
+            above = inside[: len(inside) - node.level] if node.level else ()
             base = '.'.join([*above, *filter(None, [node.module])])
             found |= {base} | {f'{base}.{alias.name}' for alias in node.names}
     return found
@@ -48,15 +51,28 @@ def imports(path):
 def room(name):
     """Which room of the house a dotted name is of: gluongan.data.idx is of `data`."""
     parts = name.split('.')
-    return parts[1] if parts[0] == 'gluongan' and len(parts) > 1 and f'gluongan.{parts[1]}' in MODULES else None
+    return (
+        parts[1]
+        if parts[0] == 'gluongan' and len(parts) > 1 and f'gluongan.{parts[1]}' in MODULES
+        else None
+    )
 
 
 ROOMS = {room(name) for name in MODULES} - {None}
-NEEDS = {here: {room(name) for module, path in MODULES.items() if room(module) == here for name in imports(path)}
-         - {here, None} for here in ROOMS}
+NEEDS = {
+    here: {
+        room(name)
+        for module, path in MODULES.items()
+        if room(module) == here
+        for name in imports(path)
+    }
+    - {here, None}
+    for here in ROOMS
+}
 
 
 # Imports point one way
+
 
 def test_no_room_needs_itself_by_way_of_others():
     order, waiting = [], dict(NEEDS)
@@ -68,54 +84,96 @@ def test_no_room_needs_itself_by_way_of_others():
     assert circle == {}, 'these import each other in a circle'
 
 
-@pytest.mark.parametrize('here', ['data', 'layers', 'losses', 'metrics', 'nets', 'noise', 'optimizer', 'sampling',
-                                  'update'])
+@pytest.mark.parametrize(
+    'here',
+    ['data', 'layers', 'losses', 'metrics', 'nets', 'noise', 'optimizer', 'sampling', 'update'],
+)
 def test_what_computes_never_sees_a_config(here):
     def all_needs(name, seen):
         for needed in NEEDS[name] - seen:
             all_needs(needed, seen | {needed})
             seen.add(needed)
         return seen
-    assert all_needs(here, set()) & {'config', 'recipes', 'runs', 'build', 'trainer', 'extensions', 'snapshot'} == set()
+
+    assert (
+        all_needs(here, set())
+        & {'config', 'recipes', 'runs', 'build', 'trainer', 'extensions', 'snapshot'}
+        == set()
+    )
 
 
 def test_the_package_imports_nothing_that_stands_outside_of_it():
-    outside = {name for path in MODULES.values() for name in imports(path)
-               if name.split('.')[0] in ('cli', 'tests', 'benchmarks') or name.startswith('gluongan.cli')}
+    outside = {
+        name
+        for path in MODULES.values()
+        for name in imports(path)
+        if name.split('.')[0] in ('cli', 'tests', 'benchmarks') or name.startswith('gluongan.cli')
+    }
     assert outside == set()
 
 
 def test_mxnet_comes_in_by_one_door():
-    doors = {str(path.relative_to(ROOT)) for path in SOURCES
-             if any(name.split('.')[0] == 'mxnet' for name in imports(path))}
+    doors = {
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        if any(name.split('.')[0] == 'mxnet' for name in imports(path))
+    }
     assert doors == {'gluongan/runtime.py'}
 
 
-WITHOUT_MXNET = ['comparison', 'config', 'recipes', 'trainer', 'runs',
-                 *(name.removeprefix('gluongan.') for name in MODULES if room(name) in ('evaluation', 'figures', 'metrics')),
-                 *(f'bench.{name}' for name in ('trial', 'trials', 'cases', 'measure', 'report', 'chart'))]
+WITHOUT_MXNET = [
+    'comparison',
+    'config',
+    'recipes',
+    'trainer',
+    'runs',
+    *(
+        name.removeprefix('gluongan.')
+        for name in MODULES
+        if room(name) in ('evaluation', 'figures', 'metrics')
+    ),
+    *(f'bench.{name}' for name in ('trial', 'trials', 'cases', 'measure', 'report', 'chart')),
+]
 
 
 @pytest.mark.parametrize('names', [WITHOUT_MXNET], ids=['figures, metrics, trainer, runs, trials'])
 def test_what_needs_no_mxnet_does_not_import_it(python, names):
-    code = (f'import sys\nfrom importlib import import_module\nfor name in {names}:\n'
-            '    import_module("gluongan." + name)\n    print(name if "mxnet" in sys.modules else "")')
+    code = (
+        f'import sys\nfrom importlib import import_module\nfor name in {names}:\n'
+        '    import_module("gluongan." + name)\n    print(name if "mxnet" in sys.modules else "")'
+    )
     assert python(code).split() == []
 
 
 def test_importing_gluongan_imports_neither_mxnet_nor_numpy(python):
-    assert python('import sys, gluongan; dir(gluongan); print({"mxnet", "numpy", "PIL"} & set(sys.modules))') == 'set()'
+    assert (
+        python(
+            'import sys, gluongan; dir(gluongan); print({"mxnet", "numpy", "PIL"} & set(sys.modules))'
+        )
+        == 'set()'
+    )
 
 
 def test_every_public_name_is_there_and_no_other(python):
-    code = ('import gluongan\nfor name in gluongan.__all__:\n    assert getattr(gluongan, name) is not None\n'
-            'print(set(gluongan.__all__) <= set(dir(gluongan)), callable(gluongan.export), hasattr(gluongan, "nope"))')
+    code = (
+        'import gluongan\nfor name in gluongan.__all__:\n    assert getattr(gluongan, name) is not None\n'
+        'print(set(gluongan.__all__) <= set(dir(gluongan)), callable(gluongan.export), hasattr(gluongan, "nope"))'
+    )
     assert python(code) == 'True True False'
 
 
 # What must never be in it
 
-FORBIDDEN_MODULES = {'pickle', 'cPickle', 'dill', 'joblib', 'shelve', 'marshal', 'yaml', 'cloudpickle'}
+FORBIDDEN_MODULES = {
+    'pickle',
+    'cPickle',
+    'dill',
+    'joblib',
+    'shelve',
+    'marshal',
+    'yaml',
+    'cloudpickle',
+}
 
 
 @pytest.mark.parametrize('path', SOURCES, ids=NAMES)
@@ -123,9 +181,17 @@ def test_no_pickle_no_yaml_and_nothing_that_runs_text(path):
     assert {name.split('.')[0] for name in imports(path)} & FORBIDDEN_MODULES == set()
     for node in ast.walk(TREES[path]):
         if isinstance(node, ast.Call):
-            assert ast.unparse(node.func) not in ('eval', 'exec', 'compile', '__import__', 'os.system'), node.lineno
+            assert ast.unparse(node.func) not in (
+                'eval',
+                'exec',
+                'compile',
+                '__import__',
+                'os.system',
+            ), node.lineno
             for word in node.keywords:
-                assert word.arg not in ('allow_pickle', 'shell') or ast.unparse(word.value) == 'False', node.lineno
+                assert (
+                    word.arg not in ('allow_pickle', 'shell') or ast.unparse(word.value) == 'False'
+                ), node.lineno
             if ast.unparse(node.func) == 'np.load':
                 assert 'allow_pickle' in {word.arg for word in node.keywords}, node.lineno
 
@@ -134,9 +200,15 @@ def test_no_pickle_no_yaml_and_nothing_that_runs_text(path):
 def test_nothing_swallows_a_typo(path):
     """Only a private helper may take `**kwargs`; a public function or constructor names all that it takes."""
     body = TREES[path].body
-    outer = [*body, *(inner for each in body if isinstance(each, ast.ClassDef) for inner in each.body)]
-    named = [node for node in outer if isinstance(node, FUNCTION)
-             and (node.name == '__init__' or not node.name.startswith('_'))]
+    outer = [
+        *body,
+        *(inner for each in body if isinstance(each, ast.ClassDef) for inner in each.body),
+    ]
+    named = [
+        node
+        for node in outer
+        if isinstance(node, FUNCTION) and (node.name == '__init__' or not node.name.startswith('_'))
+    ]
     assert [f'{node.name} in line {node.lineno}' for node in named if node.args.kwarg] == []
 
 
@@ -147,8 +219,12 @@ def test_no_drawer_for_odds_and_ends():
 
 # How long things may be
 
-@pytest.mark.parametrize('path', [*SOURCES, *sorted((ROOT / 'tests').rglob('*.py'))],
-                         ids=lambda path: str(path.relative_to(ROOT)))
+
+@pytest.mark.parametrize(
+    'path',
+    [*SOURCES, *sorted((ROOT / 'tests').rglob('*.py'))],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
 def test_a_file_has_at_most_250_lines(path):
     assert len(path.read_text(encoding='utf-8').splitlines()) <= 250
 
@@ -164,13 +240,17 @@ def length(function):
 
 
 def test_no_function_is_longer_than_50_lines_and_half_of_them_not_than_8():
-    lengths = {f'{path.relative_to(ROOT)}:{node.lineno} {node.name}': length(node)
-               for path in SOURCES for node in functions(path)}
+    lengths = {
+        f'{path.relative_to(ROOT)}:{node.lineno} {node.name}': length(node)
+        for path in SOURCES
+        for node in functions(path)
+    }
     assert {name: lines for name, lines in lengths.items() if lines > 50} == {}
     assert statistics.median(lengths.values()) <= 8 and len(lengths) > 150
 
 
 # What a reader may count on
+
 
 @pytest.mark.parametrize('path', SOURCES, ids=NAMES)
 def test_what_is_public_is_documented_and_typed(path):
@@ -179,15 +259,27 @@ def test_what_is_public_is_documented_and_typed(path):
     for node in tree.body:
         if isinstance(node, (*FUNCTION, ast.ClassDef)) and not node.name.startswith('_'):
             assert ast.get_docstring(node), f'line {node.lineno}: {node.name} has no docstring'
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith('_')]
+    classes = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith('_')
+    ]
     for node in [*tree.body, *(inner for each in classes for inner in each.body)]:
         if isinstance(node, FUNCTION):
-            assert node.returns is not None, f'line {node.lineno}: {node.name} does not say what it returns'
+            assert node.returns is not None, (
+                f'line {node.lineno}: {node.name} does not say what it returns'
+            )
             given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-            untyped = [arg.arg for arg in given if arg.annotation is None and arg.arg not in ('self', 'cls')]
+            untyped = [
+                arg.arg
+                for arg in given
+                if arg.annotation is None and arg.arg not in ('self', 'cls')
+            ]
             assert untyped == [], f'line {node.lineno}: {node.name} has untyped {untyped}'
 
 
 @pytest.mark.parametrize('path', SOURCES, ids=NAMES)
 def test_annotations_are_never_evaluated(path):
-    assert len(TREES[path].body) < 2 or 'from __future__ import annotations' in path.read_text(encoding='utf-8')
+    assert len(TREES[path].body) < 2 or 'from __future__ import annotations' in path.read_text(
+        encoding='utf-8'
+    )

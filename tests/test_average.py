@@ -1,4 +1,5 @@
 """The moving average of G's weights against NumPy's recursion, and that samples are drawn from it."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -10,8 +11,10 @@ from gluongan.nets import conv_generator, dense_generator
 from gluongan.runtime import mx
 from gluongan.updater import weights
 
-NETS = {'dense': lambda: dense_generator([5, 8, 16], init='glorot'),
-        'conv': lambda: conv_generator(5, (1, 8, 8), width=2, init='glorot')}
+NETS = {
+    'dense': lambda: dense_generator([5, 8, 16], init='glorot'),
+    'conv': lambda: conv_generator(5, (1, 8, 8), width=2, init='glorot'),
+}
 
 
 @pytest.fixture(params=NETS)
@@ -36,7 +39,7 @@ def test_average_is_the_recursion_over_every_number_of_the_net(net, decay):
     average = Average(net, decay)
     exact = {name: value.astype(np.float64) for name, value in copies(weights(net)).items()}
     assert set(average.state()) == set(exact) and any('running_var' in name for name in exact)
-    for t in (1, 2, 3, 500, 20_000):    # the first ones count for more
+    for t in (1, 2, 3, 500, 20_000):  # the first ones count for more
         shake(net, t)
         average.update(t)
         share = min(decay, (1 + t) / (10 + t))
@@ -53,7 +56,7 @@ def test_average_begins_as_the_net_and_leaves_it_alone(net):
         np.testing.assert_array_equal(value, before[name])
     shake(net, 1)
     moved = copies(weights(net))
-    for name, value in copies(average.state()).items():    # copies, not views of G's own
+    for name, value in copies(average.state()).items():  # copies, not views of G's own
         np.testing.assert_array_equal(value, before[name])
     average.update(1)
     for name, value in copies(weights(net)).items():
@@ -69,7 +72,7 @@ def test_the_view_computes_with_the_averages(net):
         average.update(step + 1)
         seen, live = average.net(z).asnumpy(), net(z).asnumpy()
         kept = copies(weights(net))
-        for name, value in average.state().items():    # G itself, with the averages for weights
+        for name, value in average.state().items():  # G itself, with the averages for weights
             weights(net)[name][:] = value
         np.testing.assert_allclose(seen, net(z).asnumpy(), rtol=1e-5, atol=1e-6)
         for name, value in kept.items():
@@ -128,7 +131,9 @@ def test_averages_are_part_of_a_runs_state_and_go_on_exactly(tiny_updater):
     for _ in range(3):
         straight.update()
     arrays, meta = straight.state()
-    assert {f'ema/{name}' for name in weights(straight.gen)} == {name for name in arrays if name.startswith('ema/')}
+    assert {f'ema/{name}' for name in weights(straight.gen)} == {
+        name for name in arrays if name.startswith('ema/')
+    }
     again = tiny_updater(seed=3, ema=0.9, lr=0.05)
     again.restore(arrays, meta)
     for updater in (straight, again):

@@ -1,4 +1,5 @@
 """Batches: each epoch goes through the data once in an order of its own, exactly repeatable, also from the middle."""
+
 from __future__ import annotations
 
 import json
@@ -15,7 +16,9 @@ from gluongan.runtime import mx
 
 def numbered(count):
     """Images of 2×2 equal pixels that tell their place in the data set."""
-    return Dataset('numbered', np.repeat(np.arange(count, dtype=np.uint8), 4).reshape(count, 1, 2, 2))
+    return Dataset(
+        'numbered', np.repeat(np.arange(count, dtype=np.uint8), 4).reshape(count, 1, 2, 2)
+    )
 
 
 def places(batch):
@@ -29,18 +32,25 @@ def epoch(batches):
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 60), st.data(), st.integers(0, 2**31 - 1))
-def test_an_epoch_draws_every_sample_at_most_once_and_drops_only_what_is_left_over(count, draw, seed):
+def test_an_epoch_draws_every_sample_at_most_once_and_drops_only_what_is_left_over(
+    count, draw, seed
+):
     batch = draw.draw(st.integers(1, count))
     batches = numbered(count).batches(batch, seed=seed)
     assert len(batches) == batches.per_epoch == count // batch
     for _ in range(3):
         drawn = epoch(batches)
-        assert len(drawn) == len(set(drawn)) == count // batch * batch and set(drawn) <= set(range(count))
+        assert len(drawn) == len(set(drawn)) == count // batch * batch and set(drawn) <= set(
+            range(count)
+        )
 
 
 def test_orders_differ_between_epochs_and_between_seeds():
     batches = numbered(40).batches(10, seed=5)
-    orders = [epoch(batches) for _ in range(3)] + [epoch(numbered(40).batches(10, seed=6)), list(range(40))]
+    orders = [epoch(batches) for _ in range(3)] + [
+        epoch(numbered(40).batches(10, seed=6)),
+        list(range(40)),
+    ]
     assert len({tuple(order) for order in orders}) == len(orders)
 
 
@@ -57,12 +67,14 @@ def test_another_order_leaves_out_others():
 
 def test_drawing_goes_on_from_epoch_to_epoch_as_iterating_does():
     first, second = (numbered(20).batches(6, seed=1) for _ in range(2))
-    assert [places(first.draw()) for _ in range(9)] == [places(batch) for _ in range(3) for batch in second]
+    assert [places(first.draw()) for _ in range(9)] == [
+        places(batch) for _ in range(3) for batch in second
+    ]
 
 
 @pytest.mark.parametrize('drawn', range(10))
 def test_restored_batches_go_on_as_the_original_at_any_place(drawn):
-    original = numbered(30).batches(7, seed=3)    # 4 batches an epoch
+    original = numbered(30).batches(7, seed=3)  # 4 batches an epoch
     for _ in range(drawn):
         original.draw()
     state = json.loads(json.dumps(original.state()))
@@ -70,7 +82,9 @@ def test_restored_batches_go_on_as_the_original_at_any_place(drawn):
     restored.draw()
     restored.restore(state)
     assert restored.state() == original.state()
-    assert [places(restored.draw()) for _ in range(9)] == [places(original.draw()) for _ in range(9)]
+    assert [places(restored.draw()) for _ in range(9)] == [
+        places(original.draw()) for _ in range(9)
+    ]
 
 
 def test_reading_the_state_changes_nothing():
@@ -123,7 +137,9 @@ def test_batches_are_copies_that_one_may_write_into():
 
 @pytest.mark.parametrize('batch', [0, -1, 13, 10**9])
 def test_a_batch_that_the_data_cannot_fill_is_refused_with_the_number_that_it_can(batch):
-    with pytest.raises(ValueError, match=rf'batch {batch}: must be from 1 to 12, the number of samples in numbered'):
+    with pytest.raises(
+        ValueError, match=rf'batch {batch}: must be from 1 to 12, the number of samples in numbered'
+    ):
         numbered(12).batches(batch)
     assert len(numbered(12).batches(12)) == 1
 

@@ -1,4 +1,5 @@
 """BatchNorm of vectors: Gluon's own to the last bit, forward, backward and in its running statistics; by NumPy beside."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -13,13 +14,23 @@ def trained(layer, x, slope):
     layer.initialize()
     layer.hybridize(static_alloc=True)
     for i, name in enumerate(('gamma', 'beta', 'running_mean', 'running_var')):
-        getattr(layer, name).set_data(mx.nd.array(np.random.RandomState(i).uniform(0.5, 2, x.shape[1])))
+        getattr(layer, name).set_data(
+            mx.nd.array(np.random.RandomState(i).uniform(0.5, 2, x.shape[1]))
+        )
     x = mx.nd.array(x)
     x.attach_grad()
     with mx.autograd.record():
         y = layer(x)
     y.backward(mx.nd.array(slope))
-    found = [y, x.grad, layer.gamma.grad(), layer.beta.grad(), layer.running_mean.data(), layer.running_var.data(), layer(x)]
+    found = [
+        y,
+        x.grad,
+        layer.gamma.grad(),
+        layer.beta.grad(),
+        layer.running_mean.data(),
+        layer.running_var.data(),
+        layer(x),
+    ]
     return [value.asnumpy() for value in found]
 
 
@@ -50,6 +61,10 @@ def test_a_plain_one_is_a_single_operator_and_gives_the_same_bits():
     usual = layer(mx.sym.var('x'))
     assert 'transpose' not in plain.tojson() and 'transpose' in usual.tojson()
     x = mx.nd.random.normal(shape=(9, 4))
-    ready = [mx.gluon.SymbolBlock(symbol, mx.sym.var('x', dtype='float32'), params=layer.collect_params())
-             for symbol in (plain, usual)]
+    ready = [
+        mx.gluon.SymbolBlock(
+            symbol, mx.sym.var('x', dtype='float32'), params=layer.collect_params()
+        )
+        for symbol in (plain, usual)
+    ]
     np.testing.assert_array_equal(*(block(x).asnumpy() for block in ready))

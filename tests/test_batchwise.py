@@ -1,4 +1,5 @@
 """Layers that look at several samples at once, by hand and by NumPy."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -27,12 +28,16 @@ def likeness(x, weight, kernels, width):
     found = np.zeros((len(x), kernels))
     for i in range(len(x)):
         for b in range(kernels):
-            found[i, b] = sum(np.exp(-np.abs(m[i, b] - m[j, b]).sum()) for j in range(len(x)) if j != i)
+            found[i, b] = sum(
+                np.exp(-np.abs(m[i, b] - m[j, b]).sum()) for j in range(len(x)) if j != i
+            )
     return found
 
 
 @pytest.mark.parametrize('hybridize', [False, True])
-@pytest.mark.parametrize('count, in_units, kernels, width', [(5, 4, 3, 2), (1, 4, 3, 2), (8, 6, 1, 1), (2, 1, 4, 5)])
+@pytest.mark.parametrize(
+    'count, in_units, kernels, width', [(5, 4, 3, 2), (1, 4, 3, 2), (8, 6, 1, 1), (2, 1, 4, 5)]
+)
 def test_discrimination_is_its_formula(count, in_units, kernels, width, hybridize):
     layer, x = discrimination(in_units, kernels, width), batch(count, in_units)
     layer.hybridize(hybridize)
@@ -46,8 +51,12 @@ def test_discrimination_is_its_formula(count, in_units, kernels, width, hybridiz
 def test_discrimination_by_hand():
     layer = discrimination(1, 1, 1)
     layer.weight.data()[:] = 2
-    y = layer(mx.nd.array([[0.0], [0.5], [2.0]])).asnumpy()    # M = 0, 1, 4: apart by 1, 3 and 4
-    np.testing.assert_allclose(y[:, 1], [np.exp(-1) + np.exp(-4), np.exp(-1) + np.exp(-3), np.exp(-4) + np.exp(-3)], rtol=1e-5)
+    y = layer(mx.nd.array([[0.0], [0.5], [2.0]])).asnumpy()  # M = 0, 1, 4: apart by 1, 3 and 4
+    np.testing.assert_allclose(
+        y[:, 1],
+        [np.exp(-1) + np.exp(-4), np.exp(-1) + np.exp(-3), np.exp(-4) + np.exp(-3)],
+        rtol=1e-5,
+    )
 
 
 def test_discrimination_tells_a_batch_of_one_picture_from_a_batch_of_many():
@@ -59,14 +68,20 @@ def test_discrimination_tells_a_batch_of_one_picture_from_a_batch_of_many():
 
 def test_gradient_of_the_discrimination_is_that_of_float64_differences():
     layer, x, head = discrimination(3, 2, 2), batch(4, 3), batch(4, 2, seed=2)
-    weight, exact, inside = layer.weight.data().asnumpy().astype(np.float64), np.empty((4, 3)), mx.nd.array(x)
+    weight, exact, inside = (
+        layer.weight.data().asnumpy().astype(np.float64),
+        np.empty((4, 3)),
+        mx.nd.array(x),
+    )
     for place in np.ndindex(4, 3):
         ends = []
         for step in (1e-6, -1e-6):
             moved = x.astype(np.float64)
             moved[place] += step
             m = (moved @ weight.T).reshape(4, 2, 2)
-            ends.append((np.exp(-np.abs(m[:, None] - m[None]).sum(axis=3)).sum(axis=0) * head).sum())
+            ends.append(
+                (np.exp(-np.abs(m[:, None] - m[None]).sum(axis=3)).sum(axis=0) * head).sum()
+            )
         exact[place] = (ends[0] - ends[1]) / 2e-6
     inside.attach_grad()
     with mx.autograd.record():
@@ -77,13 +92,17 @@ def test_gradient_of_the_discrimination_is_that_of_float64_differences():
 
 @pytest.mark.parametrize('hybridize', [False, True])
 @pytest.mark.parametrize('count, in_units', [(5, 4), (2, 1), (1, 3)])
-def test_standard_deviation_is_the_mean_of_each_features_and_the_same_for_all(count, in_units, hybridize):
+def test_standard_deviation_is_the_mean_of_each_features_and_the_same_for_all(
+    count, in_units, hybridize
+):
     layer, x = MinibatchStdDev(), batch(count, in_units) * 3 + 1
     layer.hybridize(hybridize)
     y = layer(mx.nd.array(x)).asnumpy()
     assert y.shape == (count, in_units + 1)
     np.testing.assert_array_equal(y[:, :-1], x)
-    np.testing.assert_allclose(y[:, -1], np.sqrt(x.astype(np.float64).var(axis=0) + 1e-8).mean(), rtol=1e-5)
+    np.testing.assert_allclose(
+        y[:, -1], np.sqrt(x.astype(np.float64).var(axis=0) + 1e-8).mean(), rtol=1e-5
+    )
 
 
 def test_standard_deviation_of_equal_samples_is_nothing_and_its_gradient_finite():
@@ -100,16 +119,22 @@ def test_a_pack_is_its_samples_one_after_the_other(m, shape):
     x = batch(12, *shape)
     y = Pack(m, shape)(mx.nd.array(x)).asnumpy()
     np.testing.assert_array_equal(y, x.reshape(12 // m, m * shape[0], *shape[1:]))
-    for i in range(m):    # the first pack's planes are those of the first m samples
-        np.testing.assert_array_equal(y[0, i * shape[0]:(i + 1) * shape[0]], x[i])
+    for i in range(m):  # the first pack's planes are those of the first m samples
+        np.testing.assert_array_equal(y[0, i * shape[0] : (i + 1) * shape[0]], x[i])
 
 
 @pytest.mark.parametrize('m', [1, 2, 3, 4])
-@pytest.mark.parametrize('make', [
-    lambda m: dense_discriminator([48, 8, 1], shape=(3, 4, 4), pack=m, init='glorot'),
-    lambda m: dense_discriminator([5, 8, 2], head='softmax', shape=(5,), pack=m, init='glorot'),
-    lambda m: conv_discriminator((3, 8, 8), width=2, depth=1, pack=m, batchnorm=False, init='glorot')],
-    ids=['dense', 'softmax', 'conv'])
+@pytest.mark.parametrize(
+    'make',
+    [
+        lambda m: dense_discriminator([48, 8, 1], shape=(3, 4, 4), pack=m, init='glorot'),
+        lambda m: dense_discriminator([5, 8, 2], head='softmax', shape=(5,), pack=m, init='glorot'),
+        lambda m: conv_discriminator(
+            (3, 8, 8), width=2, depth=1, pack=m, batchnorm=False, init='glorot'
+        ),
+    ],
+    ids=['dense', 'softmax', 'conv'],
+)
 def test_packed_dis_gives_one_logit_a_pack_and_it_depends_on_that_pack_alone(make, m):
     runtime.seed(0)
     dis = make(m)
@@ -119,21 +144,32 @@ def test_packed_dis_gives_one_logit_a_pack_and_it_depends_on_that_pack_alone(mak
     for sample in range(12):
         moved = x.copy()
         moved[sample] += 1
-        assert list(np.flatnonzero(np.abs(dis(mx.nd.array(moved)).asnumpy() - y) > 1e-6)) == [sample // m]
+        assert list(np.flatnonzero(np.abs(dis(mx.nd.array(moved)).asnumpy() - y) > 1e-6)) == [
+            sample // m
+        ]
 
 
 MIXES = [
-    (lambda: dense_discriminator([64, 8, 1]), False), (lambda: dense_discriminator([64, 8, 1], dropout=0.5), False),
+    (lambda: dense_discriminator([64, 8, 1]), False),
+    (lambda: dense_discriminator([64, 8, 1], dropout=0.5), False),
     (lambda: dense_discriminator([64, 8, 1], spectral=True, pack=2), False),
-    (lambda: dense_discriminator([64, 8, 1], batchnorm=True), True), (lambda: dense_discriminator([64, 8, 1], kernels=2), True),
+    (lambda: dense_discriminator([64, 8, 1], batchnorm=True), True),
+    (lambda: dense_discriminator([64, 8, 1], kernels=2), True),
     (lambda: dense_discriminator([64, 8, 1], stddev=True), True),
     (lambda: conv_discriminator((1, 8, 8), width=2, depth=2), True),
-    (lambda: conv_discriminator((1, 8, 8), width=2, depth=1), False),    # its only convolution has no BatchNorm
+    (
+        lambda: conv_discriminator((1, 8, 8), width=2, depth=1),
+        False,
+    ),  # its only convolution has no BatchNorm
     (lambda: conv_discriminator((1, 8, 8), width=2, batchnorm=False, spectral=True), False),
     (lambda: conv_discriminator((1, 8, 8), width=2, batchnorm=False, stddev=True), True),
-    (lambda: conv_generator(5, (1, 8, 8), width=2), True), (lambda: conv_generator(5, (1, 8, 8), batchnorm=False), False),
-    (lambda: dense_generator([5, 8, 16]), True), (lambda: dense_generator([5, 8, 16], batchnorm=False), False),
-    (MinibatchStdDev, True), (lambda: Pack(2, (1, 4, 4)), False), (lambda: Chain(Chain(MinibatchStdDev())), True),
+    (lambda: conv_generator(5, (1, 8, 8), width=2), True),
+    (lambda: conv_generator(5, (1, 8, 8), batchnorm=False), False),
+    (lambda: dense_generator([5, 8, 16]), True),
+    (lambda: dense_generator([5, 8, 16], batchnorm=False), False),
+    (MinibatchStdDev, True),
+    (lambda: Pack(2, (1, 4, 4)), False),
+    (lambda: Chain(Chain(MinibatchStdDev())), True),
 ]
 
 
@@ -142,16 +178,18 @@ def test_it_is_known_which_networks_mix_the_samples_of_a_batch(make, mixes):
     assert mixes_samples(make()) is mixes
 
 
-@pytest.mark.parametrize('make, mixes', [MIXES[0], *MIXES[2:10]])    # dropout changes a sample by itself
+@pytest.mark.parametrize(
+    'make, mixes', [MIXES[0], *MIXES[2:10]]
+)  # dropout changes a sample by itself
 def test_and_in_training_just_those_do(make, mixes):
     runtime.seed(0)
     dis = make()
     x = batch(8, 1, 8, 8)
     for value in (p.data() for name, p in dis.collect_params().items() if name.endswith('weight')):
-        value[:] *= 10    # from N(0, 0.02), so that what others do shows
+        value[:] *= 10  # from N(0, 0.02), so that what others do shows
     outputs = []
     for others in (x[4:], x[4:] * 2 + 1):
         with mx.autograd.train_mode():
             y = dis(mx.nd.array(np.concatenate([x[:4], others])))
-        outputs.append(y.asnumpy()[:len(y) // 2])    # the logits of the first half
+        outputs.append(y.asnumpy()[: len(y) // 2])  # the logits of the first half
     assert (np.abs(outputs[0] - outputs[1]).max() > 1e-6) == mixes

@@ -1,4 +1,5 @@
 """What a trial says of its samples, against NumPy; its JSON, and what must not be read as one."""
+
 from __future__ import annotations
 
 import json
@@ -10,14 +11,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gluongan.bench import Trial, TrialError, Trials, judge, median, minimum, quartiles, ratio, read, spread
+from gluongan.bench import (
+    Trial,
+    TrialError,
+    Trials,
+    judge,
+    median,
+    minimum,
+    quartiles,
+    ratio,
+    read,
+    spread,
+)
 
 durations = st.floats(1e-6, 1e3)
 samples = st.lists(durations, min_size=2, max_size=30).map(tuple)
 
 
 def trial(*seconds, name='dense 128 cpu static', **more):
-    return Trial(name, more.pop('facts', {'recipe': 'dense', 'batch': 128}), seconds, more.pop('images', 128), **more)
+    return Trial(
+        name,
+        more.pop('facts', {'recipe': 'dense', 'batch': 128}),
+        seconds,
+        more.pop('images', 128),
+        **more,
+    )
 
 
 @given(samples)
@@ -35,7 +53,7 @@ def test_a_single_sample_has_no_known_spread():
 
 @given(samples, samples)
 def test_ratio_is_the_median_of_the_rounds_that_both_were_in(a, b):
-    rounds = np.array(b[:len(a)]) / np.array(a[:len(b)])
+    rounds = np.array(b[: len(a)]) / np.array(a[: len(b)])
     found = ratio(trial(*a), trial(*b))
     low, middle, high = np.quantile(rounds, [0.25, 0.5, 0.75])
     assert (found.value, found.low, found.high) == pytest.approx((middle, low, high), rel=1e-9)
@@ -53,10 +71,19 @@ def test_a_drift_that_hits_both_leaves_their_ratio_alone():
     assert (found.low, found.value, found.high) == pytest.approx((2, 2, 2))
 
 
-@pytest.mark.parametrize('time, verdict', [(1.06, 'regression'), (1.04, 'invariant'), (1.0, 'invariant'), (0.96, 'invariant'),
-                                           (0.94, 'improvement'), (3.0, 'regression')])
+@pytest.mark.parametrize(
+    'time, verdict',
+    [
+        (1.06, 'regression'),
+        (1.04, 'invariant'),
+        (1.0, 'invariant'),
+        (0.96, 'invariant'),
+        (0.94, 'improvement'),
+        (3.0, 'regression'),
+    ],
+)
 def test_verdict_is_by_the_minima_at_five_per_cent(time, verdict):
-    old, new = trial(9.0, 1.0, 5.0), trial(time, 700.0)    # all but the minima would say otherwise
+    old, new = trial(9.0, 1.0, 5.0), trial(time, 700.0)  # all but the minima would say otherwise
     assert judge(old, new) == (verdict, pytest.approx(1 / time))
     assert judge(old, new, tolerance=1.9).verdict == ('invariant' if time < 2.9 else 'regression')
 
@@ -64,23 +91,35 @@ def test_verdict_is_by_the_minima_at_five_per_cent(time, verdict):
 @given(samples, samples, st.floats(0, 2))
 def test_what_is_a_regression_one_way_is_an_improvement_the_other_way(a, b, tolerance):
     turned = {'regression': 'improvement', 'improvement': 'regression', 'invariant': 'invariant'}
-    there, back = judge(trial(*a), trial(*b), tolerance=tolerance), judge(trial(*b), trial(*a), tolerance=tolerance)
+    there, back = (
+        judge(trial(*a), trial(*b), tolerance=tolerance),
+        judge(trial(*b), trial(*a), tolerance=tolerance),
+    )
     edge = min(abs(there.ratio - 1 - tolerance), abs(back.ratio - 1 - tolerance)) < 1e-9
     assert edge or back.verdict == turned[there.verdict]
 
 
-@given(st.lists(samples, min_size=1, max_size=5), st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5)))
+@given(
+    st.lists(samples, min_size=1, max_size=5),
+    st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5)),
+)
 def test_json_gives_back_the_very_samples(tmp_path_factory, rows, facts):
-    trials = [trial(*row, name=f'case {i}', facts=facts, iterations=i + 1) for i, row in enumerate(rows)]
+    trials = [
+        trial(*row, name=f'case {i}', facts=facts, iterations=i + 1) for i, row in enumerate(rows)
+    ]
     session = Trials(tuple(trials), {'threads': '2'})
     path = tmp_path_factory.mktemp('trials') / 'new' / 'trials.json'
     session.write(path)
-    assert read(path) == session and list(session.named()) == [f'case {i}' for i in range(len(rows))]
+    assert read(path) == session and list(session.named()) == [
+        f'case {i}' for i in range(len(rows))
+    ]
 
 
 def good():
     """A file's content that is read, as a dict."""
-    return json.loads(Trials((trial(0.1, 0.2), trial(0.3, name='other')), {'threads': '2'}).to_json())
+    return json.loads(
+        Trials((trial(0.1, 0.2), trial(0.3, name='other')), {'threads': '2'}).to_json()
+    )
 
 
 def written(tmp_path, text):
@@ -93,7 +132,12 @@ def refused(path):
     with pytest.raises(TrialError) as caught:
         read(path)
     message = str(caught.value)
-    assert message.startswith(f'{path}: ') and '\n' not in message and not message.endswith('.') and len(message) < 400
+    assert (
+        message.startswith(f'{path}: ')
+        and '\n' not in message
+        and not message.endswith('.')
+        and len(message) < 400
+    )
     return message
 
 
@@ -101,30 +145,75 @@ def test_the_good_file_is_read(tmp_path):
     assert len(read(written(tmp_path, json.dumps(good()))).trials) == 2
 
 
-@pytest.mark.parametrize('text, word', [
-    ('', 'JSON'), ('{"format": ', 'JSON'), (b'\xff\xfe{}', 'JSON'), ('[' * 100_000, 'JSON'), ('[]', 'object'),
-    ('null', 'object'), ('{}', 'format'), ('{"format": 1e999}', 'environment'), ('9' * 5000, ''),
-    ('NaN', 'NaN'), ('{"format": -Infinity}', '-Infinity'),
-], ids=lambda text: str(text[:20]))
+@pytest.mark.parametrize(
+    'text, word',
+    [
+        ('', 'JSON'),
+        ('{"format": ', 'JSON'),
+        (b'\xff\xfe{}', 'JSON'),
+        ('[' * 100_000, 'JSON'),
+        ('[]', 'object'),
+        ('null', 'object'),
+        ('{}', 'format'),
+        ('{"format": 1e999}', 'environment'),
+        ('9' * 5000, ''),
+        ('NaN', 'NaN'),
+        ('{"format": -Infinity}', '-Infinity'),
+    ],
+    ids=lambda text: str(text[:20]),
+)
 def test_what_is_no_result_is_refused_by_name(tmp_path, text, word):
     assert word in refused(written(tmp_path, text))
 
 
-@pytest.mark.parametrize('key, value, words', [
-    ('format', 'gluongan bench 99', ['bench 99', 'gluongan bench 1']), ('format', None, ['None']),
-    ('environment', [], ['environment']),
-    ('trials', [], ['one or more']), ('trials', {}, ['list']), ('trials', [1], ['trial', 'object']), ('speed', 1, ['speed'])])
+@pytest.mark.parametrize(
+    'key, value, words',
+    [
+        ('format', 'gluongan bench 99', ['bench 99', 'gluongan bench 1']),
+        ('format', None, ['None']),
+        ('environment', [], ['environment']),
+        ('trials', [], ['one or more']),
+        ('trials', {}, ['list']),
+        ('trials', [1], ['trial', 'object']),
+        ('speed', 1, ['speed']),
+    ],
+)
 def test_file_of_another_kind_is_refused(tmp_path, key, value, words):
     message = refused(written(tmp_path, json.dumps({**good(), key: value})))
     assert all(word in message for word in words)
 
 
-@pytest.mark.parametrize('key, value', [
-    ('name', ''), ('name', 5), ('name', 'two\nlines'), ('name', 'x' * 201), ('name', None), ('facts', []), ('facts', None),
-    ('seconds', []), ('seconds', 3), ('seconds', 'fast'), ('seconds', {'0': 1.0}), ('seconds', [0]), ('seconds', [-1.0]),
-    ('seconds', ['1']), ('seconds', [True]), ('seconds', [None]), ('seconds', [[1.0]]), ('seconds', [0.1, 1e7]),
-    ('seconds', [10**400]), ('images', 0), ('images', 1.0), ('images', True), ('images', '8'), ('iterations', -1),
-    ('iterations', None), ('lucky', 1)])
+@pytest.mark.parametrize(
+    'key, value',
+    [
+        ('name', ''),
+        ('name', 5),
+        ('name', 'two\nlines'),
+        ('name', 'x' * 201),
+        ('name', None),
+        ('facts', []),
+        ('facts', None),
+        ('seconds', []),
+        ('seconds', 3),
+        ('seconds', 'fast'),
+        ('seconds', {'0': 1.0}),
+        ('seconds', [0]),
+        ('seconds', [-1.0]),
+        ('seconds', ['1']),
+        ('seconds', [True]),
+        ('seconds', [None]),
+        ('seconds', [[1.0]]),
+        ('seconds', [0.1, 1e7]),
+        ('seconds', [10**400]),
+        ('images', 0),
+        ('images', 1.0),
+        ('images', True),
+        ('images', '8'),
+        ('iterations', -1),
+        ('iterations', None),
+        ('lucky', 1),
+    ],
+)
 def test_trial_with_a_wrong_value_is_refused(tmp_path, key, value):
     content = good()
     content['trials'][0][key] = value
@@ -153,7 +242,9 @@ def test_two_trials_of_one_name_are_refused(tmp_path):
 
 
 def test_missing_file_and_folder_are_refused(tmp_path):
-    assert 'cannot be read' in refused(tmp_path / 'nowhere.json') and 'cannot be read' in refused(tmp_path)
+    assert 'cannot be read' in refused(tmp_path / 'nowhere.json') and 'cannot be read' in refused(
+        tmp_path
+    )
 
 
 def test_result_that_json_cannot_hold_is_not_written(tmp_path):

@@ -1,4 +1,5 @@
 """`gluongan export`, and what the other commands do with what it makes."""
+
 from __future__ import annotations
 
 import json
@@ -16,7 +17,13 @@ from gluongan.exports import comparing
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
     """A conditional run with a moving average and snapshots at 10 and 20."""
-    return tiny.begun(tmp_path_factory.mktemp('export'), iterations=20, snapshot_every=10, conditional=True, ema=0.5).folder
+    return tiny.begun(
+        tmp_path_factory.mktemp('export'),
+        iterations=20,
+        snapshot_every=10,
+        conditional=True,
+        ema=0.5,
+    ).folder
 
 
 @pytest.fixture
@@ -41,20 +48,41 @@ def array(place, tmp_path, *words):
 
 def test_the_whole_command_makes_a_checked_folder(run, tmp_path):
     result = tiny.gluongan('export', run, '--out', tmp_path / 'new' / 'gen')
-    assert result.exit_code == 0 and 'a new process loads it and computes the same bits' in result.stderr
+    assert (
+        result.exit_code == 0
+        and 'a new process loads it and computes the same bits' in result.stderr
+    )
     assert sorted(path.name for path in (tmp_path / 'new' / 'gen').iterdir()) == [
-        'generator-0000.params', 'generator-symbol.json', 'manifest.json']
+        'generator-0000.params',
+        'generator-symbol.json',
+        'manifest.json',
+    ]
     assert [path.name for path in (tmp_path / 'new').iterdir()] == ['gen']
 
 
 def test_manifest_tells_the_run(run, tmp_path, here):
     told = gg.load_export(exported(run, tmp_path / 'gen', '--snapshot', '10')).manifest
-    assert (told.recipe, told.data, told.iteration, told.ema, told.noise) == ('dense', 'synthetic', 10, True, 'normal')
-    assert (told.latent, len(told.classes), told.input.shape, told.output.shape) == (5, 4, (9,), (1, 8, 8))
+    assert (told.recipe, told.data, told.iteration, told.ema, told.noise) == (
+        'dense',
+        'synthetic',
+        10,
+        True,
+        'normal',
+    )
+    assert (told.latent, len(told.classes), told.input.shape, told.output.shape) == (
+        5,
+        4,
+        (9,),
+        (1, 8, 8),
+    )
     assert gg.load_export(exported(run, tmp_path / 'dis', '--network', 'dis')).manifest.ema is False
 
 
-@pytest.mark.parametrize('words', [(), ('--class', '2', '--seeds', '3,1'), ('--seeds', '0-99', '--trunc', '0.5')], ids=str)
+@pytest.mark.parametrize(
+    'words',
+    [(), ('--class', '2', '--seeds', '3,1'), ('--seeds', '0-99', '--trunc', '0.5')],
+    ids=str,
+)
 def test_an_export_gives_the_pictures_of_its_run(run, tmp_path, here, words):
     folder = exported(run, tmp_path / 'gen')
     assert np.array_equal(array(folder, tmp_path, *words), array(run, tmp_path, *words))
@@ -72,6 +100,7 @@ def test_the_moving_average_is_taken(run, tmp_path, here):
     """And not G itself, whose weights are others."""
     loaded = gg.load_export(exported(run, tmp_path / 'gen'))
     from gluongan import build, snapshot
+
     arrays, _ = snapshot.read(build._chosen(run, 'last'))
     np.testing.assert_array_equal(loaded.weights['layer0_weight'], arrays['ema/0.weight'])
     assert (arrays['ema/0.weight'] != arrays['gen/0.weight']).any()
@@ -89,8 +118,15 @@ def test_nothing_is_overwritten(run, tmp_path, here, monkeypatch):
         assert '--out' in tiny.refused('export', run, '--out', name)
 
 
-@pytest.mark.parametrize('words, named', [(['--snapshot', '15'], '10, 20'), (['--network', 'both'], 'gen'),
-                                          (['--format', 'torch'], 'onnx')], ids=str)
+@pytest.mark.parametrize(
+    'words, named',
+    [
+        (['--snapshot', '15'], '10, 20'),
+        (['--network', 'both'], 'gen'),
+        (['--format', 'torch'], 'onnx'),
+    ],
+    ids=str,
+)
 def test_other_impossible_settings_are_refused(run, tmp_path, monkeypatch, words, named):
     monkeypatch.chdir(tmp_path)
     assert named in tiny.refused('export', run, '--out', 'x', *words)
@@ -100,12 +136,16 @@ def test_what_no_export_can_do_is_refused(run, tmp_path, here, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = exported(run, tmp_path / 'dis', '--network', 'dis')
     assert 'discriminator' in tiny.refused('sample', folder, '--out', 'x.png')
-    assert '--snapshot best' in tiny.refused('sample', exported(run, tmp_path / 'gen'), '--snapshot', 'best')
+    assert '--snapshot best' in tiny.refused(
+        'sample', exported(run, tmp_path / 'gen'), '--snapshot', 'best'
+    )
     assert 'no run folder' in tiny.refused('export', folder, '--out', 'y')
 
 
 def test_a_failing_check_leaves_nothing_and_says_so(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(comparing, 'computed', lambda files, x, device: np.zeros((64, 1, 8, 8), np.float32))
+    monkeypatch.setattr(
+        comparing, 'computed', lambda files, x, device: np.zeros((64, 1, 8, 8), np.float32)
+    )
     monkeypatch.chdir(tmp_path)
     assert 'differs from the live network' in tiny.refused('export', run, '--out', 'gen', code=1)
     assert list(tmp_path.iterdir()) == []
@@ -121,14 +161,22 @@ def test_a_damaged_export_is_named(run, tmp_path, here, monkeypatch):
 def test_onnx_without_its_packages_names_the_extra(run, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__('sys').modules, 'onnxruntime', None)
     monkeypatch.chdir(tmp_path)
-    assert "pip install 'gluongan[onnx]'" in tiny.refused('export', run, '--out', 'x', '--format', 'onnx', code=1)
+    assert "pip install 'gluongan[onnx]'" in tiny.refused(
+        'export', run, '--out', 'x', '--format', 'onnx', code=1
+    )
 
 
 @pytest.mark.skipif(not has_onnx(), reason="needs pip install 'gluongan[onnx]'")
 @pytest.mark.parametrize('network', ['gen', 'dis'])
 def test_onnx_is_told_with_its_difference_and_opset(run, tmp_path, network):
-    result = tiny.gluongan('export', run, '--out', tmp_path / 'x', '--format', 'onnx', '--network', network)
-    assert result.exit_code == 0 and 'onnxruntime computes the same to' in result.stderr and '1e-05' in result.stderr
+    result = tiny.gluongan(
+        'export', run, '--out', tmp_path / 'x', '--format', 'onnx', '--network', network
+    )
+    assert (
+        result.exit_code == 0
+        and 'onnxruntime computes the same to' in result.stderr
+        and '1e-05' in result.stderr
+    )
     told = json.loads((tmp_path / 'x' / 'manifest.json').read_text())
     assert (told['format'], told['opset'], told['iteration']) == ('onnx', 13, 20)
     assert '--format mxnet' in tiny.refused('sample', tmp_path / 'x', '--out', 'y.png', code=1)

@@ -1,4 +1,5 @@
 """`gluongan sample`: the same seed is the same picture, in any company, and the numbers lie beside the picture."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -39,34 +40,73 @@ def test_default_is_64_samples_in_the_run_folder(run):
 
 def test_seed_makes_the_same_picture_in_any_list(run, tmp_path):
     x, _ = made(run, tmp_path, '--seeds', '0-99')
-    for text, seeds in (('7', [7]), ('99,3,7-9', [99, 3, 7, 8, 9]), ('5,5', [5, 5]), ('64-65', [64, 65]), (' 1, 2 ', [1, 2])):
+    for text, seeds in (
+        ('7', [7]),
+        ('99,3,7-9', [99, 3, 7, 8, 9]),
+        ('5,5', [5, 5]),
+        ('64-65', [64, 65]),
+        (' 1, 2 ', [1, 2]),
+    ):
         assert np.array_equal(made(run, tmp_path, '--seeds', text)[0], x[seeds]), text
     assert len(np.unique(x.reshape(100, -1), axis=0)) == 100
 
 
 def test_snapshot_is_chosen_by_name_or_number(run, tmp_path):
-    by = {which: made(run, tmp_path, '--snapshot', which)[0] for which in ('10', '20', '30', 'last', 'best')}
+    by = {
+        which: made(run, tmp_path, '--snapshot', which)[0]
+        for which in ('10', '20', '30', 'last', 'best')
+    }
     assert np.array_equal(by['last'], by['30']) and not np.array_equal(by['10'], by['30'])
-    rows = {row['iteration']: row['samples/swd'] for row in tiny.rows(run / 'metrics.jsonl') if row['iteration']}
+    rows = {
+        row['iteration']: row['samples/swd']
+        for row in tiny.rows(run / 'metrics.jsonl')
+        if row['iteration']
+    }
     assert np.array_equal(by['best'], by[str(int(min(rows, key=rows.get)))])
 
 
-@pytest.mark.parametrize('which', ['15', '-1', 'first', '', '1e1', '9' * 5000], ids=lambda which: which[:9])
+@pytest.mark.parametrize(
+    'which', ['15', '-1', 'first', '', '1e1', '9' * 5000], ids=lambda which: which[:9]
+)
 def test_snapshot_that_is_not_there_is_refused_with_those_that_are(run, which):
     message = tiny.refused('sample', run, '--snapshot', which)
     assert f'--snapshot {which}' in message and '10, 20, 30' in message
 
 
-@pytest.mark.parametrize('seeds', ['', 'x', '3-1', '-1', '1,,2', '1.5', '0-100000', '0-9999999999', '1-2-3', ',',
-                                   '0-50000,0-50000'])
+@pytest.mark.parametrize(
+    'seeds',
+    [
+        '',
+        'x',
+        '3-1',
+        '-1',
+        '1,,2',
+        '1.5',
+        '0-100000',
+        '0-9999999999',
+        '1-2-3',
+        ',',
+        '0-50000,0-50000',
+    ],
+)
 def test_bad_seeds_are_refused_with_what_is_allowed(run, seeds):
     message = tiny.refused('sample', run, f'--seeds={seeds}')
     assert f'--seeds {seeds}' in message and '0-63' in message and '100,000' in message
 
 
-@pytest.mark.parametrize('words, named', [(['--out', 'x.jpg'], '.png'), (['--out', 'x'], '.png'), (['--cols', '0'], '--cols'),
-                                          (['--scale', '33'], '--scale'), (['--device', 'gpu'], '--device gpu'),
-                                          (['--trunc', 'nan'], '--trunc nan'), (['--trunc', '0'], '--trunc 0')], ids=str)
+@pytest.mark.parametrize(
+    'words, named',
+    [
+        (['--out', 'x.jpg'], '.png'),
+        (['--out', 'x'], '.png'),
+        (['--cols', '0'], '--cols'),
+        (['--scale', '33'], '--scale'),
+        (['--device', 'gpu'], '--device gpu'),
+        (['--trunc', 'nan'], '--trunc nan'),
+        (['--trunc', '0'], '--trunc 0'),
+    ],
+    ids=str,
+)
 def test_other_impossible_settings_are_refused(run, words, named):
     assert named in tiny.refused('sample', run, *words)
 
@@ -104,4 +144,6 @@ def test_a_class_sheet_names_its_rows(tmp_path):
         assert left > 60 and picture.height == sheet.height
         assert np.array_equal(np.asarray(picture.convert('L'))[:, left:], np.asarray(sheet))
         names = np.asarray(picture.convert('L'))[:, :left]
-    assert all((row < 128).any() and (row > 250).any() for row in np.split(names[:len(names) // 4 * 4], 4))
+    assert all(
+        (row < 128).any() and (row > 250).any() for row in np.split(names[: len(names) // 4 * 4], 4)
+    )

@@ -1,4 +1,5 @@
 """Any legal combination of settings trains, stays finite and resumes bit for bit; an illegal one is refused before a folder."""
+
 from __future__ import annotations
 
 import json
@@ -34,22 +35,47 @@ def number(low, high):
 SMALL = {
     'data': st.sampled_from(('synthetic', 'synthetic', 'ring8')),
     'precision': st.sampled_from(('float32', 'bfloat16') if runtime.HAS_AMX else ('float32',)),
-    'image_size': st.sampled_from((8, 12)), 'channels': st.sampled_from((None, 1, 3)),
-    'latent': st.integers(1, 8), 'gen_hidden': st.lists(st.integers(1, 9), max_size=2).map(tuple),
+    'image_size': st.sampled_from((8, 12)),
+    'channels': st.sampled_from((None, 1, 3)),
+    'latent': st.integers(1, 8),
+    'gen_hidden': st.lists(st.integers(1, 9), max_size=2).map(tuple),
     'dis_hidden': st.lists(st.integers(1, 9), max_size=2).map(tuple),
-    'conv_width': st.integers(4, 8), 'conv_depth': st.sampled_from((None, 1, 2)),
-    'leaky_slope': number(0, 1), 'batchnorm_momentum': number(0, 0.99),
-    'gen_dropout': rarely(0.1, 0.6), 'dis_dropout': rarely(0.1, 0.6), 'dis_kernels': rarely(1, 4), 'dis_stddev': rarely(True),
-    'dis_batchnorm': rarely(True), 'pack': st.sampled_from((1, 2, 3, 4)), 'batch': st.sampled_from((8, 12, 16)),
-    'penalty_weight': st.none() | number(0, 20), 'dis_steps': st.integers(1, 3), 'gen_steps': st.integers(1, 3),
-    'real_target': rarely(0.7, 0.9), 'fake_target': rarely(0.1, 0.3), 'instance_noise': rarely(0.01, 1.0),
-    'noise_until': st.integers(1, 5), 'ema': rarely(0.5, 0.999), 'clip': rarely(0.01, 1.0),
-    'lr': number(1e-5, 1e-3), 'gen_lr': st.none() | number(1e-5, 1e-3), 'dis_lr': st.none() | number(1e-5, 1e-3),
-    'beta1': number(0, 0.95), 'beta2': number(0.5, 0.9999), 'decay': number(0.1, 0.99), 'momentum': number(0, 0.95),
-    'schedule_iterations': st.integers(1, 9), 'seed': st.integers(0, 2**31 - 1), 'samples': st.integers(1, 9),
+    'conv_width': st.integers(4, 8),
+    'conv_depth': st.sampled_from((None, 1, 2)),
+    'leaky_slope': number(0, 1),
+    'batchnorm_momentum': number(0, 0.99),
+    'gen_dropout': rarely(0.1, 0.6),
+    'dis_dropout': rarely(0.1, 0.6),
+    'dis_kernels': rarely(1, 4),
+    'dis_stddev': rarely(True),
+    'dis_batchnorm': rarely(True),
+    'pack': st.sampled_from((1, 2, 3, 4)),
+    'batch': st.sampled_from((8, 12, 16)),
+    'penalty_weight': st.none() | number(0, 20),
+    'dis_steps': st.integers(1, 3),
+    'gen_steps': st.integers(1, 3),
+    'real_target': rarely(0.7, 0.9),
+    'fake_target': rarely(0.1, 0.3),
+    'instance_noise': rarely(0.01, 1.0),
+    'noise_until': st.integers(1, 5),
+    'ema': rarely(0.5, 0.999),
+    'clip': rarely(0.01, 1.0),
+    'lr': number(1e-5, 1e-3),
+    'gen_lr': st.none() | number(1e-5, 1e-3),
+    'dis_lr': st.none() | number(1e-5, 1e-3),
+    'beta1': number(0, 0.95),
+    'beta2': number(0.5, 0.9999),
+    'decay': number(0.1, 0.99),
+    'momentum': number(0, 0.95),
+    'schedule_iterations': st.integers(1, 9),
+    'seed': st.integers(0, 2**31 - 1),
+    'samples': st.integers(1, 9),
 }
-CHOSEN = {name: st.sampled_from(knob.choices) | (st.none() if knob.optional else st.nothing())
-          for name, knob in KNOBS.items() if knob.choices}
+CHOSEN = {
+    name: st.sampled_from(knob.choices) | (st.none() if knob.optional else st.nothing())
+    for name, knob in KNOBS.items()
+    if knob.choices
+}
 SWITCHES = {name: st.booleans() for name, knob in KNOBS.items() if knob.kind == 'bool'}
 DRAWN = {**CHOSEN, **SWITCHES, **SMALL}
 
@@ -66,15 +92,23 @@ def configs(draw):
 
 @cache
 def _data(name, image_size, channels, binarize):
-    return build.load_data(tiny.tiny(data=name, image_size=image_size, channels=channels, binarize=binarize, gen_output=None))
+    return build.load_data(
+        tiny.tiny(
+            data=name, image_size=image_size, channels=channels, binarize=binarize, gen_output=None
+        )
+    )
 
 
 def grow(config):
-    return build.updater(config, _data(config.data, config.image_size, config.channels, config.binarize))
+    return build.updater(
+        config, _data(config.data, config.image_size, config.channels, config.binarize)
+    )
 
 
 def test_every_setting_that_changes_a_number_is_drawn():
-    assert set(KNOBS) - set(DRAWN) == {name for name, knob in KNOBS.items() if knob.free} | {'recipe'}
+    assert set(KNOBS) - set(DRAWN) == {name for name, knob in KNOBS.items() if knob.free} | {
+        'recipe'
+    }
 
 
 def run(updater, iterations):
@@ -98,7 +132,7 @@ def continued(config, at, total):
     seen = run(first, at)
     arrays, meta = first.state()
     arrays = {name: value.copy() for name, value in arrays.items()}
-    mx.random.seed(12345)    # whatever has happened to MXNet's own generator in between
+    mx.random.seed(12345)  # whatever has happened to MXNet's own generator in between
     second.seed = config.seed
     second.restore(arrays, json.loads(json.dumps(meta)))
     later = run(second, total - at)
@@ -125,6 +159,7 @@ def test_any_legal_config_trains_stays_finite_and_resumes_bit_for_bit(config):
 
 # Illegal ones
 
+
 @pytest.fixture(scope='module')
 def place(tmp_path_factory):
     """The tests stand in an empty folder, where nothing may appear."""
@@ -135,13 +170,37 @@ def place(tmp_path_factory):
 
 
 PICTURES = {'data': 'synthetic', 'image_size': 8}
-POINTS = {'data': 'ring8', 'image_size': None, 'channels': None, 'binarize': False, 'gen_output': None, 'network': 'dense'}
-PLAIN = {'penalty': None, 'real_target': 1.0, 'fake_target': 0.0, 'pack': 1, 'network': 'dense', 'dis_head': 'logit',
-         'precision': 'float32'}
+POINTS = {
+    'data': 'ring8',
+    'image_size': None,
+    'channels': None,
+    'binarize': False,
+    'gen_output': None,
+    'network': 'dense',
+}
+PLAIN = {
+    'penalty': None,
+    'real_target': 1.0,
+    'fake_target': 0.0,
+    'pack': 1,
+    'network': 'dense',
+    'dis_head': 'logit',
+    'precision': 'float32',
+}
 IMPOSSIBLE = [
-    *(({'penalty': 'gp', name: value}, '--penalty gp: ') for name, value in (
-        ('dis_batchnorm', True), ('dis_kernels', 2), ('dis_stddev', True), ('dis_dropout', 0.5))),
-    *(({**PLAIN, 'loss': loss, 'real_target': 0.9}, '--real-target 0.9 ') for loss in ('hinge', 'wasserstein', 'relativistic')),
+    *(
+        ({'penalty': 'gp', name: value}, '--penalty gp: ')
+        for name, value in (
+            ('dis_batchnorm', True),
+            ('dis_kernels', 2),
+            ('dis_stddev', True),
+            ('dis_dropout', 0.5),
+        )
+    ),
+    *(
+        ({**PLAIN, 'loss': loss, 'real_target': 0.9}, '--real-target 0.9 ')
+        for loss in ('hinge', 'wasserstein', 'relativistic')
+    ),
     ({**PLAIN, 'batch': 8, 'pack': 7}, '--pack 7: '),
     ({**PLAIN, **POINTS, 'network': 'conv'}, '--network conv: '),
     ({**PICTURES, **PLAIN, 'network': 'conv', 'dis_head': 'softmax'}, '--dis-head softmax: '),
@@ -154,24 +213,41 @@ IMPOSSIBLE = [
     ({**PLAIN, **PICTURES, 'batch': 513}, '--batch 513: '),
     ({**PLAIN, **PICTURES, 'network': 'conv', 'conv_depth': 4}, '--network conv --conv-depth 4: '),
     ({'data': 'nowhere/at/all'}, '--data nowhere/at/all: '),
-    *(({name: KNOBS[name].high + 1}, f'--{name.replace("_", "-")} ') for name in DRAWN if KNOBS[name].kind in ('int', 'float')
-      and not KNOBS[name].choices),
+    *(
+        ({name: KNOBS[name].high + 1}, f'--{name.replace("_", "-")} ')
+        for name in DRAWN
+        if KNOBS[name].kind in ('int', 'float') and not KNOBS[name].choices
+    ),
 ]
 
 
 @pytest.mark.parametrize(('broken', 'words'), IMPOSSIBLE, ids=repr)
 @settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(config=configs())
-def test_legal_config_with_one_thing_broken_is_refused_by_its_flag_before_a_folder_is_made(place, config, broken, words):
-    message = tiny.refused('train', *tiny.typed({**config.to_dict(), **broken}), '--out', place / 'runs')
+def test_legal_config_with_one_thing_broken_is_refused_by_its_flag_before_a_folder_is_made(
+    place, config, broken, words
+):
+    message = tiny.refused(
+        'train', *tiny.typed({**config.to_dict(), **broken}), '--out', place / 'runs'
+    )
     assert message.startswith(words) and not list(place.iterdir()), message
 
 
 # Recipes, and combinations that somebody would choose
 
 # 512 samples in batches of 150: the resume falls into the middle of an epoch of three.
-SHRUNK = {'latent': 6, 'gen_hidden': (9, 7), 'dis_hidden': (8,), 'conv_width': 4, 'batch': 150, 'pack': 1, 'data': 'synthetic',
-          'image_size': 12, 'iterations': 8, 'device': 'cpu'}
+SHRUNK = {
+    'latent': 6,
+    'gen_hidden': (9, 7),
+    'dis_hidden': (8,),
+    'conv_width': 4,
+    'batch': 150,
+    'pack': 1,
+    'data': 'synthetic',
+    'image_size': 12,
+    'iterations': 8,
+    'device': 'cpu',
+}
 VARIANTS = {
     **{name: {'recipe': name} for name in RECIPES},
     'dropout': {'gen_dropout': 0.3, 'dis_dropout': 0.4},
@@ -180,12 +256,30 @@ VARIANTS = {
     'sgd': {'recipe': 'vanilla', 'optimizer': 'sgd', 'lr': 0.05, 'momentum': 0.0},
     'rmsprop and fresh noise': {'optimizer': 'rmsprop', 'shared_noise': False},
     'points': {'recipe': 'vanilla', 'data': 'ring8', 'image_size': None, 'dis_steps': 2},
-    'packed critic on points': {'data': 'ring8', 'image_size': None, 'pack': 3, 'loss': 'wasserstein', 'penalty': 'gp'},
+    'packed critic on points': {
+        'data': 'ring8',
+        'image_size': None,
+        'pack': 3,
+        'loss': 'wasserstein',
+        'penalty': 'gp',
+    },
     'shortest schedule': {'schedule': 'cosine', 'schedule_iterations': 1, 'iterations': 1},
     'linear critic': {'penalty': 'gp', 'dis_hidden': (), 'loss': 'wasserstein'},
-    'conditional colour, everything': {'network': 'conv', 'channels': 3, 'conditional': True, 'dis_spectral': True, 'pack': 2,
-                                       'loss': 'hinge', 'penalty': 'r1', 'ema': 0.9, 'instance_noise': 0.2, 'noise_until': 6,
-                                       'schedule': 'cosine', 'gen_steps': 2, 'gen_dropout': 0.3},
+    'conditional colour, everything': {
+        'network': 'conv',
+        'channels': 3,
+        'conditional': True,
+        'dis_spectral': True,
+        'pack': 2,
+        'loss': 'hinge',
+        'penalty': 'r1',
+        'ema': 0.9,
+        'instance_noise': 0.2,
+        'noise_until': 6,
+        'schedule': 'cosine',
+        'gen_steps': 2,
+        'gen_dropout': 0.3,
+    },
 }
 
 
@@ -198,15 +292,21 @@ def test_a_resumed_run_is_the_same_run_bit_for_bit(variant):
     assert run(straight, 8) == seen
     same(straight.state(), updater.state())
     begun = grow(config).state()[0]
-    assert all((value != begun[name]).any() for name, value in straight.state()[0].items() if name.startswith('gen/0.weight'))
+    assert all(
+        (value != begun[name]).any()
+        for name, value in straight.state()[0].items()
+        if name.startswith('gen/0.weight')
+    )
 
 
 # 200 real and 200 generated samples are judged: no whole number of packs of 3 or 16. In a process of its own, as MXNet
 # answers a batch that makes no whole number of packs with an abort.
 @pytest.mark.parametrize('pack', [2, 3, 16])
 def test_packed_run_is_evaluated_whatever_the_pack(tmp_path, python, pack):
-    code = f'import sys; sys.path.insert(0, {os.path.dirname(__file__)!r}); import tiny; from gluongan import figures; ' \
-           f'figures.draw_all = lambda run: []; tiny.begun({str(tmp_path)!r}, pack={pack}, batch=48, iterations=2)'
+    code = (
+        f'import sys; sys.path.insert(0, {os.path.dirname(__file__)!r}); import tiny; from gluongan import figures; '
+        f'figures.draw_all = lambda run: []; tiny.begun({str(tmp_path)!r}, pack={pack}, batch=48, iterations=2)'
+    )
     python(code)
     (metrics,) = tmp_path.glob('*/metrics.jsonl')
     assert all(0 <= row['dis/accuracy'] <= 1 for row in tiny.rows(metrics))

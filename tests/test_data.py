@@ -1,4 +1,5 @@
 """What the data sets without files of the user promise: the digits, mixtures and shapes; Dataset itself; options."""
+
 from __future__ import annotations
 
 import gzip
@@ -16,7 +17,11 @@ from gluongan.data import NAMES, DataError, Dataset, bundled, found, load, toys
 
 
 def idx_bytes(array):
-    return bytes((0, 0, 8, array.ndim)) + struct.pack(f'>{array.ndim}I', *array.shape) + array.tobytes()
+    return (
+        bytes((0, 0, 8, array.ndim))
+        + struct.pack(f'>{array.ndim}I', *array.shape)
+        + array.tobytes()
+    )
 
 
 @pytest.fixture
@@ -26,15 +31,24 @@ def images():
 
 # The bundled digits
 
+
 @pytest.mark.parametrize('name', bundled.FILES)
 def test_bundled_digits_are_the_canonical_files_bit_for_bit(name):
-    assert hashlib.sha256(idx_bytes(bundled.array(name))).hexdigest() == bundled.FILES[name].original
+    assert (
+        hashlib.sha256(idx_bytes(bundled.array(name))).hexdigest() == bundled.FILES[name].original
+    )
 
 
 def test_bundled_digits_fit_their_budget_and_carry_their_licence():
     assert sum(path.stat().st_size for path in bundled.HOME.glob('*.xz')) <= 9.25e6
     licence = (bundled.HOME / 'LICENSE-MNIST.md').read_text(encoding='utf-8')
-    for word in ('LeCun', 'Cortes', 'Burges', 'CC BY-SA 3.0', *(file.original for file in bundled.FILES.values())):
+    for word in (
+        'LeCun',
+        'Cortes',
+        'Burges',
+        'CC BY-SA 3.0',
+        *(file.original for file in bundled.FILES.values()),
+    ):
         assert word in licence
 
 
@@ -47,7 +61,7 @@ def test_mnist_has_its_shape_and_classes(split, count):
 
 def test_mnist_has_its_published_moments():
     mean, deviation = load('mnist').moments()
-    assert abs(mean - .1307) < 5e-5 and abs(deviation - .3081) < 5e-5
+    assert abs(mean - 0.1307) < 5e-5 and abs(deviation - 0.3081) < 5e-5
 
 
 def test_mnist_is_decoded_once_and_cannot_be_written_to():
@@ -59,7 +73,9 @@ def test_mnist_is_decoded_once_and_cannot_be_written_to():
 
 def test_prefetch_and_load_decode_the_training_images_only_once(monkeypatch):
     calls = []
-    monkeypatch.setattr(bundled, 'verified', lambda name, real=bundled.verified: calls.append(name) or real(name))
+    monkeypatch.setattr(
+        bundled, 'verified', lambda name, real=bundled.verified: calls.append(name) or real(name)
+    )
     bundled._decoded.cache_clear()
     bundled.prefetch()
     load('mnist')
@@ -82,15 +98,20 @@ def test_a_changed_bundled_file_is_refused_before_it_is_decoded(tmp_path, monkey
 def test_packing_gives_back_the_same_values(tmp_path, monkeypatch, images):
     (tmp_path / 'train-images-idx3-ubyte.gz').write_bytes(gzip.compress(idx_bytes(images)))
     original = hashlib.sha256(idx_bytes(images)).hexdigest()
-    monkeypatch.setattr(bundled, 'FILES', {'train-images': bundled.Packed(images.shape, original, '')})
+    monkeypatch.setattr(
+        bundled, 'FILES', {'train-images': bundled.Packed(images.shape, original, '')}
+    )
     bundled.pack(tmp_path, tmp_path)
     packed = hashlib.sha256((tmp_path / 'train-images.xz').read_bytes()).hexdigest()
-    monkeypatch.setattr(bundled, 'FILES', {'train-images': bundled.Packed(images.shape, original, packed)})
+    monkeypatch.setattr(
+        bundled, 'FILES', {'train-images': bundled.Packed(images.shape, original, packed)}
+    )
     monkeypatch.setattr(bundled, 'HOME', tmp_path)
     assert np.array_equal(bundled._decoded.__wrapped__('train-images'), images)
 
 
 # Dataset
+
 
 def test_floats_are_in_unit_range_and_exact_at_both_ends():
     samples = np.arange(256, dtype=np.uint8).reshape(4, 1, 8, 8)
@@ -123,16 +144,19 @@ def test_binarized_pixels_are_on_above_one_half_and_off_at_or_below():
     assert set(np.unique(load('synthetic', binarize=True).samples)) == {0, 255}
 
 
-@pytest.mark.parametrize('samples, labels, classes', [
-    (np.zeros((2, 1, 4, 4), np.float32), None, ()),
-    (np.zeros((2, 4, 4), np.uint8), None, ()),
-    (np.zeros((0, 1, 4, 4), np.uint8), None, ()),
-    (np.zeros((3, 3), np.float32), None, ()),
-    (np.zeros((2, 2), np.float32), np.zeros(3, np.int64), ('a',)),
-    (np.zeros((2, 2), np.float32), np.zeros(2, np.int32), ('a',)),
-    (np.zeros((2, 2), np.float32), np.array([0, 1]), ('a',)),
-    (np.zeros((2, 2), np.float32), np.array([-1, 0]), ('a',)),
-])
+@pytest.mark.parametrize(
+    'samples, labels, classes',
+    [
+        (np.zeros((2, 1, 4, 4), np.float32), None, ()),
+        (np.zeros((2, 4, 4), np.uint8), None, ()),
+        (np.zeros((0, 1, 4, 4), np.uint8), None, ()),
+        (np.zeros((3, 3), np.float32), None, ()),
+        (np.zeros((2, 2), np.float32), np.zeros(3, np.int64), ('a',)),
+        (np.zeros((2, 2), np.float32), np.zeros(2, np.int32), ('a',)),
+        (np.zeros((2, 2), np.float32), np.array([0, 1]), ('a',)),
+        (np.zeros((2, 2), np.float32), np.array([-1, 0]), ('a',)),
+    ],
+)
 def test_a_dataset_refuses_arrays_of_another_kind(samples, labels, classes):
     with pytest.raises(DataError, match=r'^odd: .*allowed'):
         Dataset('odd', samples, labels, classes)
@@ -146,15 +170,20 @@ def test_batches_hand_on_what_they_are_asked(monkeypatch):
 
 
 def test_data_is_read_without_mxnet_and_imported_without_pillow_or_network_code():
-    code = ('import sys, gluongan.data as data; assert not {"PIL", "urllib.request"} & set(sys.modules); '
-            '[data.load(name) for name in ("mnist", "ring8", "synthetic")]; assert "mxnet" not in sys.modules')
+    code = (
+        'import sys, gluongan.data as data; assert not {"PIL", "urllib.request"} & set(sys.modules); '
+        '[data.load(name) for name in ("mnist", "ring8", "synthetic")]; assert "mxnet" not in sys.modules'
+    )
     subprocess.run([sys.executable, '-c', code], check=True, cwd=Path(__file__).parents[1])
 
 
 # Mixtures and shapes
 
-@pytest.mark.parametrize('name, count, nearest, deviation', [
-    ('ring8', 8, 2 * np.sin(np.pi / 8), .01), ('grid25', 25, 2.0, .05)])
+
+@pytest.mark.parametrize(
+    'name, count, nearest, deviation',
+    [('ring8', 8, 2 * np.sin(np.pi / 8), 0.01), ('grid25', 25, 2.0, 0.05)],
+)
 def test_mixtures_have_distinct_modes_and_the_right_spread(name, count, nearest, deviation):
     centres, stated = toys.modes(name)
     gaps = np.linalg.norm(centres[:, None] - centres[None], axis=-1) + 99 * np.eye(count)
@@ -162,16 +191,18 @@ def test_mixtures_have_distinct_modes_and_the_right_spread(name, count, nearest,
     data = load(name)
     assert data.samples.shape == (100_000, 2) and data.samples.dtype == np.float32
     off = data.samples - centres[data.labels]
-    assert abs(off.mean()) < deviation / 100 and abs(off.std() / deviation - 1) < .01
+    assert abs(off.mean()) < deviation / 100 and abs(off.std() / deviation - 1) < 0.01
     share = np.bincount(data.labels, minlength=count) * count / len(data)
-    assert len(share) == count and share.min() > .9 and share.max() < 1.1
+    assert len(share) == count and share.min() > 0.9 and share.max() < 1.1
 
 
 def test_modes_lie_where_the_papers_put_them():
     ring, _ = toys.modes('ring8')
     assert np.allclose(np.linalg.norm(ring, axis=1), 1) and np.allclose(ring.mean(0), 0)
     grid, _ = toys.modes('grid25')
-    assert {tuple(centre) for centre in grid} == {(x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)}
+    assert {tuple(centre) for centre in grid} == {
+        (x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)
+    }
     with pytest.raises(DataError, match='ring8 and grid25'):
         toys.modes('mnist')
 
@@ -191,20 +222,26 @@ def spread(profile):
 @pytest.mark.parametrize('size, channels', [(8, 1), (28, 1), (32, 3), (97, 3)])
 def test_synthetic_shapes_come_in_any_size_and_are_told_apart_by_their_outline(size, channels):
     data = load('synthetic', image_size=size, channels=channels)
-    assert data.samples.shape == (512, channels, size, size) and np.bincount(data.labels).tolist() == [128] * 4
+    assert (
+        data.samples.shape == (512, channels, size, size)
+        and np.bincount(data.labels).tolist() == [128] * 4
+    )
     light = data.floats().max(axis=1)
     tall, wide = spread(light.sum(axis=2)), spread(light.sum(axis=1))
-    assert (tall > 1.3 * wide)[data.labels == 0].all() and (wide > 1.3 * tall)[data.labels == 1].all()
-    assert (abs(tall - wide) < (.1 if size >= 28 else .25) * tall)[data.labels >= 2].all()
-    on = light > .35
+    assert (tall > 1.3 * wide)[data.labels == 0].all() and (wide > 1.3 * tall)[
+        data.labels == 1
+    ].all()
+    assert (abs(tall - wide) < (0.1 if size >= 28 else 0.25) * tall)[data.labels >= 2].all()
+    on = light > 0.35
     assert data.binarized().samples.max(axis=(1, 2, 3)).min() == 255
     fill = on.sum(axis=(1, 2)) / on.any(axis=2).sum(axis=1) / on.any(axis=1).sum(axis=1)
     if size >= 28:  # a square fills its box, a disc about pi/4 of it
-        assert fill[data.labels == 2].min() > .99
-        assert fill[data.labels == 3].min() > .65 and fill[data.labels == 3].max() < .92
+        assert fill[data.labels == 2].min() > 0.99
+        assert fill[data.labels == 3].min() > 0.65 and fill[data.labels == 3].max() < 0.92
 
 
 # Names and options
+
 
 @pytest.mark.parametrize('name', ['cifar', 'no/such/folder', 'no-such.npz', ''])
 def test_unknown_names_are_told_what_is_allowed(name):
@@ -218,20 +255,23 @@ def test_a_slip_of_the_pen_is_recognised():
         load('fashon-mnist')
 
 
-@pytest.mark.parametrize('name, options, option', [
-    ('mnist', {'image_size': 32}, 'image_size'),
-    ('mnist', {'channels': 1}, 'channels'),
-    ('mnist', {'data_dir': '.'}, 'data_dir'),
-    ('fashion-mnist', {'channels': 3}, 'channels'),
-    ('ring8', {'binarize': True}, 'binarize'),
-    ('grid25', {'image_size': 8}, 'image_size'),
-    ('synthetic', {'data_dir': '.'}, 'data_dir'),
-    ('synthetic', {'image_size': 7}, 'image_size'),
-    ('synthetic', {'image_size': 28.0}, 'image_size'),
-    ('synthetic', {'channels': 2}, 'channels'),
-    ('synthetic', {'channels': True}, 'channels'),
-    ('mnist', {'split': 'validation'}, 'split'),
-])
+@pytest.mark.parametrize(
+    'name, options, option',
+    [
+        ('mnist', {'image_size': 32}, 'image_size'),
+        ('mnist', {'channels': 1}, 'channels'),
+        ('mnist', {'data_dir': '.'}, 'data_dir'),
+        ('fashion-mnist', {'channels': 3}, 'channels'),
+        ('ring8', {'binarize': True}, 'binarize'),
+        ('grid25', {'image_size': 8}, 'image_size'),
+        ('synthetic', {'data_dir': '.'}, 'data_dir'),
+        ('synthetic', {'image_size': 7}, 'image_size'),
+        ('synthetic', {'image_size': 28.0}, 'image_size'),
+        ('synthetic', {'channels': 2}, 'channels'),
+        ('synthetic', {'channels': True}, 'channels'),
+        ('mnist', {'split': 'validation'}, 'split'),
+    ],
+)
 def test_options_that_make_no_sense_are_refused_by_name(name, options, option):
     with pytest.raises(DataError, match=f'^{option}: .*allowed'):
         load(name, **options)

@@ -1,4 +1,5 @@
 """Archives that are damaged, lie about themselves or mean harm: each is a DataError that names the file."""
+
 from __future__ import annotations
 
 import io
@@ -14,7 +15,10 @@ ARCHIVES = {
     'other keys': ({'pixels': X, 'names': X}, "'names', 'pixels'", 'images, x_train, x'),
     'nothing': ({}, 'no arrays'),
     'objects': ({'x': np.array([{}, []], object)}, 'pickled Python objects'),
-    'objects in labels': ({'x': X, 'y': np.array([1, None, 2, 3], object)}, 'pickled Python objects'),
+    'objects in labels': (
+        {'x': X, 'y': np.array([1, None, 2, 3], object)},
+        'pickled Python objects',
+    ),
     'int32': ({'x': X.astype(np.int32)}, 'int32', 'uint8 and floats'),
     'complex': ({'x': X.astype(complex)}, 'complex128'),
     'structured': ({'x': np.zeros(4, [('a', 'u1')])}, 'allowed are uint8'),
@@ -26,16 +30,18 @@ ARCHIVES = {
     'not a number': ({'x': np.full((4, 8, 8), np.nan)}, 'from nan to nan'),
     'infinite': ({'x': np.full((4, 8, 8), np.inf)}, 'from inf'),
     'bytes as floats': ({'x': np.full((4, 8, 8), 255.0)}, 'to 255.0', '[0, 1]'),
-    'signed floats': ({'x': np.full((4, 8, 8), -.5)}, 'from -0.5'),
+    'signed floats': ({'x': np.full((4, 8, 8), -0.5)}, 'from -0.5'),
     'too few labels': ({'x': X, 'y': np.arange(3)}, '(3,) for 4 images'),
     'one-hot labels': ({'x': X, 'y': np.eye(4, dtype=int)}, '(4, 4)'),
-    'float labels': ({'x': X, 'y': np.arange(4.)}, 'float64', 'integers'),
+    'float labels': ({'x': X, 'y': np.arange(4.0)}, 'float64', 'integers'),
     'negative labels': ({'x': X, 'y': np.arange(4) - 1}, 'from -1'),
     'endless labels': ({'x': X, 'y': np.arange(4, dtype=np.uint64) + 2**63}, '0..9999'),
 }
 
 
-@pytest.mark.parametrize('arrays, words', [(row[0], row[1:]) for row in ARCHIVES.values()], ids=ARCHIVES)
+@pytest.mark.parametrize(
+    'arrays, words', [(row[0], row[1:]) for row in ARCHIVES.values()], ids=ARCHIVES
+)
 def test_bad_archives_are_refused(tmp_path, arrays, words):
     np.savez_compressed(tmp_path / 'a.npz', **arrays)
     refused(tmp_path / 'a.npz', 'a.npz', *words)
@@ -63,7 +69,7 @@ def lying(content, size):
     """A zip whose directory claims another unpacked size than it holds."""
     data = zipped(content)
     place = data.rindex(b'PK\1\2') + 24
-    return data[:place] + struct.pack('<I', size) + data[place + 4:]
+    return data[:place] + struct.pack('<I', size) + data[place + 4 :]
 
 
 GIB = npy((1024, 1024, 1024))
@@ -71,7 +77,9 @@ RAW = {
     'no zip': b'hello',
     'nothing': b'',
     'half a zip': zipped(npy((4, 8, 8), data=bytes(256)))[:-30],
-    'bad checksum': zipped(npy((4, 8, 8), data=bytes(256)), zipfile.ZIP_STORED).replace(bytes(99), b'\1' * 99),
+    'bad checksum': zipped(npy((4, 8, 8), data=bytes(256)), zipfile.ZIP_STORED).replace(
+        bytes(99), b'\1' * 99
+    ),
     'no npy inside': zipped(b'hello'),
     'huge shape': zipped(npy((2**40, 2**20, 4), data=bytes(99))),
     'negative shape': zipped(npy((-4, -8, 8), data=bytes(256))),

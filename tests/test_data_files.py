@@ -1,4 +1,5 @@
 """What is read from files of the user: idx folders, pictures, archives, and Fashion-MNIST wherever it lies."""
+
 from __future__ import annotations
 
 import gzip
@@ -15,7 +16,11 @@ from gluongan.data import DataError, fashion, found, load
 
 
 def idx_bytes(array):
-    return bytes((0, 0, 8, array.ndim)) + struct.pack(f'>{array.ndim}I', *array.shape) + array.tobytes()
+    return (
+        bytes((0, 0, 8, array.ndim))
+        + struct.pack(f'>{array.ndim}I', *array.shape)
+        + array.tobytes()
+    )
 
 
 @pytest.fixture
@@ -30,6 +35,7 @@ def labels():
 
 # Folders of idx files
 
+
 @pytest.mark.parametrize('joint', '-.')
 @pytest.mark.parametrize('end, pack', [('', bytes), ('.gz', gzip.compress), ('.gz', bytes)])
 def test_idx_folders_are_read_under_their_usual_names(tmp_path, images, labels, joint, end, pack):
@@ -37,7 +43,11 @@ def test_idx_folders_are_read_under_their_usual_names(tmp_path, images, labels, 
     (tmp_path / f'train-labels{joint}idx1-ubyte{end}').write_bytes(pack(idx_bytes(labels)))
     data = load(tmp_path)
     assert np.array_equal(data.samples[:, 0], images) and np.array_equal(data.labels, labels)
-    assert (data.classes, data.name, data.labels.dtype) == (('0', '1', '2'), tmp_path.name, np.int64)
+    assert (data.classes, data.name, data.labels.dtype) == (
+        ('0', '1', '2'),
+        tmp_path.name,
+        np.int64,
+    )
     with pytest.raises(DataError, match='has no t10k-images'):
         load(tmp_path, split='test')
 
@@ -49,6 +59,7 @@ def test_idx_labels_are_optional(tmp_path, images):
 
 
 # Folders of pictures
+
 
 def save(path, array):
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +74,11 @@ def test_subfolders_become_classes_and_other_files_are_ignored(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text('no picture')
     data = load(tmp_path)
-    assert data.shape == (3, 32, 32) and data.classes == ('cat', 'dog') and data.labels.tolist() == [0, 1, 1]
+    assert (
+        data.shape == (3, 32, 32)
+        and data.classes == ('cat', 'dog')
+        and data.labels.tolist() == [0, 1, 1]
+    )
     assert data.samples[:, 0, 0, 0].tolist() == [10, 20, 30]
 
 
@@ -83,7 +98,9 @@ def test_train_and_test_folders_are_splits_only_when_both_are_there(tmp_path):
     with pytest.raises(DataError, match='no sub-folders train and test'):
         load(tmp_path, split='test')
     save(tmp_path / 'test/b.png', np.full((8, 8), 2, np.uint8))
-    assert [load(tmp_path, split=split, channels=1).samples.max() for split in ('train', 'test')] == [1, 2]
+    assert [
+        load(tmp_path, split=split, channels=1).samples.max() for split in ('train', 'test')
+    ] == [1, 2]
 
 
 def pictured(tmp_path, image, name='a.png', **options):
@@ -91,16 +108,19 @@ def pictured(tmp_path, image, name='a.png', **options):
     return load(tmp_path, image_size=8).samples[0, :, 0, 0].tolist()
 
 
-@pytest.mark.parametrize('image, colour', [
-    (Image.new('L', (9, 9), 77), [77, 77, 77]),
-    (Image.new('1', (9, 9), 1), [255, 255, 255]),
-    (Image.new('RGB', (9, 9), (1, 2, 3)), [1, 2, 3]),
-    (Image.new('RGBA', (9, 9), (200, 100, 50, 0)), [0, 0, 0]),
-    (Image.new('RGBA', (9, 9), (200, 100, 50, 255)), [200, 100, 50]),
-    (Image.new('LA', (9, 9), (200, 0)), [0, 0, 0]),
-    (Image.new('RGB', (9, 9), (255, 0, 0)).convert('P'), [255, 0, 0]),
-    (Image.fromarray(np.full((9, 9), 0x80FF, np.uint16)), [128, 128, 128]),
-])
+@pytest.mark.parametrize(
+    'image, colour',
+    [
+        (Image.new('L', (9, 9), 77), [77, 77, 77]),
+        (Image.new('1', (9, 9), 1), [255, 255, 255]),
+        (Image.new('RGB', (9, 9), (1, 2, 3)), [1, 2, 3]),
+        (Image.new('RGBA', (9, 9), (200, 100, 50, 0)), [0, 0, 0]),
+        (Image.new('RGBA', (9, 9), (200, 100, 50, 255)), [200, 100, 50]),
+        (Image.new('LA', (9, 9), (200, 0)), [0, 0, 0]),
+        (Image.new('RGB', (9, 9), (255, 0, 0)).convert('P'), [255, 0, 0]),
+        (Image.fromarray(np.full((9, 9), 0x80FF, np.uint16)), [128, 128, 128]),
+    ],
+)
 def test_every_pixel_format_comes_out_as_the_colour_that_is_seen(tmp_path, image, colour):
     assert pictured(tmp_path, image) == colour
 
@@ -109,7 +129,11 @@ def test_cmyk_pictures_and_gifs_are_converted(tmp_path):
     assert pictured(tmp_path, Image.new('CMYK', (9, 9), (0, 0, 0, 0)), 'a.jpg') == [255, 255, 255]
     (tmp_path / 'a.jpg').unlink()
     frames = [Image.new('RGB', (9, 9), colour) for colour in ('blue', 'red')]
-    assert pictured(tmp_path, frames[0], 'a.gif', save_all=True, append_images=frames[1:]) == [0, 0, 255]
+    assert pictured(tmp_path, frames[0], 'a.gif', save_all=True, append_images=frames[1:]) == [
+        0,
+        0,
+        255,
+    ]
 
 
 def test_pictures_are_turned_upright_by_their_exif_orientation(tmp_path):
@@ -124,8 +148,17 @@ def test_pictures_are_turned_upright_by_their_exif_orientation(tmp_path):
 
 # .npz archives
 
-@pytest.mark.parametrize('turn', [
-    lambda x: x, lambda x: x[:, None], lambda x: x[..., None], lambda x: x / 255, lambda x: np.float32(x / 255)])
+
+@pytest.mark.parametrize(
+    'turn',
+    [
+        lambda x: x,
+        lambda x: x[:, None],
+        lambda x: x[..., None],
+        lambda x: x / 255,
+        lambda x: np.float32(x / 255),
+    ],
+)
 @pytest.mark.parametrize('save', [np.savez, np.savez_compressed])
 def test_archives_hold_images_in_any_usual_layout(tmp_path, images, labels, turn, save):
     save(tmp_path / 'set.npz', images=turn(images), labels=labels)
@@ -143,11 +176,18 @@ def test_colours_in_archives_stand_first_or_last(tmp_path):
 
 
 def test_keras_archives_have_both_splits(tmp_path, images, labels):
-    np.savez(tmp_path / 'k.npz', x_train=images, y_train=labels[:, None], x_test=images[:3], y_test=labels[:3])
+    np.savez(
+        tmp_path / 'k.npz',
+        x_train=images,
+        y_train=labels[:, None],
+        x_test=images[:3],
+        y_test=labels[:3],
+    )
     assert len(load(tmp_path / 'k.npz')) == 12 and len(load(tmp_path / 'k.npz', split='test')) == 3
 
 
 # Fashion-MNIST
+
 
 @pytest.fixture
 def tiny(tmp_path, monkeypatch, images, labels):
@@ -172,26 +212,42 @@ def network(monkeypatch):
         def urlopen(url, timeout):
             asked.append(url)
             mirror = next(n for n, start in enumerate(fashion.MIRRORS) if url.startswith(start))
-            answer = answers[mirror](url.rpartition('/')[2]) if callable(answers[mirror]) else answers[mirror]
+            answer = (
+                answers[mirror](url.rpartition('/')[2])
+                if callable(answers[mirror])
+                else answers[mirror]
+            )
             assert timeout == 20
             if isinstance(answer, Exception):
                 raise answer
             return io.BytesIO(answer)
+
         monkeypatch.setattr('urllib.request.urlopen', urlopen)
         return asked
+
     return answer_with
 
 
-@pytest.mark.parametrize('place', ['given', 'given/fashion-mnist', 'debian', 'cache/gluongan/fashion-mnist'])
+@pytest.mark.parametrize(
+    'place', ['given', 'given/fashion-mnist', 'debian', 'cache/gluongan/fashion-mnist']
+)
 def test_fashion_is_found_where_it_may_be_without_the_network(tmp_path, tiny, network, place):
     asked = network()
     (tmp_path / 'given').mkdir()
     (tmp_path / place).mkdir(parents=True, exist_ok=True)
-    assert 'not on this machine' in found(tmp_path / 'given')[1][1] and 'dataset-fashion-mnist' in found()[1][1]
+    assert (
+        'not on this machine' in found(tmp_path / 'given')[1][1]
+        and 'dataset-fashion-mnist' in found()[1][1]
+    )
     for name, data in tiny.items():
         (tmp_path / place / name).write_bytes(data)
     data = load('fashion-mnist', data_dir=tmp_path / 'given')
-    assert len(data) == 12 and len(data.classes) == 10 and data.classes[9] == 'Ankle boot' and asked == []
+    assert (
+        len(data) == 12
+        and len(data.classes) == 10
+        and data.classes[9] == 'Ankle boot'
+        and asked == []
+    )
     assert str(tmp_path / place) in found(tmp_path / 'given')[1][1]
 
 
@@ -221,11 +277,20 @@ def test_fashion_is_downloaded_once_past_dead_and_lying_mirrors(tmp_path, tiny, 
     assert len(asked) == 6
 
 
-def test_when_every_mirror_fails_the_message_says_what_was_tried_and_how_to_do_without(tmp_path, tiny, network):
+def test_when_every_mirror_fails_the_message_says_what_was_tried_and_how_to_do_without(
+    tmp_path, tiny, network
+):
     network(URLError('no route'), b'<html>moved</html>', TimeoutError('timed out'))
     with pytest.raises(DataError) as caught:
         load('fashion-mnist')
-    for word in (*fashion.MIRRORS, 'no route', 'timed out', 'gzip', 'dataset-fashion-mnist', '--data-dir'):
+    for word in (
+        *fashion.MIRRORS,
+        'no route',
+        'timed out',
+        'gzip',
+        'dataset-fashion-mnist',
+        '--data-dir',
+    ):
         assert word in str(caught.value)
     assert list(fashion.cache().iterdir()) == []
 

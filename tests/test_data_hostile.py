@@ -1,4 +1,5 @@
 """Files that are damaged, lie about themselves or mean harm: each is a DataError of one sentence that names it."""
+
 from __future__ import annotations
 
 import gzip
@@ -88,12 +89,18 @@ def test_permission_denied_is_refused_by_name(tmp_path, monkeypatch, name):
         raise PermissionError(13, 'Permission denied', str(path))
 
     (tmp_path / name).write_bytes(GOOD)
-    for place in ('builtins.open', 'io.open', 'PIL.Image.open'):  # root may read everything, so chmod would not do
+    for place in (
+        'builtins.open',
+        'io.open',
+        'PIL.Image.open',
+    ):  # root may read everything, so chmod would not do
         monkeypatch.setattr(place, denied)
     refused(tmp_path / name if name == 'a.npz' else tmp_path, name, 'Permission denied')
 
 
-@pytest.mark.skipif(not hasattr(os, 'geteuid') or os.geteuid() == 0, reason='root may enter every folder')
+@pytest.mark.skipif(
+    not hasattr(os, 'geteuid') or os.geteuid() == 0, reason='root may enter every folder'
+)
 def test_a_folder_that_may_not_be_entered_is_refused(tmp_path):
     (tmp_path / 'closed').mkdir(mode=0)
     refused(tmp_path / 'closed', 'Permission denied')
@@ -107,18 +114,29 @@ def test_any_other_file_is_refused(tmp_path):
 
 # Pictures
 
+
 def png(width, height):
     """A PNG that claims these sizes and holds next to nothing."""
+
     def chunk(kind, data):
-        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+        return (
+            struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+        )
 
     head = struct.pack('>2I5B', width, height, 8, 0, 0, 0, 0)
-    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head) + chunk(b'IDAT', zlib.compress(b'')) + chunk(b'IEND', b'')
+    return (
+        b'\x89PNG\r\n\x1a\n'
+        + chunk(b'IHDR', head)
+        + chunk(b'IDAT', zlib.compress(b''))
+        + chunk(b'IEND', b'')
+    )
 
 
 def encoded(kind):
     buffer = io.BytesIO()
-    Image.fromarray(np.random.RandomState(0).randint(0, 256, (40, 40, 3)).astype(np.uint8)).save(buffer, kind)
+    Image.fromarray(np.random.RandomState(0).randint(0, 256, (40, 40, 3)).astype(np.uint8)).save(
+        buffer, kind
+    )
     return buffer.getvalue()
 
 
@@ -130,7 +148,11 @@ PICTURES = {
     'half a webp': ('a.webp', encoded('WEBP')[:500], 'not a readable picture'),
     'half a gif': ('a.gif', encoded('GIF')[:900], 'not a readable picture'),
     'half a bmp': ('a.bmp', encoded('BMP')[:900], 'not a readable picture'),
-    'a good picture of a format not asked for': ('a.png', b'P5 9 9 255\n' + bytes(81), 'not a readable picture'),
+    'a good picture of a format not asked for': (
+        'a.png',
+        b'P5 9 9 255\n' + bytes(81),
+        'not a readable picture',
+    ),
     'over the limit': ('a.png', png(8193, 8193), '8193 x 8193'),
     "over Pillow's warning": ('a.png', png(10_000, 10_000), '10000 x 10000'),
     "over Pillow's limit": ('a.png', png(60_000, 60_000), 'DecompressionBombError'),
@@ -174,6 +196,7 @@ def test_pictures_that_do_not_fit_in_memory_are_refused(tmp_path, monkeypatch):
 
 # Archives
 
+
 @settings(max_examples=300, deadline=None, database=None)
 @given(st.data())
 def test_a_mutated_idx_file_gives_a_dataset_or_a_data_error(tmp_path_factory, data):
@@ -182,7 +205,7 @@ def test_a_mutated_idx_file_gives_a_dataset_or_a_data_error(tmp_path_factory, da
     mutated = bytearray(GOOD if data.draw(st.booleans()) else gzip.compress(GOOD))
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(mutated)))
-        mutated[start:start + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
+        mutated[start : start + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
     if data.draw(st.booleans()):
         mutated = gzip.compress(mutated)
     (folder / f'{IMAGES}.gz').write_bytes(mutated)
@@ -195,7 +218,7 @@ def test_a_mutated_idx_file_gives_a_dataset_or_a_data_error(tmp_path_factory, da
 @settings(max_examples=100, deadline=None, database=None)
 @given(st.binary(max_size=300), st.integers(0, 300))
 def test_bounded_reading_gives_at_most_one_byte_too_many(data, limit):
-    assert files.read_at_most(io.BytesIO(data), limit) == data[:limit + 1]
+    assert files.read_at_most(io.BytesIO(data), limit) == data[: limit + 1]
 
 
 def test_the_file_that_all_these_were_made_from_is_good(tmp_path):

@@ -1,4 +1,5 @@
 """An exported network is the live one, bit for bit, in a process knowing nothing of gluongan; or nothing is kept."""
+
 from __future__ import annotations
 
 import hashlib
@@ -12,7 +13,7 @@ from gluongan import nets
 from gluongan.exports import comparing, making
 from gluongan.runtime import mx
 
-ELSEWHERE = '''
+ELSEWHERE = """
 import sys
 import warnings
 import numpy as np
@@ -23,7 +24,7 @@ for prefix in sys.argv[1:]:
     net = mx.gluon.SymbolBlock.imports(prefix + '-symbol.json', ['data'], prefix + '-0000.params')
     np.save(prefix + '-y.npy', net(mx.nd.array(np.load(prefix + '-x.npy'))).asnumpy())
 print(sorted(name for name in sys.modules if name.split('.')[0] == 'gluongan'))
-'''
+"""
 NETS = {
     'G': lambda: nets.dense_generator([100, 256, 784], dropout=0.2),
     'G of points': lambda: nets.dense_generator([8, 32, 2], output='identity'),
@@ -55,7 +56,9 @@ def test_another_process_computes_the_same_bits(tmp_path, python, here):
     for name, make in NETS.items():
         net, folder = trained(make()), tmp_path / name
         files = gg.export(net, folder / 'net')
-        assert [file.name for file in files] == FILES and sorted(file.name for file in folder.iterdir()) == sorted(FILES)
+        assert [file.name for file in files] == FILES and sorted(
+            file.name for file in folder.iterdir()
+        ) == sorted(FILES)
         x = np.random.RandomState(0).standard_normal((48, *net.shape_in)).astype(np.float32)
         np.save(folder / 'net-x.npy', x)
         expected[folder / 'net'] = net(mx.nd.array(x)).asnumpy()
@@ -65,18 +68,38 @@ def test_another_process_computes_the_same_bits(tmp_path, python, here):
 
 
 def test_manifest_tells_what_a_consumer_needs(tmp_path, here):
-    gg.export(nets.dense_generator([103, 16, 784]), tmp_path / 'net', noise='uniform', classes=['a', 'b', 'ç'])
+    gg.export(
+        nets.dense_generator([103, 16, 784]),
+        tmp_path / 'net',
+        noise='uniform',
+        classes=['a', 'b', 'ç'],
+    )
     told = json.loads((tmp_path / 'manifest.json').read_text())
     assert told['input'] == {'name': 'data', 'shape': [103], 'range': [-1, 1]}
     assert told['output'] == {'name': 'sample_output', 'shape': [1, 28, 28], 'range': [0, 1]}
-    assert (told['latent'], told['noise'], told['classes'], told['network']) == (100, 'uniform', ['a', 'b', 'ç'], 'gen')
+    assert (told['latent'], told['noise'], told['classes'], told['network']) == (
+        100,
+        'uniform',
+        ['a', 'b', 'ç'],
+        'gen',
+    )
     for name in FILES[:2]:
         content = (tmp_path / name).read_bytes()
-        assert told['files'][name] == {'bytes': len(content), 'sha256': hashlib.sha256(content).hexdigest()}
+        assert told['files'][name] == {
+            'bytes': len(content),
+            'sha256': hashlib.sha256(content).hexdigest(),
+        }
 
 
-@pytest.mark.parametrize('name, shape, span', [('G of points', [2], None), ('tanh G', [1, 28, 28], [0, 1]), ('D', [], None),
-                                               ('packed D', [], None)])
+@pytest.mark.parametrize(
+    'name, shape, span',
+    [
+        ('G of points', [2], None),
+        ('tanh G', [1, 28, 28], [0, 1]),
+        ('D', [], None),
+        ('packed D', [], None),
+    ],
+)
 def test_manifest_tells_the_output_of_every_kind(tmp_path, here, name, shape, span):
     gg.export(NETS[name](), tmp_path / 'net')
     told = json.loads((tmp_path / 'manifest.json').read_text())
@@ -102,8 +125,13 @@ def test_exporting_leaves_the_network_as_it_was(tmp_path, here):
 
 # The check
 
+
 def test_one_bit_of_difference_in_the_new_process_deletes_the_export(tmp_path, monkeypatch):
-    monkeypatch.setattr(comparing, 'computed', lambda files, x, device: np.nextafter(net(mx.nd.array(x)).asnumpy(), 2))
+    monkeypatch.setattr(
+        comparing,
+        'computed',
+        lambda files, x, device: np.nextafter(net(mx.nd.array(x)).asnumpy(), 2),
+    )
     net = NETS['tanh G']()
     with pytest.raises(gg.ExportError, match='differs from the live network by up to'):
         gg.export(net, tmp_path / 'net')
@@ -120,6 +148,7 @@ def test_the_new_process_reads_the_files_and_nothing_else(tmp_path, monkeypatch)
         weights['arg:layer0_bias'][0] += 1e-3
         mx.nd.save(str(files[1]), weights)
         return files
+
     monkeypatch.setattr(making.symbol, 'write', forged)
     with pytest.raises(gg.ExportError, match='differs from the live network by up to'):
         gg.export(NETS['tanh G'](), tmp_path / 'net')
@@ -139,6 +168,7 @@ def test_an_honest_export_passes_its_own_check(tmp_path):
 
 
 # Where it goes
+
 
 def test_an_export_of_the_same_name_is_replaced_and_that_of_another_is_not(tmp_path, here):
     gg.export(NETS['D'](), tmp_path / 'net')

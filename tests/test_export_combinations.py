@@ -1,4 +1,5 @@
 """Both networks of any legal Config export, come back the same, and are the same in onnxruntime; so do all recipes."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -14,12 +15,12 @@ from gluongan.exports.about import About
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runtime import mx
 
-EVERY = '''
+EVERY = """
 import sys
 from gluongan.exports import again
 for folder in FOLDERS:
     again.main(folder + '/net-symbol.json', folder + '/net-0000.params', folder, 'cpu')
-'''
+"""
 
 
 def compared(pairs, python):
@@ -60,7 +61,9 @@ def has_onnx():
 def test_both_networks_of_any_legal_config_export(tmp_path, python, collected):
     pairs = []
 
-    @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
     @given(configs())
     def export(config):
         updater = grow(config)
@@ -74,6 +77,7 @@ def test_both_networks_of_any_legal_config_export(tmp_path, python, collected):
                 (tmp_path / f'{folder.name}-onnx').mkdir()
                 made = making._make(net, tmp_path / f'{folder.name}-onnx' / 'net', 'onnx', about)
                 assert network == 'dis' or made.difference <= 1e-5
+
     export()
     assert len(pairs) >= 50
     compared(pairs, python)
@@ -85,11 +89,21 @@ def recipes():
         config = recipe(name)
         classes = tuple('0123456789') if config.conditional else ()
         for network, make in (('gen', build.generator), ('dis', build.discriminator)):
-            yield f'{name}-{network}', make(config, (1, 28, 28), len(classes), 'cpu'), About(network, config.noise, classes)
+            yield (
+                f'{name}-{network}',
+                make(config, (1, 28, 28), len(classes), 'cpu'),
+                About(network, config.noise, classes),
+            )
 
 
 def test_every_recipe_exports(tmp_path, python, collected):
-    compared([(tmp_path / name, exported(net, tmp_path / name, collected, about)) for name, net, about in recipes()], python)
+    compared(
+        [
+            (tmp_path / name, exported(net, tmp_path / name, collected, about))
+            for name, net, about in recipes()
+        ],
+        python,
+    )
 
 
 @pytest.mark.skipif(not has_onnx(), reason="needs pip install 'gluongan[onnx]'")
@@ -97,8 +111,13 @@ def test_every_recipe_is_the_same_in_onnxruntime(tmp_path):
     """In batches of 1, 7 and 256."""
     for name, net, about in recipes():
         (tmp_path / name).mkdir()
-        assert 0 < making._make(net, tmp_path / name / 'net', 'onnx', about).difference <= 1e-5, name
-        assert sorted(path.name for path in (tmp_path / name).iterdir()) == ['manifest.json', 'net.onnx']
+        assert 0 < making._make(net, tmp_path / name / 'net', 'onnx', about).difference <= 1e-5, (
+            name
+        )
+        assert sorted(path.name for path in (tmp_path / name).iterdir()) == [
+            'manifest.json',
+            'net.onnx',
+        ]
 
 
 @pytest.mark.skipif(not has_onnx(), reason="needs pip install 'gluongan[onnx]'")
@@ -112,12 +131,16 @@ def test_every_recipe_loads_in_opencv(tmp_path):
             x = about.probe(net.shape_in, batch)
             y = net(mx.nd.array(x)).asnumpy()
             loaded.setInput(x, 'data')
-            np.testing.assert_allclose(loaded.forward().reshape(y.shape), y, atol=1e-5, err_msg=name)
+            np.testing.assert_allclose(
+                loaded.forward().reshape(y.shape), y, atol=1e-5, err_msg=name
+            )
 
 
 def test_the_same_run_exported_twice_is_the_same_files(tmp_path):
     net = tiny_net()
-    first, second = (symbol.write(symbol.traced(net, 'sample'), tmp_path / name) for name in ('a', 'b'))
+    first, second = (
+        symbol.write(symbol.traced(net, 'sample'), tmp_path / name) for name in ('a', 'b')
+    )
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 

@@ -1,4 +1,5 @@
 """An export that somebody has changed is refused in one sentence that names the file, and nothing of it is run."""
+
 from __future__ import annotations
 
 import os
@@ -27,6 +28,7 @@ def test_an_honest_export_loads_and_is_the_same_network(folder):
 
 # What the hashes find
 
+
 @pytest.mark.parametrize('name', [SYMBOL, WEIGHTS])
 def test_a_changed_file_is_named(folder, name):
     content = bytearray((folder / name).read_bytes())
@@ -42,13 +44,16 @@ def test_a_changed_file_is_named(folder, name):
 
 
 def test_swapped_weights_are_refused_also_with_a_manifest_that_lies(folder, tmp_path, monkeypatch):
-    (folder / WEIGHTS).write_bytes((honest(tmp_path / 'other', monkeypatch, (6, 9, 64)) / WEIGHTS).read_bytes())
+    (folder / WEIGHTS).write_bytes(
+        (honest(tmp_path / 'other', monkeypatch, (6, 9, 64)) / WEIGHTS).read_bytes()
+    )
     refused(folder, WEIGHTS)
     lying(folder)
     refused(folder, 'not of one export')
 
 
 # What a manifest that lies consistently cannot do
+
 
 def test_a_pipe_or_a_device_is_not_opened(folder):
     (folder / WEIGHTS).unlink()
@@ -62,22 +67,52 @@ def test_a_pipe_or_a_device_is_not_opened(folder):
     refused(folder, MANIFEST)
 
 
-@pytest.mark.parametrize('entry, value', [
-    ('latent', 7), ('latent', 2**63), ('latent', True), ('latent', None), ('noise', 'cauchy'), ('classes', ['a']),
-    ('pack', 0), ('pack', 2), ('network', 'dis'), ('format', 'torch'), ('iteration', -1), ('opset', 'x'), ('versions', []),
-    ('recipe', 'a\nb'), ('files', {}), ('gluongan export', 2),
-    ('input', {'name': 'data', 'shape': [6], 'range': [float('nan'), 1]}),
-    ('input', {'name': 'data', 'shape': [2**40], 'range': None}), ('input', {'name': 'x', 'shape': [6], 'range': None}),
-    ('output', {'name': 'sample_output', 'shape': [1, 8, 9], 'range': [0, 1]}),
-    ('output', {'name': 'sample_output', 'shape': [1, 8, 8], 'range': [0, 0.5]}),
-    ('output', {'name': 'sample_output', 'shape': [1, 8, 8], 'range': None}), ('surplus', 1)], ids=str)
+@pytest.mark.parametrize(
+    'entry, value',
+    [
+        ('latent', 7),
+        ('latent', 2**63),
+        ('latent', True),
+        ('latent', None),
+        ('noise', 'cauchy'),
+        ('classes', ['a']),
+        ('pack', 0),
+        ('pack', 2),
+        ('network', 'dis'),
+        ('format', 'torch'),
+        ('iteration', -1),
+        ('opset', 'x'),
+        ('versions', []),
+        ('recipe', 'a\nb'),
+        ('files', {}),
+        ('gluongan export', 2),
+        ('input', {'name': 'data', 'shape': [6], 'range': [float('nan'), 1]}),
+        ('input', {'name': 'data', 'shape': [2**40], 'range': None}),
+        ('input', {'name': 'x', 'shape': [6], 'range': None}),
+        ('output', {'name': 'sample_output', 'shape': [1, 8, 9], 'range': [0, 1]}),
+        ('output', {'name': 'sample_output', 'shape': [1, 8, 8], 'range': [0, 0.5]}),
+        ('output', {'name': 'sample_output', 'shape': [1, 8, 8], 'range': None}),
+        ('surplus', 1),
+    ],
+    ids=str,
+)
 def test_a_manifest_that_lies_is_refused(folder, entry, value):
     edit(folder / MANIFEST, lambda told: told.update({entry: value}))
     refused(folder)
 
 
-@pytest.mark.parametrize('name', ['../net.params', '/etc/passwd', 'a/b.params', 'net.so', '.', 'x\x00.params',
-                                  'x' * 300 + '.params'])
+@pytest.mark.parametrize(
+    'name',
+    [
+        '../net.params',
+        '/etc/passwd',
+        'a/b.params',
+        'net.so',
+        '.',
+        'x\x00.params',
+        'x' * 300 + '.params',
+    ],
+)
 def test_a_file_outside_of_the_folder_is_never_read(folder, name):
     edit(folder / MANIFEST, lambda told: told['files'].update({name: told['files'].pop(WEIGHTS)}))
     refused(folder, MANIFEST, 'plain name')
@@ -89,7 +124,7 @@ def test_a_length_that_the_file_has_no_bytes_for_is_refused(folder, at, value):
     """Offset 24 and the sides behind it made MXNet's own reader take 24 GB."""
     content = bytearray((folder / WEIGHTS).read_bytes())
     before = bytes(content)
-    content[at:at + 4] = struct.pack('<I', value)
+    content[at : at + 4] = struct.pack('<I', value)
     (folder / WEIGHTS).write_bytes(content)
     lying(folder)
     if bytes(content) != before:
@@ -106,11 +141,16 @@ def test_weights_that_are_no_numbers_are_refused(folder):
 
 # The reader of weights
 
+
 def test_our_reader_reads_what_mxnet_writes(tmp_path):
     random = np.random.RandomState(0)
-    wanted = {f'arg:{name}': random.standard_normal(shape).astype(np.float32)
-              for name, shape in (('a', (3,)), ('é', (2, 3)), ('c', (2, 3, 4, 5)), ('d', (1, 1)))}
-    mx.nd.save(str(tmp_path / 'x.params'), {name: mx.nd.array(value) for name, value in wanted.items()})
+    wanted = {
+        f'arg:{name}': random.standard_normal(shape).astype(np.float32)
+        for name, shape in (('a', (3,)), ('é', (2, 3)), ('c', (2, 3, 4, 5)), ('d', (1, 1)))
+    }
+    mx.nd.save(
+        str(tmp_path / 'x.params'), {name: mx.nd.array(value) for name, value in wanted.items()}
+    )
     found = params.read((tmp_path / 'x.params').read_bytes())
     assert list(found) == list(wanted)
     for name, value in wanted.items():
@@ -125,6 +165,7 @@ def test_weights_of_another_kind_are_refused(tmp_path, dtype):
 
 
 # At random
+
 
 def test_tampered_exports_never_crash_hang_or_fail_with_an_error_of_others(tmp_path):
     """10,000 of them by `python tests/fuzz_exports.py`."""

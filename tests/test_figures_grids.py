@@ -1,4 +1,5 @@
 """What grids and thinned curves promise: nothing that was put in is lost or changed."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -42,7 +43,7 @@ def test_saving_leaves_the_old_file_whole_when_it_fails(tmp_path):
     path = save(grid(noise(4, 1, 8, 8)), tmp_path / 'new' / 'grid.png')
     before = path.read_bytes()
     with pytest.raises(OSError):
-        save(Image.new('CMYK', (4, 4)), path)   # a mode that PNG does not have
+        save(Image.new('CMYK', (4, 4)), path)  # a mode that PNG does not have
     assert path.read_bytes() == before and list(path.parent.iterdir()) == [path]
 
 
@@ -52,7 +53,7 @@ def test_thinning_keeps_every_extreme_and_the_mean(count):
     line = curves.thin(np.arange(count), y)
     assert line.high.max() == y.max() and line.low.min() == y.min()
     assert len(line.x) <= 2000 and (line.each == 1) == (count <= 2000)
-    assert line.mean[0] == pytest.approx(y[:line.each].mean())
+    assert line.mean[0] == pytest.approx(y[: line.each].mean())
 
 
 def test_values_that_are_not_finite_become_gaps_and_are_counted():

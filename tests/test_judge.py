@@ -1,4 +1,5 @@
 """The judge: its network against convolutions by SciPy, its training, its file, and those that come with the package."""
+
 from __future__ import annotations
 
 import hashlib
@@ -34,22 +35,29 @@ def mnist(count):
 
 # The network
 
+
 def test_lenet_has_the_weights_of_the_paper_and_84_features():
     body, head = judge.NETS['lenet']((1, 28, 28), 10)
-    assert parameter_count(body) + parameter_count(head) == 61_706 and body.rows()[-1].output == (84,)
+    assert parameter_count(body) + parameter_count(head) == 61_706 and body.rows()[-1].output == (
+        84,
+    )
 
 
 def test_lenet_computes_what_scipy_does():
     runtime.seed(3)
     net = initialised('lenet', (1, 16, 20), 5)
     x = np.random.RandomState(0).random_sample((1, 16, 20)).astype(np.float32)
-    w = [value.asnumpy().astype(np.float64) for value in (*weights(net.body).values(), *weights(net.head).values())]
+    w = [
+        value.asnumpy().astype(np.float64)
+        for value in (*weights(net.body).values(), *weights(net.head).values())
+    ]
 
     def layer(x, weight, bias, padding):
         x = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
         y = np.stack([correlate(x, one, mode='valid')[0] for one in weight]) + bias[:, None, None]
-        y = np.maximum(y, 0)[:, :y.shape[1] // 2 * 2, :y.shape[2] // 2 * 2]
+        y = np.maximum(y, 0)[:, : y.shape[1] // 2 * 2, : y.shape[2] // 2 * 2]
         return y.reshape(len(y), y.shape[1] // 2, 2, y.shape[2] // 2, 2).max(axis=(2, 4))
+
     flat = layer(layer(x.astype(np.float64), w[0], w[1], 2), w[2], w[3], 0).reshape(-1)
     features = np.maximum(w[6] @ np.maximum(w[4] @ flat + w[5], 0) + w[7], 0)
     found = net.body(mx.nd.array(x[None]))
@@ -59,18 +67,30 @@ def test_lenet_computes_what_scipy_does():
 
 # Training
 
+
 def test_it_learns_and_its_accuracy_is_that_on_pictures_it_has_not_seen(trained, shapes):
     train, test = shapes
     about = trained.about
-    assert (about.net, about.data, about.shape, about.split) == ('lenet', 'synthetic', (1, 28, 28), 'test')
-    assert about.accuracy == (trained(test.floats()).probabilities.argmax(axis=1) == test.labels).mean() > 0.9
+    assert (about.net, about.data, about.shape, about.split) == (
+        'lenet',
+        'synthetic',
+        (1, 28, 28),
+        'test',
+    )
+    assert (
+        about.accuracy
+        == (trained(test.floats()).probabilities.argmax(axis=1) == test.labels).mean()
+        > 0.9
+    )
     assert judge.train(train, epochs=1).about.split == 'train'
 
 
 def test_the_same_seed_makes_the_same_judge(shapes):
     one, two, other = (judge.train(*shapes, epochs=2, seed=seed) for seed in (5, 5, 6))
     x = shapes[1].floats(slice(9))
-    assert np.array_equal(one(x).features, two(x).features) and not np.array_equal(one(x).features, other(x).features)
+    assert np.array_equal(one(x).features, two(x).features) and not np.array_equal(
+        one(x).features, other(x).features
+    )
 
 
 def test_progress_is_told():
@@ -82,20 +102,31 @@ def test_progress_is_told():
 
 def test_colour_is_judged_by_gluoncvs_residual_network():
     colour = data.load('synthetic', image_size=16, channels=3)
-    made = judge.train(data.Dataset('few', colour.samples[:130], colour.labels[:130], colour.classes), epochs=1)
+    made = judge.train(
+        data.Dataset('few', colour.samples[:130], colour.labels[:130], colour.classes), epochs=1
+    )
     seen = made(colour.floats(slice(7)))
-    assert made.about.net == 'resnet20' and seen.features.shape == (7, 64) and seen.probabilities.shape == (7, 4)
+    assert (
+        made.about.net == 'resnet20'
+        and seen.features.shape == (7, 64)
+        and seen.probabilities.shape == (7, 4)
+    )
 
 
-@pytest.mark.parametrize('settings, words', [
-    ({'name': 'ring8'}, 'pictures of two or more classes'), ({'name': 'synthetic', 'image_size': 8}, 'sides of 12'),
-])
+@pytest.mark.parametrize(
+    'settings, words',
+    [
+        ({'name': 'ring8'}, 'pictures of two or more classes'),
+        ({'name': 'synthetic', 'image_size': 8}, 'sides of 12'),
+    ],
+)
 def test_data_that_no_judge_learns_from_is_refused(settings, words):
     with pytest.raises(judge.JudgeError, match=words):
         judge.train(data.load(**settings))
 
 
 # What it says
+
 
 def test_a_picture_gets_the_same_bits_in_any_company(trained, shapes):
     x = shapes[1].floats(slice(300))
@@ -111,6 +142,7 @@ def test_other_shapes_are_refused_by_name(trained):
 
 
 # Its file
+
 
 def test_what_is_read_is_what_was_written(trained, shapes, tmp_path):
     trained.write(tmp_path / 'x.judge')
@@ -128,7 +160,11 @@ def test_damaged_or_other_files_are_refused_by_name(trained, tmp_path):
         path.write_bytes(broken)
         with pytest.raises(snapshot.SnapshotError, match=r'x\.judge'):
             judge.read(path)
-    for meta in ({}, {**asdict(trained.about), 'net': 'vgg'}, {**asdict(trained.about), 'shape': [1, 28]}):
+    for meta in (
+        {},
+        {**asdict(trained.about), 'net': 'vgg'},
+        {**asdict(trained.about), 'shape': [1, 28]},
+    ):
         snapshot.write(path, {}, meta)
         with pytest.raises(judge.JudgeError, match=r'x\.judge: is no judge'):
             judge.read(path)
@@ -136,16 +172,27 @@ def test_damaged_or_other_files_are_refused_by_name(trained, tmp_path):
 
 # Those that come with the package
 
+
 def test_judge_of_digits_has_its_hash_and_its_accuracy():
     entry = shipped.SHIPPED['mnist']
     found = shipped.bundled('mnist')
-    assert hashlib.sha256((shipped.HOME / entry.file).read_bytes()).hexdigest() == entry.sha256 == found.sha256
+    assert (
+        hashlib.sha256((shipped.HOME / entry.file).read_bytes()).hexdigest()
+        == entry.sha256
+        == found.sha256
+    )
     right = found.accuracy(*mnist(10_000))
-    assert right == pytest.approx(entry.accuracy, abs=2e-4) and right >= 0.988 and found.about.command == entry.command
+    assert (
+        right == pytest.approx(entry.accuracy, abs=2e-4)
+        and right >= 0.988
+        and found.about.command == entry.command
+    )
 
 
-@pytest.mark.skipif(not any(name == 'fashion-mnist' and state.startswith('in ') for name, state in data.found()),
-                    reason='Fashion-MNIST is not on this machine')
+@pytest.mark.skipif(
+    not any(name == 'fashion-mnist' and state.startswith('in ') for name, state in data.found()),
+    reason='Fashion-MNIST is not on this machine',
+)
 def test_judge_of_fashion_has_its_accuracy():
     clothes = data.load('fashion-mnist', split='test')
     right = shipped.bundled('fashion-mnist').accuracy(clothes.floats(), clothes.labels)
@@ -155,12 +202,20 @@ def test_judge_of_fashion_has_its_accuracy():
 def test_every_shipped_judge_is_whole_and_small():
     for name, entry in shipped.SHIPPED.items():
         found = shipped.bundled(name)
-        assert (found.about.data, found.about.shape, found.sha256) == (name, (1, 28, 28), entry.sha256)
-        assert (shipped.HOME / entry.file).stat().st_size < 300_000 and entry.command.startswith('gluongan judge train')
+        assert (found.about.data, found.about.shape, found.sha256) == (
+            name,
+            (1, 28, 28),
+            entry.sha256,
+        )
+        assert (shipped.HOME / entry.file).stat().st_size < 300_000 and entry.command.startswith(
+            'gluongan judge train'
+        )
 
 
 def test_judge_that_was_changed_or_never_was_is_refused(monkeypatch):
-    monkeypatch.setitem(shipped.SHIPPED, 'mnist', shipped.SHIPPED['mnist']._replace(sha256='0' * 64))
+    monkeypatch.setitem(
+        shipped.SHIPPED, 'mnist', shipped.SHIPPED['mnist']._replace(sha256='0' * 64)
+    )
     with pytest.raises(judge.JudgeError, match='install it again'):
         shipped.bundled('mnist')
     with pytest.raises(judge.JudgeError, match='flowers: no judge'):
@@ -178,15 +233,21 @@ def test_judge_is_found_by_the_data_or_by_its_file(trained, tmp_path):
 
 # Stacked digits
 
+
 def test_stacked_digits_are_judged_colour_by_colour():
     x, _ = mnist(30)
     single, stack = shipped.bundled('mnist'), stacked.Stacked(shipped.bundled('mnist'))
     seen = stack(x.reshape(10, 3, 28, 28))
     one = single(x)
-    assert seen.features.shape == (10, 252) and np.array_equal(seen.features.reshape(30, 84), one.features)
+    assert seen.features.shape == (10, 252) and np.array_equal(
+        seen.features.reshape(30, 84), one.features
+    )
     digits = one.probabilities.argmax(axis=1).reshape(10, 3)
     assert np.array_equal(seen.probabilities.argmax(axis=1), digits @ [100, 10, 1])
-    assert seen.probabilities.sum(axis=1) == pytest.approx(np.ones(10), abs=1e-5) and stack.about.classes[123] == '123'
+    assert (
+        seen.probabilities.sum(axis=1) == pytest.approx(np.ones(10), abs=1e-5)
+        and stack.about.classes[123] == '123'
+    )
 
 
 def test_stacked_digits_are_three_digits_and_labelled_by_all_three():
@@ -194,6 +255,12 @@ def test_stacked_digits_are_three_digits_and_labelled_by_all_three():
     assert (len(stack), stack.shape, len(stack.classes)) == (26_000, (3, 28, 28), 1_000)
     where = {image.tobytes(): label for image, label in zip(digits.samples[:, 0], digits.labels)}
     for image, label in zip(stack.samples[:200], stack.labels[:200]):
-        assert [where[colour.tobytes()] for colour in image] == [label // 100, label // 10 % 10, label % 10]
+        assert [where[colour.tobytes()] for colour in image] == [
+            label // 100,
+            label // 10 % 10,
+            label % 10,
+        ]
     counts = np.bincount(stack.labels, minlength=1_000)
-    assert counts.min() > 5 and uniform_kl(counts) == pytest.approx(0.0234, abs=0.003)    # the floor of 26,000 real ones
+    assert counts.min() > 5 and uniform_kl(counts) == pytest.approx(
+        0.0234, abs=0.003
+    )  # the floor of 26,000 real ones

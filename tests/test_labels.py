@@ -1,4 +1,5 @@
 """Class labels: how they enter both networks, what G learns of them, and that a stored conditional run is the live one."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -31,29 +32,47 @@ def grow(dataset=None, **changes):
 def shades(classes=2):
     """96 pictures of 1×8×8 pixels whose brightness, a little uneven, is their class: black 0 ... white classes - 1."""
     labels = np.random.RandomState(0).randint(classes, size=96)
-    light = (labels * 235 // (classes - 1))[:, None, None, None] + np.random.RandomState(1).randint(0, 20, (96, 1, 8, 8))
-    return Dataset('shades', light.astype(np.uint8), labels.astype(np.int64), tuple(f'shade {k}' for k in range(classes)))
+    light = (labels * 235 // (classes - 1))[:, None, None, None] + np.random.RandomState(1).randint(
+        0, 20, (96, 1, 8, 8)
+    )
+    return Dataset(
+        'shades',
+        light.astype(np.uint8),
+        labels.astype(np.int64),
+        tuple(f'shade {k}' for k in range(classes)),
+    )
 
 
 # The input
 
+
 def test_one_hot_has_a_single_1_at_each_label():
     found = one_hot(np.array([2, 0, 2]), 4)
-    assert found.dtype == np.float32 and found.tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 1, 0]]
+    assert found.dtype == np.float32 and found.tolist() == [
+        [0, 0, 1, 0],
+        [1, 0, 0, 0],
+        [0, 0, 1, 0],
+    ]
     assert one_hot(np.array([], dtype=np.int64), 4).shape == (0, 4)
     with pytest.raises(IndexError):
         one_hot(np.array([4]), 4)
 
 
 def test_label_is_appended_to_z_and_to_flat_samples_as_numbers():
-    x, label = np.random.RandomState(0).randn(3, 5).astype(np.float32), one_hot(np.array([1, 0, 2]), 3)
+    x, label = (
+        np.random.RandomState(0).randn(3, 5).astype(np.float32),
+        one_hot(np.array([1, 0, 2]), 3),
+    )
     found = with_label(mx.nd.array(x), mx.nd.array(label)).asnumpy()
     np.testing.assert_array_equal(found, np.concatenate([x, label], axis=1))
 
 
 @pytest.mark.parametrize('channels', [1, 3])
 def test_label_is_appended_to_pictures_as_planes(channels):
-    x, label = np.random.RandomState(0).rand(4, channels, 5, 6).astype(np.float32), one_hot(np.array([1, 0, 2, 1]), 3)
+    x, label = (
+        np.random.RandomState(0).rand(4, channels, 5, 6).astype(np.float32),
+        one_hot(np.array([1, 0, 2, 1]), 3),
+    )
     planes = np.broadcast_to(label[:, :, None, None], (4, 3, 5, 6))
     found = with_label(mx.nd.array(x), mx.nd.array(label)).asnumpy()
     np.testing.assert_array_equal(found, np.concatenate([x, planes], axis=1))
@@ -75,6 +94,7 @@ def test_label_of_a_batch_lets_the_gradient_through_to_the_sample():
 
 # What both networks get
 
+
 def inputs(net):
     """The inputs of each forward pass that the network runs from now on."""
     found = []
@@ -93,14 +113,16 @@ def test_gen_and_dis_get_the_labels_of_the_batch(monkeypatch, network, shared):
         updater.update()
     data, twice = updater.real.dataset, not shared
     for step, label in enumerate(label.asnumpy() for label in drawn):
-        for z in gen[step * (1 + twice):(step + 1) * (1 + twice)]:
+        for z in gen[step * (1 + twice) : (step + 1) * (1 + twice)]:
             assert z.shape == (16, 5 + 4)
             np.testing.assert_array_equal(z[:, 5:], label)
         x = dis[step].reshape(32, -1, 64) if network == 'conv' else dis[step]
         appended = x[:, 1:].mean(axis=2) if network == 'conv' else x[:, 64:]
         np.testing.assert_array_equal(appended, np.concatenate([label, label]))
         pictures = (x[:16, 0] if network == 'conv' else x[:16, :64]) * 255
-        for picture, k in zip(np.rint(pictures).astype(np.uint8), label.argmax(axis=1)):    # it is that picture's own label
+        for picture, k in zip(
+            np.rint(pictures).astype(np.uint8), label.argmax(axis=1)
+        ):  # it is that picture's own label
             assert k in data.labels[(data.samples.reshape(512, 64) == picture).all(axis=1)]
     assert len(drawn) == len(dis) == 3 and len({label.asnumpy().tobytes() for label in drawn}) == 3
 
@@ -108,10 +130,14 @@ def test_gen_and_dis_get_the_labels_of_the_batch(monkeypatch, network, shared):
 def test_fixed_inputs_take_the_classes_in_turns_or_those_that_are_asked_for():
     updater = grow()
     z = updater.fixed_inputs(6)
-    assert z.shape == (6, 9) and z.dtype == np.float32 and z[:, 5:].argmax(axis=1).tolist() == [0, 1, 2, 3, 0, 1]
+    assert (
+        z.shape == (6, 9)
+        and z.dtype == np.float32
+        and z[:, 5:].argmax(axis=1).tolist() == [0, 1, 2, 3, 0, 1]
+    )
     asked = updater.fixed_inputs(6, labels=np.array([3, 3, 0, 1, 2, 2]))
     np.testing.assert_array_equal(asked[:, 5:], one_hot(np.array([3, 3, 0, 1, 2, 2]), 4))
-    np.testing.assert_array_equal(asked[:, :5], z[:, :5])    # the noise is the seed's alone
+    np.testing.assert_array_equal(asked[:, :5], z[:, :5])  # the noise is the seed's alone
     assert (updater.fixed_inputs(6, 1)[:, :5] != z[:, :5]).all()
     assert grow(conditional=False).fixed_inputs(6).shape == (6, 5)
 
@@ -119,27 +145,40 @@ def test_fixed_inputs_take_the_classes_in_turns_or_those_that_are_asked_for():
 @pytest.mark.parametrize('steps', [1, 2])
 @pytest.mark.parametrize('kind', PENALTIES)
 @pytest.mark.parametrize('network', NETWORKS)
-def test_penalty_is_on_the_gradient_by_the_sample_alone_at_points_with_whole_labels(monkeypatch, network, kind, steps):
+def test_penalty_is_on_the_gradient_by_the_sample_alone_at_points_with_whole_labels(
+    monkeypatch, network, kind, steps
+):
     updater, points = grow(penalty=kind, dis_steps=steps, **NETWORKS[network]), []
     at = updater.penalty.at
-    monkeypatch.setattr(updater.penalty, 'at', lambda *given, **named: points.append(at(*given, **named)) or points[-1])
+    monkeypatch.setattr(
+        updater.penalty,
+        'at',
+        lambda *given, **named: points.append(at(*given, **named)) or points[-1],
+    )
     updater.update()
     for point in points:
-        x, direction = ((part[:, 1:] if network == 'conv' else part[:, 64:]).asnumpy() for part in (point.x, point.direction))
+        x, direction = (
+            (part[:, 1:] if network == 'conv' else part[:, 64:]).asnumpy()
+            for part in (point.x, point.direction)
+        )
         assert set(np.unique(x)) == {0, 1} and not direction.any()
         whole = (point.direction**2).asnumpy().reshape(16, -1).sum(axis=1)
-        np.testing.assert_allclose(whole, 1, rtol=1e-4)    # all of it is on the sample
+        np.testing.assert_allclose(whole, 1, rtol=1e-4)  # all of it is on the sample
     assert len(points) == steps
 
 
 # What G learns
+
 
 @pytest.mark.parametrize('network', NETWORKS)
 def test_gen_makes_the_class_that_it_is_asked_for(network):
     updater = grow(shades(), **NETWORKS[network], lr=0.005, init='glorot')
     for _ in range(300):
         updater.update()
-    black, white = (generate(updater.gen, updater.fixed_inputs(64, labels=np.full(64, k))).mean() for k in (0, 1))
+    black, white = (
+        generate(updater.gen, updater.fixed_inputs(64, labels=np.full(64, k))).mean()
+        for k in (0, 1)
+    )
     assert black < 0.3 and white > 0.7, (black, white)
 
 
@@ -157,7 +196,9 @@ def test_data_without_labels_is_refused(tmp_path, monkeypatch, network):
     config = tiny.tiny(**changes, conditional=True)
     with pytest.raises(ConfigError, match=r'^--conditional: .*has no labels'):
         build.updater(config, build.load_data(config))
-    assert tiny.refused('train', *tiny.flags(**changes, conditional=True), '--out', 'runs').startswith('--conditional: ')
+    assert tiny.refused(
+        'train', *tiny.flags(**changes, conditional=True), '--out', 'runs'
+    ).startswith('--conditional: ')
     assert build.updater(tiny.tiny(**changes), build.load_data(config)).classes == 0
 
 
@@ -172,8 +213,18 @@ STORED = {
     'conditional': {'conditional': True},
     'ema': {'ema': 0.8},
     'conv': NETWORKS['conv'],
-    'conv, tanh, colour': {**NETWORKS['conv'], 'channels': 3, 'gen_output': 'tanh', 'conv_depth': 1},
-    'conditional, conv, ema': {**NETWORKS['conv'], 'conditional': True, 'ema': 0.8, 'gen_dropout': 0.3},
+    'conv, tanh, colour': {
+        **NETWORKS['conv'],
+        'channels': 3,
+        'gen_output': 'tanh',
+        'conv_depth': 1,
+    },
+    'conditional, conv, ema': {
+        **NETWORKS['conv'],
+        'conditional': True,
+        'ema': 0.8,
+        'gen_dropout': 0.3,
+    },
     'points': {'data': 'ring8', 'image_size': None, 'conditional': True, 'ema': 0.5},
 }
 
@@ -190,5 +241,9 @@ def test_stored_generator_makes_the_live_samplers_pictures_bit_for_bit(tmp_path,
 
 
 def test_run_knows_the_names_of_its_classes(tmp_path):
-    assert tuple(build.class_names(tiny.begun(tmp_path, conditional=True, until=1).folder)) == SHAPES
-    assert tuple(build.class_names(tiny.begun(tmp_path, until=1).folder)) == SHAPES    # the data's, whether G knows them or not
+    assert (
+        tuple(build.class_names(tiny.begun(tmp_path, conditional=True, until=1).folder)) == SHAPES
+    )
+    assert (
+        tuple(build.class_names(tiny.begun(tmp_path, until=1).folder)) == SHAPES
+    )  # the data's, whether G knows them or not

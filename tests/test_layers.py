@@ -1,4 +1,5 @@
 """Chain, the layers that Gluon lacks, and `frozen`, against NumPy and against the network that they stand for."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -8,11 +9,20 @@ from hypothesis import strategies as st
 from scipy.special import erf, expit, softmax
 
 from gluongan import nets
-from gluongan.layers import ACTIVATIONS, Activation, Chain, Dense, Reshape, TwoUnitSoftmax, format_table, frozen
+from gluongan.layers import (
+    ACTIVATIONS,
+    Activation,
+    Chain,
+    Dense,
+    Reshape,
+    TwoUnitSoftmax,
+    format_table,
+    frozen,
+)
 from gluongan.layers import parameter_count as count
 from gluongan.runtime import mx
 
-SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772    # Klambauer et al. 2017, section 2
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017, section 2
 FORMULAS = {
     'identity': lambda x: x,
     'relu': lambda x: np.maximum(x, 0),
@@ -38,12 +48,14 @@ def test_every_activation_has_a_formula_here():
 def test_activation_is_its_formula(name, hybridize):
     layer = Activation(name, slope=0.3)
     layer.hybridize(hybridize)
-    np.testing.assert_allclose(layer(mx.nd.array(X)).asnumpy(), FORMULAS[name](X), rtol=2e-6, atol=5e-7)
+    np.testing.assert_allclose(
+        layer(mx.nd.array(X)).asnumpy(), FORMULAS[name](X), rtol=2e-6, atol=5e-7
+    )
 
 
 @pytest.mark.parametrize('name', FORMULAS)
 def test_activation_gradient_is_the_slope_of_its_formula(name):
-    at = X[np.abs(X) > 1e-3]    # not at the kinks
+    at = X[np.abs(X) > 1e-3]  # not at the kinks
     x = mx.nd.array(at)
     x.attach_grad()
     with mx.autograd.record():
@@ -64,7 +76,9 @@ def test_dense_is_activation_of_affine_map():
     x = np.random.RandomState(0).standard_normal((7, 5)).astype(np.float32)
     w, b = layer.weight.data().asnumpy(), np.array([1.0, -2.0, 0.5], np.float32)
     layer.bias.set_data(mx.nd.array(b))
-    np.testing.assert_allclose(layer(mx.nd.array(x)).asnumpy(), np.tanh(x @ w.T + b), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        layer(mx.nd.array(x)).asnumpy(), np.tanh(x @ w.T + b), rtol=1e-5, atol=1e-6
+    )
 
 
 @given(st.lists(st.floats(-30, 30, width=32), min_size=2, max_size=2))
@@ -84,6 +98,7 @@ def test_two_unit_logit_behind_tanh_stays_within_two():
 
 # Chain
 
+
 def test_slices_share_parameters_and_compose_to_the_whole():
     gen = nets.dense_generator([5, 8, 16], init='glorot')
     first, last = gen[:2], gen[2:]
@@ -98,8 +113,13 @@ def test_slices_share_parameters_and_compose_to_the_whole():
 def test_rows_follow_the_shape_through_every_layer():
     table = nets.dense_discriminator([48, 6, 1], dropout=0.5).rows()
     assert [(row.layer, row.activation, row.output, row.parameters) for row in table] == [
-        ('input', '', (3, 4, 4), 0), ('Flatten', '', (48,), 0), ('Dense', 'leaky_relu', (6,), 294),
-        ('Dropout', '', (6,), 0), ('Dense', '', (1,), 7), ('Reshape', '', (), 0)]
+        ('input', '', (3, 4, 4), 0),
+        ('Flatten', '', (48,), 0),
+        ('Dense', 'leaky_relu', (6,), 294),
+        ('Dropout', '', (6,), 0),
+        ('Dense', '', (1,), 7),
+        ('Reshape', '', (), 0),
+    ]
 
 
 def test_rows_of_a_chain_of_unknown_input_say_what_is_missing():
@@ -131,7 +151,12 @@ def test_parameter_count_includes_the_running_statistics():
 
 # frozen: a view of D without gradients of its own
 
-D_KINDS = [{}, {'batchnorm': True}, {'dropout': 0.5}, {'batchnorm': True, 'dropout': 0.3, 'activation': 'tanh'}]
+D_KINDS = [
+    {},
+    {'batchnorm': True},
+    {'dropout': 0.5},
+    {'batchnorm': True, 'dropout': 0.3, 'activation': 'tanh'},
+]
 
 
 @pytest.fixture(params=D_KINDS, ids=str)
@@ -182,7 +207,7 @@ def test_frozen_leaves_the_gradients_of_the_original_untouched_and_has_none_itse
         assert parameter.grad_req == 'null'
         with pytest.raises(RuntimeError):
             parameter.grad()
-    gradient(dis, images())    # the original still learns
+    gradient(dis, images())  # the original still learns
     assert not any((parameter.grad().asnumpy() == 77).any() for parameter in own)
 
 

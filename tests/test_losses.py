@@ -1,4 +1,5 @@
 """The losses against float64 formulas in NumPy: values, gradients, signs, and logits that overflow a careless one."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -21,26 +22,36 @@ def log_sigmoid(y):
 DIS = {
     'minimax': lambda real, fake: -log_sigmoid(real).mean() - log_sigmoid(-fake).mean(),
     'nonsaturating': lambda real, fake: -log_sigmoid(real).mean() - log_sigmoid(-fake).mean(),
-    'least_squares': lambda real, fake: ((real - 1)**2).mean() / 2 + (fake**2).mean() / 2,
+    'least_squares': lambda real, fake: ((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2,
     'wasserstein': lambda real, fake: fake.mean() - real.mean(),
     'hinge': lambda real, fake: np.maximum(0, 1 - real).mean() + np.maximum(0, 1 + fake).mean(),
-    'relativistic': lambda real, fake: (-log_sigmoid(real - fake.mean()).mean() - log_sigmoid(-(fake - real.mean())).mean()),
+    'relativistic': lambda real, fake: (
+        -log_sigmoid(real - fake.mean()).mean() - log_sigmoid(-(fake - real.mean())).mean()
+    ),
 }
 GEN = {
     'minimax': lambda fake, real: log_sigmoid(-fake).mean(),
     'nonsaturating': lambda fake, real: -log_sigmoid(fake).mean(),
-    'least_squares': lambda fake, real: ((fake - 1)**2).mean() / 2,
+    'least_squares': lambda fake, real: ((fake - 1) ** 2).mean() / 2,
     'wasserstein': lambda fake, real: -fake.mean(),
     'hinge': lambda fake, real: -fake.mean(),
-    'relativistic': lambda fake, real: (-log_sigmoid(fake - real.mean()).mean() - log_sigmoid(-(real - fake.mean())).mean()),
+    'relativistic': lambda fake, real: (
+        -log_sigmoid(fake - real.mean()).mean() - log_sigmoid(-(real - fake.mean())).mean()
+    ),
 }
 # The same with a pocket calculator, at y_real = (1, -2), y_fake = (0.5, 3): softplus(-1) 0.313262, softplus(2)
 # 2.126928, softplus(0.5) 0.974077, softplus(3) 3.048587, softplus(-0.5) 0.474077, softplus(-3) 0.048587.
 # Least squares: (0 + 9) / 4 + (0.25 + 9) / 4; (0.25 + 4) / 4. Hinge: (0 + 3) / 2 + (1.5 + 4) / 2.
 # Relativistic, means -0.5 and 1.75: softplus(0.75) 1.136871, (3.75) 3.773245, (1) 1.313262, (3.5) 3.529750;
 # for G softplus(-1) 0.313262, (-3.5) 0.029750, (-0.75) 0.386871, (-3.75) 0.023245.
-BY_HAND = {'minimax': (3.231427, -2.011332), 'nonsaturating': (3.231427, 0.261332), 'least_squares': (4.5625, 1.0625),
-           'wasserstein': (2.25, -1.75), 'hinge': (4.25, -1.75), 'relativistic': (4.876564, 0.376564)}
+BY_HAND = {
+    'minimax': (3.231427, -2.011332),
+    'nonsaturating': (3.231427, 0.261332),
+    'least_squares': (4.5625, 1.0625),
+    'wasserstein': (2.25, -1.75),
+    'hinge': (4.25, -1.75),
+    'relativistic': (4.876564, 0.376564),
+}
 
 
 def run(function, *logits):
@@ -85,8 +96,12 @@ def test_loss_has_the_value_that_a_pocket_calculator_gives(name):
 
 @pytest.mark.parametrize('name', LOSSES)
 def test_loss_is_its_formula_in_float64(name):
-    np.testing.assert_allclose(run(LOSSES[name].dis, REAL, FAKE)[0], DIS[name](REAL, FAKE), rtol=1e-6)
-    np.testing.assert_allclose(run(LOSSES[name].gen, FAKE, REAL)[0], GEN[name](FAKE, REAL), rtol=1e-6)
+    np.testing.assert_allclose(
+        run(LOSSES[name].dis, REAL, FAKE)[0], DIS[name](REAL, FAKE), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        run(LOSSES[name].gen, FAKE, REAL)[0], GEN[name](FAKE, REAL), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize('name', LOSSES)
@@ -102,8 +117,12 @@ def test_dis_wants_real_up_and_fake_down_and_gen_wants_fake_up(name):
     # Within (-1, 1), where hinge and least squares too still want more.
     _, (real, fake) = run(LOSSES[name].dis, REAL / 8, FAKE / 8)
     _, (gen, other) = run(LOSSES[name].gen, FAKE / 8, REAL / 8)
-    assert (real < 0).all() and (fake[FAKE > 0] > 0).all() and (gen < 0).all()    # a step goes against the gradient
-    assert (fake > 0).all() or name == 'least_squares'    # which pulls a fake below 0 up to its target
+    assert (
+        (real < 0).all() and (fake[FAKE > 0] > 0).all() and (gen < 0).all()
+    )  # a step goes against the gradient
+    assert (
+        fake > 0
+    ).all() or name == 'least_squares'  # which pulls a fake below 0 up to its target
     assert (other > 0).all() if LOSSES[name].is_relative else (other == 0).all()
 
 
@@ -118,7 +137,11 @@ def test_hinge_asks_no_more_of_logits_beyond_the_margin_and_least_squares_calls_
 def test_value_and_gradient_stay_finite_and_right_at_a_thousand(name):
     loss = LOSSES[name]
     for function, formula in ((loss.dis, DIS[name]), (loss.gen, GEN[name])):
-        for logits in ([HUGE, -HUGE], [np.full(3, 1000.0), np.full(3, -1000.0)], [np.full(3, -1000.0), np.full(3, 1000.0)]):
+        for logits in (
+            [HUGE, -HUGE],
+            [np.full(3, 1000.0), np.full(3, -1000.0)],
+            [np.full(3, -1000.0), np.full(3, 1000.0)],
+        ):
             value, gradients = run(function, *logits)
             np.testing.assert_allclose(value, formula(*logits), rtol=1e-6, atol=3e-6)
             for mine, exact in zip(gradients, slopes(formula, logits)):
@@ -128,26 +151,37 @@ def test_value_and_gradient_stay_finite_and_right_at_a_thousand(name):
 def test_minimax_gradient_fades_where_dis_wins_and_nonsaturating_does_not():
     losing = np.full(4, -12.0)
     assert np.abs(run(LOSSES['minimax'].gen, losing, losing)[1][0]).max() < 1e-5
-    np.testing.assert_allclose(run(LOSSES['nonsaturating'].gen, losing, losing)[1][0], -0.25, rtol=1e-4)
+    np.testing.assert_allclose(
+        run(LOSSES['nonsaturating'].gen, losing, losing)[1][0], -0.25, rtol=1e-4
+    )
 
 
 def test_undecided_dis_costs_two_log_two():
     for name in ('minimax', 'nonsaturating'):
-        np.testing.assert_allclose(run(LOSSES[name].dis, [0.0] * 3, [0.0] * 5)[0], 2 * np.log(2), rtol=1e-6)
+        np.testing.assert_allclose(
+            run(LOSSES[name].dis, [0.0] * 3, [0.0] * 5)[0], 2 * np.log(2), rtol=1e-6
+        )
 
 
 def test_batches_may_differ_in_size_and_each_counts_by_its_mean():
     once = run(LOSSES['nonsaturating'].dis, REAL, FAKE)[0]
-    assert run(LOSSES['nonsaturating'].dis, np.tile(REAL, 3), FAKE)[0] == pytest.approx(once, rel=1e-6)
+    assert run(LOSSES['nonsaturating'].dis, np.tile(REAL, 3), FAKE)[0] == pytest.approx(
+        once, rel=1e-6
+    )
 
 
 def test_relativistic_loss_does_not_see_a_shift_of_all_logits():
     for function in (LOSSES['relativistic'].dis, LOSSES['relativistic'].gen):
-        assert run(function, REAL + 40, FAKE + 40)[0] == pytest.approx(run(function, REAL, FAKE)[0], rel=1e-5)
+        assert run(function, REAL + 40, FAKE + 40)[0] == pytest.approx(
+            run(function, REAL, FAKE)[0], rel=1e-5
+        )
 
 
 def test_the_losses_say_what_their_logits_are():
-    assert {name for name, loss in LOSSES.items() if loss.is_probability} == {'minimax', 'nonsaturating'}
+    assert {name for name, loss in LOSSES.items() if loss.is_probability} == {
+        'minimax',
+        'nonsaturating',
+    }
     assert {name for name, loss in LOSSES.items() if loss.is_relative} == {'relativistic'}
 
 
@@ -158,9 +192,11 @@ def test_gen_needs_no_real_logits_where_it_is_not_relative(name):
 
 # Label smoothing: with targets t cross entropy is -t log D - (1 - t) log(1 - D), each side in the mean.
 SMOOTH = {
-    'minimax': lambda r, f, a, b: (-(a * log_sigmoid(r) + (1 - a) * log_sigmoid(-r)).mean()
-                                   - (b * log_sigmoid(f) + (1 - b) * log_sigmoid(-f)).mean()),
-    'least_squares': lambda r, f, a, b: ((r - a)**2).mean() / 2 + ((f - b)**2).mean() / 2,
+    'minimax': lambda r, f, a, b: (
+        -(a * log_sigmoid(r) + (1 - a) * log_sigmoid(-r)).mean()
+        - (b * log_sigmoid(f) + (1 - b) * log_sigmoid(-f)).mean()
+    ),
+    'least_squares': lambda r, f, a, b: ((r - a) ** 2).mean() / 2 + ((f - b) ** 2).mean() / 2,
 }
 SMOOTH['nonsaturating'] = SMOOTH['minimax']
 TARGETS = [(0.9, 0.0), (1.0, 0.1), (0.9, 0.1), (0.5, 0.5)]
@@ -193,7 +229,10 @@ def test_smoothed_loss_is_least_where_dis_says_its_targets():
 @pytest.mark.parametrize('name', sorted(set(LOSSES) - set(SMOOTHABLE)))
 @pytest.mark.parametrize('targets', TARGETS[:3], ids=str)
 def test_smoothing_is_refused_where_there_are_no_targets(name, targets):
-    with pytest.raises(ValueError, match=f'loss {name!r} has no targets to smooth; must be one of minimax, nonsaturating'):
+    with pytest.raises(
+        ValueError,
+        match=f'loss {name!r} has no targets to smooth; must be one of minimax, nonsaturating',
+    ):
         named(name, real_target=targets[0], fake_target=targets[1])
 
 
@@ -203,7 +242,10 @@ def test_named_is_the_table_for_the_usual_targets(name):
 
 
 def test_an_unknown_loss_is_refused_and_the_known_ones_are_named():
-    with pytest.raises(ValueError, match="loss 'wgan': must be one of minimax, nonsaturating, least_squares, wasserstein"):
+    with pytest.raises(
+        ValueError,
+        match="loss 'wgan': must be one of minimax, nonsaturating, least_squares, wasserstein",
+    ):
         named('wgan')
 
 

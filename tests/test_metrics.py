@@ -1,4 +1,5 @@
 """Distances of features and what classes tell, against SciPy, scikit-learn and counts by hand."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -13,23 +14,31 @@ from gluongan import metrics
 def features(seed, count=400, size=12):
     """Features that are correlated, shifted and scaled, another kind for each seed."""
     draw = np.random.RandomState(seed)
-    x, mixing, shift = (draw.standard_normal(shape) for shape in ((count, size), (size, size), size))
+    x, mixing, shift = (
+        draw.standard_normal(shape) for shape in ((count, size), (size, size), size)
+    )
     return (x @ mixing + shift).astype(np.float32)
 
 
 # The Fréchet distance
 
+
 def by_sqrtm(a, b, ridge=0.0):
     """The formula as it is printed."""
     means = [x.mean(axis=0) for x in (a, b)]
     first, second = (np.cov(x, rowvar=False) + ridge * np.eye(x.shape[1]) for x in (a, b))
-    return np.square(means[0] - means[1]).sum() + np.trace(first + second - 2 * sqrtm(first @ second)).real
+    return (
+        np.square(means[0] - means[1]).sum()
+        + np.trace(first + second - 2 * sqrtm(first @ second)).real
+    )
 
 
 @pytest.mark.parametrize('size', [2, 12, 84])
 def test_frechet_distance_is_scipys(size):
     a, b = (features(seed, 900, size).astype(np.float64) for seed in (0, 1))
-    assert metrics.frechet_distance(metrics.moments(a), metrics.moments(b)) == pytest.approx(by_sqrtm(a, b), rel=1e-8)
+    assert metrics.frechet_distance(metrics.moments(a), metrics.moments(b)) == pytest.approx(
+        by_sqrtm(a, b), rel=1e-8
+    )
 
 
 def test_frechet_distance_stays_a_number_where_features_are_dead():
@@ -37,17 +46,22 @@ def test_frechet_distance_stays_a_number_where_features_are_dead():
     a, b = np.maximum(features(0), 0), np.maximum(features(1), 0)
     a[:, :3] = b[:, 1:4] = 0
     value = metrics.frechet_distance(metrics.moments(a), metrics.moments(b))
-    assert value == pytest.approx(by_sqrtm(a.astype(np.float64), b.astype(np.float64), ridge=1e-9), rel=1e-4)
+    assert value == pytest.approx(
+        by_sqrtm(a.astype(np.float64), b.astype(np.float64), ridge=1e-9), rel=1e-4
+    )
 
 
 def test_frechet_distance_is_zero_for_itself_and_the_square_of_a_shift():
     a = features(0)
-    assert metrics.frechet_distance(metrics.moments(a), metrics.moments(a)) == pytest.approx(0, abs=1e-6)
+    assert metrics.frechet_distance(metrics.moments(a), metrics.moments(a)) == pytest.approx(
+        0, abs=1e-6
+    )
     shifted = metrics.moments(a)._replace(mean=metrics.moments(a).mean + 2)
     assert metrics.frechet_distance(metrics.moments(a), shifted) == pytest.approx(4 * 12, rel=1e-6)
 
 
 # The kernel distance
+
 
 def by_sklearn(x, y):
     """Unbiased MMD²: means of the kernel matrices, without their diagonals."""
@@ -58,14 +72,20 @@ def by_sklearn(x, y):
 
 def test_kernel_distance_is_sklearns_over_blocks():
     a, b = features(0), features(1)
-    blocks = [by_sklearn(a[i:i + 40].astype(np.float64), b[i:i + 40].astype(np.float64)) for i in range(0, 400, 40)]
+    blocks = [
+        by_sklearn(a[i : i + 40].astype(np.float64), b[i : i + 40].astype(np.float64))
+        for i in range(0, 400, 40)
+    ]
     value, error = metrics.kernel_distance(a, b)
     assert value == pytest.approx(np.mean(blocks), rel=1e-9)
     assert error == pytest.approx(np.std(blocks, ddof=1) / np.sqrt(10), rel=1e-9)
 
 
 def test_kernel_distance_of_one_source_is_zero_on_average_and_within_its_error():
-    pairs = [metrics.kernel_distance(*(np.random.RandomState(seed).standard_normal((2, 300, 8)))) for seed in range(30)]
+    pairs = [
+        metrics.kernel_distance(*(np.random.RandomState(seed).standard_normal((2, 300, 8))))
+        for seed in range(30)
+    ]
     scores = [value / error for value, error in pairs]
     assert abs(np.mean(scores)) < 4 / np.sqrt(30) and 0.6 < np.std(scores) < 1.8
     assert min(value for value, _ in pairs) < 0 < max(value for value, _ in pairs)
@@ -77,6 +97,7 @@ def test_kernel_distance_of_too_few_is_refused():
 
 
 # Classes
+
 
 def certain(*counts):
     """Probabilities of samples that are surely of their class, so many of each."""
@@ -111,7 +132,9 @@ def test_class_is_missing_where_the_judges_own_errors_could_make_it():
 
 
 def test_uniform_kl_is_scipys():
-    assert metrics.uniform_kl(np.array([3, 0, 5, 2])) == pytest.approx(entropy([0.3, 0, 0.5, 0.2], [0.25] * 4))
+    assert metrics.uniform_kl(np.array([3, 0, 5, 2])) == pytest.approx(
+        entropy([0.3, 0, 0.5, 0.2], [0.25] * 4)
+    )
     assert metrics.uniform_kl(np.array([7, 0, 0, 0])) == pytest.approx(np.log(4))
 
 

@@ -1,4 +1,5 @@
 """How well points cover a mixture of known modes: against counts by hand, SciPy's KL, and the mixture itself."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -50,12 +51,17 @@ def test_a_run_on_a_mixture_tells_how_it_covers_it_and_draws_that(tmp_path):
     assert [row['iteration'] for row in rows] == [0, 3, 6]
     x = run.updater.samples(run.updater.fixed_inputs(2_500, seed=1))
     expected = coverage(x, *toys.modes('ring8'))
-    assert (rows[-1]['modes/caught'], rows[-1]['modes/good']) == (expected.caught, pytest.approx(expected.good, abs=1e-5))
+    assert (rows[-1]['modes/caught'], rows[-1]['modes/good']) == (
+        expected.caught,
+        pytest.approx(expected.good, abs=1e-5),
+    )
     assert rows[-1]['modes/kl'] == pytest.approx(expected.reverse_kl, rel=1e-5)
     assert (run.folder / 'figures' / 'modes.png').is_file()
 
 
 def test_a_run_on_pictures_tells_nothing_of_modes(tmp_path):
     run = tiny.begun(tmp_path, iterations=2)
-    assert not any(key.startswith('modes') for row in tiny.rows(run.folder / 'metrics.jsonl') for key in row)
+    assert not any(
+        key.startswith('modes') for row in tiny.rows(run.folder / 'metrics.jsonl') for key in row
+    )
     assert not (run.folder / 'figures' / 'modes.png').exists()

@@ -1,4 +1,5 @@
 """Dense networks: the published tables row by row, initial weights, ranges, shapes, and sizes that make no network."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -12,15 +13,28 @@ from gluongan.nets import dense_discriminator, dense_generator
 from gluongan.runtime import mx
 
 # System A's tables, by hand; 512 LeakyReLU units hold 131,584 numbers (a misprint in the write-up, not in its total).
-GENERATOR = [(100, 0), (256, 25_856), (256, 1_024), (512, 131_584), (512, 2_048), (1024, 525_312), (1024, 4_096),
-             (784, 803_600), (784, 0)]
+GENERATOR = [
+    (100, 0),
+    (256, 25_856),
+    (256, 1_024),
+    (512, 131_584),
+    (512, 2_048),
+    (1024, 525_312),
+    (1024, 4_096),
+    (784, 803_600),
+    (784, 0),
+]
 DISCRIMINATOR = [(784, 0), (784, 0), (512, 401_920), (256, 131_328), (1, 257), (1, 0)]
 
 
-@pytest.mark.parametrize(('net', 'published', 'total'), [
-    (lambda: dense_generator([100, 256, 512, 1024, 784]), GENERATOR, 1_493_520),
-    (lambda: dense_discriminator([784, 512, 256, 1]), DISCRIMINATOR, 533_505),
-], ids=['G', 'D'])
+@pytest.mark.parametrize(
+    ('net', 'published', 'total'),
+    [
+        (lambda: dense_generator([100, 256, 512, 1024, 784]), GENERATOR, 1_493_520),
+        (lambda: dense_discriminator([784, 512, 256, 1]), DISCRIMINATOR, 533_505),
+    ],
+    ids=['G', 'D'],
+)
 def test_system_a_has_its_published_number_of_parameters_row_by_row(net, published, total):
     net = net()
     assert [(int(np.prod(row.output)), row.parameters) for row in net.rows()] == published
@@ -29,7 +43,9 @@ def test_system_a_has_its_published_number_of_parameters_row_by_row(net, publish
 
 
 def test_system_a_lays_out_its_layers_as_published():
-    gen = [(row.layer, row.activation) for row in dense_generator([100, 256, 512, 1024, 784]).rows()]
+    gen = [
+        (row.layer, row.activation) for row in dense_generator([100, 256, 512, 1024, 784]).rows()
+    ]
     hidden = [('Dense', 'leaky_relu'), ('BatchNorm', '')]
     assert gen == [('input', ''), *hidden * 3, ('Dense', 'sigmoid'), ('Reshape', '')]
 
@@ -37,8 +53,13 @@ def test_system_a_lays_out_its_layers_as_published():
 # Any list of two or more
 
 SIZES = st.lists(st.integers(1, 12), min_size=2, max_size=5)
-KINDS = st.fixed_dictionaries({'batchnorm': st.booleans(), 'dropout': st.sampled_from([0.0, 0.4]),
-                               'activation': st.sampled_from(['relu', 'leaky_relu', 'tanh', 'gelu', 'swish'])})
+KINDS = st.fixed_dictionaries(
+    {
+        'batchnorm': st.booleans(),
+        'dropout': st.sampled_from([0.0, 0.4]),
+        'activation': st.sampled_from(['relu', 'leaky_relu', 'tanh', 'gelu', 'swish']),
+    }
+)
 
 
 def imperative_and_hybrid(net, x):
@@ -59,7 +80,9 @@ def test_any_list_of_two_or_more_sizes_makes_a_generator_the_same_hybridized(siz
 @settings(max_examples=25, deadline=None)
 @given(SIZES, KINDS, st.sampled_from(['logit', 'softmax']))
 def test_any_list_of_two_or_more_sizes_makes_a_discriminator_the_same_hybridized(sizes, kind, head):
-    net = dense_discriminator([*sizes[:-1], 1 + (head == 'softmax')], head=head, **kind, init='glorot')
+    net = dense_discriminator(
+        [*sizes[:-1], 1 + (head == 'softmax')], head=head, **kind, init='glorot'
+    )
     slow, fast = imperative_and_hybrid(net, mx.nd.random.uniform(shape=(3, *net.shape_in)))
     assert fast.shape == (3,)
     np.testing.assert_allclose(slow, fast, rtol=1e-6, atol=1e-6)
@@ -79,16 +102,26 @@ def test_a_size_below_one_or_broken_is_refused_in_words(sizes):
             make(order)
 
 
-@pytest.mark.parametrize(('sizes', 'head', 'end'), [([16, 2], 'logit', 1), ([16, 1], 'softmax', 2),
-                                                     ([16, 3], 'logit', 1)])
+@pytest.mark.parametrize(
+    ('sizes', 'head', 'end'),
+    [([16, 2], 'logit', 1), ([16, 1], 'softmax', 2), ([16, 3], 'logit', 1)],
+)
 def test_a_discriminator_that_does_not_end_in_its_head_is_refused(sizes, head, end):
     with pytest.raises(ValueError, match=f'ends in {end}'):
         dense_discriminator(sizes, head=head)
 
 
-@pytest.mark.parametrize('make', [lambda **more: dense_generator([5, 16], **more),
-                                  lambda **more: dense_discriminator([16, 1], **more)], ids=['G', 'D'])
-@pytest.mark.parametrize(('more', 'word'), [({'init': 'xavier'}, 'glorot'), ({'activation': 'ReLU'}, 'relu')])
+@pytest.mark.parametrize(
+    'make',
+    [
+        lambda **more: dense_generator([5, 16], **more),
+        lambda **more: dense_discriminator([16, 1], **more),
+    ],
+    ids=['G', 'D'],
+)
+@pytest.mark.parametrize(
+    ('more', 'word'), [({'init': 'xavier'}, 'glorot'), ({'activation': 'ReLU'}, 'relu')]
+)
 def test_an_unknown_name_is_refused_and_the_known_ones_are_named(make, more, word):
     with pytest.raises(ValueError, match=word):
         make(**more) if 'init' in more else dense_generator([5, 4, 16], **more)
@@ -101,8 +134,14 @@ def test_an_unknown_output_or_head_is_refused():
         dense_discriminator([16, 1], head='sigmoid')
 
 
-@pytest.mark.parametrize('make', [lambda: dense_generator([5, 16], shape=(1, 5, 5)),
-                                  lambda: dense_discriminator([16, 1], shape=(1, 5, 5))], ids=['G', 'D'])
+@pytest.mark.parametrize(
+    'make',
+    [
+        lambda: dense_generator([5, 16], shape=(1, 5, 5)),
+        lambda: dense_discriminator([16, 1], shape=(1, 5, 5)),
+    ],
+    ids=['G', 'D'],
+)
 def test_a_sample_shape_of_another_size_is_refused(make):
     with pytest.raises(ValueError, match='16'):
         make()
@@ -110,8 +149,20 @@ def test_a_sample_shape_of_another_size_is_refused(make):
 
 # Shapes and ranges
 
-@pytest.mark.parametrize(('values', 'shape'), [(784, (1, 28, 28)), (3072, (3, 32, 32)), (1024, (1, 32, 32)), (2, (2,)),
-                                               (1, (1,)), (3, (3,)), (12, (3, 2, 2)), (785, (785,))])
+
+@pytest.mark.parametrize(
+    ('values', 'shape'),
+    [
+        (784, (1, 28, 28)),
+        (3072, (3, 32, 32)),
+        (1024, (1, 32, 32)),
+        (2, (2,)),
+        (1, (1,)),
+        (3, (3,)),
+        (12, (3, 2, 2)),
+        (785, (785,)),
+    ],
+)
 def test_sample_shape_is_the_square_picture_where_there_is_one(values, shape):
     assert dense_generator([4, values])(mx.nd.ones((2, 4))).shape == (2, *shape)
     assert dense_discriminator([values, 1]).shape_in == shape
@@ -122,7 +173,9 @@ def test_sample_shape_can_be_given():
     assert dense_generator([4, 16], shape=(16,)).rows()[-1].output == (16,)
 
 
-@pytest.mark.parametrize(('output', 'low', 'high'), [('sigmoid', 0, 1), ('tanh', 0, 1), ('identity', -np.inf, np.inf)])
+@pytest.mark.parametrize(
+    ('output', 'low', 'high'), [('sigmoid', 0, 1), ('tanh', 0, 1), ('identity', -np.inf, np.inf)]
+)
 def test_pictures_lie_in_the_unit_interval_and_use_all_of_it(output, low, high):
     net = dense_generator([8, 16], output=output, init='he')
     y = net(mx.nd.random.normal(0, 20, (200, 8))).asnumpy()
@@ -136,10 +189,13 @@ def test_tanh_output_is_half_of_one_plus_tanh():
     runtime.seed(4)
     scaled = dense_generator([3, 16], output='tanh', init='he')
     z = mx.nd.random.normal(shape=(5, 3))
-    np.testing.assert_allclose(scaled(z).asnumpy(), (1 + np.tanh(plain(z).asnumpy())) / 2, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        scaled(z).asnumpy(), (1 + np.tanh(plain(z).asnumpy())) / 2, rtol=1e-5, atol=1e-6
+    )
 
 
 # Initial weights
+
 
 def weights(init):
     runtime.seed(0)
@@ -147,18 +203,27 @@ def weights(init):
     return {name: p.data().asnumpy() for name, p in net._collect_params_with_prefix().items()}
 
 
-@pytest.mark.parametrize(('init', 'sd', 'normal'), [
-    ('he', lambda fan_in, fan_out: 1 / np.sqrt(fan_in / 2), True),
-    ('glorot', lambda fan_in, fan_out: np.sqrt(2 / (fan_in + fan_out)), False),    # sd of U(±sqrt(6 / (in + out)))
-    ('normal', lambda fan_in, fan_out: 0.02, True),
-])
+@pytest.mark.parametrize(
+    ('init', 'sd', 'normal'),
+    [
+        ('he', lambda fan_in, fan_out: 1 / np.sqrt(fan_in / 2), True),
+        (
+            'glorot',
+            lambda fan_in, fan_out: np.sqrt(2 / (fan_in + fan_out)),
+            False,
+        ),  # sd of U(±sqrt(6 / (in + out)))
+        ('normal', lambda fan_in, fan_out: 0.02, True),
+    ],
+)
 def test_initial_weights_have_their_spread_and_biases_are_zero(init, sd, normal):
     found = weights(init)
     for name in ('1.weight', '2.weight'):
         w = found[name]
         spread = sd(w.shape[1], w.shape[0])
         assert abs(w.std() / spread - 1) < 0.01 and abs(w.mean()) < 0.02 * spread, name
-        assert (np.abs(w).max() > 3 * spread) == normal, name    # a uniform one ends at sqrt(3) of its sd
+        assert (np.abs(w).max() > 3 * spread) == normal, (
+            name
+        )  # a uniform one ends at sqrt(3) of its sd
     assert all(not value.any() for name, value in found.items() if name.endswith('bias'))
 
 
@@ -166,6 +231,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others():
     def first(*words):
         runtime.seed(*words)
         return dense_generator([5, 16])[0].weight.data().asnumpy()
+
     np.testing.assert_array_equal(first(1), first(1))
     assert (first(1) != first(2)).all()
 
@@ -177,6 +243,8 @@ def test_leaky_slope_and_batchnorm_momentum_reach_their_layers():
         y = net(x)
     y.backward()
     h = net[0](x).asnumpy()
-    np.testing.assert_allclose(net[1].running_mean.data().asnumpy(), 0.3 * h.mean(axis=0), rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(
+        net[1].running_mean.data().asnumpy(), 0.3 * h.mean(axis=0), rtol=1e-4, atol=1e-7
+    )
     pre = x.asnumpy() @ net[0].weight.data().asnumpy().T
     np.testing.assert_allclose(h, np.where(pre > 0, pre, 0.35 * pre), rtol=1e-5)

@@ -1,4 +1,5 @@
 """The noise: its distributions, and that its state, its seeds and its fixed z are exactly repeatable."""
+
 from __future__ import annotations
 
 import json
@@ -9,17 +10,28 @@ from scipy.stats import kstest, truncnorm
 
 from gluongan.noise import DISTRIBUTIONS, Noise, sample, seeded, truncated
 
-EXACT = {'normal': ('norm', (0, 1)), 'uniform': ('uniform', (-1, 2)), 'truncated': ('truncnorm', (-2, 2))}
+EXACT = {
+    'normal': ('norm', (0, 1)),
+    'uniform': ('uniform', (-1, 2)),
+    'truncated': ('truncnorm', (-2, 2)),
+}
 MOMENTS = {'normal': (0, 1), 'uniform': (0, 1 / np.sqrt(3)), 'truncated': (0, truncnorm.std(-2, 2))}
-ENDS = {'normal': (3.5, 7), 'uniform': (0.999, 1), 'truncated': (1.98, 2)}    # how far out, at least and at most
+ENDS = {
+    'normal': (3.5, 7),
+    'uniform': (0.999, 1),
+    'truncated': (1.98, 2),
+}  # how far out, at least and at most
 
 
 def streams(distribution):
     """z from each of the four places that draw."""
     noise = Noise(50, distribution, seed=4)
-    return {'draw': noise.draw(400).asnumpy(), 'fixed': noise.fixed(400, seed=4),
-            'seeded': seeded([*range(400)], 50, distribution),
-            'sample': sample(np.random.default_rng(1), 400, 50, distribution)}
+    return {
+        'draw': noise.draw(400).asnumpy(),
+        'fixed': noise.fixed(400, seed=4),
+        'seeded': seeded([*range(400)], 50, distribution),
+        'sample': sample(np.random.default_rng(1), 400, 50, distribution),
+    }
 
 
 def test_every_distribution_is_checked_here():
@@ -43,7 +55,7 @@ def test_z_has_its_distribution(distribution, place):
 @pytest.mark.parametrize('place', ['draw', 'fixed', 'seeded', 'sample'])
 def test_z_are_independent_of_each_other(distribution, place):
     z = streams(distribution)[place]
-    for table in (z, z.T):    # between samples, between the values of one
+    for table in (z, z.T):  # between samples, between the values of one
         correlation = np.corrcoef(table) - np.eye(len(table))
         assert np.abs(correlation).max() < 5.5 / np.sqrt(table.shape[1])
     assert len(np.unique(z)) > 0.99 * z.size
@@ -54,14 +66,16 @@ def test_z_are_independent_of_each_other(distribution, place):
 def test_restored_noise_goes_on_exactly(distribution, drawn):
     original = Noise(7, distribution, seed=3)
     for count in range(1, drawn + 1):
-        original.draw(count)    # odd numbers of 32-bit values: half of a 64-bit word may be waiting
+        original.draw(count)  # odd numbers of 32-bit values: half of a 64-bit word may be waiting
     state = json.loads(json.dumps(original.state()))
     restored = Noise(7, distribution, seed=8)
     restored.draw(2)
     restored.restore(state)
     assert restored.state() == original.state()
     for count in (1, 5, 3):
-        np.testing.assert_array_equal(restored.draw(count).asnumpy(), original.draw(count).asnumpy())
+        np.testing.assert_array_equal(
+            restored.draw(count).asnumpy(), original.draw(count).asnumpy()
+        )
 
 
 @pytest.mark.parametrize('bound', [0.1, 0.5, 1.0, 2.0, 3.0])
@@ -88,6 +102,7 @@ def test_state_is_whole_numbers_that_no_json_reader_must_round():
 def test_seeds_repeat_and_differ():
     def first(seed):
         return Noise(6, seed=seed).draw(2).asnumpy()
+
     np.testing.assert_array_equal(first(1), first(1))
     assert not np.isin(first(1), first(2)).any()
 
@@ -95,7 +110,10 @@ def test_seeds_repeat_and_differ():
 def test_noise_of_a_seed_differs_from_the_fixed_and_from_the_seeded_one():
     noise = Noise(6, seed=0)
     fixed, drawn = noise.fixed(4, seed=0), noise.draw(4).asnumpy()
-    assert not np.isin(fixed, drawn).any() and not np.isin(seeded([0, 1, 2, 3], 6, 'normal'), drawn).any()
+    assert (
+        not np.isin(fixed, drawn).any()
+        and not np.isin(seeded([0, 1, 2, 3], 6, 'normal'), drawn).any()
+    )
 
 
 def test_fixed_noise_depends_on_its_seed_alone_and_leaves_the_stream_as_it_was():

@@ -1,4 +1,5 @@
 """The three update rules against NumPy in float64, weight clipping, and a state that carries a run on exactly."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -11,8 +12,11 @@ from gluongan.runtime import mx
 
 STEPS = 6
 # Settings that are no defaults, so that one which never arrives is found out.
-RATES = {'adam': {'lr': 0.03, 'beta1': 0.6, 'beta2': 0.95}, 'rmsprop': {'lr': 0.02, 'decay': 0.8},
-         'sgd': {'lr': 0.05, 'momentum': 0.7}}
+RATES = {
+    'adam': {'lr': 0.03, 'beta1': 0.6, 'beta2': 0.95},
+    'rmsprop': {'lr': 0.02, 'decay': 0.8},
+    'sgd': {'lr': 0.05, 'momentum': 0.7},
+}
 
 
 def adam(w, gradients, lr, beta1, beta2):
@@ -54,8 +58,16 @@ def net():
 def gradients(net, steps=STEPS, seed=1):
     """Made-up gradients, of very different sizes, for every parameter that learns."""
     draw = np.random.RandomState(seed)
-    return [[(draw.standard_normal(p.shape) * 10.0 ** draw.randint(-3, 2, p.shape)).astype(np.float32)
-             for p in net.collect_params().values() if p.grad_req != 'null'] for _ in range(steps)]
+    return [
+        [
+            (draw.standard_normal(p.shape) * 10.0 ** draw.randint(-3, 2, p.shape)).astype(
+                np.float32
+            )
+            for p in net.collect_params().values()
+            if p.grad_req != 'null'
+        ]
+        for _ in range(steps)
+    ]
 
 
 def play(optimizer, steps):
@@ -79,7 +91,9 @@ def test_steps_are_those_of_the_formula(net, rule):
     before = learnt(optimizer)
     play(optimizer, given)
     for i, (start, end) in enumerate(zip(before, learnt(optimizer))):
-        exact = ORACLES[rule](start.astype(np.float64), [step[i].astype(np.float64) for step in given], **RATES[rule])
+        exact = ORACLES[rule](
+            start.astype(np.float64), [step[i].astype(np.float64) for step in given], **RATES[rule]
+        )
         np.testing.assert_allclose(end, exact, rtol=2e-5, atol=2e-6)
         assert np.abs(end - start).max() > 1e-2
     assert optimizer.steps == STEPS
@@ -89,7 +103,9 @@ def test_steps_are_those_of_the_formula(net, rule):
 def test_all_that_learns_moves_and_running_statistics_do_not(net, rule):
     optimizer = Optimizer(net, rule)
     names = {p.name for p in optimizer.parameters}
-    still = {p.name: p.data().asnumpy() for p in net.collect_params().values() if p.name not in names}
+    still = {
+        p.name: p.data().asnumpy() for p in net.collect_params().values() if p.name not in names
+    }
     assert len(names) == 6 and all('running' in name for name in still) and len(still) == 2
     play(optimizer, gradients(net))
     for name, value in still.items():
@@ -101,7 +117,9 @@ def test_sgd_without_momentum_is_plain_descent(net):
     before = learnt(optimizer)
     play(optimizer, given)
     for i, (start, end) in enumerate(zip(before, learnt(optimizer))):
-        np.testing.assert_allclose(end, start - 0.5 * (given[0][i] + given[1][i]), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            end, start - 0.5 * (given[0][i] + given[1][i]), rtol=1e-5, atol=1e-5
+        )
     assert optimizer.state() == {}
     optimizer.restore({}, 7)
     assert optimizer.steps == 7
@@ -141,12 +159,18 @@ def test_adam_without_its_number_of_steps_or_its_moments_goes_another_way(net, l
     given = gradients(net, 5)
     optimizer = Optimizer(net, 'adam', **RATES['adam'])
     play(optimizer, given[:4])
-    saved, weights = {name: value.asnumpy() for name, value in optimizer.state().items()}, learnt(optimizer)
+    saved, weights = (
+        {name: value.asnumpy() for name, value in optimizer.state().items()},
+        learnt(optimizer),
+    )
     play(optimizer, given[4:])
     straight = learnt(optimizer)
     for parameter, value in zip(optimizer.parameters, weights):
         parameter.data()[:] = value
-    optimizer.restore({name: value * (lost != 'moments') for name, value in saved.items()}, 0 if lost == 'steps' else 4)
+    optimizer.restore(
+        {name: value * (lost != 'moments') for name, value in saved.items()},
+        0 if lost == 'steps' else 4,
+    )
     play(optimizer, given[4:])
     assert any((mine != theirs).any() for mine, theirs in zip(learnt(optimizer), straight))
 
@@ -176,23 +200,33 @@ def test_state_names_sort_in_the_order_of_the_parameters(net):
 
 # Schedules
 
+
 def rate(schedule, step, steps, lr):
     """The learning rate of step 0, 1, ...: it falls to 0 over `steps` and stays there."""
     share = min(step / steps, 1)
-    return lr * {'constant': 1, 'linear': 1 - share, 'cosine': (1 + np.cos(np.pi * share)) / 2}[schedule]
+    return (
+        lr
+        * {'constant': 1, 'linear': 1 - share, 'cosine': (1 + np.cos(np.pi * share)) / 2}[schedule]
+    )
 
 
 @pytest.mark.parametrize('rule', RULES)
 @pytest.mark.parametrize('schedule', SCHEDULES)
 def test_scheduled_steps_have_the_rate_of_the_formula(net, schedule, rule):
-    still = {'adam': {'beta1': 0.0, 'beta2': 0.0}, 'rmsprop': {'decay': 0.0}, 'sgd': {'momentum': 0.0}}[rule]
+    still = {
+        'adam': {'beta1': 0.0, 'beta2': 0.0},
+        'rmsprop': {'decay': 0.0},
+        'sgd': {'momentum': 0.0},
+    }[rule]
     optimizer = Optimizer(net, rule, lr=0.1, schedule=schedule, schedule_steps=8, **still)
     ones, rates = [[np.ones(p.shape, np.float32) for p in optimizer.parameters]], []
-    for _ in range(11):    # without memory, and with gradients of 1, every rule's step is the learning rate
+    for _ in range(
+        11
+    ):  # without memory, and with gradients of 1, every rule's step is the learning rate
         before = learnt(optimizer)
         play(optimizer, ones)
         steps = np.concatenate([(a - b).ravel() for a, b in zip(before, learnt(optimizer))])
-        assert np.ptp(steps) < 2e-6    # every weight alike, the first and the last
+        assert np.ptp(steps) < 2e-6  # every weight alike, the first and the last
         rates.append(steps.mean())
     exact = [rate(schedule, step, 8, 0.1) for step in range(11)]
     np.testing.assert_allclose(rates, exact, rtol=1e-4, atol=2e-6)
@@ -206,7 +240,10 @@ def test_a_scheduled_optimizer_restored_midway_goes_on_bit_for_bit(net, schedule
     options = {**RATES[rule], 'schedule': schedule, 'schedule_steps': 6}
     optimizer = Optimizer(net, rule, **options)
     play(optimizer, given[:at])
-    saved, kept = {name: value.asnumpy().copy() for name, value in optimizer.state().items()}, learnt(optimizer)
+    saved, kept = (
+        {name: value.asnumpy().copy() for name, value in optimizer.state().items()},
+        learnt(optimizer),
+    )
     play(optimizer, given[at:])
     straight = learnt(optimizer)
     again = Optimizer(net, rule, **options)
@@ -222,14 +259,21 @@ def test_a_scheduled_optimizer_restored_midway_goes_on_bit_for_bit(net, schedule
 @pytest.mark.parametrize('steps', [1, 2, 3])
 def test_the_shortest_schedules_begin_at_the_whole_rate_and_end_at_none(net, schedule, steps):
     optimizer = Optimizer(net, 'sgd', lr=0.1, momentum=0.0, schedule=schedule, schedule_steps=steps)
-    ones, ends = [[np.ones(p.shape, np.float32) for p in optimizer.parameters]], [learnt(optimizer)[0]]
+    ones, ends = (
+        [[np.ones(p.shape, np.float32) for p in optimizer.parameters]],
+        [learnt(optimizer)[0]],
+    )
     for _ in range(steps + 2):
         play(optimizer, ones)
         ends.append(learnt(optimizer)[0])
     moved = [float((a - b).mean()) for a, b in zip(ends, ends[1:])]
-    np.testing.assert_allclose(moved, [rate(schedule, step, steps, 0.1) for step in range(steps + 2)], rtol=1e-4, atol=2e-6)
+    np.testing.assert_allclose(
+        moved, [rate(schedule, step, steps, 0.1) for step in range(steps + 2)], rtol=1e-4, atol=2e-6
+    )
 
 
 def test_an_unknown_schedule_is_refused_and_the_known_ones_are_named(net):
-    with pytest.raises(ValueError, match="schedule 'step': must be one of constant, linear, cosine"):
+    with pytest.raises(
+        ValueError, match="schedule 'step': must be one of constant, linear, cosine"
+    ):
         Optimizer(net, schedule='step')

@@ -1,4 +1,5 @@
 """The Parzen window log-likelihood is SciPy's and NumPy's own by hand, and its protocol that of the paper."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -40,7 +41,10 @@ def test_far_images_stay_finite():
 def test_blocks_change_nothing():
     x = RANDOM.rand(2 * BLOCK + 3, 5)
     whole = log_likelihoods(x, SAMPLES.reshape(50, -1)[:, :5], np.array([0.2]))
-    parts = [log_likelihoods(x[i:i + 1], SAMPLES.reshape(50, -1)[:, :5], np.array([0.2])) for i in (0, BLOCK, 2 * BLOCK + 2)]
+    parts = [
+        log_likelihoods(x[i : i + 1], SAMPLES.reshape(50, -1)[:, :5], np.array([0.2]))
+        for i in (0, BLOCK, 2 * BLOCK + 2)
+    ]
     np.testing.assert_allclose(whole[0, [0, BLOCK, 2 * BLOCK + 2]], np.ravel(parts), rtol=1e-9)
 
 
@@ -48,7 +52,9 @@ def test_blocks_change_nothing():
 def test_sigma_is_the_one_of_ten_that_the_validation_images_like_best(width):
     """Data that lies `width` around the samples."""
     centres = RANDOM.rand(40, 30) * 10
-    valid, test = (centres[RANDOM.randint(40, size=500)] + width * RANDOM.randn(500, 30) for _ in range(2))
+    valid, test = (
+        centres[RANDOM.randint(40, size=500)] + width * RANDOM.randn(500, 30) for _ in range(2)
+    )
     found = parzen(centres, valid, test)
     assert len(SIGMAS) == 10 and SIGMAS[[0, -1]] == pytest.approx([0.1, 1.0])
     assert found.sigma == min(SIGMAS, key=lambda sigma: abs(np.log(sigma / width)))

@@ -1,4 +1,5 @@
 """Products in bfloat16: what they compute, what stays float32, and who is refused."""
+
 from __future__ import annotations
 
 import hashlib
@@ -20,7 +21,7 @@ from gluongan.runtime import mx
 
 amx = pytest.mark.skipif(not runtime.HAS_AMX, reason='this processor has no matrix units (AMX)')
 
-TRAINED = '''
+TRAINED = """
 import hashlib, sys
 from gluongan import build
 from gluongan.recipes import recipe
@@ -29,7 +30,7 @@ updater = build.updater(config, build.load_data(config))
 for _ in range(5):
     updater.update()
 print(hashlib.sha256(b''.join(value.tobytes() for value in updater.state()[0].values())).hexdigest())
-'''
+"""
 
 
 def rounded(x):
@@ -64,10 +65,12 @@ def test_a_product_has_factors_and_result_rounded_to_bfloat16():
     exact = rounded(x.asnumpy()).astype(np.float64) @ rounded(weight).T + rounded(bias)
     y = net(x).asnumpy()
     assert y.dtype == np.float32
-    np.testing.assert_array_equal(y, rounded(y))                          # its result is rounded
-    np.testing.assert_allclose(y, exact, rtol=2**-8, atol=1e-4)           # by half a unit in the last place, or at a tie by one
+    np.testing.assert_array_equal(y, rounded(y))  # its result is rounded
+    np.testing.assert_allclose(
+        y, exact, rtol=2**-8, atol=1e-4
+    )  # by half a unit in the last place, or at a tie by one
     coarse = np.abs(y - layer('float32')(x).asnumpy()).max()
-    assert 1e-3 < coarse < 0.3                                            # and the factors are: this is not float32
+    assert 1e-3 < coarse < 0.3  # and the factors are: this is not float32
 
 
 @amx
@@ -86,22 +89,32 @@ def test_weights_and_moments_stay_float32_and_training_moves_them():
         updater.update()
     after, _ = updater.state()
     assert {value.dtype for value in after.values()} == {np.dtype(np.float32)}
-    moved = [name for name in after if name.endswith('weight') and not np.array_equal(before[name], after[name])]
+    moved = [
+        name
+        for name in after
+        if name.endswith('weight') and not np.array_equal(before[name], after[name])
+    ]
     assert len(moved) >= 4
-    assert any(not np.array_equal(value, rounded(value)) for value in after.values())    # steps below bfloat16's digits count
+    assert any(
+        not np.array_equal(value, rounded(value)) for value in after.values()
+    )  # steps below bfloat16's digits count
 
 
 @amx
 def test_every_dense_layer_of_both_networks_and_of_the_view_of_d_multiplies_so():
     config = tiny.tiny(precision='bfloat16', data='synthetic')
     updater = build.updater(config, build.load_data(config))
-    coarse = updater.gen[:-1]    # without the reshape: BatchNorm, activation and the rest stay float32
+    coarse = updater.gen[
+        :-1
+    ]  # without the reshape: BatchNorm, activation and the rest stay float32
     z = mx.nd.array(updater.fixed_inputs(4))
     fine = build.updater(tiny.tiny(), build.load_data(config)).gen
     assert 0 < np.abs(coarse(z).asnumpy() - fine[:-1](z).asnumpy()).max() < 0.05
-    casts = [net(mx.sym.var('x')).tojson(remove_amp_cast=False).count('"op": "amp_cast"')
-             for net in (updater.gen, updater.dis, updater.dis_view)]
-    assert casts == [4 * 2, 4 * 2, 4 * 2]    # input, weight, bias and result of two layers
+    casts = [
+        net(mx.sym.var('x')).tojson(remove_amp_cast=False).count('"op": "amp_cast"')
+        for net in (updater.gen, updater.dis, updater.dis_view)
+    ]
+    assert casts == [4 * 2, 4 * 2, 4 * 2]  # input, weight, bias and result of two layers
 
 
 @amx
@@ -118,17 +131,25 @@ def test_what_is_drawn_from_such_a_run_is_float32(tmp_path, monkeypatch):
     assert tiny.gluongan('train', *tiny.flags(precision='bfloat16'), '--out', 'runs').exit_code == 0
     run = next((tmp_path / 'runs').iterdir())
     config, gen = build.load_run(run)
-    assert config.precision == 'bfloat16' and {layer.precision for layer in gen if isinstance(layer, Dense)} == {'float32'}
-    monkeypatch.setattr(runtime, 'HAS_AMX', False)    # on another machine
+    assert config.precision == 'bfloat16' and {
+        layer.precision for layer in gen if isinstance(layer, Dense)
+    } == {'float32'}
+    monkeypatch.setattr(runtime, 'HAS_AMX', False)  # on another machine
     assert tiny.gluongan('sample', str(run), '--seeds', '0-3').exit_code == 0
-    assert {layer.precision for net in (gen, build.load_updater(run, build.load_data(config)).dis) for layer in net
-            if isinstance(layer, Dense)} == {'float32'}
+    assert {
+        layer.precision
+        for net in (gen, build.load_updater(run, build.load_data(config)).dis)
+        for layer in net
+        if isinstance(layer, Dense)
+    } == {'float32'}
     refused = tiny.gluongan('train', '--resume', str(run), '--iterations', '40')
     assert refused.exit_code == 2 and '--precision bfloat16: needs' in refused.stderr
 
 
 @amx
-def test_an_export_of_a_network_that_trains_in_bfloat16_is_float32_and_leaves_it_as_it_was(tmp_path):
+def test_an_export_of_a_network_that_trains_in_bfloat16_is_float32_and_leaves_it_as_it_was(
+    tmp_path,
+):
     config = tiny.tiny(precision='bfloat16')
     gen = build.updater(config, build.load_data(config)).gen
     z = mx.nd.random.normal(0, 1, (4, 5))
@@ -143,13 +164,17 @@ def test_an_export_of_a_network_that_trains_in_bfloat16_is_float32_and_leaves_it
 
 def test_without_matrix_units_it_is_refused_before_a_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(runtime, 'HAS_AMX', False)
-    with pytest.raises(runtime.DeviceError, match='--precision bfloat16: needs --device cpu, a processor with'):
+    with pytest.raises(
+        runtime.DeviceError, match='--precision bfloat16: needs --device cpu, a processor with'
+    ):
         build.new_run(tiny.tiny(precision='bfloat16'), tmp_path, [])
     assert not list(tmp_path.iterdir())
-    build.updater(tiny.tiny(), build.load_data(tiny.tiny()))    # float32 needs nothing
+    build.updater(tiny.tiny(), build.load_data(tiny.tiny()))  # float32 needs nothing
 
 
-@pytest.mark.parametrize(('there', 'said'), [(True, '--precision bfloat16 is there'), (False, 'no matrix units')])
+@pytest.mark.parametrize(
+    ('there', 'said'), [(True, '--precision bfloat16 is there'), (False, 'no matrix units')]
+)
 def test_doctor_says_whether_it_is_there(monkeypatch, there, said):
     monkeypatch.setattr(runtime, 'HAS_AMX', there)
     assert f'bfloat16      {said}' in tiny.gluongan('doctor').stdout
@@ -172,7 +197,9 @@ def test_convolutions_are_refused():
 def test_a_processor_without_matrix_units_has_none(tmp_path, monkeypatch):
     monkeypatch.delenv('DNNL_MAX_CPU_ISA', raising=False)
     (tmp_path / 'cpuinfo').write_text('flags : fpu avx512f amx_int8 amx_tile\n')
-    assert not runtime.ask_for_amx(tmp_path / 'cpuinfo') and not runtime.ask_for_amx(tmp_path / 'none')
+    assert not runtime.ask_for_amx(tmp_path / 'cpuinfo') and not runtime.ask_for_amx(
+        tmp_path / 'none'
+    )
 
 
 def test_what_the_user_has_set_stays(monkeypatch):
@@ -184,8 +211,10 @@ def test_what_the_user_has_set_stays(monkeypatch):
 
 
 def test_what_this_process_starts_is_not_told(python):
-    code = ('import os; os.environ.pop("DNNL_MAX_CPU_ISA", None); import gluongan.runtime; '
-            'print(os.environ.get("DNNL_MAX_CPU_ISA"))')
+    code = (
+        'import os; os.environ.pop("DNNL_MAX_CPU_ISA", None); import gluongan.runtime; '
+        'print(os.environ.get("DNNL_MAX_CPU_ISA"))'
+    )
     assert python(code) == 'None'
 
 
@@ -193,14 +222,27 @@ def test_what_this_process_starts_is_not_told(python):
 def test_onednn_is_told_of_the_matrix_units(python):
     code = 'import os; {}; import gluongan.runtime'
     told = python(code.format('os.environ.pop("DNNL_MAX_CPU_ISA", None)'), DNNL_VERBOSE='1')
-    assert 'AMX' in told and 'AMX' not in python(code.format('pass'), DNNL_VERBOSE='1', DNNL_MAX_CPU_ISA='DEFAULT')
+    assert 'AMX' in told and 'AMX' not in python(
+        code.format('pass'), DNNL_VERBOSE='1', DNNL_MAX_CPU_ISA='DEFAULT'
+    )
 
 
 @amx
 def test_float32_computes_the_same_bits_with_and_without_the_permission():
     def trained(**more):
-        environment = {name: value for name, value in os.environ.items() if name != 'DNNL_MAX_CPU_ISA'}
-        done = subprocess.run([sys.executable, '-c', TRAINED], capture_output=True, text=True, env={**environment, **more})
+        environment = {
+            name: value for name, value in os.environ.items() if name != 'DNNL_MAX_CPU_ISA'
+        }
+        done = subprocess.run(
+            [sys.executable, '-c', TRAINED],
+            capture_output=True,
+            text=True,
+            env={**environment, **more},
+        )
         return done.stdout.strip()
+
     with_it = trained()
-    assert len(with_it) == 2 * hashlib.sha256().digest_size and trained(DNNL_MAX_CPU_ISA='DEFAULT') == with_it
+    assert (
+        len(with_it) == 2 * hashlib.sha256().digest_size
+        and trained(DNNL_MAX_CPU_ISA='DEFAULT') == with_it
+    )

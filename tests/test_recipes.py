@@ -1,4 +1,5 @@
 """The published settings of each named system, written out a second time, by hand, from the write-ups' tables."""
+
 from __future__ import annotations
 
 import inspect
@@ -10,52 +11,176 @@ from gluongan.config import ConfigError
 
 PUBLISHED = {
     'dense': {
-        'data': 'mnist', 'latent': 100, 'gen_hidden': (256, 512, 1024), 'dis_hidden': (512, 256), 'gen_output': None,
-        'gen_activation': 'leaky_relu', 'dis_activation': 'leaky_relu', 'leaky_slope': 0.2, 'gen_batchnorm': True,
-        'dis_batchnorm': False, 'batchnorm_momentum': 0.8, 'dis_head': 'logit', 'noise': 'normal', 'batch': 128,
-        'optimizer': 'adam', 'lr': 2e-4, 'beta1': 0.5, 'beta2': 0.999, 'dis_steps': 1, 'clip': None,
-        'iterations': 15_000, 'gen_dropout': 0.0, 'dis_dropout': 0.0, 'binarize': False,
+        'data': 'mnist',
+        'latent': 100,
+        'gen_hidden': (256, 512, 1024),
+        'dis_hidden': (512, 256),
+        'gen_output': None,
+        'gen_activation': 'leaky_relu',
+        'dis_activation': 'leaky_relu',
+        'leaky_slope': 0.2,
+        'gen_batchnorm': True,
+        'dis_batchnorm': False,
+        'batchnorm_momentum': 0.8,
+        'dis_head': 'logit',
+        'noise': 'normal',
+        'batch': 128,
+        'optimizer': 'adam',
+        'lr': 2e-4,
+        'beta1': 0.5,
+        'beta2': 0.999,
+        'dis_steps': 1,
+        'clip': None,
+        'iterations': 15_000,
+        'gen_dropout': 0.0,
+        'dis_dropout': 0.0,
+        'binarize': False,
     },
     'vanilla': {
-        'data': 'mnist', 'latent': 100, 'gen_hidden': (200, 500), 'dis_hidden': (500, 200), 'gen_activation': 'relu',
-        'dis_activation': 'relu', 'gen_batchnorm': False, 'dis_batchnorm': False, 'init': 'he', 'noise': 'uniform',
-        'batch': 128, 'iterations': 500_000, 'optimizer': 'adam', 'lr': 1e-3, 'beta1': 0.9, 'beta2': 0.999,
-        'loss': 'nonsaturating', 'dis_steps': 1, 'shared_noise': True, 'dis_head': 'logit', 'gen_output': None,
+        'data': 'mnist',
+        'latent': 100,
+        'gen_hidden': (200, 500),
+        'dis_hidden': (500, 200),
+        'gen_activation': 'relu',
+        'dis_activation': 'relu',
+        'gen_batchnorm': False,
+        'dis_batchnorm': False,
+        'init': 'he',
+        'noise': 'uniform',
+        'batch': 128,
+        'iterations': 500_000,
+        'optimizer': 'adam',
+        'lr': 1e-3,
+        'beta1': 0.9,
+        'beta2': 0.999,
+        'loss': 'nonsaturating',
+        'dis_steps': 1,
+        'shared_noise': True,
+        'dis_head': 'logit',
+        'gen_output': None,
     },
     'binarized': {
-        'data': 'mnist', 'binarize': True, 'batch': 200, 'latent': 28, 'noise': 'normal', 'gen_hidden': (500,),
-        'gen_activation': 'tanh', 'gen_output': None, 'dis_hidden': (500,), 'dis_activation': 'tanh',
-        'dis_head': 'softmax', 'loss': 'nonsaturating', 'optimizer': 'adam', 'lr': 1e-3, 'beta1': 0.9, 'beta2': 0.999,
-        'shared_noise': True, 'dis_steps': 1, 'gen_batchnorm': False, 'dis_batchnorm': False,
+        'data': 'mnist',
+        'binarize': True,
+        'batch': 200,
+        'latent': 28,
+        'noise': 'normal',
+        'gen_hidden': (500,),
+        'gen_activation': 'tanh',
+        'gen_output': None,
+        'dis_hidden': (500,),
+        'dis_activation': 'tanh',
+        'dis_head': 'softmax',
+        'loss': 'nonsaturating',
+        'optimizer': 'adam',
+        'lr': 1e-3,
+        'beta1': 0.9,
+        'beta2': 0.999,
+        'shared_noise': True,
+        'dis_steps': 1,
+        'gen_batchnorm': False,
+        'dis_batchnorm': False,
     },
     'goodfellow': {
-        'data': 'mnist', 'gen_hidden': (128,), 'dis_hidden': (128,), 'gen_activation': 'relu', 'dis_activation': 'relu',
-        'dis_head': 'logit', 'dis_steps': 1, 'shared_noise': False, 'optimizer': 'sgd', 'loss': 'nonsaturating',
-        'gen_batchnorm': False, 'dis_batchnorm': False, 'clip': None,
+        'data': 'mnist',
+        'gen_hidden': (128,),
+        'dis_hidden': (128,),
+        'gen_activation': 'relu',
+        'dis_activation': 'relu',
+        'dis_head': 'logit',
+        'dis_steps': 1,
+        'shared_noise': False,
+        'optimizer': 'sgd',
+        'loss': 'nonsaturating',
+        'gen_batchnorm': False,
+        'dis_batchnorm': False,
+        'clip': None,
     },
     'wgan': {
-        'data': 'mnist', 'gen_hidden': (128,), 'dis_hidden': (128,), 'gen_activation': 'relu', 'dis_activation': 'relu',
-        'dis_head': 'logit', 'loss': 'wasserstein', 'optimizer': 'rmsprop', 'lr': 1e-4, 'clip': 0.01,
-        'shared_noise': False, 'gen_batchnorm': False, 'dis_batchnorm': False,
+        'data': 'mnist',
+        'gen_hidden': (128,),
+        'dis_hidden': (128,),
+        'gen_activation': 'relu',
+        'dis_activation': 'relu',
+        'dis_head': 'logit',
+        'loss': 'wasserstein',
+        'optimizer': 'rmsprop',
+        'lr': 1e-4,
+        'clip': 0.01,
+        'shared_noise': False,
+        'gen_batchnorm': False,
+        'dis_batchnorm': False,
     },
     'conditional': {'conditional': True, 'data': 'mnist', 'network': 'dense'},
     'dcgan': {
-        'network': 'conv', 'gen_activation': 'relu', 'gen_output': 'tanh', 'dis_activation': 'leaky_relu', 'leaky_slope': 0.2,
-        'gen_batchnorm': True, 'dis_batchnorm': True, 'init': 'normal', 'optimizer': 'adam', 'lr': 2e-4, 'beta1': 0.5,
-        'batch': 128, 'latent': 100, 'noise': 'normal',
+        'network': 'conv',
+        'gen_activation': 'relu',
+        'gen_output': 'tanh',
+        'dis_activation': 'leaky_relu',
+        'leaky_slope': 0.2,
+        'gen_batchnorm': True,
+        'dis_batchnorm': True,
+        'init': 'normal',
+        'optimizer': 'adam',
+        'lr': 2e-4,
+        'beta1': 0.5,
+        'batch': 128,
+        'latent': 100,
+        'noise': 'normal',
     },
     'wgan_gp': {
-        'loss': 'wasserstein', 'penalty': 'gp', 'penalty_weight': 10.0, 'dis_steps': 5, 'optimizer': 'adam', 'lr': 1e-4,
-        'beta1': 0.5, 'beta2': 0.9, 'dis_batchnorm': False, 'clip': None,
+        'loss': 'wasserstein',
+        'penalty': 'gp',
+        'penalty_weight': 10.0,
+        'dis_steps': 5,
+        'optimizer': 'adam',
+        'lr': 1e-4,
+        'beta1': 0.5,
+        'beta2': 0.9,
+        'dis_batchnorm': False,
+        'clip': None,
     },
-    'lsgan': {'network': 'conv', 'loss': 'least_squares', 'real_target': 1.0, 'fake_target': 0.0, 'lr': 2e-4, 'beta1': 0.5},
-    'dragan': {'network': 'conv', 'loss': 'nonsaturating', 'penalty': 'dragan', 'dis_batchnorm': False, 'beta1': 0.5},
-    'sngan': {'network': 'conv', 'loss': 'hinge', 'dis_spectral': True, 'dis_batchnorm': False, 'lr': 2e-4, 'beta1': 0.5},
+    'lsgan': {
+        'network': 'conv',
+        'loss': 'least_squares',
+        'real_target': 1.0,
+        'fake_target': 0.0,
+        'lr': 2e-4,
+        'beta1': 0.5,
+    },
+    'dragan': {
+        'network': 'conv',
+        'loss': 'nonsaturating',
+        'penalty': 'dragan',
+        'dis_batchnorm': False,
+        'beta1': 0.5,
+    },
+    'sngan': {
+        'network': 'conv',
+        'loss': 'hinge',
+        'dis_spectral': True,
+        'dis_batchnorm': False,
+        'lr': 2e-4,
+        'beta1': 0.5,
+    },
     'projection': {
-        'network': 'conv', 'conditional': True, 'dis_projection': True, 'gen_activation': 'relu', 'lr': 2e-4, 'beta1': 0.5,
-        'dis_activation': 'leaky_relu', 'loss': 'nonsaturating', 'optimizer': 'adam',
+        'network': 'conv',
+        'conditional': True,
+        'dis_projection': True,
+        'gen_activation': 'relu',
+        'lr': 2e-4,
+        'beta1': 0.5,
+        'dis_activation': 'leaky_relu',
+        'loss': 'nonsaturating',
+        'optimizer': 'adam',
     },
-    'mixture': {'data': 'grid25', 'latent': 2, 'noise': 'normal', 'loss': 'nonsaturating', 'optimizer': 'adam'},
+    'mixture': {
+        'data': 'grid25',
+        'latent': 2,
+        'noise': 'normal',
+        'loss': 'nonsaturating',
+        'optimizer': 'adam',
+    },
 }
 
 # Where we depart from a published setting: what it is instead, and the words by which the docstring says so.
@@ -66,7 +191,9 @@ DEPARTURES = {
 }
 
 
-@pytest.mark.parametrize(('name', 'setting'), [(name, key) for name, known in PUBLISHED.items() for key in known])
+@pytest.mark.parametrize(
+    ('name', 'setting'), [(name, key) for name, known in PUBLISHED.items() for key in known]
+)
 def test_recipe_has_its_published_setting_or_its_docstring_tells_the_departure(name, setting):
     value, words = DEPARTURES.get((name, setting), (PUBLISHED[name][setting], ''))
     assert getattr(recipes.recipe(name), setting) == value
@@ -87,13 +214,16 @@ def test_docstring_names_source_and_deviations(name):
     assert text.index('Source: ') < text.index('Deviations: ')
 
 
-@pytest.mark.parametrize(('name', 'own'), [
-    ('dense', ('1,493,520', '533,505', 'minimax', '2e-4', 'batch 128')),
-    ('binarized', ('20 epochs', '6,000')),
-    ('goodfellow', ('1406.2661', '20,000', '10^6', '0.1', '0.5')),
-    ('wgan', ('1701.07875', '5 critic', '20,000', '10^6')),
-    ('projection', ('drops 0.3', '0.999')),
-])
+@pytest.mark.parametrize(
+    ('name', 'own'),
+    [
+        ('dense', ('1,493,520', '533,505', 'minimax', '2e-4', 'batch 128')),
+        ('binarized', ('20 epochs', '6,000')),
+        ('goodfellow', ('1406.2661', '20,000', '10^6', '0.1', '0.5')),
+        ('wgan', ('1701.07875', '5 critic', '20,000', '10^6')),
+        ('projection', ('drops 0.3', '0.999')),
+    ],
+)
 def test_docstring_tells_what_is_ours(name, own):
     text = inspect.getdoc(recipes.RECIPES[name])
     assert all(word in text for word in own)
@@ -101,8 +231,18 @@ def test_docstring_tells_what_is_ours(name, own):
 
 def test_projection_is_conditional_with_a_label_that_is_projected_and_a_d_that_drops_out():
     assert recipes.recipe('conditional').differences(recipes.recipe('projection')).keys() == {
-        'recipe', 'dis_projection', 'dis_dropout', 'iterations', 'sample_every', 'eval_every', 'snapshot_every'}
-    assert (recipes.recipe('projection').dis_dropout, recipes.recipe('projection').ema) == (0.3, 0.999)
+        'recipe',
+        'dis_projection',
+        'dis_dropout',
+        'iterations',
+        'sample_every',
+        'eval_every',
+        'snapshot_every',
+    }
+    assert (recipes.recipe('projection').dis_dropout, recipes.recipe('projection').ema) == (
+        0.3,
+        0.999,
+    )
 
 
 def test_every_recipe_is_written_out_here():

@@ -1,4 +1,5 @@
 """N iterations, a kill, and N more are the same run as 2N: every array bit for bit, every row, every picture."""
+
 from __future__ import annotations
 
 import os
@@ -20,21 +21,65 @@ CONFIGS = {
     'dropout in both': {'gen_dropout': 0.3, 'dis_dropout': 0.5},
     'two steps of D': {'dis_steps': 2, 'dis_batchnorm': True},
     'three steps of D, own noise': {'dis_steps': 3, 'shared_noise': False, 'noise': 'uniform'},
-    'wasserstein': {'loss': 'wasserstein', 'optimizer': 'rmsprop', 'clip': 0.01, 'dis_steps': 5, 'lr': 1e-3},
-    'sgd with fresh noise': {'optimizer': 'sgd', 'lr': 0.05, 'shared_noise': False, 'gen_batchnorm': False, 'init': 'glorot'},
-    'softmax head, binarized': {'dis_head': 'softmax', 'binarize': True, 'gen_activation': 'tanh', 'dis_activation': 'tanh'},
+    'wasserstein': {
+        'loss': 'wasserstein',
+        'optimizer': 'rmsprop',
+        'clip': 0.01,
+        'dis_steps': 5,
+        'lr': 1e-3,
+    },
+    'sgd with fresh noise': {
+        'optimizer': 'sgd',
+        'lr': 0.05,
+        'shared_noise': False,
+        'gen_batchnorm': False,
+        'init': 'glorot',
+    },
+    'softmax head, binarized': {
+        'dis_head': 'softmax',
+        'binarize': True,
+        'gen_activation': 'tanh',
+        'dis_activation': 'tanh',
+    },
     'minimax, two rates': {'loss': 'minimax', 'gen_lr': 1e-3, 'dis_lr': 1e-4, 'seed': 7},
     'moving average': {'ema': 0.9, 'loss': 'least_squares', 'real_target': 0.9},
     'spectral, hinge': {'dis_spectral': True, 'loss': 'hinge', 'optimizer': 'rmsprop'},
-    'cosine schedule': {'schedule': 'cosine', 'schedule_iterations': 80, 'lr': 1e-3, 'dis_steps': 2},
-    'gp at random points': {'penalty': 'gp', 'loss': 'wasserstein', 'gen_batchnorm': False, 'shared_noise': False},
+    'cosine schedule': {
+        'schedule': 'cosine',
+        'schedule_iterations': 80,
+        'lr': 1e-3,
+        'dis_steps': 2,
+    },
+    'gp at random points': {
+        'penalty': 'gp',
+        'loss': 'wasserstein',
+        'gen_batchnorm': False,
+        'shared_noise': False,
+    },
     'dragan, instance noise': {'penalty': 'dragan', 'instance_noise': 0.3, 'noise_until': 60},
-    'conditional, conv, dropout': {'network': 'conv', 'conv_width': 4, 'conditional': True, 'gen_dropout': 0.2,
-                                   'dis_dropout': 0.3, 'dis_batchnorm': True},
+    'conditional, conv, dropout': {
+        'network': 'conv',
+        'conv_width': 4,
+        'conditional': True,
+        'gen_dropout': 0.2,
+        'dis_dropout': 0.3,
+        'dis_batchnorm': True,
+    },
     'pack, kernels': {'pack': 2, 'dis_kernels': 3, 'dis_stddev': True},
-    'truncated, two steps of G': {'noise': 'truncated', 'gen_steps': 2, 'schedule': 'linear', 'loss': 'relativistic'},
+    'truncated, two steps of G': {
+        'noise': 'truncated',
+        'gen_steps': 2,
+        'schedule': 'linear',
+        'loss': 'relativistic',
+    },
 }
-EVERY = {'iterations': 80, 'log_every': 25, 'sample_every': 10, 'eval_every': 15, 'snapshot_every': 20}
+EVERY = {
+    'iterations': 80,
+    'log_every': 25,
+    'sample_every': 10,
+    'eval_every': 15,
+    'snapshot_every': 20,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -45,9 +90,15 @@ def no_figures(monkeypatch):
 
 def same_snapshot(one, two, iteration):
     """The snapshots of that iteration hold the same bits."""
-    (a, meta), (b, other) = (snapshot.read(run / 'snapshots' / f'{iteration:06d}.snapshot') for run in (one, two))
+    (a, meta), (b, other) = (
+        snapshot.read(run / 'snapshots' / f'{iteration:06d}.snapshot') for run in (one, two)
+    )
     assert meta == other and list(a) == list(b) and len(a) > 8
-    assert not [name for name in a if a[name].tobytes() != b[name].tobytes() or a[name].dtype != b[name].dtype]
+    assert not [
+        name
+        for name in a
+        if a[name].tobytes() != b[name].tobytes() or a[name].dtype != b[name].dtype
+    ]
 
 
 def same_run(one, two, *, also=()):
@@ -56,9 +107,17 @@ def same_run(one, two, *, also=()):
     assert (one / 'batches.csv').read_text() == (two / 'batches.csv').read_text()
     rows = [row for row in tiny.rows(two / 'metrics.jsonl') if row['iteration'] not in also]
     assert tiny.rows(one / 'metrics.jsonl') == rows and len(rows) == 7
-    names, others = (sorted(path.name for path in (run / 'samples').iterdir()) for run in (one, two))
+    names, others = (
+        sorted(path.name for path in (run / 'samples').iterdir()) for run in (one, two)
+    )
     assert names == [name for name in others if int(name[:6]) not in also]
-    for name in (*(f'samples/{name}' for name in names), 'reals.png', 'accuracy.csv', 'run.json', 'config.json'):
+    for name in (
+        *(f'samples/{name}' for name in names),
+        'reals.png',
+        'accuracy.csv',
+        'run.json',
+        'config.json',
+    ):
         if (one / name).exists() or (two / name).exists():
             assert (one / name).read_bytes() == (two / name).read_bytes(), name
 
@@ -80,8 +139,11 @@ def straight(tmp_path_factory):
 
     def run(name):
         if name not in made:
-            made[name] = tiny.begun(tmp_path_factory.mktemp('straight'), **EVERY, **CONFIGS[name]).folder
+            made[name] = tiny.begun(
+                tmp_path_factory.mktemp('straight'), **EVERY, **CONFIGS[name]
+            ).folder
         return made[name]
+
     return run
 
 
@@ -109,11 +171,16 @@ def test_finished_run_resumed_as_it_is_stays_as_it_is(tmp_path):
     folder = tiny.begun(tmp_path, **EVERY).folder
     files = {path: path.read_bytes() for path in folder.rglob('*') if path.is_file()}
     result = tiny.gluongan('train', '--resume', folder)
-    assert result.exit_code == 0 and {path: path.read_bytes() for path in folder.rglob('*') if path.is_file()} == files
+    assert (
+        result.exit_code == 0
+        and {path: path.read_bytes() for path in folder.rglob('*') if path.is_file()} == files
+    )
 
 
 @pytest.mark.parametrize('damaged', [(40,), (45, 40)])
-def test_damaged_newest_snapshot_is_named_and_the_one_before_it_is_used(tmp_path, straight, damaged):
+def test_damaged_newest_snapshot_is_named_and_the_one_before_it_is_used(
+    tmp_path, straight, damaged
+):
     folder = tiny.begun(tmp_path, until=40, **EVERY, keep=3).folder
     if 45 in damaged:
         tiny.resumed(folder, until=45)
@@ -123,7 +190,9 @@ def test_damaged_newest_snapshot_is_named_and_the_one_before_it_is_used(tmp_path
     result = tiny.gluongan('train', '--resume', folder, '--keep', 2)
     warnings = [line for line in result.stderr.splitlines() if line.startswith('Warning: ')]
     assert result.exit_code == 0, result.stderr
-    assert len(warnings) == len(damaged) and all(f'{i:06d}.snapshot' in line for i, line in zip(damaged, warnings))
+    assert len(warnings) == len(damaged) and all(
+        f'{i:06d}.snapshot' in line for i, line in zip(damaged, warnings)
+    )
     assert 'iterations 20 to 80' in result.stderr
     same_snapshot(straight('dense'), folder, 80)
 
@@ -133,12 +202,19 @@ def test_run_with_no_usable_snapshot_says_so(tmp_path):
     for _, path in snapshot.listed(folder):
         path.write_bytes(b'')
     result = tiny.gluongan('train', '--resume', folder)
-    assert result.exit_code == 1 and 'no snapshot that can be used' in result.stderr.splitlines()[-1]
+    assert (
+        result.exit_code == 1 and 'no snapshot that can be used' in result.stderr.splitlines()[-1]
+    )
 
 
 def test_snapshot_of_other_networks_is_refused(tmp_path):
-    folder, other = tiny.begun(tmp_path, until=5).folder, tiny.begun(tmp_path, until=5, gen_hidden=(17,)).folder
-    (folder / 'snapshots' / '000005.snapshot').write_bytes((other / 'snapshots' / '000005.snapshot').read_bytes())
+    folder, other = (
+        tiny.begun(tmp_path, until=5).folder,
+        tiny.begun(tmp_path, until=5, gen_hidden=(17,)).folder,
+    )
+    (folder / 'snapshots' / '000005.snapshot').write_bytes(
+        (other / 'snapshots' / '000005.snapshot').read_bytes()
+    )
     message = tiny.refused('train', '--resume', folder, code=1)
     assert '000005.snapshot' in message and '(16' in message and '(17' in message
 
@@ -160,28 +236,52 @@ def test_snapshot_of_another_version_cannot_be_resumed_but_its_networks_are_ther
 
 # Changed settings
 
-@pytest.mark.parametrize('words, flag, values', [
-    (['--lr', '0.5'], '--lr', ('0.0002', '0.5')), (['--batch', '16'], '--batch', ('32', '16')),
-    (['--gen-hidden', '16,16'], '--gen-hidden', ('16', '16,16')),
-    (['--no-gen-batchnorm'], '--gen-batchnorm', ('true', 'false')),
-    (['--recipe', 'wgan'], '--loss', ('nonsaturating', 'wasserstein')), (['--seed', '3'], '--seed', ('0', '3')),
-    (['--clip', '0.1'], '--clip', ('none', '0.1')),
-])
+
+@pytest.mark.parametrize(
+    'words, flag, values',
+    [
+        (['--lr', '0.5'], '--lr', ('0.0002', '0.5')),
+        (['--batch', '16'], '--batch', ('32', '16')),
+        (['--gen-hidden', '16,16'], '--gen-hidden', ('16', '16,16')),
+        (['--no-gen-batchnorm'], '--gen-batchnorm', ('true', 'false')),
+        (['--recipe', 'wgan'], '--loss', ('nonsaturating', 'wasserstein')),
+        (['--seed', '3'], '--seed', ('0', '3')),
+        (['--clip', '0.1'], '--clip', ('none', '0.1')),
+    ],
+)
 def test_changed_setting_is_refused_with_both_values(tmp_path, words, flag, values):
     folder = tiny.begun(tmp_path, until=3).folder
     before = (folder / 'config.json').read_bytes()
     message = tiny.refused('train', '--resume', folder, *words)
-    assert f'{flag} is {values[0]}, asked for {values[1]}' in message and (folder / 'config.json').read_bytes() == before
+    assert (
+        f'{flag} is {values[0]}, asked for {values[1]}' in message
+        and (folder / 'config.json').read_bytes() == before
+    )
 
 
 def test_settings_that_change_no_number_may_change(tmp_path):
     folder = tiny.begun(tmp_path, until=3).folder
-    result = tiny.gluongan('train', '--resume', folder, '--iterations', 9, '--snapshot-every', 4, '--keep', 5, '--lr', 2e-4)
+    result = tiny.gluongan(
+        'train',
+        '--resume',
+        folder,
+        '--iterations',
+        9,
+        '--snapshot-every',
+        4,
+        '--keep',
+        5,
+        '--lr',
+        2e-4,
+    )
     assert result.exit_code == 0 and [i for i, _ in snapshot.listed(folder)] == [3, 4, 8, 9]
 
 
-@pytest.mark.parametrize('make', [lambda path: None, lambda path: path.mkdir(), lambda path: path.write_text('')],
-                         ids=['missing', 'empty folder', 'file'])
+@pytest.mark.parametrize(
+    'make',
+    [lambda path: None, lambda path: path.mkdir(), lambda path: path.write_text('')],
+    ids=['missing', 'empty folder', 'file'],
+)
 def test_folder_that_is_no_run_cannot_be_resumed(tmp_path, make):
     make(tmp_path / 'x')
     message = tiny.refused('train', '--resume', tmp_path / 'x')
@@ -190,11 +290,19 @@ def test_folder_that_is_no_run_cannot_be_resumed(tmp_path, make):
 
 # Real processes
 
+
 def started(out, **changes):
     """A process that trains for ever, as soon as it has passed iteration 30."""
-    words = tiny.flags(**{**EVERY, 'iterations': 10**8, 'sample_every': 10**8, 'eval_every': 10**8, **changes})
-    process = subprocess.Popen([*GLUONGAN, 'train', *words, '--out', str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True, cwd=out.parent)
+    words = tiny.flags(
+        **{**EVERY, 'iterations': 10**8, 'sample_every': 10**8, 'eval_every': 10**8, **changes}
+    )
+    process = subprocess.Popen(
+        [*GLUONGAN, 'train', *words, '--out', str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=out.parent,
+    )
     folder, deadline = out / '00000-dense-synthetic', time.monotonic() + 60
     while not any(iteration >= 40 for iteration, _ in snapshot.listed(folder)):
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()
@@ -216,8 +324,12 @@ def test_run_killed_with_signal_9_goes_on_as_if_nothing_had_been(tmp_path, strai
         assert (whole / name).read_text() == (folder / name).read_text(), name
     for path in (whole / 'samples').iterdir():
         assert path.read_bytes() == (folder / 'samples' / path.name).read_bytes(), path.name
-    beyond = {path.name for path in (folder / 'samples').iterdir()} - {path.name for path in (whole / 'samples').iterdir()}
-    assert not [name for name in beyond if int(name[:6]) > total], 'pictures of a future that never was'
+    beyond = {path.name for path in (folder / 'samples').iterdir()} - {
+        path.name for path in (whole / 'samples').iterdir()
+    }
+    assert not [name for name in beyond if int(name[:6]) > total], (
+        'pictures of a future that never was'
+    )
 
 
 @pytest.mark.parametrize('number, code', [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -228,7 +340,9 @@ def test_signal_leaves_a_snapshot_and_a_command_that_goes_on(tmp_path, number, c
     assert process.returncode == code and 'Traceback' not in errors, errors
     stopped, command = errors.splitlines()[-2:]
     at = snapshot.newest(folder)[1][1]['iteration']
-    assert f'iteration {at:,};' in stopped and tiny.rows(folder / 'batches.csv')[-1]['iteration'] == at
+    assert (
+        f'iteration {at:,};' in stopped and tiny.rows(folder / 'batches.csv')[-1]['iteration'] == at
+    )
     words = shlex.split(command)
     assert words[:2] == ['gluongan', 'train']
     result = tiny.gluongan(*words[1:], '--iterations', at + 5)

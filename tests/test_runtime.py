@@ -1,4 +1,5 @@
 """The door to MXNet: cores, threads, devices and seeds; and MXNet's own traps that our code steps around."""
+
 from __future__ import annotations
 
 import os
@@ -17,13 +18,26 @@ AFFINE = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else o
 @pytest.fixture
 def cores(monkeypatch):
     """Returns a function: pretend that the affinity mask allows so many."""
-    return lambda count: monkeypatch.setattr(os, 'sched_getaffinity', lambda pid: set(range(count)), raising=False)
+    return lambda count: monkeypatch.setattr(
+        os, 'sched_getaffinity', lambda pid: set(range(count)), raising=False
+    )
 
 
-@pytest.mark.parametrize(('mask', 'quota', 'usable'), [
-    (8, '400000 100000', 4), (8, '50000 100000', 1), (8, '150000 100000', 1), (8, '250000 100000\n', 2),
-    (2, '1600000 100000', 2), (1, '400000 100000', 1), (8, 'max 100000', 8), (8, '', 8), (8, 'nonsense', 8),
-    (8, '1 2 3', 8)])
+@pytest.mark.parametrize(
+    ('mask', 'quota', 'usable'),
+    [
+        (8, '400000 100000', 4),
+        (8, '50000 100000', 1),
+        (8, '150000 100000', 1),
+        (8, '250000 100000\n', 2),
+        (2, '1600000 100000', 2),
+        (1, '400000 100000', 1),
+        (8, 'max 100000', 8),
+        (8, '', 8),
+        (8, 'nonsense', 8),
+        (8, '1 2 3', 8),
+    ],
+)
 def test_usable_cores_are_the_mask_cut_by_the_quota(tmp_path, cores, mask, quota, usable):
     cores(mask)
     (tmp_path / 'cpu.max').write_text(quota)
@@ -71,8 +85,10 @@ print('naive' if called - begun > time.perf_counter() - called else 'threaded', 
 
 def test_without_a_gpu_the_calling_thread_computes_unless_the_user_has_chosen_an_engine(python):
     free = 'os.environ.pop("MXNET_ENGINE_TYPE", None)'
-    assert python(ENGINE.format(free)) == 'naive None'    # and what this process starts is not told
-    assert python(ENGINE.format(''), MXNET_ENGINE_TYPE='ThreadedEngine') == 'threaded ThreadedEngine'
+    assert python(ENGINE.format(free)) == 'naive None'  # and what this process starts is not told
+    assert (
+        python(ENGINE.format(''), MXNET_ENGINE_TYPE='ThreadedEngine') == 'threaded ThreadedEngine'
+    )
 
 
 def test_a_gpu_keeps_the_usual_engine(tmp_path, monkeypatch):
@@ -92,31 +108,41 @@ def test_the_line_about_the_engine_is_kept_back_and_every_other_is_passed_on(cap
 
 
 def test_engines_change_no_bit(python):
-    code = ('import hashlib, sys; sys.path.insert(0, %r); import tiny; from gluongan import build\n'
-            'config = tiny.tiny(gen_dropout=0.3, penalty="gp", dis_steps=2, ema=0.9)\n'
-            'updater = build.updater(config, build.load_data(config))\n'
-            'for _ in range(30):\n    updater.update()\n'
-            'arrays = updater.state()[0]\n'
-            'print(hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest())')
+    code = (
+        'import hashlib, sys; sys.path.insert(0, %r); import tiny; from gluongan import build\n'
+        'config = tiny.tiny(gen_dropout=0.3, penalty="gp", dis_steps=2, ema=0.9)\n'
+        'updater = build.updater(config, build.load_data(config))\n'
+        'for _ in range(30):\n    updater.update()\n'
+        'arrays = updater.state()[0]\n'
+        'print(hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest())'
+    )
     code %= os.path.dirname(__file__)
-    naive, threaded = (python(code, MXNET_ENGINE_TYPE=name).split()[-1] for name in ('NaiveEngine', 'ThreadedEngine'))
+    naive, threaded = (
+        python(code, MXNET_ENGINE_TYPE=name).split()[-1]
+        for name in ('NaiveEngine', 'ThreadedEngine')
+    )
     assert naive == threaded
 
 
 def test_mxnet_does_not_bring_scikit_learn_in_and_takes_it_where_it_is(python):
-    code = ('import sys; {}from gluongan.runtime import mx; print("sklearn" in sys.modules); '
-            'import sklearn.base; print(mx.__name__)')
+    code = (
+        'import sys; {}from gluongan.runtime import mx; print("sklearn" in sys.modules); '
+        'import sklearn.base; print(mx.__name__)'
+    )
     assert python(code.format('')).split() == ['False', 'mxnet']
     assert python(code.format('import sklearn; ')).split() == ['True', 'mxnet']
 
 
 def test_mxnet_comes_in_silently_even_where_numpy_lacks_its_alias(python):
-    code = ('import warnings; warnings.simplefilter("error"); import numpy as np; vars(np).pop("bool", None); '
-            'from gluongan.runtime import mx; print(np.bool is bool, mx.nd.ones((2,)).sum().asscalar())')
+    code = (
+        'import warnings; warnings.simplefilter("error"); import numpy as np; vars(np).pop("bool", None); '
+        'from gluongan.runtime import mx; print(np.bool is bool, mx.nd.ones((2,)).sum().asscalar())'
+    )
     assert python(code) == 'True 2.0'
 
 
 # Devices
+
 
 @pytest.fixture
 def gpus(monkeypatch):
@@ -124,9 +150,18 @@ def gpus(monkeypatch):
     return lambda count: monkeypatch.setattr(mx.context, 'num_gpus', lambda: count)
 
 
-@pytest.mark.parametrize(('count', 'name', 'context'), [
-    (0, 'auto', mx.cpu()), (0, 'cpu', mx.cpu()), (2, 'auto', mx.gpu(0)), (2, 'cpu', mx.cpu()), (2, 'gpu', mx.gpu(0)),
-    (2, 'gpu(1)', mx.gpu(1)), (1, 'gpu(0)', mx.gpu(0))])
+@pytest.mark.parametrize(
+    ('count', 'name', 'context'),
+    [
+        (0, 'auto', mx.cpu()),
+        (0, 'cpu', mx.cpu()),
+        (2, 'auto', mx.gpu(0)),
+        (2, 'cpu', mx.cpu()),
+        (2, 'gpu', mx.gpu(0)),
+        (2, 'gpu(1)', mx.gpu(1)),
+        (1, 'gpu(0)', mx.gpu(0)),
+    ],
+)
 def test_a_name_is_its_device(gpus, count, name, context):
     gpus(count)
     assert device(name) == context
@@ -137,17 +172,31 @@ def test_auto_is_the_default_and_a_context_stays_itself(gpus):
     assert device() == mx.cpu() and device(mx.cpu(0)) == mx.cpu()
 
 
-@pytest.mark.parametrize(('count', 'name', 'there'), [
-    (0, 'gpu', 'are 0 GPUs'), (0, 'gpu(0)', 'are 0 GPUs'), (1, 'gpu(1)', 'is 1 GPU '), (2, 'gpu(7)', 'are 2 GPUs')])
+@pytest.mark.parametrize(
+    ('count', 'name', 'there'),
+    [
+        (0, 'gpu', 'are 0 GPUs'),
+        (0, 'gpu(0)', 'are 0 GPUs'),
+        (1, 'gpu(1)', 'is 1 GPU '),
+        (2, 'gpu(7)', 'are 2 GPUs'),
+    ],
+)
 def test_a_gpu_that_is_not_there_is_refused_with_what_is(gpus, count, name, there):
     gpus(count)
     with pytest.raises(DeviceError) as caught:
         device(name)
     message = str(caught.value)
-    assert message.startswith(f'--device {name}: ') and there in message and 'CUDA' in message and 'cpu' in message
+    assert (
+        message.startswith(f'--device {name}: ')
+        and there in message
+        and 'CUDA' in message
+        and 'cpu' in message
+    )
 
 
-@pytest.mark.parametrize('name', ['', 'tpu', 'GPU', 'gpu0', 'gpu(-1)', 'gpu(a)', 'gpu()', 'cpu(0)', ' cpu', 'gpu(1)\n'])
+@pytest.mark.parametrize(
+    'name', ['', 'tpu', 'GPU', 'gpu0', 'gpu(-1)', 'gpu(a)', 'gpu()', 'cpu(0)', ' cpu', 'gpu(1)\n']
+)
 def test_a_name_that_is_no_device_is_refused_with_those_that_are(name):
     with pytest.raises(DeviceError) as caught:
         device(name)
@@ -157,11 +206,13 @@ def test_a_name_that_is_no_device_is_refused_with_those_that_are(name):
 def test_a_driver_that_fails_counts_as_no_gpu(monkeypatch):
     def fail():
         raise mx.MXNetError('CUDA driver version is insufficient')
+
     monkeypatch.setattr(mx.context, 'num_gpus', fail)
     assert runtime.gpu_count() == 0 and device('auto') == mx.cpu()
 
 
 # Seeds
+
 
 def drawn(*words):
     runtime.seed(*words)
@@ -169,28 +220,54 @@ def drawn(*words):
 
 
 def test_seeds_repeat_and_differ_in_each_of_their_words():
-    words = [(0,), (1,), (2**31 - 1,), (0, 1), (1, 0, 1), (1, 1), (0, 2), (2, 1), (1, 2), (5, 10**9), (5, 10**9 - 1)]
+    words = [
+        (0,),
+        (1,),
+        (2**31 - 1,),
+        (0, 1),
+        (1, 0, 1),
+        (1, 1),
+        (0, 2),
+        (2, 1),
+        (1, 2),
+        (5, 10**9),
+        (5, 10**9 - 1),
+    ]
     assert [drawn(*each) for each in words] == [drawn(*each) for each in words]
     assert len({drawn(*each) for each in words}) == len(words)
 
 
 # What `doctor` and environment.json print
 
+
 def test_facts_hold_what_a_number_depends_on():
     facts = runtime.facts()
-    assert {'python', 'mxnet', 'numpy', 'platform', 'processor', 'cores', 'threads', 'gpus', 'features'} <= set(facts)
+    assert {
+        'python',
+        'mxnet',
+        'numpy',
+        'platform',
+        'processor',
+        'cores',
+        'threads',
+        'gpus',
+        'features',
+    } <= set(facts)
     assert facts['mxnet'] == '1.9.1' and 'MKLDNN' in facts['features']
     assert facts['threads'] == os.environ['OMP_NUM_THREADS'] and facts['cores'] >= 1
 
 
 def test_processor_is_named_by_the_kernel_or_else_by_python(tmp_path):
-    (tmp_path / 'cpuinfo').write_text('processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\nmodel name\t: other\n')
+    (tmp_path / 'cpuinfo').write_text(
+        'processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\nmodel name\t: other\n'
+    )
     assert runtime.processor(tmp_path / 'cpuinfo') == 'Some CPU @ 2 GHz'
     (tmp_path / 'arm').write_text('processor\t: 0\n')
     assert runtime.processor(tmp_path / 'arm') == runtime.processor(tmp_path / 'missing') != ''
 
 
 # Traps of MXNet 1.9.1 that our code counts on, or steps around: these tell when another build differs
+
 
 def test_softrelu_does_not_overflow():
     x = mx.nd.array([-1000, 0, 1000])
@@ -209,11 +286,16 @@ def test_batchnorm_moves_its_statistics_in_the_backward_pass_only():
         y = layer(mx.nd.array([[1.0], [3.0]]))
     assert layer.running_mean.data().asscalar() == 0
     y.backward()
-    assert layer.running_mean.data().asscalar() == 1 and layer.running_var.data().asscalar() == 1    # biased: 1, not 2
+    assert (
+        layer.running_mean.data().asscalar() == 1 and layer.running_var.data().asscalar() == 1
+    )  # biased: 1, not 2
 
 
 def test_take_gives_bytes_back_as_bytes_and_seeding_reaches_dropout():
-    assert mx.nd.take(mx.nd.array([1, 2], dtype='uint8'), mx.nd.array([1], dtype='int32')).dtype == np.uint8
+    assert (
+        mx.nd.take(mx.nd.array([1, 2], dtype='uint8'), mx.nd.array([1], dtype='int32')).dtype
+        == np.uint8
+    )
     masks = []
     for _ in range(2):
         runtime.seed(3, 4)

@@ -1,4 +1,5 @@
 """Samples: a z gives the same bits in any company, the network is left as it was, and pixels round to the nearest."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -39,7 +40,9 @@ def test_order_follows_the_z(gen):
 
 
 def test_samples_are_those_of_the_network_with_running_statistics_and_without_dropout(gen):
-    np.testing.assert_allclose(generate(gen, Z), gen(mx.nd.array(Z)).asnumpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        generate(gen, Z), gen(mx.nd.array(Z)).asnumpy(), rtol=1e-4, atol=1e-5
+    )
     np.testing.assert_array_equal(generate(gen, Z), generate(gen, Z))
     with mx.autograd.train_mode():
         trained = gen(mx.nd.array(Z)).asnumpy()
@@ -74,5 +77,7 @@ def test_pixels_of_every_byte_are_that_byte():
     every = np.arange(256, dtype=np.uint8)
     np.testing.assert_array_equal(pixels(every.astype(np.float32) / 255), every)
     assert pixels(every) is every
-    np.testing.assert_array_equal(pixels(np.float32([-0.1, 0, 0.0019, 0.002, 0.998, 0.9981, 1, 7])),
-                                  [0, 0, 0, 1, 254, 255, 255, 255])
+    np.testing.assert_array_equal(
+        pixels(np.float32([-0.1, 0, 0.0019, 0.002, 0.998, 0.9981, 1, 7])),
+        [0, 0, 0, 1, 254, 255, 255, 255],
+    )

@@ -1,4 +1,5 @@
 """A snapshot comes back exactly, or is refused by name, whatever was cut off, flipped or forged, and without taking memory."""
+
 from __future__ import annotations
 
 import hashlib
@@ -21,10 +22,17 @@ META = {'iteration': 7, 'noise': [2**64 - 1, 2**63, 0], 'real': {'state': 2**128
 def arrays():
     """A few arrays as a run has them, of every kind that could occur."""
     draw = np.random.RandomState(0)
-    return {'gen/0.weight': draw.randn(6, 5).astype(np.float32), 'dis/0.bias': draw.randn(3),
-            'half': draw.randn(4).astype('f2'),
-            'long': np.array([2**64 - 1, 0], np.uint64), 'int': np.arange(-2, 2), 'on': np.array([True, False]),
-            'empty': np.zeros((0, 3), np.float32), 'one': np.float32(-0.0).reshape(()), 'denormal': np.array([5e-324, 1e-45])}
+    return {
+        'gen/0.weight': draw.randn(6, 5).astype(np.float32),
+        'dis/0.bias': draw.randn(3),
+        'half': draw.randn(4).astype('f2'),
+        'long': np.array([2**64 - 1, 0], np.uint64),
+        'int': np.arange(-2, 2),
+        'on': np.array([True, False]),
+        'empty': np.zeros((0, 3), np.float32),
+        'one': np.float32(-0.0).reshape(()),
+        'denormal': np.array([5e-324, 1e-45]),
+    }
 
 
 @pytest.fixture
@@ -48,24 +56,41 @@ def refused(path):
     with pytest.raises(SnapshotError) as caught:
         snapshot.read(path)
     unit = 1 if sys.platform == 'darwin' else 1024
-    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit < 100e6, 'it took memory for a file it refused'
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit < 100e6, (
+        'it took memory for a file it refused'
+    )
     assert str(caught.value).startswith(f'{path}: ') and '\n' not in str(caught.value)
     return str(caught.value)
 
 
 def test_arrays_and_meta_come_back_bit_for_bit(written, arrays):
     found, meta = snapshot.read(written)
-    assert meta == META and list(found) == list(arrays) and list(written.parent.iterdir()) == [written]
+    assert (
+        meta == META and list(found) == list(arrays) and list(written.parent.iterdir()) == [written]
+    )
     for name, value in arrays.items():
-        assert (found[name].dtype, found[name].shape, found[name].tobytes()) == (value.dtype, value.shape, value.tobytes())
+        assert (found[name].dtype, found[name].shape, found[name].tobytes()) == (
+            value.dtype,
+            value.shape,
+            value.tobytes(),
+        )
         assert found[name].flags.writeable
 
 
 # Damage
 
+
 def test_file_cut_anywhere_is_refused(written):
     content = written.read_bytes()
-    for length in [*range(1, len(content), max(1, len(content) // 20)), 7, 8, 39, 40, 41, len(content) - 1]:
+    for length in [
+        *range(1, len(content), max(1, len(content) // 20)),
+        7,
+        8,
+        39,
+        40,
+        41,
+        len(content) - 1,
+    ]:
         written.write_bytes(content[:length])
         refused(written)
 
@@ -81,8 +106,16 @@ def test_every_flipped_bit_is_refused(written):
     assert snapshot.read(written)[1] == META
 
 
-@pytest.mark.parametrize('change', [lambda content: content + b'\0', lambda content: content * 2, lambda content: b'',
-                                    lambda content: content[8:], lambda content: b'GLUONGAM' + content[8:]])
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda content: content + b'\0',
+        lambda content: content * 2,
+        lambda content: b'',
+        lambda content: content[8:],
+        lambda content: b'GLUONGAM' + content[8:],
+    ],
+)
 def test_other_content_is_refused(written, change):
     written.write_bytes(change(written.read_bytes()))
     refused(written)
@@ -94,6 +127,7 @@ def test_missing_file_and_folder_are_refused(tmp_path, written):
 
 
 # Forgery: the hash is right, so someone made it on purpose
+
 
 def npy(header):
     """The bytes of an .npy of no data whose header says this."""
@@ -125,7 +159,7 @@ def pickled():
 def encrypted():
     content = bytearray(archive(a=good_meta()))
     for place in (content.find(b'PK\x03\x04') + 6, content.find(b'PK\x01\x02') + 8):
-        content[place] |= 1    # the flag that says so
+        content[place] |= 1  # the flag that says so
     return bytes(content)
 
 
@@ -137,26 +171,38 @@ def damaged_deflate():
 
 def bomb():
     packed = io.BytesIO(archive())
-    with zipfile.ZipFile(packed, 'a', zipfile.ZIP_DEFLATED, compresslevel=1) as file, file.open('a.npy', 'w') as member:
+    with (
+        zipfile.ZipFile(packed, 'a', zipfile.ZIP_DEFLATED, compresslevel=1) as file,
+        file.open('a.npy', 'w') as member,
+    ):
         member.write(npy(HUGE % (40 * 10**6)))
-        for _ in range(160):    # by the megabyte, so that the test itself takes no memory
+        for _ in range(160):  # by the megabyte, so that the test itself takes no memory
             member.write(bytes(10**6))
     return packed.getvalue()
 
 
 HUGE = "{'descr': '<f4', 'fortran_order': False, 'shape': (%s,), }"
 FORGED = {
-    'not a zip': lambda: b'hello', 'empty': lambda: b'', 'a pickle': lambda: b'\x80\x04N.', 'a lone npy': good_meta,
-    'a pickled array': lambda: archive(a=pickled()), 'a pickled meta': lambda: archive(meta=pickled()),
-    'a header of 4 TB': lambda: archive(a=npy(HUGE % 10**12)), 'a header of 8 GB': lambda: archive(a=npy(HUGE % (2 * 10**9))),
-    'a header beyond 64 bits': lambda: archive(a=npy(HUGE % 10**30)), 'a negative side': lambda: archive(a=npy(HUGE % -4)),
-    'a header of code': lambda: archive(a=npy('__import__("os").abort()')), 'no meta': lambda: archive(meta=b''),
+    'not a zip': lambda: b'hello',
+    'empty': lambda: b'',
+    'a pickle': lambda: b'\x80\x04N.',
+    'a lone npy': good_meta,
+    'a pickled array': lambda: archive(a=pickled()),
+    'a pickled meta': lambda: archive(meta=pickled()),
+    'a header of 4 TB': lambda: archive(a=npy(HUGE % 10**12)),
+    'a header of 8 GB': lambda: archive(a=npy(HUGE % (2 * 10**9))),
+    'a header beyond 64 bits': lambda: archive(a=npy(HUGE % 10**30)),
+    'a negative side': lambda: archive(a=npy(HUGE % -4)),
+    'a header of code': lambda: archive(a=npy('__import__("os").abort()')),
+    'no meta': lambda: archive(meta=b''),
     'a member that is no array': lambda: archive(**{'a.txt': b'hello'}),
     'meta that is no JSON': lambda: archive(meta=good_meta('{')),
-    'meta that is no object': lambda: archive(meta=good_meta('[1]')), 'meta as text': lambda: archive(**{'meta': b'{}'}),
+    'meta that is no object': lambda: archive(meta=good_meta('[1]')),
+    'meta as text': lambda: archive(**{'meta': b'{}'}),
     'deep meta': lambda: archive(meta=good_meta('[' * 100_000)),
     'meta of two rows': lambda: archive(meta=npy(HUGE % 1) + b'abcd'),
-    'an encrypted member': encrypted, 'a broken stream': damaged_deflate,
+    'an encrypted member': encrypted,
+    'a broken stream': damaged_deflate,
     'a bomb': bomb,
 }
 
@@ -172,9 +218,12 @@ def test_forged_snapshot_that_is_well_made_is_read(tmp_path):
 
 # What is not written
 
+
 @pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize('dtype', ['f2', 'f4', 'f8'])
-def test_array_that_is_not_finite_is_refused_by_name_and_the_old_file_stays(written, arrays, bad, dtype):
+def test_array_that_is_not_finite_is_refused_by_name_and_the_old_file_stays(
+    written, arrays, bad, dtype
+):
     before = written.read_bytes()
     broken = np.zeros((3, 3), dtype)
     broken[1, 2] = bad
@@ -186,8 +235,11 @@ def test_array_that_is_not_finite_is_refused_by_name_and_the_old_file_stays(writ
 def test_check_names_what_is_of_another_run(tmp_path):
     have, path = {'a': np.zeros((2, 3), np.float32)}, tmp_path / 'x'
     snapshot.check(path, {**have, 'more': np.zeros(1)}, have)
-    for wanted, words in (({'b': np.zeros(1)}, 'lacks b'), ({'a': np.zeros((3, 2), np.float32)}, r'a is .*\(2, 3\).*\(3, 2\)'),
-                          ({'a': np.zeros((2, 3))}, 'float32.*float64')):
+    for wanted, words in (
+        ({'b': np.zeros(1)}, 'lacks b'),
+        ({'a': np.zeros((3, 2), np.float32)}, r'a is .*\(2, 3\).*\(3, 2\)'),
+        ({'a': np.zeros((2, 3))}, 'float32.*float64'),
+    ):
         with pytest.raises(SnapshotError, match=words) as caught:
             snapshot.check(path, have, wanted)
         assert str(path) in str(caught.value)
@@ -195,13 +247,18 @@ def test_check_names_what_is_of_another_run(tmp_path):
 
 # Which one is used, and which are kept
 
+
 @pytest.fixture
 def run(tmp_path):
     """Returns a function that writes snapshots of these iterations into a run folder."""
+
     def write(*iterations):
         for iteration in iterations:
-            snapshot.write(tmp_path / 'snapshots' / f'{iteration:06d}.snapshot', {}, {'iteration': iteration})
+            snapshot.write(
+                tmp_path / 'snapshots' / f'{iteration:06d}.snapshot', {}, {'iteration': iteration}
+            )
         return tmp_path
+
     return write
 
 
@@ -224,7 +281,9 @@ def test_newest_intact_snapshot_is_used_and_damaged_ones_are_named_newest_first(
     path, (_, meta) = snapshot.newest(folder, told.append)
     assert (path.name, meta) == (f'{used:06d}.snapshot', {'iteration': used})
     passed = sorted((number for number in damaged if number > used), reverse=True)
-    assert len(told) == len(passed) and all(f'{number:06d}.snapshot' in text for number, text in zip(passed, told))
+    assert len(told) == len(passed) and all(
+        f'{number:06d}.snapshot' in text for number, text in zip(passed, told)
+    )
 
 
 def test_run_without_a_usable_snapshot_is_named(run, tmp_path):
@@ -238,10 +297,18 @@ def test_run_without_a_usable_snapshot_is_named(run, tmp_path):
     assert len(told) == 1
 
 
-@pytest.mark.parametrize('there, last, best, kept', [
-    ([1, 2, 3, 4], 2, None, [3, 4]), ([1, 2, 3, 4], 2, 1, [1, 3, 4]), ([1, 2, 3, 4], 1, 4, [4]), ([1, 2], 5, None, [1, 2]),
-    ([1, 2, 3], 2, 9, [2, 3]), ([], 2, None, []), ([999_999, 1_000_000, 5], 2, None, [999_999, 1_000_000]),
-])
+@pytest.mark.parametrize(
+    'there, last, best, kept',
+    [
+        ([1, 2, 3, 4], 2, None, [3, 4]),
+        ([1, 2, 3, 4], 2, 1, [1, 3, 4]),
+        ([1, 2, 3, 4], 1, 4, [4]),
+        ([1, 2], 5, None, [1, 2]),
+        ([1, 2, 3], 2, 9, [2, 3]),
+        ([], 2, None, []),
+        ([999_999, 1_000_000, 5], 2, None, [999_999, 1_000_000]),
+    ],
+)
 def test_newest_and_best_are_kept_and_nothing_else(run, there, last, best, kept):
     folder = run(*there)
     snapshot.keep(folder, last, best)

@@ -1,4 +1,5 @@
 """Spectral normalisation against NumPy's singular values, and its vectors' part in everything that keeps or shares weights."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -13,11 +14,23 @@ from gluongan.runtime import mx
 from gluongan.update import update_dis
 from gluongan.updater import weights
 
-LAYERS = {'dense': lambda: Dense(7, in_units=12, spectral=True), 'conv': lambda: Conv(6, in_channels=3, spectral=True)}
+LAYERS = {
+    'dense': lambda: Dense(7, in_units=12, spectral=True),
+    'conv': lambda: Conv(6, in_channels=3, spectral=True),
+}
 NETS = {
-    'dense': lambda: dense_discriminator([12, 7, 1], 'tanh', shape=(3, 2, 2), spectral=True, init='glorot'),
-    'conv': lambda: conv_discriminator((2, 4, 4), width=3, depth=1, activation='tanh', batchnorm=False, spectral=True,
-                                       init='glorot'),
+    'dense': lambda: dense_discriminator(
+        [12, 7, 1], 'tanh', shape=(3, 2, 2), spectral=True, init='glorot'
+    ),
+    'conv': lambda: conv_discriminator(
+        (2, 4, 4),
+        width=3,
+        depth=1,
+        activation='tanh',
+        batchnorm=False,
+        spectral=True,
+        init='glorot',
+    ),
 }
 
 
@@ -53,7 +66,7 @@ def top(m):
 @pytest.mark.parametrize('name', LAYERS)
 def test_power_iteration_finds_the_largest_singular_value(name):
     made = layer(name)
-    assert abs(sigma(made) / top(matrix(made)) - 1) > 0.1    # random vectors know nothing
+    assert abs(sigma(made) / top(matrix(made)) - 1) > 0.1  # random vectors know nothing
     power_iteration(made, steps=50)
     left, _, right = np.linalg.svd(matrix(made))
     assert sigma(made) == pytest.approx(top(matrix(made)), rel=1e-5)
@@ -104,7 +117,7 @@ def test_forward_divides_every_weight_by_its_sigma_and_no_bias(name):
     np.testing.assert_allclose(y, forward(dis, numbers(dis), x), rtol=1e-4, atol=1e-6)
     for layer in dis:
         if getattr(layer, 'u', None) is not None:
-            layer.weight.data()[:] *= 7    # which sigma takes away again
+            layer.weight.data()[:] *= 7  # which sigma takes away again
     np.testing.assert_allclose(dis(mx.nd.array(x)).asnumpy(), y, rtol=1e-4, atol=1e-6)
 
 
@@ -128,8 +141,10 @@ def test_gradient_runs_through_sigma_while_its_vectors_are_constant(name):
     total.backward()
     size = max(np.abs(value).max() for value in exact.values())
     for place, parameter in learning.items():
-        np.testing.assert_allclose(parameter.grad().asnumpy(), exact[place], rtol=0, atol=1e-5 * size, err_msg=place)
-    for place, value in numbers(dis).items():    # nor has the pass moved anything
+        np.testing.assert_allclose(
+            parameter.grad().asnumpy(), exact[place], rtol=0, atol=1e-5 * size, err_msg=place
+        )
+    for place, value in numbers(dis).items():  # nor has the pass moved anything
         np.testing.assert_array_equal(value, before[place])
     assert not any(place.endswith(('u', 'v')) for place in learning)
 
@@ -139,18 +154,24 @@ def test_a_step_of_the_optimizer_moves_weights_and_an_update_the_vectors_once(na
     dis = net(name)
     optimizer = Optimizer(dis, 'sgd', lr=0.5, momentum=0.0)
     vectors = {place for place in weights(dis) if place.endswith(('.u', '.v'))}
-    assert len(vectors) == 4 and not {p.name for p in optimizer.parameters} & {weights_name(dis, v) for v in vectors}
+    assert len(vectors) == 4 and not {p.name for p in optimizer.parameters} & {
+        weights_name(dis, v) for v in vectors
+    }
     x_real, x_fake = (mx.nd.random.normal(shape=(4, *dis.shape_in)) for _ in range(2))
     before = numbers(dis)
     update_dis(dis, optimizer, x_real, x_fake)
     after = numbers(dis)
     for place in vectors:
-        if place.endswith('.v'):    # one iteration, from the vectors before and with the weights after the step
+        if place.endswith(
+            '.v'
+        ):  # one iteration, from the vectors before and with the weights after the step
             w = after[place[:-1] + 'weight']
             v = w.reshape(len(w), -1).T @ before[place[:-1] + 'u']
             np.testing.assert_allclose(after[place], v / np.linalg.norm(v), rtol=1e-5, atol=1e-6)
             u = w.reshape(len(w), -1) @ after[place]
-            np.testing.assert_allclose(after[place[:-1] + 'u'], u / np.linalg.norm(u), rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(
+                after[place[:-1] + 'u'], u / np.linalg.norm(u), rtol=1e-5, atol=1e-6
+            )
     assert any((after[place] != before[place]).any() for place in vectors)
 
 
@@ -167,7 +188,7 @@ def test_a_frozen_view_has_the_same_vectors_and_sees_them_move(name):
     before = view(x).asnumpy()
     for place, value in weights(dis).items():
         if place.endswith('.u'):
-            value[:] *= 0.5    # half the sigma, twice the weight
+            value[:] *= 0.5  # half the sigma, twice the weight
     assert np.abs(view(x).asnumpy() - before).max() > 1e-2
     np.testing.assert_allclose(view(x).asnumpy(), dis(x).asnumpy(), rtol=1e-5, atol=1e-6)
 

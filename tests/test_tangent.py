@@ -1,4 +1,5 @@
 """The tangent pass against complex steps in NumPy and against autograd's input gradient, for every layer and activation."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -6,7 +7,16 @@ import pytest
 from critics import FUNCTIONS, directional, numbers, scatter, weight_slopes
 
 from gluongan import runtime
-from gluongan.layers import ACTIVATIONS, DERIVATIVES, Activation, Chain, Conv, Dense, MinibatchDiscrimination, Reshape
+from gluongan.layers import (
+    ACTIVATIONS,
+    DERIVATIVES,
+    Activation,
+    Chain,
+    Conv,
+    Dense,
+    MinibatchDiscrimination,
+    Reshape,
+)
 from gluongan.nets import conv_discriminator, dense_discriminator
 from gluongan.runtime import mx
 from gluongan.tangent import RULES, Tangent, TangentError, rule
@@ -14,12 +24,26 @@ from gluongan.updater import weights
 
 NETS = {
     'dense': lambda act: dense_discriminator([12, 7, 5, 1], act, shape=(3, 2, 2), init='glorot'),
-    'spectral': lambda act: dense_discriminator([12, 7, 1], act, shape=(12,), spectral=True, init='glorot'),
+    'spectral': lambda act: dense_discriminator(
+        [12, 7, 1], act, shape=(12,), spectral=True, init='glorot'
+    ),
     'packed': lambda act: dense_discriminator([12, 7, 1], act, shape=(12,), pack=3, init='glorot'),
-    'softmax': lambda act: dense_discriminator([12, 7, 2], act, 'softmax', shape=(12,), init='glorot'),
-    'conv': lambda act: conv_discriminator((2, 8, 12), width=3, depth=2, activation=act, batchnorm=False, init='glorot'),
-    'conv-spectral': lambda act: conv_discriminator((1, 4, 4), width=3, depth=1, activation=act, batchnorm=False,
-                                                    spectral=True, pack=2, init='glorot'),
+    'softmax': lambda act: dense_discriminator(
+        [12, 7, 2], act, 'softmax', shape=(12,), init='glorot'
+    ),
+    'conv': lambda act: conv_discriminator(
+        (2, 8, 12), width=3, depth=2, activation=act, batchnorm=False, init='glorot'
+    ),
+    'conv-spectral': lambda act: conv_discriminator(
+        (1, 4, 4),
+        width=3,
+        depth=1,
+        activation=act,
+        batchnorm=False,
+        spectral=True,
+        pack=2,
+        init='glorot',
+    ),
 }
 
 
@@ -31,11 +55,15 @@ def made(name, act):
 def pair(net, count=6):
     """Points x of all signs, and directions v."""
     draw = np.random.RandomState(7)
-    return draw.standard_normal((count, *net.shape_in)), draw.standard_normal((count, *net.shape_in))
+    return draw.standard_normal((count, *net.shape_in)), draw.standard_normal(
+        (count, *net.shape_in)
+    )
 
 
 def test_every_activation_of_a_critic_has_a_derivative_and_a_formula_here():
-    assert set(DERIVATIVES) == set(FUNCTIONS) == set(ACTIVATIONS) - {'unit_tanh'}    # which only ends a G
+    assert (
+        set(DERIVATIVES) == set(FUNCTIONS) == set(ACTIVATIONS) - {'unit_tanh'}
+    )  # which only ends a G
 
 
 @pytest.mark.parametrize('act', DERIVATIVES)
@@ -92,7 +120,9 @@ def test_tangent_is_linear_in_v(name):
     net = made(name, 'softplus')
     x, v = map(mx.nd.array, pair(net))
     tangent = Tangent(net)
-    np.testing.assert_allclose((tangent(x, 3 * v) / 3).asnumpy(), tangent(x, v).asnumpy(), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        (tangent(x, 3 * v) / 3).asnumpy(), tangent(x, v).asnumpy(), rtol=1e-4, atol=1e-6
+    )
     assert (tangent(x, 0 * v).asnumpy() == 0).all()
 
 
@@ -128,12 +158,20 @@ def test_batches_of_any_size_go_through_one_tangent():
     for count in (6, 2, 9):
         x, v = pair(net, count)
         exact = directional(net, numbers(net), x, v)
-        np.testing.assert_allclose(tangent(mx.nd.array(x), mx.nd.array(v)).asnumpy(), exact, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            tangent(mx.nd.array(x), mx.nd.array(v)).asnumpy(), exact, rtol=1e-4, atol=1e-5
+        )
 
 
 def test_a_chain_of_ones_own_may_end_in_several_outputs():
     runtime.seed(1)
-    net = Chain(Dense(5, 'tanh', in_units=4), Activation('swish'), Dense(3, in_units=5), Reshape((3, 1)), shape_in=(4,))
+    net = Chain(
+        Dense(5, 'tanh', in_units=4),
+        Activation('swish'),
+        Dense(3, in_units=5),
+        Reshape((3, 1)),
+        shape_in=(4,),
+    )
     net.initialize(mx.init.Xavier())
     scatter(net)
     x, v = pair(net)
@@ -142,13 +180,25 @@ def test_a_chain_of_ones_own_may_end_in_several_outputs():
     np.testing.assert_allclose(mine, directional(net, numbers(net), x, v), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize('options, layer', [
-    ({'batchnorm': True}, 'BatchNorm'), ({'dropout': 0.2}, 'Dropout'), ({'kernels': 4}, 'MinibatchDiscrimination'),
-    ({'stddev': True}, 'MinibatchStdDev')])
-@pytest.mark.parametrize('make', [
-    lambda **options: dense_discriminator([64, 8, 1], **options),
-    lambda **options: conv_discriminator((1, 8, 8), width=2, depth=2, **{'batchnorm': False, **options})],
-    ids=['dense', 'conv'])
+@pytest.mark.parametrize(
+    'options, layer',
+    [
+        ({'batchnorm': True}, 'BatchNorm'),
+        ({'dropout': 0.2}, 'Dropout'),
+        ({'kernels': 4}, 'MinibatchDiscrimination'),
+        ({'stddev': True}, 'MinibatchStdDev'),
+    ],
+)
+@pytest.mark.parametrize(
+    'make',
+    [
+        lambda **options: dense_discriminator([64, 8, 1], **options),
+        lambda **options: conv_discriminator(
+            (1, 8, 8), width=2, depth=2, **{'batchnorm': False, **options}
+        ),
+    ],
+    ids=['dense', 'conv'],
+)
 def test_a_layer_that_mixes_samples_or_drops_units_is_refused_by_name(make, options, layer):
     with pytest.raises(TangentError, match=f'^{layer}: no tangent'):
         Tangent(make(**options))

@@ -1,4 +1,5 @@
 """The loop without a model: when triggers fire, what is called in which order, and where it stops; all from tables."""
+
 from __future__ import annotations
 
 import os
@@ -68,7 +69,9 @@ class Recorder(Extension):
 
 def a_trainer(tmp_path, *, stop=(3, 'iteration'), per_epoch=10, fail_at=None):
     events = []
-    return Trainer(FakeUpdater(per_epoch, fail_at=fail_at, events=events), stop=stop, folder=tmp_path), events
+    return Trainer(
+        FakeUpdater(per_epoch, fail_at=fail_at, events=events), stop=stop, folder=tmp_path
+    ), events
 
 
 def fired(tmp_path, trigger, iterations, per_epoch):
@@ -80,28 +83,41 @@ def fired(tmp_path, trigger, iterations, per_epoch):
 
 # Triggers
 
-@pytest.mark.parametrize('trigger, iterations, per_epoch, expected', [
-    ((1, 'iteration'), 4, 10, [1, 2, 3, 4]),
-    ((3, 'iteration'), 10, 10, [3, 6, 9]),
-    ((10, 'iteration'), 10, 4, [10]),
-    ((11, 'iteration'), 10, 4, []),
-    ((1, 'epoch'), 10, 4, [4, 8]),
-    ((2, 'epoch'), 20, 4, [8, 16]),
-    ((1, 'epoch'), 3, 1, [1, 2, 3]),
-    ((1, 'epoch'), 10, Fraction(5, 2), [3, 5, 8, 10]),            # 2.5 iterations an epoch: five batches, two for each
-    ((2, 'epoch'), 10, Fraction(5, 2), [5, 10]),
-    ((1, 'epoch'), 4, Fraction(1, 3), [1, 2, 3, 4]),              # three epochs in one iteration fire once
-    ((2, 'epoch'), 4, Fraction(1, 3), [1, 2, 3, 4]),
-    ((4, 'epoch'), 5, Fraction(1, 3), [2, 3, 4]),                 # 6 9 12 15 epochs: 4, 8 and 12 are passed
-    ((1, 'epoch'), 15, Fraction(29, 7), [5, 9, 13]),
-    (AnyOf((Every(4), Every(1, 'epoch'))), 12, 6, [4, 6, 8, 12]),
-    (lambda updater: updater.iteration in (2, 5), 6, 10, [2, 5]),
-])
-def test_trigger_fires_at_these_iterations_and_no_others(tmp_path, trigger, iterations, per_epoch, expected):
+
+@pytest.mark.parametrize(
+    'trigger, iterations, per_epoch, expected',
+    [
+        ((1, 'iteration'), 4, 10, [1, 2, 3, 4]),
+        ((3, 'iteration'), 10, 10, [3, 6, 9]),
+        ((10, 'iteration'), 10, 4, [10]),
+        ((11, 'iteration'), 10, 4, []),
+        ((1, 'epoch'), 10, 4, [4, 8]),
+        ((2, 'epoch'), 20, 4, [8, 16]),
+        ((1, 'epoch'), 3, 1, [1, 2, 3]),
+        (
+            (1, 'epoch'),
+            10,
+            Fraction(5, 2),
+            [3, 5, 8, 10],
+        ),  # 2.5 iterations an epoch: five batches, two for each
+        ((2, 'epoch'), 10, Fraction(5, 2), [5, 10]),
+        ((1, 'epoch'), 4, Fraction(1, 3), [1, 2, 3, 4]),  # three epochs in one iteration fire once
+        ((2, 'epoch'), 4, Fraction(1, 3), [1, 2, 3, 4]),
+        ((4, 'epoch'), 5, Fraction(1, 3), [2, 3, 4]),  # 6 9 12 15 epochs: 4, 8 and 12 are passed
+        ((1, 'epoch'), 15, Fraction(29, 7), [5, 9, 13]),
+        (AnyOf((Every(4), Every(1, 'epoch'))), 12, 6, [4, 6, 8, 12]),
+        (lambda updater: updater.iteration in (2, 5), 6, 10, [2, 5]),
+    ],
+)
+def test_trigger_fires_at_these_iterations_and_no_others(
+    tmp_path, trigger, iterations, per_epoch, expected
+):
     assert fired(tmp_path, trigger, iterations, per_epoch) == expected
 
 
-@pytest.mark.parametrize('per_epoch', [Fraction(n, steps) for n in (1, 3, 29, 93) for steps in (1, 2, 3, 7, 49)], ids=str)
+@pytest.mark.parametrize(
+    'per_epoch', [Fraction(n, steps) for n in (1, 3, 29, 93) for steps in (1, 2, 3, 7, 49)], ids=str
+)
 def test_epoch_trigger_fires_once_for_every_epoch_that_ends(tmp_path, per_epoch):
     iterations = 120
     expected = [i for i in range(1, iterations + 1) if i // per_epoch > (i - 1) // per_epoch]
@@ -115,11 +131,28 @@ def test_extension_brings_its_own_trigger_and_extend_replaces_it(tmp_path):
         extension.trigger = (2, 'iteration')
         trainer.extend(extension, trigger=trigger)
     trainer.run()
-    assert [e for e in events if re.search(r'\d', e) and 'update' not in e] == ['own 2', 'own 4', 'given 4']
+    assert [e for e in events if re.search(r'\d', e) and 'update' not in e] == [
+        'own 2',
+        'own 4',
+        'given 4',
+    ]
 
 
-@pytest.mark.parametrize('trigger', [(0, 'iteration'), (-1, 'epoch'), (1, 'second'), (1, ''), (1, None), (1.5, 'iteration'),
-                                     (float('nan'), 'epoch'), ('3', 'iteration'), (None, 'epoch')], ids=str)
+@pytest.mark.parametrize(
+    'trigger',
+    [
+        (0, 'iteration'),
+        (-1, 'epoch'),
+        (1, 'second'),
+        (1, ''),
+        (1, None),
+        (1.5, 'iteration'),
+        (float('nan'), 'epoch'),
+        ('3', 'iteration'),
+        (None, 'epoch'),
+    ],
+    ids=str,
+)
 def test_impossible_trigger_is_refused_with_its_value(tmp_path, trigger):
     with pytest.raises(ValueError, match='iteration or epoch') as caught:
         as_trigger(trigger)
@@ -128,7 +161,9 @@ def test_impossible_trigger_is_refused_with_its_value(tmp_path, trigger):
         a_trainer(tmp_path)[0].extend(Extension(), trigger=trigger)
 
 
-@pytest.mark.parametrize('stop', [(0, 'iteration'), (3, 'batches'), (1.5, 'epoch'), lambda updater: True], ids=str)
+@pytest.mark.parametrize(
+    'stop', [(0, 'iteration'), (3, 'batches'), (1.5, 'epoch'), lambda updater: True], ids=str
+)
 def test_impossible_stop_is_refused_before_a_folder_is_made(tmp_path, stop):
     with pytest.raises(ValueError, match='iteration or epoch'):
         Trainer(FakeUpdater(), stop=stop, out=tmp_path / 'runs')
@@ -137,24 +172,53 @@ def test_impossible_stop_is_refused_before_a_folder_is_made(tmp_path, stop):
 
 # The loop
 
+
 def test_calls_come_in_the_order_of_the_extensions(tmp_path):
     trainer, events = a_trainer(tmp_path, stop=(2, 'iteration'))
     trainer.extend(Recorder('a', events))
     trainer.extend(Recorder('b', events), trigger=(2, 'iteration'))
     trainer.run()
-    assert events == ['a start', 'b start', 'update 1', 'a 1', 'update 2', 'a 2', 'b 2', 'drain',
-                      'a finish', 'b finish', 'a close', 'b close']
+    assert events == [
+        'a start',
+        'b start',
+        'update 1',
+        'a 1',
+        'update 2',
+        'a 2',
+        'b 2',
+        'drain',
+        'a finish',
+        'b finish',
+        'a close',
+        'b close',
+    ]
 
 
-@pytest.mark.parametrize('stop, per_epoch, total', [
-    ((1, 'iteration'), 10, 1), ((25, 'iteration'), 10, 25), ((2, 'epoch'), 10, 20), ((1, 'epoch'), Fraction(5, 2), 3),
-    ((3, 'epoch'), Fraction(5, 2), 8), ((2, 'epoch'), Fraction(1, 3), 1), ((7, 'epoch'), Fraction(29, 7), 29),
-])
+@pytest.mark.parametrize(
+    'stop, per_epoch, total',
+    [
+        ((1, 'iteration'), 10, 1),
+        ((25, 'iteration'), 10, 25),
+        ((2, 'epoch'), 10, 20),
+        ((1, 'epoch'), Fraction(5, 2), 3),
+        ((3, 'epoch'), Fraction(5, 2), 8),
+        ((2, 'epoch'), Fraction(1, 3), 1),
+        ((7, 'epoch'), Fraction(29, 7), 29),
+    ],
+)
 def test_stops_after_so_many_iterations(tmp_path, stop, per_epoch, total):
     trainer, events = a_trainer(tmp_path, stop=stop, per_epoch=per_epoch)
     trainer.run()
-    assert (trainer.total, trainer.updater.iteration, events.count(f'update {total}')) == (total, total, 1)
-    assert trainer.done() and not trainer.interrupted and ceil(stop[0] * (1 if stop[1] == 'iteration' else per_epoch)) == total
+    assert (trainer.total, trainer.updater.iteration, events.count(f'update {total}')) == (
+        total,
+        total,
+        1,
+    )
+    assert (
+        trainer.done()
+        and not trainer.interrupted
+        and ceil(stop[0] * (1 if stop[1] == 'iteration' else per_epoch)) == total
+    )
 
 
 def test_run_that_is_done_updates_no_more_and_still_finishes(tmp_path):
@@ -202,10 +266,13 @@ def test_failing_extension_closes_all_and_finishes_none(tmp_path):
     trainer.extend(Recorder('b', events))
     with pytest.raises(OSError, match='disk is full'):
         trainer.run()
-    assert events[-3:] == ['a 2', 'a close', 'b close'] and not any('finish' in event for event in events)
+    assert events[-3:] == ['a 2', 'a close', 'b close'] and not any(
+        'finish' in event for event in events
+    )
 
 
 # Signals
+
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_notes_the_signal_and_restores_both_handlers(number):
@@ -237,9 +304,13 @@ def test_signal_in_the_middle_of_a_run_stops_it(tmp_path):
 
 def test_trainer_without_a_folder_makes_the_next_one(tmp_path):
     folders = [Trainer(FakeUpdater(), stop=(1, 'iteration'), out=tmp_path).folder for _ in range(2)]
-    assert [folder.name for folder in folders] == ['00000-run', '00001-run'] and all(f.is_dir() for f in folders)
+    assert [folder.name for folder in folders] == ['00000-run', '00001-run'] and all(
+        f.is_dir() for f in folders
+    )
 
 
 def test_trainer_needs_no_mxnet_and_no_numpy(python):
-    code = 'import sys, gluongan.trainer; print([m for m in ("mxnet", "numpy") if m in sys.modules])'
+    code = (
+        'import sys, gluongan.trainer; print([m for m in ("mxnet", "numpy") if m in sys.modules])'
+    )
     assert python(code) == '[]'

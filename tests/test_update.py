@@ -1,4 +1,5 @@
 """The two updates: who moves, that they are the textbook's loop, and that nothing is computed which is thrown away."""
+
 from __future__ import annotations
 
 import json
@@ -23,7 +24,9 @@ class Parts:
         self.gen, self.dis, self.view = gen, dis, frozen(dis)
         self.opt_gen, self.opt_dis = Optimizer(gen, lr=0.01), Optimizer(dis, lr=0.01)
         self.x_real = mx.nd.array(np.random.RandomState(2).random_sample((8, 1, 4, 4)))
-        self.x_fake = record_fake(gen, mx.nd.array(np.random.RandomState(3).standard_normal((8, 5))))
+        self.x_fake = record_fake(
+            gen, mx.nd.array(np.random.RandomState(3).standard_normal((8, 5)))
+        )
 
 
 @pytest.fixture(params=[{}, {'batchnorm': True}, {'dropout': 0.3}], ids=str)
@@ -46,21 +49,29 @@ def fill_gradients(net, value=77.0):
 
 
 def gradients_are(net, value=77.0):
-    return all((p.grad().asnumpy() == value).all() for p in net.collect_params().values() if p.grad_req != 'null')
+    return all(
+        (p.grad().asnumpy() == value).all()
+        for p in net.collect_params().values()
+        if p.grad_req != 'null'
+    )
 
 
 @pytest.mark.parametrize('loss', LOSSES)
 def test_dis_update_moves_every_weight_of_dis_and_nothing_of_gen(game, loss):
-    if loss == 'hinge':    # fresh logits are all within its margin, where real and fake pull at the last bias alike
+    if (
+        loss == 'hinge'
+    ):  # fresh logits are all within its margin, where real and fake pull at the last bias alike
         game.dis[-2].weight.data()[:] *= 20
     gen, dis = snapshot(game.gen), snapshot(game.dis)
-    _, y_real, y_fake = update_dis(game.dis, game.opt_dis, game.x_real, game.x_fake, loss=LOSSES[loss])
+    _, y_real, y_fake = update_dis(
+        game.dis, game.opt_dis, game.x_real, game.x_fake, loss=LOSSES[loss]
+    )
     # Out of these two a last bias cancels, or a shift before it: they see differences of logits only.
     still = {'2.beta', '3.bias', '2.bias'} if loss in ('wasserstein', 'relativistic') else set()
     assert set(dis) - moved(game.dis, dis) <= still
     if loss == 'hinge':
         assert (y_real.asnumpy() < 1).sum() != (y_fake.asnumpy() > -1).sum()
-    assert moved(game.gen, gen) == set()    # not BatchNorm's running statistics either
+    assert moved(game.gen, gen) == set()  # not BatchNorm's running statistics either
 
 
 @pytest.mark.parametrize('loss', LOSSES)
@@ -83,7 +94,9 @@ def test_real_samples_matter_to_gen_only_where_its_loss_is_relative(tiny_nets, l
     values = []
     for scale in (1, 3):
         game = Parts(*tiny_nets())
-        value = update_gen(game.view, game.opt_gen, game.x_fake, loss=LOSSES[loss], x_real=game.x_real * scale)
+        value = update_gen(
+            game.view, game.opt_gen, game.x_fake, loss=LOSSES[loss], x_real=game.x_real * scale
+        )
         values.append(value.asscalar())
     assert (values[0] != values[1]) == (loss == 'relativistic')
 
@@ -117,19 +130,28 @@ def test_no_pass_is_computed_that_nobody_needs(tiny_nets):
     """G and D have two Dense layers each: D's update runs D's two backward, G's update those of both."""
     game = Parts(*tiny_nets())
     dis = operators(lambda: update_dis(game.dis, game.opt_dis, game.x_real, game.x_fake))
-    assert (dis['FullyConnected'], dis['_backward_FullyConnected']) == (2, 2)    # one pass over both batches
+    assert (dis['FullyConnected'], dis['_backward_FullyConnected']) == (
+        2,
+        2,
+    )  # one pass over both batches
     assert 'BatchNorm' not in dis and '_backward_BatchNorm' not in dis and dis['adam_update'] == 4
     gen = operators(lambda: update_gen(game.view, game.opt_gen, game.x_fake))
-    assert (gen['FullyConnected'], gen['_backward_FullyConnected']) == (2, 4)    # G's own pass is the recorded one
+    assert (gen['FullyConnected'], gen['_backward_FullyConnected']) == (
+        2,
+        4,
+    )  # G's own pass is the recorded one
     assert 'BatchNorm' not in gen and gen['_backward_BatchNorm'] == 1 and gen['adam_update'] == 6
 
 
 # Against the loop that a textbook prints: separate passes, Gluon's own Trainer
 
+
 def textbook(gen, dis, draw_real, draw_noise, loss, iterations):
     """Goodfellow et al. 2014, Algorithm 1 with k = 1, the same z for both updates."""
-    step_dis, step_gen = (mx.gluon.Trainer(net.collect_params(), 'adam', {'learning_rate': 0.01, 'beta1': 0.5})
-                          for net in (dis, gen))
+    step_dis, step_gen = (
+        mx.gluon.Trainer(net.collect_params(), 'adam', {'learning_rate': 0.01, 'beta1': 0.5})
+        for net in (dis, gen)
+    )
     losses = []
     for _ in range(iterations):
         z, x_real = draw_noise(), draw_real()
@@ -154,39 +176,54 @@ def test_iterations_are_those_of_the_textbook_loop(tiny_updater, tiny_nets, tiny
     for _ in range(3):
         updater.update()
     updater.drain()
-    np.testing.assert_allclose([(o.dis_loss, o.gen_loss) for o in updater.take()], losses, rtol=1e-5)
+    np.testing.assert_allclose(
+        [(o.dis_loss, o.gen_loss) for o in updater.take()], losses, rtol=1e-5
+    )
     for mine, theirs in ((updater.gen, gen), (updater.dis, dis)):
         for name, value in snapshot(theirs).items():
             if loss == 'relativistic' and theirs is dis and name.endswith('bias'):
-                continue    # a shift of all logits cancels out of the loss: Adam walks it about by rounding errors
-            np.testing.assert_allclose(snapshot(mine)[name], value, rtol=2e-4, atol=2e-5, err_msg=name)
+                continue  # a shift of all logits cancels out of the loss: Adam walks it about by rounding errors
+            np.testing.assert_allclose(
+                snapshot(mine)[name], value, rtol=2e-4, atol=2e-5, err_msg=name
+            )
     assert moved(updater.gen, start) == set(start)
 
 
 @pytest.mark.parametrize('batchnorm', [False, True])
-def test_dis_update_is_the_textbook_step_with_batch_statistics_of_its_own_for_each_batch(tiny_nets, batchnorm):
+def test_dis_update_is_the_textbook_step_with_batch_statistics_of_its_own_for_each_batch(
+    tiny_nets, batchnorm
+):
     mine, book = (Parts(*tiny_nets(dis={'batchnorm': batchnorm})) for _ in range(2))
     update_dis(mine.dis, mine.opt_dis, mine.x_real, mine.x_fake + 1)
     with mx.autograd.record():
-        loss = LOSSES['nonsaturating'].dis(book.dis(book.x_real), book.dis(book.x_fake.detach() + 1))
+        loss = LOSSES['nonsaturating'].dis(
+            book.dis(book.x_real), book.dis(book.x_fake.detach() + 1)
+        )
     loss.backward()
     for ours, theirs in zip(mine.opt_dis.parameters, book.opt_dis.parameters):
         exact = theirs.grad().asnumpy()
-        np.testing.assert_allclose(ours.grad().asnumpy(), exact, rtol=1e-4, atol=1e-6, err_msg=ours.name)
+        np.testing.assert_allclose(
+            ours.grad().asnumpy(), exact, rtol=1e-4, atol=1e-6, err_msg=ours.name
+        )
         assert np.abs(exact).max() > 1e-5
 
 
 def test_updates_return_the_numbers_from_before_the_step(game):
     x = mx.nd.concat(game.x_real, game.x_fake.detach(), dim=0)
-    if len(game.dis) == 4:    # no BatchNorm or dropout: predicting is the same as training
+    if len(game.dis) == 4:  # no BatchNorm or dropout: predicting is the same as training
         y = game.dis(x).asnumpy()
         value, y_real, y_fake = update_dis(game.dis, game.opt_dis, game.x_real, game.x_fake)
-        np.testing.assert_allclose(np.concatenate([y_real.asnumpy(), y_fake.asnumpy()]), y, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            np.concatenate([y_real.asnumpy(), y_fake.asnumpy()]), y, rtol=1e-5, atol=1e-6
+        )
         exact = np.logaddexp(0, -y[:8]).mean() + np.logaddexp(0, y[8:]).mean()
         np.testing.assert_allclose(value.asscalar(), exact, rtol=1e-5)
         after = game.dis(game.x_fake).asnumpy()
-        np.testing.assert_allclose(update_gen(game.view, game.opt_gen, game.x_fake).asscalar(),
-                                   np.logaddexp(0, -after).mean(), rtol=1e-5)
+        np.testing.assert_allclose(
+            update_gen(game.view, game.opt_gen, game.x_fake).asscalar(),
+            np.logaddexp(0, -after).mean(),
+            rtol=1e-5,
+        )
 
 
 def test_a_loop_of_ones_own_runs_on_the_two_functions(tiny_nets, tiny_data):
@@ -201,4 +238,6 @@ def test_a_loop_of_ones_own_runs_on_the_two_functions(tiny_nets, tiny_data):
             gen_loss = update_gen(view, opt_gen, x_fake)
             losses.append((dis_loss.asscalar(), gen_loss.asscalar()))
     assert len(losses) == 60 and np.isfinite(losses).all()
-    assert np.mean(losses[-6:], axis=0)[0] < np.mean(losses[:6], axis=0)[0] - 0.05    # so eager a D learns to tell
+    assert (
+        np.mean(losses[-6:], axis=0)[0] < np.mean(losses[:6], axis=0)[0] - 0.05
+    )  # so eager a D learns to tell

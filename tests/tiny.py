@@ -1,4 +1,5 @@
 """What the tests of whole runs share: settings so small that a run takes a moment, and the command line in this process."""
+
 from __future__ import annotations
 
 import contextlib
@@ -15,8 +16,17 @@ from gluongan.config import Config, ConfigError, flag, show
 # Threads that spin on a busy machine make these runs 60 times slower (0.1 s becomes 7 s). Must come before MXNet.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
-SETTINGS = {'data': 'synthetic', 'image_size': 8, 'latent': 5, 'gen_hidden': (16,), 'dis_hidden': (16,), 'batch': 32,
-            'iterations': 20, 'samples': 4, 'device': 'cpu'}
+SETTINGS = {
+    'data': 'synthetic',
+    'image_size': 8,
+    'latent': 5,
+    'gen_hidden': (16,),
+    'dis_hidden': (16,),
+    'batch': 32,
+    'iterations': 20,
+    'samples': 4,
+    'device': 'cpu',
+}
 # click 8.2 took away the argument that tells both streams apart, and made that the rule.
 SEPARATE = {'mix_stderr': False} if 'mix_stderr' in inspect.signature(CliRunner).parameters else {}
 
@@ -81,9 +91,11 @@ def refused(*words, code=2):
         result = gluongan(*words)
     lines = result.stderr.splitlines()
     assert result.exit_code == code, (result.exit_code, result.stdout, result.stderr)
-    assert lines[-1].startswith('Error: ') and len(lines) <= 4, result.stderr    # click may put its usage before it
+    assert lines[-1].startswith('Error: ') and len(lines) <= 4, (
+        result.stderr
+    )  # click may put its usage before it
     assert sum(map(len, lines[:-1])) < 120 and not result.stdout, result.output
-    return lines[-1][len('Error: '):]
+    return lines[-1][len('Error: ') :]
 
 
 @contextlib.contextmanager
@@ -115,7 +127,10 @@ def resumed(folder, *, until=None, warn=None, **changes):
     from gluongan import build
     from gluongan.runs import read_config
 
-    return _trained(build.resumed_run(folder, read_config(folder).with_settings(changes), warn or _no_warning), until)
+    return _trained(
+        build.resumed_run(folder, read_config(folder).with_settings(changes), warn or _no_warning),
+        until,
+    )
 
 
 def _trained(trainer, until):

@@ -1,4 +1,5 @@
 """gluongan's weights are channels first; XLA and TensorFlow want pictures channels last on a CPU. Needs nothing but NumPy."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -24,19 +25,32 @@ def changes(layers: list[dict[str, Any]]) -> dict[str, tuple[Change, Change]]:
     found: dict[str, tuple[Change, Change]] = {}
     for place, layer in enumerate(layers):
         if layer['kind'] == 'Dense':
-            after = layers[place + 1]['output'] if layers[place + 1]['kind'] == 'Reshape' else layer['output']
-            before = layers[place - 2]['output'] if place > 1 and layers[place - 1]['kind'] == 'Flatten' else []
+            after = (
+                layers[place + 1]['output']
+                if layers[place + 1]['kind'] == 'Reshape'
+                else layer['output']
+            )
+            before = (
+                layers[place - 2]['output']
+                if place > 1 and layers[place - 1]['kind'] == 'Flatten'
+                else []
+            )
             found.update(_dense(layer['name'], _order(after or [1]), _order(before)))
         elif layer['kind'] in ('Conv', 'Deconv'):
-            found[layer['name'] + '.weight'] = (lambda w: w.transpose(2, 3, 1, 0), lambda w: w.transpose(3, 2, 0, 1))
+            found[layer['name'] + '.weight'] = (
+                lambda w: w.transpose(2, 3, 1, 0),
+                lambda w: w.transpose(3, 2, 0, 1),
+            )
     return found
 
 
 def _dense(name: str, out: np.ndarray, inside: np.ndarray) -> dict[str, tuple[Change, Change]]:
     given = slice(None) if len(inside) < 2 else inside
     back = slice(None) if len(inside) < 2 else np.argsort(inside)
-    return {f'{name}.weight': (lambda w: w[out][:, given].T, lambda w: w.T[np.argsort(out)][:, back]),
-            f'{name}.bias': (lambda b: b[out], lambda b: b[np.argsort(out)])}
+    return {
+        f'{name}.weight': (lambda w: w[out][:, given].T, lambda w: w.T[np.argsort(out)][:, back]),
+        f'{name}.bias': (lambda b: b[out], lambda b: b[np.argsort(out)]),
+    }
 
 
 class Layout:
@@ -44,15 +58,26 @@ class Layout:
 
     def __init__(self, case: dict[str, Any]) -> None:
         parts = {'gen': changes(case['gen']), 'dis': changes(case['dis'])}
-        self._changes = {f'{part}/{name}': change for part, net in (('gen', 'gen'), ('dis', 'dis'), ('ema', 'gen'))
-                         for name, change in parts[net].items()}
+        self._changes = {
+            f'{part}/{name}': change
+            for part, net in (('gen', 'gen'), ('dis', 'dis'), ('ema', 'gen'))
+            for name, change in parts[net].items()
+        }
 
     def there(self, arrays: Arrays) -> Arrays:
         """Return gluongan's arrays in the other layout."""
-        return {name: np.ascontiguousarray(self._changes[name][0](value) if name in self._changes else value)
-                for name, value in arrays.items()}
+        return {
+            name: np.ascontiguousarray(
+                self._changes[name][0](value) if name in self._changes else value
+            )
+            for name, value in arrays.items()
+        }
 
     def back(self, arrays: Arrays) -> Arrays:
         """Return arrays of the other layout in gluongan's."""
-        return {name: np.ascontiguousarray(self._changes[name][1](value) if name in self._changes else value)
-                for name, value in arrays.items()}
+        return {
+            name: np.ascontiguousarray(
+                self._changes[name][1](value) if name in self._changes else value
+            )
+            for name, value in arrays.items()
+        }

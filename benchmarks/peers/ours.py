@@ -1,4 +1,5 @@
 """gluongan itself, by the same protocol: the GANUpdater that `gluongan train` runs."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -20,7 +21,11 @@ class Handed:
     """Stands in for a GANUpdater's noise, or for its batches, with what was given instead of drawn."""
 
     def __init__(self, batch: int, arrays: np.ndarray, labels: np.ndarray | None = None) -> None:
-        self.batch, self._arrays, self._labels = batch, iter(arrays), iter(() if labels is None else labels)
+        self.batch, self._arrays, self._labels = (
+            batch,
+            iter(arrays),
+            iter(() if labels is None else labels),
+        )
 
     def draw(self, count: int | None = None) -> mx.nd.NDArray:
         """Return the next array."""
@@ -34,8 +39,15 @@ class Handed:
 class OurGAN:
     """One GAN, ready to train; it draws batches and noise itself unless they are given."""
 
-    def __init__(self, case: dict[str, Any], arrays: Arrays, samples: np.ndarray, labels: np.ndarray | None, form: str,
-                 threads: int) -> None:
+    def __init__(
+        self,
+        case: dict[str, Any],
+        arrays: Arrays,
+        samples: np.ndarray,
+        labels: np.ndarray | None,
+        form: str,
+        threads: int,
+    ) -> None:
         self._config = Config().with_settings(case['config'])
         classes = () if labels is None else tuple(map(str, range(labels.max() + 1)))
         self._data = Dataset(case['name'], samples, labels, classes)
@@ -48,15 +60,26 @@ class OurGAN:
 
     def _live(self) -> dict[str, mx.nd.NDArray]:
         updater = self._updater
-        parts = {'gen': weights(updater.gen), 'dis': weights(updater.dis),
-                 'ema': updater.average.state() if updater.average else {}}
-        return {f'{part}/{name}': value for part, values in parts.items() for name, value in values.items()}
+        parts = {
+            'gen': weights(updater.gen),
+            'dis': weights(updater.dis),
+            'ema': updater.average.state() if updater.average else {},
+        }
+        return {
+            f'{part}/{name}': value
+            for part, values in parts.items()
+            for name, value in values.items()
+        }
 
     def own(self) -> Iterator[Any]:
         return repeat(None)
 
     def given(self, z: np.ndarray, index: np.ndarray) -> Any:
-        labels = one_hot(self._data.labels[index], len(self._data.classes)) if self._config.conditional else None
+        labels = (
+            one_hot(self._data.labels[index], len(self._data.classes))
+            if self._config.conditional
+            else None
+        )
         return Handed(index.shape[1], z), Handed(index.shape[1], self._data.floats(index), labels)
 
     def iterate(self, inputs: Any) -> None:

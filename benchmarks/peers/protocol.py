@@ -1,11 +1,12 @@
 """What every peer speaks: one JSON object a line on stdin, one as the answer on stdout. Needs nothing but NumPy.
 
-    {"do": "load", "case": {...}, "weights": "w.npz", "samples": "x.npy", "labels": null, "form": "eager", "threads": 2}
-    {"do": "run", "n": 3, "feed": "feed.npz"}    # on given noise z (n, draws, batch, latent) and index (n, dis_steps, batch)
-    {"do": "run", "n": 50}                       # on noise and a data order of its own
-    {"do": "time", "n": 100}                     # {"seconds": of one iteration, the mean over n}
-    {"do": "weights", "path": "out.npz"}         # by the names of GANUpdater.state: gen/0.weight, dis/..., ema/...
+{"do": "load", "case": {...}, "weights": "w.npz", "samples": "x.npy", "labels": null, "form": "eager", "threads": 2}
+{"do": "run", "n": 3, "feed": "feed.npz"}    # on given noise z (n, draws, batch, latent) and index (n, dis_steps, batch)
+{"do": "run", "n": 50}                       # on noise and a data order of its own
+{"do": "time", "n": 100}                     # {"seconds": of one iteration, the mean over n}
+{"do": "weights", "path": "out.npz"}         # by the names of GANUpdater.state: gen/0.weight, dis/..., ema/...
 """
+
 from __future__ import annotations
 
 import json
@@ -49,13 +50,22 @@ class Server:
     def __init__(self, make: Callable[..., Peer]) -> None:
         self._make = make
 
-    def load(self, case: dict[str, Any], weights: str, samples: str, labels: str | None, form: str,
-             threads: int) -> dict[str, Any]:
+    def load(
+        self,
+        case: dict[str, Any],
+        weights: str,
+        samples: str,
+        labels: str | None,
+        form: str,
+        threads: int,
+    ) -> dict[str, Any]:
         """Build the GAN of a case; the data come as bytes (N, C, H, W) and whole numbers (N,)."""
         with np.load(weights, allow_pickle=False) as stored:
             arrays = dict(stored)
         classes = np.load(labels, allow_pickle=False) if labels else None
-        self._peer = self._make(case, arrays, np.load(samples, allow_pickle=False), classes, form, threads)
+        self._peer = self._make(
+            case, arrays, np.load(samples, allow_pickle=False), classes, form, threads
+        )
         self._own = self._peer.own()
         return {'versions': self._peer.versions}
 
@@ -112,7 +122,9 @@ def serve(make: Callable[..., Peer]) -> None:
         request = json.loads(line)
         try:
             answer = getattr(server, request.pop('do'))(**request)
-        except Exception as error:    # whatever a framework raises is told to the process that measures, which stops
+        except (
+            Exception
+        ) as error:  # whatever a framework raises is told to the process that measures, which stops
             traceback.print_exc()
             answer = {'error': f'{type(error).__name__}: {error}'}
         print(json.dumps(answer), file=answers)

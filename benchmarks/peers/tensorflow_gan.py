@@ -2,6 +2,7 @@
 
 Forms: `graph`, with TensorFlow's fused kernels for Adam and RMSProp; `xla`, the same iteration compiled as a whole.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -24,31 +25,47 @@ ACTIVATIONS = {
     'unit_tanh': lambda x, slope: (tf.tanh(x) + 1) / 2,
 }
 LOSSES = {
-    'nonsaturating': (lambda real, fake: tf.reduce_mean(tf.nn.softplus(-real)) + tf.reduce_mean(tf.nn.softplus(fake)),
-                      lambda fake: tf.reduce_mean(tf.nn.softplus(-fake))),
-    'wasserstein': (lambda real, fake: tf.reduce_mean(fake) - tf.reduce_mean(real), lambda fake: -tf.reduce_mean(fake)),
+    'nonsaturating': (
+        lambda real, fake: (
+            tf.reduce_mean(tf.nn.softplus(-real)) + tf.reduce_mean(tf.nn.softplus(fake))
+        ),
+        lambda fake: tf.reduce_mean(tf.nn.softplus(-fake)),
+    ),
+    'wasserstein': (
+        lambda real, fake: tf.reduce_mean(fake) - tf.reduce_mean(real),
+        lambda fake: -tf.reduce_mean(fake),
+    ),
 }
 
 
 def dense(layer: dict[str, Any], p: Variables, x: tf.Tensor) -> tf.Tensor:
-    return _activated(layer, tf.nn.bias_add(tf.matmul(x, p[layer['name'] + '.weight']), p[layer['name'] + '.bias']))
+    return _activated(
+        layer,
+        tf.nn.bias_add(tf.matmul(x, p[layer['name'] + '.weight']), p[layer['name'] + '.bias']),
+    )
 
 
 def conv(layer: dict[str, Any], p: Variables, x: tf.Tensor) -> tf.Tensor:
-    return _activated(layer, _biased(layer, p, tf.nn.conv2d(x, p[layer['name'] + '.weight'], 2, 'SAME')))
+    return _activated(
+        layer, _biased(layer, p, tf.nn.conv2d(x, p[layer['name'] + '.weight'], 2, 'SAME'))
+    )
 
 
 def deconv(layer: dict[str, Any], p: Variables, x: tf.Tensor) -> tf.Tensor:
     channels, *sides = layer['output']
-    y = tf.nn.conv2d_transpose(x, p[layer['name'] + '.weight'], (x.shape[0], *sides, channels), 2, 'SAME')
+    y = tf.nn.conv2d_transpose(
+        x, p[layer['name'] + '.weight'], (x.shape[0], *sides, channels), 2, 'SAME'
+    )
     return _activated(layer, _biased(layer, p, y))
 
 
 def batchnorm(layer: dict[str, Any], p: Variables, x: tf.Tensor) -> tf.Tensor:
     """Normalise by this batch, and move the running statistics."""
     n, flat = layer['name'], len(x.shape) == 2
-    x = x[:, None, None, :] if flat else x    # the fused kernel wants pictures
-    y, mean, var = tf.compat.v1.nn.fused_batch_norm(x, p[f'{n}.gamma'], p[f'{n}.beta'], epsilon=layer['epsilon'])
+    x = x[:, None, None, :] if flat else x  # the fused kernel wants pictures
+    y, mean, var = tf.compat.v1.nn.fused_batch_norm(
+        x, p[f'{n}.gamma'], p[f'{n}.beta'], epsilon=layer['epsilon']
+    )
     for running, value in ((p[f'{n}.running_mean'], mean), (p[f'{n}.running_var'], var)):
         running.assign_sub((running - tf.stop_gradient(value)) * (1 - layer['momentum']))
     return y[:, 0, 0, :] if flat else y
@@ -68,7 +85,10 @@ def _reshaped(layer: dict[str, Any], x: tf.Tensor) -> tf.Tensor:
 
 
 LAYERS = {
-    'Dense': dense, 'Conv': conv, 'Deconv': deconv, 'BatchNorm': batchnorm,
+    'Dense': dense,
+    'Conv': conv,
+    'Deconv': deconv,
+    'BatchNorm': batchnorm,
     'Activation': lambda layer, p, x: _activated(layer, x),
     'Reshape': lambda layer, p, x: _reshaped(layer, x),
     'Flatten': lambda layer, p, x: tf.reshape(x, (x.shape[0], -1)),
@@ -91,10 +111,12 @@ def seen(x: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
 class Optimizer:
     """Adam or RMSProp, whose formulas in TensorFlow are MXNet's: by their fused kernels, or written out for XLA to fuse."""
 
-    def __init__(self, weights: list[tf.Variable], case: dict[str, Any], clip: float | None, fused: bool) -> None:
+    def __init__(
+        self, weights: list[tf.Variable], case: dict[str, Any], clip: float | None, fused: bool
+    ) -> None:
         self._weights, self._case, self._clip, self._fused = weights, case, clip, fused
         self._slots = [[tf.Variable(tf.zeros_like(w)) for _ in range(2)] for w in weights]
-        self._powers = tf.Variable([1.0, 1.0])    # beta1^t, beta2^t
+        self._powers = tf.Variable([1.0, 1.0])  # beta1^t, beta2^t
         self._step = {'adam': self._adam, 'rmsprop': self._rmsprop}[case['optimizer']]
 
     def step(self, grads: list[tf.Tensor]) -> None:
@@ -107,19 +129,38 @@ class Optimizer:
     def _adam(self, w: tf.Variable, g: tf.Tensor, m: tf.Variable, v: tf.Variable) -> None:
         case, power1, power2 = self._case, self._powers[0], self._powers[1]
         if self._fused:
-            tf.raw_ops.ResourceApplyAdam(var=w.handle, m=m.handle, v=v.handle, beta1_power=power1, beta2_power=power2,
-                                         lr=case['lr'], beta1=case['beta1'], beta2=case['beta2'], epsilon=case['epsilon'],
-                                         grad=g)
+            tf.raw_ops.ResourceApplyAdam(
+                var=w.handle,
+                m=m.handle,
+                v=v.handle,
+                beta1_power=power1,
+                beta2_power=power2,
+                lr=case['lr'],
+                beta1=case['beta1'],
+                beta2=case['beta2'],
+                epsilon=case['epsilon'],
+                grad=g,
+            )
             return
         m.assign(case['beta1'] * m + (1 - case['beta1']) * g)
         v.assign(case['beta2'] * v + (1 - case['beta2']) * tf.square(g))
-        w.assign_sub(case['lr'] * tf.sqrt(1 - power2) / (1 - power1) * m / (tf.sqrt(v) + case['epsilon']))
+        w.assign_sub(
+            case['lr'] * tf.sqrt(1 - power2) / (1 - power1) * m / (tf.sqrt(v) + case['epsilon'])
+        )
 
     def _rmsprop(self, w: tf.Variable, g: tf.Tensor, m: tf.Variable, v: tf.Variable) -> None:
         case = self._case
         if self._fused:
-            tf.raw_ops.ResourceApplyRMSProp(var=w.handle, ms=v.handle, mom=m.handle, lr=case['lr'], rho=case['decay'],
-                                            momentum=0.0, epsilon=case['epsilon'], grad=g)
+            tf.raw_ops.ResourceApplyRMSProp(
+                var=w.handle,
+                ms=v.handle,
+                mom=m.handle,
+                lr=case['lr'],
+                rho=case['decay'],
+                momentum=0.0,
+                epsilon=case['epsilon'],
+                grad=g,
+            )
             return
         v.assign(case['decay'] * v + (1 - case['decay']) * tf.square(g))
         w.assign_sub(case['lr'] * g * tf.math.rsqrt(v + case['epsilon']))
@@ -130,30 +171,58 @@ class TensorFlowGAN:
 
     versions: ClassVar = {'tensorflow': tf.__version__, 'numpy': np.__version__}
 
-    def __init__(self, case: dict[str, Any], arrays: Arrays, samples: np.ndarray, labels: np.ndarray | None, form: str,
-                 threads: int) -> None:
+    def __init__(
+        self,
+        case: dict[str, Any],
+        arrays: Arrays,
+        samples: np.ndarray,
+        labels: np.ndarray | None,
+        form: str,
+        threads: int,
+    ) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
         self._case, self._layout, self._scales = case, Layout(case), unbiased(case)
         self._parts = {part: self._variables(part, arrays) for part in ('gen', 'dis', 'ema')}
         fused = form == 'graph'
-        self._opt = {part: Optimizer([w for w in self._parts[part].values() if w.trainable], case,
-                                     case['clip'] if part == 'dis' else None, fused) for part in ('gen', 'dis')}
+        self._opt = {
+            part: Optimizer(
+                [w for w in self._parts[part].values() if w.trainable],
+                case,
+                case['clip'] if part == 'dis' else None,
+                fused,
+            )
+            for part in ('gen', 'dis')
+        }
         self._t = tf.Variable(0.0)
         self._x = tf.constant(samples.transpose(0, 2, 3, 1).astype(np.float32) / 255)
         self._labels = tf.one_hot(labels, case['classes']) if case['classes'] else None
         self._random = tf.random.Generator.from_seed(0)
-        self._draws = (1 if case['shared_noise'] else case['dis_steps'] + 1, case['batch'], case['latent'])
+        self._draws = (
+            1 if case['shared_noise'] else case['dis_steps'] + 1,
+            case['batch'],
+            case['latent'],
+        )
         self._step = tf.function(self._iteration, jit_compile=not fused)
 
     def _variables(self, part: str, arrays: Arrays) -> Variables:
-        given = self._layout.there({name: value * self._scales.get(name, np.float32(1)) for name, value in arrays.items()
-                                    if name.startswith(part + '/')})
-        return {name.partition('/')[2]: tf.Variable(value, trainable='running' not in name) for name, value in given.items()}
+        given = self._layout.there(
+            {
+                name: value * self._scales.get(name, np.float32(1))
+                for name, value in arrays.items()
+                if name.startswith(part + '/')
+            }
+        )
+        return {
+            name.partition('/')[2]: tf.Variable(value, trainable='running' not in name)
+            for name, value in given.items()
+        }
 
     def _iteration(self, z: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         case, shared = self._case, self._case['shared_noise']
-        gen, dis = ([w for w in self._parts[part].values() if w.trainable] for part in ('gen', 'dis'))
+        gen, dis = (
+            [w for w in self._parts[part].values() if w.trainable] for part in ('gen', 'dis')
+        )
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(gen)
             for step in range(case['dis_steps']):
@@ -178,12 +247,23 @@ class TensorFlowGAN:
         return d, g
 
     def _sample(self, z: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
-        return seen(forward(self._case['gen'], self._parts['gen'], z if label is None else tf.concat([z, label], 1)), label)
+        return seen(
+            forward(
+                self._case['gen'],
+                self._parts['gen'],
+                z if label is None else tf.concat([z, label], 1),
+            ),
+            label,
+        )
 
     def _dis_loss(self, x_real: tf.Tensor, x_fake: tf.Tensor) -> tf.Tensor:
         layers, dis = self._case['dis'], self._parts['dis']
-        if any(layer['kind'] == 'BatchNorm' for layer in layers):    # each batch has statistics of its own
-            y_fake = forward(layers, dis, x_fake)    # first: MXNet moves running statistics in backward, the last pass first
+        if any(
+            layer['kind'] == 'BatchNorm' for layer in layers
+        ):  # each batch has statistics of its own
+            y_fake = forward(
+                layers, dis, x_fake
+            )  # first: MXNet moves running statistics in backward, the last pass first
             y_real = forward(layers, dis, x_real)
         else:
             y_real, y_fake = tf.split(forward(layers, dis, tf.concat([x_real, x_fake], 0)), 2)
@@ -194,9 +274,12 @@ class TensorFlowGAN:
         while True:
             order = random.permutation(len(self._x)).astype(np.int32)
             for at in range(0, len(order) - each + 1, each):
-                z = (self._random.uniform(self._draws, -1, 1) if self._case['noise'] == 'uniform'
-                     else self._random.normal(self._draws))
-                yield z, tf.constant(order[at:at + each].reshape(self._case['dis_steps'], -1))
+                z = (
+                    self._random.uniform(self._draws, -1, 1)
+                    if self._case['noise'] == 'uniform'
+                    else self._random.normal(self._draws)
+                )
+                yield z, tf.constant(order[at : at + each].reshape(self._case['dis_steps'], -1))
 
     def given(self, z: np.ndarray, index: np.ndarray) -> Any:
         return tf.constant(z), tf.constant(index.astype(np.int32))
@@ -209,8 +292,14 @@ class TensorFlowGAN:
         self._t.numpy()
 
     def weights(self) -> Arrays:
-        own = {f'{part}/{name}': w.numpy() for part, variables in self._parts.items() for name, w in variables.items()}
-        return self._layout.back({name: value / self._scales.get(name, np.float32(1)) for name, value in own.items()})
+        own = {
+            f'{part}/{name}': w.numpy()
+            for part, variables in self._parts.items()
+            for name, w in variables.items()
+        }
+        return self._layout.back(
+            {name: value / self._scales.get(name, np.float32(1)) for name, value in own.items()}
+        )
 
 
 if __name__ == '__main__':

@@ -2,10 +2,34 @@
 
 The vocabulary is that of BenchmarkTools.jl: a `Trial` keeps every sample; `minimum`, `median`, `ratio` and `judge` speak of it.
 """
+
 from __future__ import annotations
 
-from .trial import Judgement, Ratio, Trial, TrialError, judge, median, minimum, quartiles, ratio, spread
+from .trial import (
+    Judgement,
+    Ratio,
+    Trial,
+    TrialError,
+    judge,
+    median,
+    minimum,
+    quartiles,
+    ratio,
+    spread,
+)
 from .trials import Trials, read
 
-__all__ = ['Judgement', 'Ratio', 'Trial', 'TrialError', 'Trials', 'judge', 'median', 'minimum', 'quartiles', 'ratio', 'read',
-           'spread']
+__all__ = [
+    'Judgement',
+    'Ratio',
+    'Trial',
+    'TrialError',
+    'Trials',
+    'judge',
+    'median',
+    'minimum',
+    'quartiles',
+    'ratio',
+    'read',
+    'spread',
+]

@@ -1,4 +1,5 @@
 """The cases of a session: recipes, batches, devices and modes, each with each."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -31,17 +32,30 @@ class Case:
     def facts(self) -> dict[str, Any]:
         """All that its speed may depend on: the recipe, the mode, the device and every setting of an update."""
         settings = self.config.to_dict()
-        beside = [name for name, knob in knobs().items() if knob.group == 'run']    # how often to log, and such
-        return {**{name: settings[name] for name in ('recipe', 'device')}, 'mode': self.mode,
-                **{name: value for name, value in settings.items() if name not in beside}}
+        beside = [
+            name for name, knob in knobs().items() if knob.group == 'run'
+        ]  # how often to log, and such
+        return {
+            **{name: settings[name] for name in ('recipe', 'device')},
+            'mode': self.mode,
+            **{name: value for name, value in settings.items() if name not in beside},
+        }
 
 
-def cases(recipes: Sequence[str], batches: Sequence[int] = (), devices: Sequence[str] = ('cpu',),
-          modes: Sequence[str] = ('static',)) -> list[Case]:
+def cases(
+    recipes: Sequence[str],
+    batches: Sequence[int] = (),
+    devices: Sequence[str] = ('cpu',),
+    modes: Sequence[str] = ('static',),
+) -> list[Case]:
     """Return a case for each recipe, batch (none given: the recipe's own), device and mode. Raises ConfigError."""
     found = []
-    for name, device, mode in product(dict.fromkeys(recipes), dict.fromkeys(devices), dict.fromkeys(modes)):
+    for name, device, mode in product(
+        dict.fromkeys(recipes), dict.fromkeys(devices), dict.fromkeys(modes)
+    ):
         own = recipe(name)
         for batch in dict.fromkeys(batches or [own.batch]):
-            found.append(Case(own.with_settings({'recipe': name, 'batch': batch, 'device': device}), mode))
+            found.append(
+                Case(own.with_settings({'recipe': name, 'batch': batch, 'device': device}), mode)
+            )
     return found

@@ -1,4 +1,5 @@
 """Taking turns: every case is warmed up, then all are timed round by round, so that a drifting machine hits all alike."""
+
 from __future__ import annotations
 
 import math
@@ -32,8 +33,14 @@ class Subject:
     algorithm: Any = None
 
 
-def measure(subjects: Sequence[Subject], *, seconds: float = 5.0, tell: Callable[[str], None] = lambda text: None,
-            stopped: Callable[[], bool] = lambda: False, clock: Clock = time.perf_counter) -> list[Trial]:
+def measure(
+    subjects: Sequence[Subject],
+    *,
+    seconds: float = 5.0,
+    tell: Callable[[str], None] = lambda text: None,
+    stopped: Callable[[], bool] = lambda: False,
+    clock: Clock = time.perf_counter,
+) -> list[Trial]:
     """Return a trial of each subject, each `seconds` long: A B C A B C ..., a sample at a time.
 
     A sample is a block of iterations between two fences, 0.2 s or more of them; there are 3 or more, also where that takes
@@ -46,7 +53,9 @@ def measure(subjects: Sequence[Subject], *, seconds: float = 5.0, tell: Callable
             return []
         tell(f'warming up {subject.name} ({number} of {len(subjects)})')
         turns.append(_Turns(subject, calibrated(subject, min(SAMPLE, seconds / LEAST), clock), []))
-    tell(f'timing {len(subjects)} case{"s" if len(subjects) > 1 else ""} in turn, {seconds:g} s each')
+    tell(
+        f'timing {len(subjects)} case{"s" if len(subjects) > 1 else ""} in turn, {seconds:g} s each'
+    )
     while waiting := [turn for turn in turns if not turn.done(seconds)]:
         for turn in waiting:
             if stopped():
@@ -87,4 +96,6 @@ class _Turns:
 
     def trial(self) -> Trial:
         each = tuple(sample / self.iterations for sample in self.samples)
-        return Trial(self.subject.name, self.subject.facts, each, self.subject.images, self.iterations)
+        return Trial(
+            self.subject.name, self.subject.facts, each, self.subject.images, self.iterations
+        )

@@ -1,4 +1,5 @@
 """Where the time goes: an iteration cut into its parts, and MXNet's own table of operators."""
+
 from __future__ import annotations
 
 import json
@@ -75,9 +76,16 @@ class _Laps:
 @contextmanager
 def _watched(algorithm: GANUpdater, laps: _Laps) -> Iterator[None]:
     """For a while, have what an iteration calls go by the stopwatch; the iteration itself is the one that trains."""
-    calls = [(algorithm.real, 'draw', 'data'), (algorithm.real, 'labels', 'data'), (algorithm.noise, 'draw', 'noise'),
-             (home, 'record_fake', 'G(z)'), (home, 'update_dis', 'D update'), (home, 'update_gen', 'G update'),
-             (algorithm.opt_gen, 'step', 'optimiser'), (algorithm.opt_dis, 'step', 'optimiser')]
+    calls = [
+        (algorithm.real, 'draw', 'data'),
+        (algorithm.real, 'labels', 'data'),
+        (algorithm.noise, 'draw', 'noise'),
+        (home, 'record_fake', 'G(z)'),
+        (home, 'update_dis', 'D update'),
+        (home, 'update_gen', 'G update'),
+        (algorithm.opt_gen, 'step', 'optimiser'),
+        (algorithm.opt_dis, 'step', 'optimiser'),
+    ]
     with ExitStack() as stack:
         for owner, name, part in calls:
             stack.enter_context(_replaced(owner, name, _timed(getattr(owner, name), laps, part)))
@@ -88,12 +96,13 @@ def _timed(function: Callable[..., Any], laps: _Laps, part: str) -> Callable[...
     def timed(*given: Any, **named: Any) -> Any:
         with laps.part(part):
             return function(*given, **named)
+
     return timed
 
 
 @contextmanager
 def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    was = vars(owner).get(name)    # None: a method, of the class
+    was = vars(owner).get(name)  # None: a method, of the class
     setattr(owner, name, value)
     try:
         yield
@@ -105,13 +114,22 @@ def operators(algorithm: GANUpdater, iterations: int) -> list[Operator]:
     """Return MXNet's table of operators over `iterations` >= 1, the most expensive first; watching them costs some 15 %."""
     algorithm.drain()
     # It writes a file where it stops, whatever one asks of it; and `dump` after `dumps` fails.
-    mx.profiler.set_config(profile_imperative=True, profile_symbolic=True, profile_api=False, profile_memory=False,
-                           aggregate_stats=True, filename=os.devnull)
+    mx.profiler.set_config(
+        profile_imperative=True,
+        profile_symbolic=True,
+        profile_api=False,
+        profile_memory=False,
+        aggregate_stats=True,
+        filename=os.devnull,
+    )
     mx.profiler.set_state('run')
     for _ in range(iterations):
         algorithm.update()
     algorithm.drain()
     mx.profiler.set_state('stop')
     table = json.loads(mx.profiler.dumps(reset=True, format='json'))['Time'].get('operator', {})
-    rows = [Operator(name, row['Count'] / iterations, row['Total'] / 1000 / iterations) for name, row in table.items()]
+    rows = [
+        Operator(name, row['Count'] / iterations, row['Total'] / 1000 / iterations)
+        for name, row in table.items()
+    ]
     return sorted(rows, key=lambda row: -row.seconds)

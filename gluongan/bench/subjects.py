@@ -1,4 +1,5 @@
 """Cases made ready: a run's algorithm in one of the ways in which MXNet can run a network, and where it runs."""
+
 from __future__ import annotations
 
 import os
@@ -30,14 +31,27 @@ def subjects(cases: Sequence[Case]) -> list[Subject]:
         algorithm = updater(case, loaded[key])
         batches = algorithm.real
         batches._resident = resident.setdefault((key, str(batches.device)), batches._resident)
-        found.append(Subject(case.name, case.facts, config.batch * config.dis_steps, algorithm.update, algorithm.drain,
-                             algorithm))
+        found.append(
+            Subject(
+                case.name,
+                case.facts,
+                config.batch * config.dis_steps,
+                algorithm.update,
+                algorithm.drain,
+                algorithm,
+            )
+        )
     return found
 
 
 def environment(command: Sequence[str]) -> dict[str, Any]:
     """Return what a speed depends on beside the case: versions, machine, threads, the load at this moment, the command."""
-    return {'gluongan': __version__, **runtime.facts(), 'load': list(os.getloadavg()), 'command': list(command)}
+    return {
+        'gluongan': __version__,
+        **runtime.facts(),
+        'load': list(os.getloadavg()),
+        'command': list(command),
+    }
 
 
 def updater(case: Case, dataset: Dataset) -> GANUpdater:
@@ -67,5 +81,5 @@ def _view(case: Case, algorithm: GANUpdater) -> Chain:
     own = algorithm.dis._collect_params_with_prefix()
     for name, parameter in view._collect_params_with_prefix().items():
         parameter.grad_req = 'null'
-        parameter._data = [value.detach() for value in own[name].list_data()]    # the same memory
+        parameter._data = [value.detach() for value in own[name].list_data()]  # the same memory
     return view

@@ -1,4 +1,5 @@
 """Trial: every sample of one measurement, and what may be said of it. The words are those of BenchmarkTools.jl."""
+
 from __future__ import annotations
 
 import statistics
@@ -31,7 +32,9 @@ class Trial:
     iterations: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, 'seconds', tuple(self.seconds) if isinstance(self.seconds, list) else self.seconds)
+        object.__setattr__(
+            self, 'seconds', tuple(self.seconds) if isinstance(self.seconds, list) else self.seconds
+        )
         for fault, words in self._faults():
             if fault:
                 raise TrialError(words)
@@ -39,21 +42,42 @@ class Trial:
     def _faults(self) -> list[tuple[bool, str]]:
         counts = {'images': self.images, 'iterations': self.iterations}
         return [
-            (not isinstance(self.name, str) or not self.name.isprintable() or not 1 <= len(self.name) <= LONGEST_NAME,
-             f'name is {_short(self.name)}; must be a text of 1 to {LONGEST_NAME} letters in a line'),
-            (not isinstance(self.facts, dict) or not all(isinstance(name, str) for name in self.facts),
-             f'facts are {_short(self.facts)}; must be an object, by name'),
-            (not isinstance(self.seconds, tuple) or not self.seconds,
-             f'seconds are {_short(self.seconds)}; must be a list of one sample or more'),
-            *((type(count) is not int or count < 1, f'{name} is {_short(count)}; must be a whole number of at least 1')
-              for name, count in counts.items()),
-            *((not _is_duration(sample), f'a sample is {_short(sample)}; must be seconds above 0, at most {LONGEST:g}')
-              for sample in (self.seconds if isinstance(self.seconds, tuple) else ())),
+            (
+                not isinstance(self.name, str)
+                or not self.name.isprintable()
+                or not 1 <= len(self.name) <= LONGEST_NAME,
+                f'name is {_short(self.name)}; must be a text of 1 to {LONGEST_NAME} letters in a line',
+            ),
+            (
+                not isinstance(self.facts, dict)
+                or not all(isinstance(name, str) for name in self.facts),
+                f'facts are {_short(self.facts)}; must be an object, by name',
+            ),
+            (
+                not isinstance(self.seconds, tuple) or not self.seconds,
+                f'seconds are {_short(self.seconds)}; must be a list of one sample or more',
+            ),
+            *(
+                (
+                    type(count) is not int or count < 1,
+                    f'{name} is {_short(count)}; must be a whole number of at least 1',
+                )
+                for name, count in counts.items()
+            ),
+            *(
+                (
+                    not _is_duration(sample),
+                    f'a sample is {_short(sample)}; must be seconds above 0, at most {LONGEST:g}',
+                )
+                for sample in (self.seconds if isinstance(self.seconds, tuple) else ())
+            ),
         ]
 
 
 def _is_duration(value: Any) -> bool:
-    return isinstance(value, (int, float)) and type(value) is not bool and 0 < value <= LONGEST    # NaN fails both bounds
+    return (
+        isinstance(value, (int, float)) and type(value) is not bool and 0 < value <= LONGEST
+    )  # NaN fails both bounds
 
 
 def _short(value: Any) -> str:

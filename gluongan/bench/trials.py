@@ -1,4 +1,5 @@
 """Trials: the results of one session, as JSON with every sample, and read back strictly."""
+
 from __future__ import annotations
 
 import json
@@ -32,8 +33,10 @@ class Trials:
     def to_json(self) -> str:
         """Return JSON, a line a trial; `read` reads it."""
         lines = ',\n  '.join(json.dumps(asdict(trial), allow_nan=False) for trial in self.trials)
-        return (f'{{\n "format": {json.dumps(FORMAT)},\n "environment": {json.dumps(self.environment, allow_nan=False)},\n'
-                f' "trials": [\n  {lines}\n ]\n}}\n')
+        return (
+            f'{{\n "format": {json.dumps(FORMAT)},\n "environment": {json.dumps(self.environment, allow_nan=False)},\n'
+            f' "trials": [\n  {lines}\n ]\n}}\n'
+        )
 
     def write(self, path: Path) -> None:
         """Write the file whole or not at all."""
@@ -81,4 +84,6 @@ def _check_keys(row: Any, what: str, names: tuple[str, ...]) -> None:
             raise TrialError(f'{what} has no {name!r}')
     unknown = sorted(set(row) - set(names))
     if unknown:
-        raise TrialError(f'{what} has an unknown {unknown[0]!r:.40}; allowed are {", ".join(names)}')
+        raise TrialError(
+            f'{what} has an unknown {unknown[0]!r:.40}; allowed are {", ".join(names)}'
+        )

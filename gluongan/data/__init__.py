@@ -1,4 +1,5 @@
 """Data sets: `load(name or path)` gives a `Dataset`, whose `batches()` feed the training loop."""
+
 from __future__ import annotations
 
 from .dataset import DataError, Dataset

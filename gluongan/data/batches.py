@@ -1,4 +1,5 @@
 """Batches of a data set, cut from one array that lives on the device."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -31,28 +32,38 @@ class Batches:
     order leaves out others). Iterating goes to the end of the epoch, `draw` goes on for ever.
     """
 
-    def __init__(self, dataset: Dataset, batch: int, *, seed: int = 0, device: str | mx.Context = 'cpu') -> None:
+    def __init__(
+        self, dataset: Dataset, batch: int, *, seed: int = 0, device: str | mx.Context = 'cpu'
+    ) -> None:
         if not 1 <= batch <= len(dataset):
-            raise ValueError(f'batch {batch}: must be from 1 to {len(dataset):,}, the number of samples in {dataset.name}')
+            raise ValueError(
+                f'batch {batch}: must be from 1 to {len(dataset):,}, the number of samples in {dataset.name}'
+            )
         self.dataset, self.batch, self.device = dataset, batch, context(device)
         self.per_epoch = len(dataset) // batch
         self._resident = mx.nd.array(dataset.samples, ctx=self.device, dtype=dataset.samples.dtype)
         self._gather = _Gather(dataset.is_image)
-        self._labels = None if dataset.labels is None else mx.nd.array(dataset.labels, ctx=self.device, dtype='int32')
+        self._labels = (
+            None
+            if dataset.labels is None
+            else mx.nd.array(dataset.labels, ctx=self.device, dtype='int32')
+        )
         self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 0])))
         self._shuffle()
 
     def _shuffle(self) -> None:
         self._at_epoch = self._generator.bit_generator.state
         # The order goes to the device whole: a slice of it costs nothing there.
-        self._order = mx.nd.array(self._generator.permutation(len(self.dataset)), ctx=self.device, dtype='int32')
+        self._order = mx.nd.array(
+            self._generator.permutation(len(self.dataset)), ctx=self.device, dtype='int32'
+        )
         self._drawn = 0
 
     def draw(self) -> mx.nd.NDArray:
         """Return the next batch; after an epoch's last one the next epoch begins."""
         if self._drawn == self.per_epoch:
             self._shuffle()
-        self._index = self._order[self._drawn * self.batch:(self._drawn + 1) * self.batch]
+        self._index = self._order[self._drawn * self.batch : (self._drawn + 1) * self.batch]
         self._drawn += 1
         return self._gather(self._resident, self._index)
 

@@ -2,6 +2,7 @@
 
 `python -m gluongan.data.bundled SOURCE` packs them anew from the canonical idx files in the folder SOURCE.
 """
+
 from __future__ import annotations
 
 import functools
@@ -31,18 +32,26 @@ class Packed(NamedTuple):
 
 
 FILES = {
-    'train-images': Packed((60_000, 28, 28),
-                           'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
-                           'b2f4ecbf361ba9cfd04dd02469941e655a2cc050ee4fce417311349d4884e57e'),
-    'train-labels': Packed((60_000,),
-                           '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
-                           'cfb3a55ff41917fc67e88d30b3b2de65fa3d50e0eb4926680a11fe9a300a7868'),
-    't10k-images': Packed((10_000, 28, 28),
-                          '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
-                          'c22ef1daff92a026df9ad2275b93054a9ea8f712c95ddcfc56c0eac768afaf50'),
-    't10k-labels': Packed((10_000,),
-                          'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
-                          '95c9546b7f914c54eee3a7bc1aec35d5b32ef34aedd99f0768fdf1bf9f371b1e'),
+    'train-images': Packed(
+        (60_000, 28, 28),
+        'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
+        'b2f4ecbf361ba9cfd04dd02469941e655a2cc050ee4fce417311349d4884e57e',
+    ),
+    'train-labels': Packed(
+        (60_000,),
+        '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
+        'cfb3a55ff41917fc67e88d30b3b2de65fa3d50e0eb4926680a11fe9a300a7868',
+    ),
+    't10k-images': Packed(
+        (10_000, 28, 28),
+        '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
+        'c22ef1daff92a026df9ad2275b93054a9ea8f712c95ddcfc56c0eac768afaf50',
+    ),
+    't10k-labels': Packed(
+        (10_000,),
+        'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
+        '95c9546b7f914c54eee3a7bc1aec35d5b32ef34aedd99f0768fdf1bf9f371b1e',
+    ),
 }
 
 _decoding = threading.Lock()
@@ -88,7 +97,9 @@ def verified(name: str) -> bytes:
     with faults(path):
         data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != FILES[name].packed:
-        raise DataError(f'{path}: is not the file that came with the package, allowed is that one: install it again')
+        raise DataError(
+            f'{path}: is not the file that came with the package, allowed is that one: install it again'
+        )
     return data
 
 
@@ -97,7 +108,9 @@ def pack(source: Path, target: Path = HOME) -> None:
     import lzma
 
     # lc=4, pb=0: bytes that follow bytes, with no alignment; preset 9 extreme alone gives 2.7 % more.
-    filters = [{'id': lzma.FILTER_LZMA2, 'preset': 9 | lzma.PRESET_EXTREME, 'lc': 4, 'lp': 0, 'pb': 0}]
+    filters = [
+        {'id': lzma.FILTER_LZMA2, 'preset': 9 | lzma.PRESET_EXTREME, 'lc': 4, 'lp': 0, 'pb': 0}
+    ]
     for name, (shape, original, _) in FILES.items():
         pixels = idx.read(idx.find(source, name), rank=len(shape), shape=shape, sha256=original)
         data = lzma.compress(pixels.tobytes(), check=lzma.CHECK_NONE, filters=filters)

@@ -1,4 +1,5 @@
 """What every source of data hands over: one frozen `Dataset`, held in memory as it was stored."""
+
 from __future__ import annotations
 
 import math
@@ -31,19 +32,29 @@ class Dataset:
     split: str = 'train'
 
     def __post_init__(self) -> None:
-        points = self.samples.dtype == np.float32 and self.samples.ndim == 2 and self.samples.shape[1] == 2
+        points = (
+            self.samples.dtype == np.float32
+            and self.samples.ndim == 2
+            and self.samples.shape[1] == 2
+        )
         if not (points or self.is_image) or not self.samples.size:
-            raise DataError(f'{self.name}: samples are {self.samples.dtype} {self.samples.shape}, '
-                            'allowed are uint8 (N, C, H, W) images and float32 (N, 2) points with N >= 1')
+            raise DataError(
+                f'{self.name}: samples are {self.samples.dtype} {self.samples.shape}, '
+                'allowed are uint8 (N, C, H, W) images and float32 (N, 2) points with N >= 1'
+            )
         if self.labels is not None:
             self._check_labels(self.labels)
 
     def _check_labels(self, labels: np.ndarray) -> None:
         if labels.dtype != np.int64 or labels.shape != (len(self),):
-            raise DataError(f'{self.name}: labels are {labels.dtype} {labels.shape}, allowed is int64 ({len(self)},)')
+            raise DataError(
+                f'{self.name}: labels are {labels.dtype} {labels.shape}, allowed is int64 ({len(self)},)'
+            )
         if labels.min() < 0 or labels.max() >= len(self.classes):
-            raise DataError(f'{self.name}: labels run from {labels.min()} to {labels.max()}, '
-                            f'allowed are the indices of its {len(self.classes)} classes')
+            raise DataError(
+                f'{self.name}: labels run from {labels.min()} to {labels.max()}, '
+                f'allowed are the indices of its {len(self.classes)} classes'
+            )
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -67,7 +78,9 @@ class Dataset:
     def moments(self) -> tuple[float, float]:
         """Mean and standard deviation over all pixels, in units of [0, 1]; over all coordinates for points."""
         if not self.is_image:
-            return float(self.samples.mean(dtype=np.float64)), float(self.samples.std(dtype=np.float64))
+            return float(self.samples.mean(dtype=np.float64)), float(
+                self.samples.std(dtype=np.float64)
+            )
         share = self._histogram() / self.samples.size
         values = np.arange(256) / 255
         mean = float(share @ values)
@@ -76,7 +89,7 @@ class Dataset:
     def _histogram(self) -> np.ndarray:
         # In blocks of about a million pixels, because bincount casts what it is given to int64.
         step = max(1, 2**20 // math.prod(self.shape))
-        blocks = (self.samples[start:start + step] for start in range(0, len(self), step))
+        blocks = (self.samples[start : start + step] for start in range(0, len(self), step))
         return sum(np.bincount(block.ravel(), minlength=256) for block in blocks)
 
     def binarized(self) -> Dataset:

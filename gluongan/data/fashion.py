@@ -2,6 +2,7 @@
 
 Gluon's own class pins an older edition with duplicates (removed upstream on 2017-08-31) and refuses these files.
 """
+
 from __future__ import annotations
 
 import gzip
@@ -18,15 +19,26 @@ from . import idx
 from .dataset import DataError, Dataset
 from .files import faults, read_at_most
 
-CLASSES = ('T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle boot')
+CLASSES = (
+    'T-shirt/top',
+    'Trouser',
+    'Pullover',
+    'Dress',
+    'Coat',
+    'Sandal',
+    'Shirt',
+    'Sneaker',
+    'Bag',
+    'Ankle boot',
+)
 DEBIAN = Path('/usr/share/datasets/fashion-mnist')
 MIRRORS = (
     'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/',
     'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/',
     'https://storage.googleapis.com/tensorflow/tf-keras-datasets/',
 )
-TIMEOUT = 20            # seconds without an answer before the next mirror is tried
-MAX_DOWNLOAD = 2**25    # bytes; the largest file has 26.4 MB
+TIMEOUT = 20  # seconds without an answer before the next mirror is tried
+MAX_DOWNLOAD = 2**25  # bytes; the largest file has 26.4 MB
 REMEDY = 'install the Debian package dataset-fashion-mnist, or name the folder of its four idx files with --data-dir'
 
 log = logging.getLogger(__name__)
@@ -40,16 +52,26 @@ class Original(NamedTuple):
 
 
 FILES = {
-    'train-images': Original((60_000, 28, 28), 'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888'),
-    'train-labels': Original((60_000,), 'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9'),
-    't10k-images': Original((10_000, 28, 28), '5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b'),
-    't10k-labels': Original((10_000,), '0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34'),
+    'train-images': Original(
+        (60_000, 28, 28), 'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888'
+    ),
+    'train-labels': Original(
+        (60_000,), 'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9'
+    ),
+    't10k-images': Original(
+        (10_000, 28, 28), '5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b'
+    ),
+    't10k-labels': Original(
+        (10_000,), '0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34'
+    ),
 }
 
 
 def dataset(split: str = 'train', data_dir: str | Path | None = None) -> Dataset:
     """Fashion-MNIST, uint8 (N, 1, 28, 28): from data_dir, Debian's folder, the cache, or three public mirrors."""
-    images, labels = (_array(f'{idx.PREFIXES[split]}-{kind}', data_dir) for kind in ('images', 'labels'))
+    images, labels = (
+        _array(f'{idx.PREFIXES[split]}-{kind}', data_dir) for kind in ('images', 'labels')
+    )
     return Dataset('fashion-mnist', images[:, None], labels.astype(np.int64), CLASSES, split)
 
 
@@ -76,7 +98,9 @@ def _own_places(data_dir: str | Path | None) -> tuple[Path, ...]:
     folder = Path(os.path.expanduser(data_dir))
     with faults(folder):
         if not folder.is_dir():
-            raise DataError(f'data_dir: {folder} is not a folder, allowed is one that holds the idx files')
+            raise DataError(
+                f'data_dir: {folder} is not a folder, allowed is one that holds the idx files'
+            )
     return folder, folder / 'fashion-mnist'
 
 
@@ -96,9 +120,13 @@ def _download(name: str) -> Path:
         try:
             return _fetch(mirror + target.name, name, target)
         except (OSError, ValueError, HTTPException) as error:  # a DataError is a ValueError
-            tried.append(str(error) if target.name in str(error) else f'{mirror}{target.name}: {error}')
-    raise DataError(f'fashion-mnist: {target.name} is not on this machine and no mirror gave it '
-                    f'({"; ".join(tried)}): {REMEDY}')
+            tried.append(
+                str(error) if target.name in str(error) else f'{mirror}{target.name}: {error}'
+            )
+    raise DataError(
+        f'fashion-mnist: {target.name} is not on this machine and no mirror gave it '
+        f'({"; ".join(tried)}): {REMEDY}'
+    )
 
 
 def _make(folder: Path) -> None:
@@ -106,11 +134,15 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f'{folder}: cannot be made to hold a download ({error.strerror}): {REMEDY}') from error
+        raise DataError(
+            f'{folder}: cannot be made to hold a download ({error.strerror}): {REMEDY}'
+        ) from error
 
 
 def _fetch(url: str, name: str, target: Path) -> Path:
-    from urllib.request import urlopen  # here, because it takes as long to import as all of this package
+    from urllib.request import (
+        urlopen,
+    )  # here, because it takes as long to import as all of this package
 
     log.info('downloading %s', url)
     with urlopen(url, timeout=TIMEOUT) as answer:

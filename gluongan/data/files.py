@@ -1,4 +1,5 @@
 """Opening files that may be packed, truncated or lying: bounded reads, and one kind of error."""
+
 from __future__ import annotations
 
 import gzip
@@ -10,8 +11,12 @@ from typing import BinaryIO
 
 from .dataset import DataError
 
-CHUNK = 2**20           # bytes asked for at a time, so that memory grows with what arrives, not with what is promised
-MAX_UNPACKED = 2**31    # bytes that one packed file may become; a few MB of gzip can hold gigabytes of zeros
+CHUNK = (
+    2**20
+)  # bytes asked for at a time, so that memory grows with what arrives, not with what is promised
+MAX_UNPACKED = (
+    2**31
+)  # bytes that one packed file may become; a few MB of gzip can hold gigabytes of zeros
 
 
 @contextmanager
@@ -32,7 +37,9 @@ def unpacked(path: Path) -> Iterator[tuple[BinaryIO, int | None]]:
         if path.exists() and not path.is_file():  # opening a named pipe would wait for ever
             raise DataError(f'{path}: is not a regular file, allowed is a file')
         with open(path, 'rb') as file:
-            packed = file.peek(2)[:2] == b'\x1f\x8b'  # by content, because browsers unpack .gz and keep the name
+            packed = (
+                file.peek(2)[:2] == b'\x1f\x8b'
+            )  # by content, because browsers unpack .gz and keep the name
             yield (gzip.GzipFile(fileobj=file), None) if packed else (file, path.stat().st_size)
 
 

@@ -2,6 +2,7 @@
 
 Layout: two zero bytes, a type byte (0x08 = uint8), the rank, `rank` big-endian uint32 sizes, then the values.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -40,7 +41,9 @@ def _labels(folder: Path, stem: str, count: int) -> np.ndarray | None:
         return None
     labels = read(path, rank=1)
     if len(labels) != count:
-        raise DataError(f'{path}: holds {len(labels)} labels for {count} images, allowed is one for each')
+        raise DataError(
+            f'{path}: holds {len(labels)} labels for {count} images, allowed is one for each'
+        )
     return labels.astype(np.int64)
 
 
@@ -60,7 +63,9 @@ def is_idx_folder(folder: Path) -> bool:
     return any(find(folder, f'{prefix}-{kind}') for prefix in PREFIXES.values() for kind in RANKS)
 
 
-def read(path: Path, *, rank: int, shape: tuple[int, ...] | None = None, sha256: str | None = None) -> np.ndarray:
+def read(
+    path: Path, *, rank: int, shape: tuple[int, ...] | None = None, sha256: str | None = None
+) -> np.ndarray:
     """One idx file, gzipped or not, as uint8 of `rank` dimensions; DataError for anything amiss.
 
     shape and sha256 (of the unpacked file) are demanded when they are given.
@@ -69,8 +74,15 @@ def read(path: Path, *, rank: int, shape: tuple[int, ...] | None = None, sha256:
         return decode(stream, path, rank=rank, shape=shape, sha256=sha256, size=size)
 
 
-def decode(stream: BinaryIO, where: object, *, rank: int, shape: tuple[int, ...] | None = None,
-           sha256: str | None = None, size: int | None = None) -> np.ndarray:
+def decode(
+    stream: BinaryIO,
+    where: object,
+    *,
+    rank: int,
+    shape: tuple[int, ...] | None = None,
+    sha256: str | None = None,
+    size: int | None = None,
+) -> np.ndarray:
     """What `read` does, from an open stream of unpacked bytes; `where` names it, `size` is its length if known."""
     head = bytes(read_at_most(stream, 3 + 4 * rank))
     found = _shape(head, where, rank)
@@ -78,9 +90,13 @@ def decode(stream: BinaryIO, where: object, *, rank: int, shape: tuple[int, ...]
         raise DataError(f'{where}: its header says {found}, allowed is {shape}')
     promised = math.prod(found)
     if size is not None and size != len(head) + promised:
-        raise DataError(f'{where}: is {size} bytes long, allowed are {len(head) + promised} by its header')
+        raise DataError(
+            f'{where}: is {size} bytes long, allowed are {len(head) + promised} by its header'
+        )
     if size is None and promised > MAX_UNPACKED:
-        raise DataError(f'{where}: promises {promised} bytes, allowed are {MAX_UNPACKED} in a packed file')
+        raise DataError(
+            f'{where}: promises {promised} bytes, allowed are {MAX_UNPACKED} in a packed file'
+        )
     body = read_at_most(stream, promised)
     _check_body(head, body, where, promised, sha256)
     return np.frombuffer(body, np.uint8).reshape(found)
@@ -88,19 +104,29 @@ def decode(stream: BinaryIO, where: object, *, rank: int, shape: tuple[int, ...]
 
 def _shape(head: bytes, where: object, rank: int) -> tuple[int, ...]:
     if len(head) != 4 + 4 * rank:
-        raise DataError(f'{where}: ends inside its header, allowed is an idx file of {rank} dimensions')
+        raise DataError(
+            f'{where}: ends inside its header, allowed is an idx file of {rank} dimensions'
+        )
     if head[:4] != bytes((0, 0, 8, rank)):
-        raise DataError(f'{where}: begins with 0x{head[:4].hex()}, allowed is the idx magic number 0x000008{rank:02x}')
+        raise DataError(
+            f'{where}: begins with 0x{head[:4].hex()}, allowed is the idx magic number 0x000008{rank:02x}'
+        )
     shape = struct.unpack(f'>{rank}I', head[4:])
     if shape[0] < 1 or not all(1 <= side <= MAX_SIDE for side in shape[1:]):
-        raise DataError(f'{where}: its header says {shape}, allowed are N >= 1 and sides of 1..{MAX_SIDE}')
+        raise DataError(
+            f'{where}: its header says {shape}, allowed are N >= 1 and sides of 1..{MAX_SIDE}'
+        )
     return shape
 
 
-def _check_body(head: bytes, body: bytearray, where: object, promised: int, sha256: str | None) -> None:
+def _check_body(
+    head: bytes, body: bytearray, where: object, promised: int, sha256: str | None
+) -> None:
     if len(body) != promised:
         held = f'only {len(body)}' if len(body) < promised else 'more'
-        raise DataError(f'{where}: holds {held} bytes of values, allowed are the {promised} that its header promises')
+        raise DataError(
+            f'{where}: holds {held} bytes of values, allowed are the {promised} that its header promises'
+        )
     if sha256 is not None:
         digest = hashlib.sha256(head)
         digest.update(body)

@@ -1,4 +1,5 @@
 """Images in a NumPy .npz archive, whose headers are checked before their arrays are made."""
+
 from __future__ import annotations
 
 import io
@@ -17,7 +18,7 @@ from .idx import MAX_SIDE
 IMAGES = {'train': ('images', 'x_train', 'x'), 'test': ('x_test',)}
 LABELS = {'train': ('labels', 'y_train', 'y'), 'test': ('y_test',)}
 MAX_CLASSES = 10_000
-DEFLATE_RATIO = 1032    # the most that deflate can shrink anything
+DEFLATE_RATIO = 1032  # the most that deflate can shrink anything
 
 
 def dataset(path: Path, split: str = 'train') -> Dataset:
@@ -29,11 +30,17 @@ def dataset(path: Path, split: str = 'train') -> Dataset:
     with _archive(path) as archive:
         key = _first(archive, IMAGES[split])
         if key is None:
-            raise DataError(f'{path}: holds {_keys(archive) or "no arrays"}, allowed for the images of '
-                            f'split={split!r} are {", ".join(IMAGES[split])}')
+            raise DataError(
+                f'{path}: holds {_keys(archive) or "no arrays"}, allowed for the images of '
+                f'split={split!r} are {", ".join(IMAGES[split])}'
+            )
         samples = _images(_array(archive, key, path), f'{path}[{key}]')
         key = _first(archive, LABELS[split])
-        labels = None if key is None else _labels(_array(archive, key, path), len(samples), f'{path}[{key}]')
+        labels = (
+            None
+            if key is None
+            else _labels(_array(archive, key, path), len(samples), f'{path}[{key}]')
+        )
     return Dataset(path.stem, samples, labels, numbered(labels), split)
 
 
@@ -44,10 +51,13 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
             yield archive
     except DataError:
         raise
-    except Exception as error:  # a damaged archive lets out whatever zipfile, zlib, ast and numpy raise
+    except (
+        Exception
+    ) as error:  # a damaged archive lets out whatever zipfile, zlib, ast and numpy raise
         reason = getattr(error, 'strerror', None) or str(error).partition('\n')[0]
-        raise DataError(f'{path}: is not a readable .npz archive ({reason}), '
-                        'allowed is what numpy.savez writes') from error
+        raise DataError(
+            f'{path}: is not a readable .npz archive ({reason}), allowed is what numpy.savez writes'
+        ) from error
 
 
 def _keys(archive: zipfile.ZipFile) -> str:
@@ -70,32 +80,53 @@ def _array(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
 def _check_header(head: bytes, info: zipfile.ZipInfo, path: Path) -> None:
     """Refuse what numpy would unpickle, and sizes that the file cannot hold, for numpy allocates what a header says."""
     stream = io.BytesIO(head)
-    if np.lib.format.read_magic(stream) != (1, 0):  # later versions exist for structured arrays only
-        raise DataError(f'{path}: {info.filename} is not of .npy version 1.0, allowed is a plain array')
+    if np.lib.format.read_magic(stream) != (
+        1,
+        0,
+    ):  # later versions exist for structured arrays only
+        raise DataError(
+            f'{path}: {info.filename} is not of .npy version 1.0, allowed is a plain array'
+        )
     shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
     if dtype.hasobject:
-        raise DataError(f'{path}: {info.filename} holds pickled Python objects, allowed are numbers')
+        raise DataError(
+            f'{path}: {info.filename} holds pickled Python objects, allowed are numbers'
+        )
     if math.prod(shape) * dtype.itemsize + stream.tell() != info.file_size:
-        raise DataError(f'{path}: {info.filename} says it is {dtype} {shape}, '
-                        f'allowed is what fits its {info.file_size} bytes')
+        raise DataError(
+            f'{path}: {info.filename} says it is {dtype} {shape}, '
+            f'allowed is what fits its {info.file_size} bytes'
+        )
     stored = info.compress_type == zipfile.ZIP_STORED
-    limit = path.stat().st_size if stored else min(MAX_UNPACKED, path.stat().st_size * DEFLATE_RATIO)
+    limit = (
+        path.stat().st_size if stored else min(MAX_UNPACKED, path.stat().st_size * DEFLATE_RATIO)
+    )
     if info.file_size > limit:
-        raise DataError(f'{path}: {info.filename} promises {info.file_size} bytes, allowed are {limit} in this archive')
+        raise DataError(
+            f'{path}: {info.filename} promises {info.file_size} bytes, allowed are {limit} in this archive'
+        )
 
 
 def _images(array: np.ndarray, where: str) -> np.ndarray:
     shape = array.shape
     if array.dtype != np.uint8 and array.dtype.kind != 'f':
-        raise DataError(f'{where}: is of type {array.dtype}, allowed are uint8 and floats in [0, 1]')
+        raise DataError(
+            f'{where}: is of type {array.dtype}, allowed are uint8 and floats in [0, 1]'
+        )
     if array.ndim == 3:
         array = array[:, None]
     elif array.ndim == 4 and shape[1] not in (1, 3):
         array = array.transpose(0, 3, 1, 2)
-    if array.ndim != 4 or len(array) < 1 or array.shape[1] not in (1, 3) or not all(
-            1 <= side <= MAX_SIDE for side in array.shape[2:]):
-        raise DataError(f'{where}: has shape {shape}, allowed are (N, H, W), (N, H, W, C) and (N, C, H, W) '
-                        f'with N >= 1, C of 1 or 3 and sides of 1..{MAX_SIDE}')
+    if (
+        array.ndim != 4
+        or len(array) < 1
+        or array.shape[1] not in (1, 3)
+        or not all(1 <= side <= MAX_SIDE for side in array.shape[2:])
+    ):
+        raise DataError(
+            f'{where}: has shape {shape}, allowed are (N, H, W), (N, H, W, C) and (N, C, H, W) '
+            f'with N >= 1, C of 1 or 3 and sides of 1..{MAX_SIDE}'
+        )
     return np.ascontiguousarray(array if array.dtype == np.uint8 else _bytes(array, where))
 
 
@@ -113,7 +144,11 @@ def _labels(array: np.ndarray, count: int, where: str) -> np.ndarray:
     if array.dtype.kind not in 'iu':
         raise DataError(f'{where}: is of type {array.dtype}, allowed are integers')
     if array.shape not in ((count,), (count, 1)):
-        raise DataError(f'{where}: has shape {array.shape} for {count} images, allowed is one label for each')
+        raise DataError(
+            f'{where}: has shape {array.shape} for {count} images, allowed is one label for each'
+        )
     if array.min() < 0 or array.max() >= MAX_CLASSES:
-        raise DataError(f'{where}: holds labels from {array.min()} to {array.max()}, allowed are 0..{MAX_CLASSES - 1}')
+        raise DataError(
+            f'{where}: holds labels from {array.min()} to {array.max()}, allowed are 0..{MAX_CLASSES - 1}'
+        )
     return array.reshape(-1).astype(np.int64)

@@ -1,4 +1,5 @@
 """From a name or a path to a Dataset: one table of names, one look at the path."""
+
 from __future__ import annotations
 
 import difflib
@@ -26,7 +27,9 @@ class Source(NamedTuple):
 
 
 def _mnist(split: str) -> Dataset:
-    from . import bundled  # here, so that `python -m gluongan.data.bundled` does not find itself imported
+    from . import (
+        bundled,
+    )  # here, so that `python -m gluongan.data.bundled` does not find itself imported
 
     return bundled.dataset(split)
 
@@ -48,8 +51,15 @@ TABLE = {
 NAMES = tuple(TABLE)
 
 
-def load(name: str | os.PathLike[str], *, split: str = 'train', data_dir: str | os.PathLike[str] | None = None,
-         binarize: bool = False, image_size: int | None = None, channels: int | None = None) -> Dataset:
+def load(
+    name: str | os.PathLike[str],
+    *,
+    split: str = 'train',
+    data_dir: str | os.PathLike[str] | None = None,
+    binarize: bool = False,
+    image_size: int | None = None,
+    channels: int | None = None,
+) -> Dataset:
     """The data set of that name (one of NAMES) or at that path, in memory.
 
     A path is a folder of idx files, a folder of pictures (sub-folder = class) or an .npz file.
@@ -60,14 +70,21 @@ def load(name: str | os.PathLike[str], *, split: str = 'train', data_dir: str | 
     channels:    1 or 3: pictures (default 3) and 'synthetic' (1) only.
     Raises DataError for an unknown name, an option that its source does not have, and any fault in the files.
     """
-    options = {'data_dir': data_dir, 'binarize': binarize or None, 'image_size': image_size, 'channels': channels}
+    options = {
+        'data_dir': data_dir,
+        'binarize': binarize or None,
+        'image_size': image_size,
+        'channels': channels,
+    }
     given = {option: value for option, value in options.items() if value is not None}
     _check_values(split, image_size, channels)
     source = _source(name)
     for option in given:
         if option not in source.options:
-            raise DataError(f'{option}: makes no sense for {os.fspath(name)}, '
-                            f'allowed are {" ".join(source.options) or "no options"}')
+            raise DataError(
+                f'{option}: makes no sense for {os.fspath(name)}, '
+                f'allowed are {" ".join(source.options) or "no options"}'
+            )
     given.pop('binarize', None)
     data = source.read(split=split, **given)
     return data.binarized() if binarize else data
@@ -98,8 +115,10 @@ def _source(name: str | os.PathLike[str]) -> Source:
             return _folder(path)
         if path.suffix == '.npz' and path.exists():
             return Source(partial(npz.dataset, path), ('binarize',))
-        raise DataError(f'{os.fspath(name)}: {_complaint(path)}, allowed are {", ".join(NAMES)} and the path of '
-                        'a folder of idx files, a folder of pictures or an .npz file')
+        raise DataError(
+            f'{os.fspath(name)}: {_complaint(path)}, allowed are {", ".join(NAMES)} and the path of '
+            'a folder of idx files, a folder of pictures or an .npz file'
+        )
 
 
 def _folder(path: Path) -> Source:
@@ -117,7 +136,10 @@ def _complaint(path: Path) -> str:
 
 def found(data_dir: str | os.PathLike[str] | None = None) -> list[tuple[str, str]]:
     """(name, where it is or how to get it) of the data sets that live in files; decodes and downloads nothing."""
-    return [('mnist', _said(_mnist_state)), ('fashion-mnist', _said(partial(_fashion_state, data_dir)))]
+    return [
+        ('mnist', _said(_mnist_state)),
+        ('fashion-mnist', _said(partial(_fashion_state, data_dir))),
+    ]
 
 
 def _said(state: Callable[[], str]) -> str:

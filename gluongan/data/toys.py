@@ -3,6 +3,7 @@
 The mixtures are those of VEEGAN (Srivastava et al. 2017, arXiv 1705.07761) by PacGAN's protocol (Lin et al. 2018,
 arXiv 1712.04086): 100,000 points, ring of radius 1 with standard deviation 0.01, grid of step 2 with 0.05.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -11,7 +12,7 @@ from .dataset import DataError, Dataset, numbered
 
 MIXTURES = ('ring8', 'grid25')
 POINTS = 100_000
-COUNTED = 2_500    # generated points by which that protocol judges
+COUNTED = 2_500  # generated points by which that protocol judges
 PICTURES = 512
 SEEDS = {'train': 1, 'test': 2}
 SHAPES = ('vertical bar', 'horizontal bar', 'square', 'disc')
@@ -54,7 +55,9 @@ def synthetic(split: str = 'train', *, image_size: int = 28, channels: int = 1) 
     step = max(1, 2**20 // image_size**2)  # so that the float masks stay small at any size
     for start in range(0, PICTURES, step):
         part = slice(start, start + step)
-        samples[part] = np.rint(colours[part] * _masks(image_size, centres[part], radii[part], labels[part]))
+        samples[part] = np.rint(
+            colours[part] * _masks(image_size, centres[part], radii[part], labels[part])
+        )
     return Dataset('synthetic', samples, labels, SHAPES, split)
 
 
@@ -65,7 +68,9 @@ def _masks(size: int, centres: np.ndarray, radii: np.ndarray, labels: np.ndarray
     across = np.abs(pixels[None, :] - centres[:, 1, None, None].astype(np.float32))
     # Half height and half width of a vertical bar, a horizontal bar, a square; the disc is overwritten below.
     half = radii[:, None] * np.array([(1.0, 0.3), (0.3, 1.0), (0.8, 0.8), (1.0, 1.0)])[labels]
-    half = np.maximum(half, 0.9).astype(np.float32)[:, :, None, None]  # pixels; a finer bar could fall between two
+    half = np.maximum(half, 0.9).astype(np.float32)[
+        :, :, None, None
+    ]  # pixels; a finer bar could fall between two
     distance = np.maximum(down - half[:, 0], across - half[:, 1])
     disc = labels == SHAPES.index('disc')
     distance[disc] = np.hypot(down[disc], across[disc]) - half[disc, 0]

@@ -1,4 +1,5 @@
 """Evaluation: samples and a reference in, numbers with names, a table and a sentence out."""
+
 from __future__ import annotations
 
 from .known import KNOWN, Calibration, CalibrationError, calibrate
@@ -10,5 +11,24 @@ from .report import Report, read_metrics, rows
 from .samples import Samples
 from .words import sentence
 
-__all__ = ['KNOWN', 'MEANINGS', 'Calibration', 'CalibrationError', 'Counts', 'Reference', 'Report', 'Samples', 'calibrate',
-           'closest', 'evaluate', 'find', 'meaning', 'named', 'read_calibration', 'read_metrics', 'rows', 'sentence', 'stem']
+__all__ = [
+    'KNOWN',
+    'MEANINGS',
+    'Calibration',
+    'CalibrationError',
+    'Counts',
+    'Reference',
+    'Report',
+    'Samples',
+    'calibrate',
+    'closest',
+    'evaluate',
+    'find',
+    'meaning',
+    'named',
+    'read_calibration',
+    'read_metrics',
+    'rows',
+    'sentence',
+    'stem',
+]

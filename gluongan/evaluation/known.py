@@ -1,4 +1,5 @@
 """Known sets: pictures whose faults are known, so that a run's numbers can be read beside theirs."""
+
 from __future__ import annotations
 
 import hashlib
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Draw = np.random.RandomState
 Maker = Callable[['Dataset', int, Draw], np.ndarray]
 
-DRAWS = 3    # of each set: the deviation over them is the spread of the method
+DRAWS = 3  # of each set: the deviation over them is the spread of the method
 
 
 def real(data: Dataset, count: int, draw: Draw) -> np.ndarray:
@@ -48,6 +49,7 @@ def _noisy(deviation: float) -> Maker:
     def noisy(data: Dataset, count: int, draw: Draw) -> np.ndarray:
         x = real(data, count, draw)
         return np.clip(x + deviation * draw.standard_normal(x.shape), 0, 1).astype(np.float32)
+
     return noisy
 
 
@@ -68,14 +70,25 @@ def uniform(data: Dataset, count: int, draw: Draw) -> np.ndarray:
 
 
 KNOWN: dict[str, Maker] = {
-    'real': real, 'one missing': one_missing, 'one class': one_class, '100 repeated': repeated, 'noise 0.1': _noisy(0.1),
-    'noise 0.3': _noisy(0.3), 'shifted': shifted, 'binarized': binarized, 'uniform noise': uniform,
+    'real': real,
+    'one missing': one_missing,
+    'one class': one_class,
+    '100 repeated': repeated,
+    'noise 0.1': _noisy(0.1),
+    'noise 0.3': _noisy(0.3),
+    'shifted': shifted,
+    'binarized': binarized,
+    'uniform noise': uniform,
 }
 LABELLED = ('one missing', 'one class')
 
 
 def _any(data: Dataset, count: int, draw: Draw) -> np.ndarray:
-    return draw.permutation(len(data))[:count] if count <= len(data) else draw.randint(len(data), size=count)
+    return (
+        draw.permutation(len(data))[:count]
+        if count <= len(data)
+        else draw.randint(len(data), size=count)
+    )
 
 
 def _some(chosen: np.ndarray, count: int, draw: Draw) -> np.ndarray:
@@ -84,14 +97,24 @@ def _some(chosen: np.ndarray, count: int, draw: Draw) -> np.ndarray:
     return draw.permutation(there)[:count] if count <= len(there) else draw.choice(there, count)
 
 
-def calibrate(reference: Reference, count: int, *, draws: int = DRAWS,
-              tell: Callable[[str, Values], None] = lambda name, values: None) -> Calibration:
+def calibrate(
+    reference: Reference,
+    count: int,
+    *,
+    draws: int = DRAWS,
+    tell: Callable[[str, Values], None] = lambda name, values: None,
+) -> Calibration:
     """Return what every measurement says of every known set: mean and deviation over `draws` draws; `tell` hears of each."""
     rows = {}
     for name in sets(reference.train):
         made = list(_measured(name, reference, count, draws))
-        rows[name] = {key: (float(np.mean([one[key] for one in made])), float(np.std([one[key] for one in made])))
-                      for key in made[0]}
+        rows[name] = {
+            key: (
+                float(np.mean([one[key] for one in made])),
+                float(np.std([one[key] for one in made])),
+            )
+            for key in made[0]
+        }
         tell(name, {key: mean for key, (mean, _) in rows[name].items()})
     return Calibration(identity(reference), rows)
 
@@ -110,7 +133,11 @@ def _measured(name: str, reference: Reference, count: int, draws: int) -> Iterat
 def identity(reference: Reference) -> dict[str, Any]:
     """Return what a calibration depends on: the data, and the judge's SHA-256."""
     data = hashlib.sha256(reference.images.tobytes()).hexdigest()
-    return {'data': reference.train.name, 'data_sha256': data, 'judge': reference.judge.sha256 if reference.judge else None}
+    return {
+        'data': reference.train.name,
+        'data_sha256': data,
+        'judge': reference.judge.sha256 if reference.judge else None,
+    }
 
 
 class CalibrationError(ValueError):
@@ -133,23 +160,37 @@ class Calibration:
 
     def write(self, path: Path) -> None:
         """Write it as JSON, whole or not at all, one metric a line."""
-        rows = ('  {}: {{\n{}\n  }}'.format(json.dumps(name), ',\n'.join(
-            f'   {json.dumps(key)}: {json.dumps([_short(number) for number in pair])}' for key, pair in row.items()))
-            for name, row in self.rows.items())
-        write_text(path, f'{{\n "of": {json.dumps(self.of)},\n "sets": {{\n' + ',\n'.join(rows) + '\n }\n}\n')
+        rows = (
+            '  {}: {{\n{}\n  }}'.format(
+                json.dumps(name),
+                ',\n'.join(
+                    f'   {json.dumps(key)}: {json.dumps([_short(number) for number in pair])}'
+                    for key, pair in row.items()
+                ),
+            )
+            for name, row in self.rows.items()
+        )
+        write_text(
+            path,
+            f'{{\n "of": {json.dumps(self.of)},\n "sets": {{\n' + ',\n'.join(rows) + '\n }\n}\n',
+        )
 
 
 def read(path: Path) -> Calibration:
     """Return the calibration in a file. Raises CalibrationError where it is none."""
     try:
         raw = json.loads(path.read_text(encoding='utf-8'))
-        rows = {name: {key: (float(mean), float(spread)) for key, (mean, spread) in row.items()}
-                for name, row in raw['sets'].items()}
+        rows = {
+            name: {key: (float(mean), float(spread)) for key, (mean, spread) in row.items()}
+            for name, row in raw['sets'].items()
+        }
         return Calibration(dict(raw['of']), rows)
     except OSError as error:
         raise CalibrationError(f'{path}: cannot be read ({error.strerror})') from None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise CalibrationError(f'{path}: is no calibration; make one with `gluongan judge calibrate`') from None
+        raise CalibrationError(
+            f'{path}: is no calibration; make one with `gluongan judge calibrate`'
+        ) from None
 
 
 def _short(number: float) -> float:

@@ -2,6 +2,7 @@
 
 `lenet_fd10k_test` is by the features of LeNet, of 10,000 samples, against the test images.
 """
+
 from __future__ import annotations
 
 import re

@@ -1,4 +1,5 @@
 """Reference: the data's side of every measurement, each part of it computed once."""
+
 from __future__ import annotations
 
 from functools import cached_property
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from ..data import Dataset
     from ..judge import Judge, Judgement
 
-MOST = 30_000    # pictures of the data that samples are held against
+MOST = 30_000  # pictures of the data that samples are held against
 
 
 class Floats:
@@ -29,8 +30,6 @@ class Floats:
         return self._data.floats(index)
 
 
-
-
 class Reference:
     """What samples of a data set are held against: its test images where it has some, else the training ones, in random order.
 
@@ -38,7 +37,9 @@ class Reference:
     part of it may stand for all.) judge: what their features and classes are seen by, if there is one.
     """
 
-    def __init__(self, train: Dataset, test: Dataset | None = None, judge: Judge | None = None) -> None:
+    def __init__(
+        self, train: Dataset, test: Dataset | None = None, judge: Judge | None = None
+    ) -> None:
         held = test or train
         if judge is not None:
             judge.check(held.shape)

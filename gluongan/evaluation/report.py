@@ -1,4 +1,5 @@
 """Report: what came out, as JSON, as a table beside the known sets, and in words."""
+
 from __future__ import annotations
 
 import json
@@ -13,7 +14,7 @@ from .known import Calibration
 from .measures import Values
 from .names import meaning, stem
 
-WIDTH = 10       # of a column
+WIDTH = 10  # of a column
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,17 @@ class Report:
 
     def as_json(self) -> str:
         """Return the report as JSON: an object whose `metrics` are numbers by name."""
-        whole = {'source': self.source, 'iteration': self.iteration, 'data': self.data, 'samples': self.count,
-                 'judge': self.judge, 'words': self.words, 'seconds': round(self.seconds, 2), 'metrics': _rounded(self.values),
-                 'known': {name: _rounded(row) for name, row in self.known.items()}}
+        whole = {
+            'source': self.source,
+            'iteration': self.iteration,
+            'data': self.data,
+            'samples': self.count,
+            'judge': self.judge,
+            'words': self.words,
+            'seconds': round(self.seconds, 2),
+            'metrics': _rounded(self.values),
+            'known': {name: _rounded(row) for name, row in self.known.items()},
+        }
         return json.dumps(whole, indent=1) + '\n'
 
     def write(self, path: Path) -> None:
@@ -51,11 +60,16 @@ class Report:
         metrics = [name for name in self.values if stem(name) != 'share']
         wide = max(map(len, metrics), default=0)
         first, second = zip(*(_head(name) for name in ('this', *self.known)))
-        lines = [' ' * wide + ''.join(f'{word:>{WIDTH}}' for word in words) for words in (first, second)]
+        lines = [
+            ' ' * wide + ''.join(f'{word:>{WIDTH}}' for word in words) for words in (first, second)
+        ]
         for name in metrics:
             cells = [self.values[name], *(row.get(name) for row in self.known.values())]
-            lines.append(f'{name:<{wide}}' + ''.join(f'{_cell(name, value):>{WIDTH}}' for value in cells)
-                         + f'   {meaning(name).words}')
+            lines.append(
+                f'{name:<{wide}}'
+                + ''.join(f'{_cell(name, value):>{WIDTH}}' for value in cells)
+                + f'   {meaning(name).words}'
+            )
         return '\n'.join(line.rstrip() for line in lines if line.strip())
 
 
@@ -69,7 +83,9 @@ def _cell(name: str, value: float | None) -> str:
         return '-'
     if stem(name) in ('classes', 'modes', 'ndb', 'support', 'caught'):
         return f'{value:,.0f}'
-    return f'{value:.4f}' if abs(value) < 1 else f'{value:.3f}' if abs(value) < 10 else f'{value:,.1f}'
+    return (
+        f'{value:.4f}' if abs(value) < 1 else f'{value:.3f}' if abs(value) < 10 else f'{value:,.1f}'
+    )
 
 
 def _rounded(values: Values) -> Values:
@@ -87,4 +103,7 @@ def read_metrics(path: Path) -> dict[str, float]:
 
 def rows(calibration: Calibration) -> dict[str, Values]:
     """Return the means of a calibration by set and metric."""
-    return {name: {key: mean for key, (mean, _) in row.items()} for name, row in calibration.rows.items()}
+    return {
+        name: {key: mean for key, (mean, _) in row.items()}
+        for name, row in calibration.rows.items()
+    }

@@ -1,4 +1,5 @@
 """Samples: pictures to be judged, and what is known of how they were made."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
 """The numbers in one sentence: what is covered, how sharp it is, whether it is copied."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -10,12 +11,12 @@ from .names import every, find
 
 Values = Mapping[str, float]
 
-SHARP = (0.8, 1.25)    # of the data's sharpness: within these bounds the eye sees little
-FEW_COPIES = 0.02      # copies that chance makes: real test images have under 1 %
-VARIED = 0.9           # of the coverage and of the recall that real pictures reach
-TOLD = 0.8             # 1-NN accuracy; of real pictures it is 0.5
-IDEAL = {'coverage': 0.97, 'recall': 0.94}    # where what real pictures reach is not known
-FEW = 1_000            # different pictures, where the data has 10,000
+SHARP = (0.8, 1.25)  # of the data's sharpness: within these bounds the eye sees little
+FEW_COPIES = 0.02  # copies that chance makes: real test images have under 1 %
+VARIED = 0.9  # of the coverage and of the recall that real pictures reach
+TOLD = 0.8  # 1-NN accuracy; of real pictures it is 0.5
+IDEAL = {'coverage': 0.97, 'recall': 0.94}  # where what real pictures reach is not known
+FEW = 1_000  # different pictures, where the data has 10,000
 
 
 def sentence(values: Values, classes: Sequence[str] = (), real: Values | None = None) -> str:
@@ -24,8 +25,16 @@ def sentence(values: Values, classes: Sequence[str] = (), real: Values | None = 
     real: the same metrics of real pictures, where they are known.
     """
     real = real or {}
-    parts = [_classes(values, classes), _modes(values), _points(values), _sharpness(values), _variety(values, real),
-             _told(values), _copies(values), _asked(values)]
+    parts = [
+        _classes(values, classes),
+        _modes(values),
+        _points(values),
+        _sharpness(values),
+        _variety(values, real),
+        _told(values),
+        _copies(values),
+        _asked(values),
+    ]
     return '; '.join(part for part in parts if part)
 
 
@@ -53,7 +62,11 @@ def _modes(values: Values) -> str:
 
 def _points(values: Values) -> str:
     caught, good = find(values, 'caught'), find(values, 'good')
-    return '' if caught is None else f'catches {caught:.0f} modes; {good:.0%} of its points lie near one'
+    return (
+        ''
+        if caught is None
+        else f'catches {caught:.0f} modes; {good:.0%} of its points lie near one'
+    )
 
 
 def _sharpness(values: Values) -> str:
@@ -61,31 +74,49 @@ def _sharpness(values: Values) -> str:
     if value is None:
         return ''
     low, high = SHARP
-    return 'sharpness good' if low <= value <= high else f'blurred ({value:.2f} of the data\'s sharpness)' if value < low \
-        else f'too hard or noisy ({value:.2f} of the data\'s sharpness)'
+    return (
+        'sharpness good'
+        if low <= value <= high
+        else f"blurred ({value:.2f} of the data's sharpness)"
+        if value < low
+        else f"too hard or noisy ({value:.2f} of the data's sharpness)"
+    )
 
 
 def _variety(values: Values, real: Values) -> str:
-    reached = [find(values, name) / (find(real, name) or ideal) for name, ideal in IDEAL.items()
-               if find(values, name) is not None]
+    reached = [
+        find(values, name) / (find(real, name) or ideal)
+        for name, ideal in IDEAL.items()
+        if find(values, name) is not None
+    ]
     if not reached:
         return ''
     if find(values, 'support') < FEW:
         return f'as if it knew {find(values, "support"):,.0f} pictures'
-    return 'variety good' if min(reached) >= VARIED else f'reaches {min(reached):.0%} of what real pictures reach'
+    return (
+        'variety good'
+        if min(reached) >= VARIED
+        else f'reaches {min(reached):.0%} of what real pictures reach'
+    )
 
 
 def _told(values: Values) -> str:
     """Say so where either half of 1-NN gives them away: the data's is high beside noise, the samples' where they are alike."""
     told = max(find(values, half) or 0.0 for half in ('nn_real', 'nn_fake'))
-    return f'easily told from the data (1-NN is right {told:.0%} of the time)' if told > TOLD else ''
+    return (
+        f'easily told from the data (1-NN is right {told:.0%} of the time)' if told > TOLD else ''
+    )
 
 
 def _copies(values: Values) -> str:
     copies = find(values, 'copies')
     if copies is None:
         return ''
-    return 'copies nothing' if copies <= FEW_COPIES else f'copies training images ({copies:.0%} of its samples)'
+    return (
+        'copies nothing'
+        if copies <= FEW_COPIES
+        else f'copies training images ({copies:.0%} of its samples)'
+    )
 
 
 def _asked(values: Values) -> str:

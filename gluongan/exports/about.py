@@ -1,4 +1,5 @@
 """What a network does not know of itself: what its input means, and where it comes from."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -38,4 +39,8 @@ class About:
             return generator.random((rows, *shape_in), dtype=np.float32)
         classes = len(self.classes)
         z = sample(generator, rows, shape_in[0] - classes, self.noise)
-        return np.concatenate([z, one_hot(np.arange(rows) % classes, classes)], axis=1) if classes else z
+        return (
+            np.concatenate([z, one_hot(np.arange(rows) % classes, classes)], axis=1)
+            if classes
+            else z
+        )

@@ -1,4 +1,5 @@
 """Is the export the live network? Asked of a new process, so that nothing of this one can help it."""
+
 from __future__ import annotations
 
 import os
@@ -19,8 +20,14 @@ def same_bits(files: list[Path], x: np.ndarray, y: np.ndarray, device: mx.Contex
     """Raise ExportError where a new process does not compute y, to the last bit, from the pair of `files` and x."""
     found = computed(files, x, device)
     if found.shape != y.shape or not np.array_equal(found, y):
-        apart = f'by up to {np.abs(found - y).max()}' if found.shape == y.shape else f'in shape, {found.shape} and {y.shape}'
-        raise ExportError(f'{files[0]}: what a new process loads differs from the live network {apart}; nothing was kept')
+        apart = (
+            f'by up to {np.abs(found - y).max()}'
+            if found.shape == y.shape
+            else f'in shape, {found.shape} and {y.shape}'
+        )
+        raise ExportError(
+            f'{files[0]}: what a new process loads differs from the live network {apart}; nothing was kept'
+        )
 
 
 def computed(files: list[Path], x: np.ndarray, device: mx.Context) -> np.ndarray:
@@ -35,12 +42,30 @@ def _run(files: list[Path], folder: str, device: mx.Context) -> None:
     # It finds the modules that this process finds, wherever that was started, and stands in a folder with none.
     paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
     place = 'cpu' if device.device_type == 'cpu' else str(device)
-    words = [sys.executable, '-m', f'{__package__}.again', *(str(file.resolve()) for file in files), folder, place]
+    words = [
+        sys.executable,
+        '-m',
+        f'{__package__}.again',
+        *(str(file.resolve()) for file in files),
+        folder,
+        place,
+    ]
     try:
-        process = subprocess.run(words, cwd=folder, env={**os.environ, 'PYTHONPATH': paths}, capture_output=True, text=True,
-                                 timeout=SECONDS, check=False)
+        process = subprocess.run(
+            words,
+            cwd=folder,
+            env={**os.environ, 'PYTHONPATH': paths},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
-        raise ExportError(f'{files[0]}: a new process had not computed it after {SECONDS} s; nothing was kept') from None
+        raise ExportError(
+            f'{files[0]}: a new process had not computed it after {SECONDS} s; nothing was kept'
+        ) from None
     if process.returncode:
         last = (process.stderr.strip().splitlines() or [f'it ended with {process.returncode}'])[-1]
-        raise ExportError(f'{files[0]}: cannot be loaded in a new process ({last[:200]}); nothing was kept')
+        raise ExportError(
+            f'{files[0]}: cannot be loaded in a new process ({last[:200]}); nothing was kept'
+        )

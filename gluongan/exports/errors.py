@@ -1,4 +1,5 @@
 """The one error of this room."""
+
 from __future__ import annotations
 
 

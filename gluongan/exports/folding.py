@@ -1,4 +1,5 @@
 """A graph made plain: what depends on weights alone is computed once, and the way around a fault of MXNet's is taken out."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -34,7 +35,10 @@ def _needed(graph: Graph) -> Graph:
     kept = sorted(graph.before([graph.output]))
     new = {old: place for place, old in enumerate(kept)}
     nodes = (graph.nodes[old] for old in kept)
-    return Graph(tuple(node._replace(inputs=tuple(new[place] for place in node.inputs)) for node in nodes), new[graph.output])
+    return Graph(
+        tuple(node._replace(inputs=tuple(new[place] for place in node.inputs)) for node in nodes),
+        new[graph.output],
+    )
 
 
 def _folded(net: Traced) -> Traced:
@@ -43,8 +47,14 @@ def _folded(net: Traced) -> Traced:
     asked = {place for each in reached for place in nodes[each].inputs} - reached
     constants = [place for place in sorted(asked) if nodes[place].op != VARIABLE]
     values = {nodes[place].name: _value(net, place) for place in constants}
-    graph = _needed(Graph(tuple(Node(VARIABLE, node.name, {}, ()) if node.name in values else node for node in nodes),
-                          net.graph.output))
+    graph = _needed(
+        Graph(
+            tuple(
+                Node(VARIABLE, node.name, {}, ()) if node.name in values else node for node in nodes
+            ),
+            net.graph.output,
+        )
+    )
     own = {**net.weights, **values}
     return Traced(graph, {name: own[name] for name in graph.variables() if name != INPUT})
 
@@ -53,5 +63,7 @@ def _value(net: Traced, place: int) -> np.ndarray:
     """What MXNet computes at a node from the weights alone."""
     part = _needed(Graph(net.graph.nodes, place))
     names = part.variables()
-    block = mx.gluon.SymbolBlock(mx.sym.load_json(part.json()), [mx.sym.var(name, dtype='float32') for name in names])
+    block = mx.gluon.SymbolBlock(
+        mx.sym.load_json(part.json()), [mx.sym.var(name, dtype='float32') for name in names]
+    )
     return block(*(mx.nd.array(net.weights[name]) for name in names)).asnumpy()

@@ -3,6 +3,7 @@
 Nothing of it reaches MXNet as it is: sizes and SHA-256 are checked, weights are read by our own reader, and the graph is
 written anew from what of it is allowed (see operators.py). So the worst that a file can do is to be refused.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -56,18 +57,24 @@ def load_export(folder: str | Path) -> Loaded:
     folder = Path(folder)
     told = manifest.read(folder)
     if told.format != 'mxnet':
-        raise ExportError(f'{folder / FILE}: is of an export to {told.format}; gluongan loads those of --format mxnet')
+        raise ExportError(
+            f'{folder / FILE}: is of an export to {told.format}; gluongan loads those of --format mxnet'
+        )
     graph = _read(folder, told, '.json', lambda content: checked(parsed(content)))
     weights = _read(folder, told, '.params', _weights)
     rows = told.pack * -(-PASS // told.pack)
     try:
         found = _fitting(told, graph, weights, rows)
     except ValueError as error:
-        raise ExportError(f'{folder}: has files that are not of one export (the graph {error})') from None
+        raise ExportError(
+            f'{folder}: has files that are not of one export (the graph {error})'
+        ) from None
     return Loaded(told, graph, weights, rows, found)
 
 
-def load_sampler(place: str | Path, *, which: str = 'last', device: str | mx.Context = 'cpu') -> Sampler:
+def load_sampler(
+    place: str | Path, *, which: str = 'last', device: str | mx.Context = 'cpu'
+) -> Sampler:
     """Return what draws samples of a run or of an exported G by seed and class: the same seeds give the same pictures.
 
     which: of a run's snapshots, see `build.load_net`. Raises ExportError, RunError or SnapshotError.
@@ -75,7 +82,9 @@ def load_sampler(place: str | Path, *, which: str = 'last', device: str | mx.Con
     if not manifest.is_export(Path(place)):
         return build.load_sampler(place, which=which, device=device)
     if which != 'last':
-        raise RunError(f'--snapshot {which}: {place} is an export, which holds one network; leave it out')
+        raise RunError(
+            f'--snapshot {which}: {place} is an export, which holds one network; leave it out'
+        )
     loaded = load_export(place)
     told = loaded.manifest
     if told.network != 'gen':
@@ -95,12 +104,16 @@ def _read(folder: Path, told: Manifest, ending: str, reader: Callable[[bytes], A
 
 def _weights(content: bytes) -> dict[str, np.ndarray]:
     found = {name.partition(':')[::2]: array for name, array in params.read(content).items()}
-    if {kind for kind, _ in found} - {'arg', 'aux'} or len({name for _, name in found}) < len(found):
+    if {kind for kind, _ in found} - {'arg', 'aux'} or len({name for _, name in found}) < len(
+        found
+    ):
         raise ValueError('has arrays that are not named arg:NAME or aux:NAME, each once')
     return {name: array for (_, name), array in found.items()}
 
 
-def _fitting(told: Manifest, graph: Graph, weights: dict[str, np.ndarray], rows: int) -> list[tuple[int, ...]]:
+def _fitting(
+    told: Manifest, graph: Graph, weights: dict[str, np.ndarray], rows: int
+) -> list[tuple[int, ...]]:
     """Return the nodes' shapes. Raises ValueError where graph, weights and manifest do not agree in everything."""
     if sorted(graph.variables()) != sorted([INPUT, *weights]) or told.input.name != INPUT:
         raise ValueError('has other inputs and weights')
@@ -110,6 +123,9 @@ def _fitting(told: Manifest, graph: Graph, weights: dict[str, np.ndarray], rows:
     found = shapes(graph, {**given, INPUT: (rows, *told.input.shape)}, rows)
     if found[graph.output] != (rows // told.pack, *told.output.shape):
         raise ValueError(f'gives {found[graph.output][1:]}, the manifest tells {told.output.shape}')
-    if output_range(graph) != told.output.range or told.output.name != f'{graph.nodes[graph.output].name}_output':
+    if (
+        output_range(graph) != told.output.range
+        or told.output.name != f'{graph.nodes[graph.output].name}_output'
+    ):
         raise ValueError('has another name or range of its output than the manifest tells')
     return found

@@ -1,4 +1,5 @@
 """A network out of a process or a run, as files that explain themselves; or nothing at all."""
+
 from __future__ import annotations
 
 import os
@@ -39,8 +40,14 @@ class Export:
         return f'checked: onnxruntime computes the same to {self.difference:.1e} (at most {onnx.CLOSE:.0e})'
 
 
-def export(net: Chain, path: str | Path, *, format: str = 'mxnet', noise: str = 'normal',
-           classes: Sequence[str] = ()) -> tuple[Path, ...]:
+def export(
+    net: Chain,
+    path: str | Path,
+    *,
+    format: str = 'mxnet',
+    noise: str = 'normal',
+    classes: Sequence[str] = (),
+) -> tuple[Path, ...]:
     """Write a network as PATH-symbol.json and PATH-0000.params, or PATH.onnx, and manifest.json beside; return the files.
 
     Input `data` is (N, *net.shape_in), its output what the network gives: of a G samples, of a D logits. noise and classes
@@ -58,8 +65,14 @@ def export(net: Chain, path: str | Path, *, format: str = 'mxnet', noise: str = 
     return tuple(target.parent / file.name for file in made.files)
 
 
-def export_run(run: str | Path, out: str | Path, *, network: str = 'gen', which: str = 'last',
-               format: str = 'mxnet') -> Export:
+def export_run(
+    run: str | Path,
+    out: str | Path,
+    *,
+    network: str = 'gen',
+    which: str = 'last',
+    format: str = 'mxnet',
+) -> Export:
     """Write G or D of a run into the new folder `out`; G's moving average where the run has one.
 
     Raises RunError for a run or a folder that cannot be used, SnapshotError, and ExportError as `export` does.
@@ -67,9 +80,16 @@ def export_run(run: str | Path, out: str | Path, *, network: str = 'gen', which:
     out = Path(out)
     _check_free(out)
     config, net, iteration = build.load_net(run, network, which=which)
-    about = About(network, config.noise, tuple(build.class_names(run)) if config.conditional else (),
-                  len(build.sample_shape(run)) == 3, config.recipe, Path(config.data).name, iteration,
-                  bool(config.ema) and network == 'gen')
+    about = About(
+        network,
+        config.noise,
+        tuple(build.class_names(run)) if config.conditional else (),
+        len(build.sample_shape(run)) == 3,
+        config.recipe,
+        Path(config.data).name,
+        iteration,
+        bool(config.ema) and network == 'gen',
+    )
     with _staged(out) as folder:
         made = _make(net, folder / NAMES[network][0], format, about)
         os.rename(folder, out)
@@ -81,23 +101,29 @@ def _make(net: Chain, prefix: Path, format: str, about: About) -> Export:
         raise ExportError(f'--format {format}: must be one of {", ".join(FORMATS)}')
     if format == 'onnx':
         onnx.packages()
-    with in_float32(net):    # what a symbol file can tell, and every other program computes
+    with in_float32(net):  # what a symbol file can tell, and every other program computes
         traced = symbol.traced(net, NAMES[about.network][1])
         files, difference = WRITERS[format](net, traced, prefix, about)
         told = _manifest(net, traced, files, format, about)
     return Export((*files, told.write(prefix.parent)), difference)
 
 
-def _mxnet(net: Chain, traced: symbol.Traced, prefix: Path, about: About) -> tuple[list[Path], None]:
+def _mxnet(
+    net: Chain, traced: symbol.Traced, prefix: Path, about: About
+) -> tuple[list[Path], None]:
     files, x = symbol.write(traced, prefix), about.probe(net.shape_in, _rows(net))
     comparing.same_bits(files, x, _live(net)(x), device_of(net))
     return files, None
 
 
-def _onnx(net: Chain, traced: symbol.Traced, prefix: Path, about: About) -> tuple[list[Path], float]:
+def _onnx(
+    net: Chain, traced: symbol.Traced, prefix: Path, about: About
+) -> tuple[list[Path], float]:
     file = onnx.write(traced, Path(f'{prefix}.onnx'), net.shape_in, _pack(net))
     batches = (about.probe(net.shape_in, rows * _pack(net)) for rows in onnx.BATCHES)
-    return [file], onnx.difference(file, _live(net), batches, sums=has_layer(net, MinibatchDiscrimination))
+    return [file], onnx.difference(
+        file, _live(net), batches, sums=has_layer(net, MinibatchDiscrimination)
+    )
 
 
 WRITERS = {'mxnet': _mxnet, 'onnx': _onnx}
@@ -106,20 +132,37 @@ FORMATS = tuple(WRITERS)
 
 def _live(net: Chain) -> Callable[[np.ndarray], np.ndarray]:
     def computed(x: np.ndarray) -> np.ndarray:
-        with mx.autograd.pause():    # whatever scope the caller is in
+        with mx.autograd.pause():  # whatever scope the caller is in
             return net(mx.nd.array(x, ctx=device_of(net))).asnumpy()
+
     return computed
 
 
-def _manifest(net: Chain, traced: symbol.Traced, files: list[Path], format: str, about: About) -> Manifest:
+def _manifest(
+    net: Chain, traced: symbol.Traced, files: list[Path], format: str, about: About
+) -> Manifest:
     told = {name: value for name, value in asdict(about).items() if name != 'pictures'}
-    versions = {'gluongan': __version__, 'mxnet': mx.__version__, 'numpy': np.__version__, 'python': platform.python_version()}
+    versions = {
+        'gluongan': __version__,
+        'mxnet': mx.__version__,
+        'numpy': np.__version__,
+        'python': platform.python_version(),
+    }
     return Manifest(
-        format=format, opset=OPSET if format == 'onnx' else None, pack=_pack(net),
+        format=format,
+        opset=OPSET if format == 'onnx' else None,
+        pack=_pack(net),
         input=Port(symbol.INPUT, net.shape_in, about.span()),
-        output=Port(f'{NAMES[about.network][1]}_output', symbol.output_shape(net, _rows(net)), symbol.told_range(traced)),
+        output=Port(
+            f'{NAMES[about.network][1]}_output',
+            symbol.output_shape(net, _rows(net)),
+            symbol.told_range(traced),
+        ),
         latent=net.shape_in[0] - len(about.classes) if about.network == 'gen' else None,
-        versions=versions, files={file.name: manifest.sealed(file) for file in files}, **told)
+        versions=versions,
+        files={file.name: manifest.sealed(file) for file in files},
+        **told,
+    )
 
 
 def _pack(net: Chain) -> int:
@@ -133,7 +176,9 @@ def _rows(net: Chain) -> int:
 
 def _check_free(out: Path) -> None:
     if manifest.is_export(out):
-        raise RunError(f'--out {out}: holds an export already, and none is overwritten; delete it, or take another name')
+        raise RunError(
+            f'--out {out}: holds an export already, and none is overwritten; delete it, or take another name'
+        )
     if out.exists() or out.is_symlink():
         raise RunError(f'--out {out}: is there already; must be a name that is free')
 
@@ -142,8 +187,12 @@ def _check_manifest(target: Path) -> None:
     beside = target.parent / FILE
     if beside.exists() or beside.is_symlink():
         names = set(manifest.read(target.parent).files)
-        if not names <= {f'{target.name}{ending}' for ending in ('-symbol.json', '-0000.params', '.onnx')}:
-            raise ExportError(f'{beside}: is of another export ({", ".join(sorted(names))}); take another folder')
+        if not names <= {
+            f'{target.name}{ending}' for ending in ('-symbol.json', '-0000.params', '.onnx')
+        }:
+            raise ExportError(
+                f'{beside}: is of another export ({", ".join(sorted(names))}); take another folder'
+            )
 
 
 @contextmanager

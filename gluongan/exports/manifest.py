@@ -1,4 +1,5 @@
 """manifest.json: all that a consumer of an export needs to know, and the SHA-256 of every file."""
+
 from __future__ import annotations
 
 import hashlib
@@ -16,7 +17,7 @@ from .operators import Range
 
 FILE = 'manifest.json'
 VERSION = 1
-LARGEST = {'.json': 2**22, '.params': 2**31, '.onnx': 2**31}    # bytes; ONNX itself ends at 2 GB
+LARGEST = {'.json': 2**22, '.params': 2**31, '.onnx': 2**31}  # bytes; ONNX itself ends at 2 GB
 LARGEST_MANIFEST = 2**20
 
 
@@ -116,6 +117,7 @@ def content(folder: Path, manifest: Manifest, ending: str) -> bytes:
 
 # Readers of the entries, each from what JSON gave
 
+
 def _need(condition: bool, fault: str) -> None:
     if not condition:
         raise ValueError(fault)
@@ -123,21 +125,31 @@ def _need(condition: bool, fault: str) -> None:
 
 def _whole(name: str, low: int, high: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
-        _need(type(value) is int and low <= value <= high, f'has {name} {str(value)[:40]}; must be {low} to {high:,}')
+        _need(
+            type(value) is int and low <= value <= high,
+            f'has {name} {str(value)[:40]}; must be {low} to {high:,}',
+        )
         return value
+
     return read
 
 
 def _choice(name: str, *allowed: Any) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
-        _need(any(value is each or (type(value) is str and value == each) for each in allowed),
-              f'has {name} {str(value)[:40]}; must be {", ".join(map(str, allowed))}')
+        _need(
+            any(value is each or (type(value) is str and value == each) for each in allowed),
+            f'has {name} {str(value)[:40]}; must be {", ".join(map(str, allowed))}',
+        )
         return value
+
     return read
 
 
 def _text(value: Any) -> str:
-    _need(type(value) is str and len(value) <= 1000 and value.isprintable(), 'has an entry that is no plain text')
+    _need(
+        type(value) is str and len(value) <= 1000 and value.isprintable(),
+        'has an entry that is no plain text',
+    )
     return value
 
 
@@ -146,7 +158,7 @@ def _maybe(reader: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) <= 1e6    # neither NaN nor what makes no float
+    return type(value) in (int, float) and abs(value) <= 1e6  # neither NaN nor what makes no float
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -160,12 +172,21 @@ def _versions(value: Any) -> dict[str, str]:
 
 
 def _port(value: Any) -> Port:
-    _need(type(value) is dict and set(value) == set(Port._fields), 'has an input or output without name, shape and range')
+    _need(
+        type(value) is dict and set(value) == set(Port._fields),
+        'has an input or output without name, shape and range',
+    )
     shape, span = value['shape'], value['range']
-    _need(type(shape) is list and len(shape) <= 3 and all(type(side) is int and 0 < side <= 2**24 for side in shape),
-          f'has a shape {str(shape)[:40]}; must be at most three whole numbers')
-    _need(span is None or (type(span) is list and len(span) == 2 and all(map(_is_number, span))),
-          f'has a range {str(span)[:40]}; must be two numbers, or null')
+    _need(
+        type(shape) is list
+        and len(shape) <= 3
+        and all(type(side) is int and 0 < side <= 2**24 for side in shape),
+        f'has a shape {str(shape)[:40]}; must be at most three whole numbers',
+    )
+    _need(
+        span is None or (type(span) is list and len(span) == 2 and all(map(_is_number, span))),
+        f'has a range {str(span)[:40]}; must be two numbers, or null',
+    )
     return Port(_text(value['name']), tuple(shape), span and (float(span[0]), float(span[1])))
 
 
@@ -175,35 +196,64 @@ def _files(value: Any) -> dict[str, Sealed]:
 
 
 def _file_name(name: str) -> str:
-    _need(re.fullmatch(r'[\w .,+()-]{1,200}', name) is not None and Path(name).suffix in LARGEST,
-          f'names the file {name[:60]!r}; must be a plain name that ends in {", ".join(LARGEST)}')
+    _need(
+        re.fullmatch(r'[\w .,+()-]{1,200}', name) is not None and Path(name).suffix in LARGEST,
+        f'names the file {name[:60]!r}; must be a plain name that ends in {", ".join(LARGEST)}',
+    )
     return name
 
 
 def _seal(name: str, told: Any) -> Sealed:
-    _need(type(told) is dict and set(told) == set(Sealed._fields), f'does not tell the size and SHA-256 of {name}')
+    _need(
+        type(told) is dict and set(told) == set(Sealed._fields),
+        f'does not tell the size and SHA-256 of {name}',
+    )
     size, digest = told['bytes'], told['sha256']
     most = LARGEST[Path(name).suffix]
-    _need(type(size) is int and 0 < size <= most, f'gives {name} {str(size)[:40]} bytes; must be 1 to {most:,}')
-    _need(type(digest) is str and re.fullmatch('[0-9a-f]{64}', digest) is not None, f'has no SHA-256 of {name}')
+    _need(
+        type(size) is int and 0 < size <= most,
+        f'gives {name} {str(size)[:40]} bytes; must be 1 to {most:,}',
+    )
+    _need(
+        type(digest) is str and re.fullmatch('[0-9a-f]{64}', digest) is not None,
+        f'has no SHA-256 of {name}',
+    )
     return Sealed(size, digest)
 
 
 READERS: dict[str, Callable[[Any], Any]] = {
-    'format': _choice('format', 'mxnet', 'onnx'), 'network': _choice('network', 'gen', 'dis'), 'input': _port, 'output': _port,
-    'latent': _maybe(_whole('latent', 1, 65536)), 'noise': _maybe(_choice('noise', *DISTRIBUTIONS)), 'classes': _texts,
-    'pack': _whole('pack', 1, 64), 'recipe': _maybe(_text), 'data': _maybe(_text),
-    'iteration': _maybe(_whole('iteration', 0, 10**9)), 'ema': _maybe(_choice('ema', True, False)),
-    'opset': _maybe(_whole('opset', 1, 1000)), 'versions': _versions, 'files': _files,
+    'format': _choice('format', 'mxnet', 'onnx'),
+    'network': _choice('network', 'gen', 'dis'),
+    'input': _port,
+    'output': _port,
+    'latent': _maybe(_whole('latent', 1, 65536)),
+    'noise': _maybe(_choice('noise', *DISTRIBUTIONS)),
+    'classes': _texts,
+    'pack': _whole('pack', 1, 64),
+    'recipe': _maybe(_text),
+    'data': _maybe(_text),
+    'iteration': _maybe(_whole('iteration', 0, 10**9)),
+    'ema': _maybe(_choice('ema', True, False)),
+    'opset': _maybe(_whole('opset', 1, 1000)),
+    'versions': _versions,
+    'files': _files,
 }
 
 
 def _agree(manifest: Manifest) -> None:
     """What one entry says must be true of the others."""
     if manifest.network == 'gen':
-        _need(manifest.latent is not None and manifest.noise is not None, 'tells no latent and noise of a generator')
-        _need(manifest.input.shape == (manifest.latent + len(manifest.classes),),
-              'has an input that is not as long as its latent and its classes')
-        _need(len(manifest.output.shape) in (1, 3), 'has an output that is neither a picture nor a point')
+        _need(
+            manifest.latent is not None and manifest.noise is not None,
+            'tells no latent and noise of a generator',
+        )
+        _need(
+            manifest.input.shape == (manifest.latent + len(manifest.classes),),
+            'has an input that is not as long as its latent and its classes',
+        )
+        _need(
+            len(manifest.output.shape) in (1, 3),
+            'has an output that is neither a picture nor a point',
+        )
     else:
         _need(manifest.output.shape == (), 'has an output that is no logit')

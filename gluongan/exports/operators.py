@@ -3,6 +3,7 @@
 A graph from a file is computed only where every node is in this table, says what the table allows, and has the shape and the
 size that it should. What MXNet then sees was written anew from here, so nothing in the file reaches it.
 """
+
 from __future__ import annotations
 
 import re
@@ -33,6 +34,7 @@ class Operator(NamedTuple):
 
 
 # Readers of attributes, which MXNet writes as text
+
 
 def _int(text: str) -> int:
     if not re.fullmatch(r'-?\d{1,9}', text):
@@ -65,30 +67,73 @@ def _one_of(*allowed: str) -> Reader:
         if text not in allowed:
             raise ValueError
         return text
+
     return read
 
 
-_WINDOW = {'kernel': _one_of('(4, 4)'), 'stride': _one_of('(2, 2)'), 'pad': _one_of('(1, 1)'), 'dilate': _one_of('(1, 1)'),
-           'num_filter': _int, 'num_group': _one_of('1'), 'no_bias': _bool, 'layout': _one_of('NCHW')}
+_WINDOW = {
+    'kernel': _one_of('(4, 4)'),
+    'stride': _one_of('(2, 2)'),
+    'pad': _one_of('(1, 1)'),
+    'dilate': _one_of('(1, 1)'),
+    'num_filter': _int,
+    'num_group': _one_of('1'),
+    'no_bias': _bool,
+    'layout': _one_of('NCHW'),
+}
 _SCALAR = Operator((1,), rules.same, {'scalar': _float})
-_PAIR, _STRETCHED, _ALONE = Operator((2,), rules.equal), Operator((2,), rules.broadcast), Operator((1,), rules.same)
+_PAIR, _STRETCHED, _ALONE = (
+    Operator((2,), rules.equal),
+    Operator((2,), rules.broadcast),
+    Operator((1,), rules.same),
+)
 _REDUCTION = Operator((1,), rules.reduced, optional={'axis': _int, 'keepdims': _bool})
 
 OPERATORS: dict[str, Operator] = {
-    'FullyConnected': Operator((2, 3), rules.dense, {'num_hidden': _int, 'no_bias': _bool}, {'flatten': _one_of('True')}),
+    'FullyConnected': Operator(
+        (2, 3), rules.dense, {'num_hidden': _int, 'no_bias': _bool}, {'flatten': _one_of('True')}
+    ),
     'Convolution': Operator((2, 3), rules.halved, _WINDOW),
     'Deconvolution': Operator((2, 3), rules.doubled, {**_WINDOW, 'adj': _one_of('(0, 0)')}),
-    'BatchNorm': Operator((5,), rules.normed, {'axis': _one_of('1'), 'eps': _float, 'momentum': _float,
-                                               'fix_gamma': _one_of('False'), 'use_global_stats': _one_of('False')}),
-    'Activation': Operator((1,), rules.same, {'act_type': _one_of('relu', 'sigmoid', 'softrelu', 'tanh')}),
-    'LeakyReLU': Operator((1,), rules.same, {'act_type': _one_of('leaky', 'elu', 'gelu')}, {'slope': _float}),
-    'Dropout': Operator((1,), rules.same, {'p': _float}, {'axes': _one_of('()'), 'cudnn_off': _bool}),
-    'BlockGrad': _ALONE, 'abs': _ALONE, 'exp': _ALONE, 'sigmoid': _ALONE, 'sqrt': _ALONE, 'square': _ALONE,
+    'BatchNorm': Operator(
+        (5,),
+        rules.normed,
+        {
+            'axis': _one_of('1'),
+            'eps': _float,
+            'momentum': _float,
+            'fix_gamma': _one_of('False'),
+            'use_global_stats': _one_of('False'),
+        },
+    ),
+    'Activation': Operator(
+        (1,), rules.same, {'act_type': _one_of('relu', 'sigmoid', 'softrelu', 'tanh')}
+    ),
+    'LeakyReLU': Operator(
+        (1,), rules.same, {'act_type': _one_of('leaky', 'elu', 'gelu')}, {'slope': _float}
+    ),
+    'Dropout': Operator(
+        (1,), rules.same, {'p': _float}, {'axes': _one_of('()'), 'cudnn_off': _bool}
+    ),
+    'BlockGrad': _ALONE,
+    'abs': _ALONE,
+    'exp': _ALONE,
+    'sigmoid': _ALONE,
+    'sqrt': _ALONE,
+    'square': _ALONE,
     'zeros_like': _ALONE,
-    '_plus_scalar': _SCALAR, '_minus_scalar': _SCALAR, '_mul_scalar': _SCALAR, '_div_scalar': _SCALAR,
-    'elemwise_add': _PAIR, 'elemwise_sub': _PAIR, 'elemwise_mul': _PAIR,
-    'broadcast_add': _STRETCHED, 'broadcast_sub': _STRETCHED, 'broadcast_div': _STRETCHED,
-    'sum': _REDUCTION, 'mean': _REDUCTION,
+    '_plus_scalar': _SCALAR,
+    '_minus_scalar': _SCALAR,
+    '_mul_scalar': _SCALAR,
+    '_div_scalar': _SCALAR,
+    'elemwise_add': _PAIR,
+    'elemwise_sub': _PAIR,
+    'elemwise_mul': _PAIR,
+    'broadcast_add': _STRETCHED,
+    'broadcast_sub': _STRETCHED,
+    'broadcast_div': _STRETCHED,
+    'sum': _REDUCTION,
+    'mean': _REDUCTION,
     'dot': Operator((2,), rules.product),
     'Flatten': Operator((1,), rules.flat),
     'Reshape': Operator((1,), rules.reshaped, {'shape': _ints}),
@@ -101,13 +146,17 @@ OPERATORS: dict[str, Operator] = {
 
 def checked(graph: Graph) -> Graph:
     """Return the graph with its attributes read. Raises ValueError for an operator or attribute that is not in OPERATORS."""
-    return Graph(tuple(node if node.op == VARIABLE else _checked(node) for node in graph.nodes), graph.output)
+    return Graph(
+        tuple(node if node.op == VARIABLE else _checked(node) for node in graph.nodes), graph.output
+    )
 
 
 def _checked(node: Node) -> Node:
     operator = OPERATORS.get(node.op)
     if operator is None:
-        raise ValueError(f"has the operator {node.op[:40]!r}, which none of gluongan's networks uses")
+        raise ValueError(
+            f"has the operator {node.op[:40]!r}, which none of gluongan's networks uses"
+        )
     if len(node.inputs) not in operator.arity or not set(operator.attrs) <= set(node.attrs):
         raise ValueError(f'has a node {node.name} that is no proper {node.op}')
     readers, attrs = {**operator.attrs, **operator.optional}, {}
@@ -115,7 +164,9 @@ def _checked(node: Node) -> Node:
         try:
             attrs[key] = readers[key](text)
         except (KeyError, ValueError):
-            raise ValueError(f'has {key[:40]!r} {text[:40]!r} at node {node.name}, which is not allowed') from None
+            raise ValueError(
+                f'has {key[:40]!r} {text[:40]!r} at node {node.name}, which is not allowed'
+            ) from None
     return node._replace(attrs=attrs)
 
 
@@ -128,15 +179,24 @@ def shapes(graph: Graph, given: Mapping[str, Shape], rows: int) -> list[Shape]:
     total = 0
     for node in graph.nodes:
         try:
-            shape = given[node.name] if node.op == VARIABLE else (
-                OPERATORS[node.op].shape(node.attrs, *(found[place] for place in node.inputs)))
+            shape = (
+                given[node.name]
+                if node.op == VARIABLE
+                else (
+                    OPERATORS[node.op].shape(node.attrs, *(found[place] for place in node.inputs))
+                )
+            )
             rules.need(min(shape, default=0) > 0)
         except (KeyError, ValueError, ZeroDivisionError):
-            raise ValueError(f'has a node {node.name} that does not fit what is before it') from None
+            raise ValueError(
+                f'has a node {node.name} that does not fit what is before it'
+            ) from None
         found.append(shape)
         total += prod(shape) if node.op != VARIABLE else 0
         if total > MOST_VALUES * rows:
-            raise ValueError(f'would take more than {MOST_VALUES:,} values between its input and output for each sample')
+            raise ValueError(
+                f'would take more than {MOST_VALUES:,} values between its input and output for each sample'
+            )
     return found
 
 

@@ -3,6 +3,7 @@
 `mx.nd.load` believes every length in the file: a flipped bit makes it allocate until the system kills the process. Here a
 length is believed only where so many bytes are left.
 """
+
 from __future__ import annotations
 
 import struct
@@ -11,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
-LIST, ARRAY = 0x112, 0xF993FAC9    # the magic numbers of a list of arrays, and of an array (NDARRAY_V2)
+LIST, ARRAY = (
+    0x112,
+    0xF993FAC9,
+)  # the magic numbers of a list of arrays, and of an array (NDARRAY_V2)
 DENSE, FLOAT32, MOST_AXES = 0, 0, 4
 
 
@@ -25,7 +29,7 @@ class _Cursor:
         if not 0 <= count <= len(self._content) - self._at:
             raise ValueError('ends before all that it tells of')
         self._at += count
-        return self._content[self._at - count:self._at]
+        return self._content[self._at - count : self._at]
 
     def numbers(self, form: str) -> tuple[Any, ...]:
         return struct.unpack('<' + form, self.take(struct.calcsize('<' + form)))
@@ -70,7 +74,7 @@ def _array(cursor: _Cursor) -> np.ndarray:
     shape = cursor.numbers(f'{axes}q')
     if min(shape) < 1:
         raise ValueError(f'has an array of the shape {shape}')
-    cursor.expect('iii', 1, 0, FLOAT32)    # in main memory, as every export of ours is written
+    cursor.expect('iii', 1, 0, FLOAT32)  # in main memory, as every export of ours is written
     array = np.frombuffer(cursor.take(4 * prod(shape)), '<f4').reshape(shape)
     if not np.isfinite(array).all():
         raise ValueError('has an array that holds NaN or infinity')

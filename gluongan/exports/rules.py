@@ -2,6 +2,7 @@
 
 The definitions are MXNet's: https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/symbol
 """
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -32,14 +33,22 @@ def broadcast(attrs: Attrs, a: Shape, b: Shape) -> Shape:
 def dense(attrs: Attrs, x: Shape, weight: Shape, *bias: Shape) -> Shape:
     """(N, ...) times a weight (units, rest) -> (N, units)."""
     units = attrs['num_hidden']
-    need(len(x) > 1 and weight == (units, prod(x[1:])) and list(bias) == [(units,)] * (not attrs['no_bias']))
+    need(
+        len(x) > 1
+        and weight == (units, prod(x[1:]))
+        and list(bias) == [(units,)] * (not attrs['no_bias'])
+    )
     return x[0], units
 
 
 def halved(attrs: Attrs, x: Shape, weight: Shape, *bias: Shape) -> Shape:
     """(N, C, H, W) -> (N, filters, H / 2, W / 2), even sides."""
     filters = attrs['num_filter']
-    need(len(x) == 4 and weight == (filters, x[1], 4, 4) and list(bias) == [(filters,)] * (not attrs['no_bias']))
+    need(
+        len(x) == 4
+        and weight == (filters, x[1], 4, 4)
+        and list(bias) == [(filters,)] * (not attrs['no_bias'])
+    )
     need(x[2] % 2 == x[3] % 2 == 0)
     return x[0], filters, x[2] // 2, x[3] // 2
 
@@ -47,7 +56,11 @@ def halved(attrs: Attrs, x: Shape, weight: Shape, *bias: Shape) -> Shape:
 def doubled(attrs: Attrs, x: Shape, weight: Shape, *bias: Shape) -> Shape:
     """(N, C, H, W) -> (N, filters, 2H, 2W)."""
     filters = attrs['num_filter']
-    need(len(x) == 4 and weight == (x[1], filters, 4, 4) and list(bias) == [(filters,)] * (not attrs['no_bias']))
+    need(
+        len(x) == 4
+        and weight == (x[1], filters, 4, 4)
+        and list(bias) == [(filters,)] * (not attrs['no_bias'])
+    )
     return x[0], filters, 2 * x[2], 2 * x[3]
 
 
@@ -71,7 +84,7 @@ def product(attrs: Attrs, a: Shape, b: Shape) -> Shape:
 def reshaped(attrs: Attrs, x: Shape) -> Shape:
     """Return the shape asked for: 0 keeps a side, one -1 is what is left."""
     wanted = attrs['shape']
-    need(all(side >= -1 for side in wanted) and wanted.count(-1) <= 1 and 0 not in wanted[len(x):])
+    need(all(side >= -1 for side in wanted) and wanted.count(-1) <= 1 and 0 not in wanted[len(x) :])
     sides = [side or x[place] for place, side in enumerate(wanted)]
     rest = prod(side for side in sides if side != -1)
     need(prod(x) % rest == 0 and (-1 in sides or prod(x) == rest))
@@ -88,16 +101,16 @@ def sliced(attrs: Attrs, x: Shape) -> Shape:
     """Cut one axis."""
     axis = attrs['axis']
     need(0 <= axis < len(x))
-    side = len(range(x[axis])[attrs['begin']:attrs['end']])
-    return (*x[:axis], side, *x[axis + 1:])
+    side = len(range(x[axis])[attrs['begin'] : attrs['end']])
+    return (*x[:axis], side, *x[axis + 1 :])
 
 
 def joined(attrs: Attrs, *parts: Shape) -> Shape:
     """Put them one after the other along one axis."""
     axis = attrs['dim']
     need(attrs['num_args'] == len(parts) and all(0 <= axis < len(part) for part in parts))
-    need(len({(*part[:axis], *part[axis + 1:]) for part in parts}) == 1)
-    return (*parts[0][:axis], sum(part[axis] for part in parts), *parts[0][axis + 1:])
+    need(len({(*part[:axis], *part[axis + 1 :]) for part in parts}) == 1)
+    return (*parts[0][:axis], sum(part[axis] for part in parts), *parts[0][axis + 1 :])
 
 
 def reduced(attrs: Attrs, x: Shape) -> Shape:
@@ -106,7 +119,9 @@ def reduced(attrs: Attrs, x: Shape) -> Shape:
     need(axis is None or 0 <= axis < len(x))
     kept = [side if axis is not None and place != axis else 1 for place, side in enumerate(x)]
     if not keep:
-        kept = [side for place, side in enumerate(kept) if axis is not None and place != axis] or [1]
+        kept = [side for place, side in enumerate(kept) if axis is not None and place != axis] or [
+            1
+        ]
     return tuple(kept)
 
 

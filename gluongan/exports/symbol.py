@@ -1,4 +1,5 @@
 """A live network as MXNet's own pair of files, under names that depend on the network alone."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -11,7 +12,7 @@ from ..layers import Chain, plain_batchnorm
 from ..runtime import mx
 from .operators import Range, checked, output_range
 
-INPUT = 'data'    # what Module takes for granted
+INPUT = 'data'  # what Module takes for granted
 
 
 class Traced(NamedTuple):
@@ -25,7 +26,10 @@ def traced(net: Chain, output: str) -> Traced:
     """Return the graph of a network and a copy of its weights; the weight at `net[3].weight` is called layer3_weight."""
     with plain_batchnorm():
         graph = parsed(net(mx.sym.var(INPUT)).tojson())
-    names = {p.name: 'layer' + place.replace('.', '_') for place, p in net._collect_params_with_prefix().items()}
+    names = {
+        p.name: 'layer' + place.replace('.', '_')
+        for place, p in net._collect_params_with_prefix().items()
+    }
     weights = {names[p.name]: p.data().asnumpy() for p in net.collect_params().values()}
     return Traced(graph.named({**names, INPUT: INPUT}, output), weights)
 
@@ -36,8 +40,13 @@ def write(net: Traced, prefix: Path) -> list[Path]:
     symbol = mx.sym.load_json(net.graph.json())
     symbol.save(str(files[0]))
     auxiliary = set(symbol.list_auxiliary_states())
-    mx.nd.save(str(files[1]), {f'{"aux" if name in auxiliary else "arg"}:{name}': mx.nd.array(value)
-                               for name, value in net.weights.items()})
+    mx.nd.save(
+        str(files[1]),
+        {
+            f'{"aux" if name in auxiliary else "arg"}:{name}': mx.nd.array(value)
+            for name, value in net.weights.items()
+        },
+    )
     return files
 
 

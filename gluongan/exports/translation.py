@@ -3,6 +3,7 @@
 An entry is called with a Writer, the node's attributes and the names of its inputs, and returns the name of its output. The
 definitions are those of https://github.com/onnx/onnx/blob/main/docs/Operators.md.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import numpy as np
 from .rules import Attrs, Shape
 
 OPSET = 13
-END = 2**63 - 1    # where a slice goes on to the end
+END = 2**63 - 1  # where a slice goes on to the end
 
 
 class Writer:
@@ -27,7 +28,7 @@ class Writer:
 
     def __call__(self, op: str, *inputs: str, **attributes: Any) -> str:
         """Add a node and return its output's name."""
-        name = f'{op}_{len(self.nodes)}'    # no weight is called so
+        name = f'{op}_{len(self.nodes)}'  # no weight is called so
         self.nodes.append(self._helper.make_node(op, inputs, [name], name, **attributes))
         return name
 
@@ -59,7 +60,9 @@ def _dense(w: Writer, attrs: Attrs, x: str, *weights: str) -> str:
 
 
 def _window(op: str) -> Entry:
-    return lambda w, attrs, *inputs: w(op, *inputs, kernel_shape=[4, 4], strides=[2, 2], pads=[1, 1, 1, 1])
+    return lambda w, attrs, *inputs: w(
+        op, *inputs, kernel_shape=[4, 4], strides=[2, 2], pads=[1, 1, 1, 1]
+    )
 
 
 def _batchnorm(w: Writer, attrs: Attrs, *inputs: str) -> str:
@@ -67,14 +70,21 @@ def _batchnorm(w: Writer, attrs: Attrs, *inputs: str) -> str:
 
 
 def _activation(w: Writer, attrs: Attrs, x: str) -> str:
-    return w({'relu': 'Relu', 'sigmoid': 'Sigmoid', 'softrelu': 'Softplus', 'tanh': 'Tanh'}[attrs['act_type']], x)
+    return w(
+        {'relu': 'Relu', 'sigmoid': 'Sigmoid', 'softrelu': 'Softplus', 'tanh': 'Tanh'}[
+            attrs['act_type']
+        ],
+        x,
+    )
 
 
 def _leaky(w: Writer, attrs: Attrs, x: str) -> str:
-    if attrs['act_type'] == 'gelu':    # x Φ(x), by the error function
+    if attrs['act_type'] == 'gelu':  # x Φ(x), by the error function
         share = w('Add', w('Erf', w('Div', x, w.number(sqrt(2)))), w.number(1))
         return w('Mul', w('Mul', x, share), w.number(0.5))
-    return w({'leaky': 'LeakyRelu', 'elu': 'Elu'}[attrs['act_type']], x, alpha=attrs.get('slope', 0.25))
+    return w(
+        {'leaky': 'LeakyRelu', 'elu': 'Elu'}[attrs['act_type']], x, alpha=attrs.get('slope', 0.25)
+    )
 
 
 def _slice(w: Writer, attrs: Attrs, x: str) -> str:
@@ -105,17 +115,33 @@ def _as_it_is(w: Writer, attrs: Attrs, x: str) -> str:
 
 
 ENTRIES: dict[str, Entry] = {
-    'FullyConnected': _dense, 'Convolution': _window('Conv'), 'Deconvolution': _window('ConvTranspose'),
-    'BatchNorm': _batchnorm, 'Activation': _activation, 'LeakyReLU': _leaky,
-    'Dropout': _as_it_is, 'BlockGrad': _as_it_is,
-    'abs': _plainly('Abs'), 'exp': _plainly('Exp'), 'sigmoid': _plainly('Sigmoid'), 'sqrt': _plainly('Sqrt'),
+    'FullyConnected': _dense,
+    'Convolution': _window('Conv'),
+    'Deconvolution': _window('ConvTranspose'),
+    'BatchNorm': _batchnorm,
+    'Activation': _activation,
+    'LeakyReLU': _leaky,
+    'Dropout': _as_it_is,
+    'BlockGrad': _as_it_is,
+    'abs': _plainly('Abs'),
+    'exp': _plainly('Exp'),
+    'sigmoid': _plainly('Sigmoid'),
+    'sqrt': _plainly('Sqrt'),
     'square': lambda w, attrs, x: w('Mul', x, x),
     'zeros_like': lambda w, attrs, x: w('Mul', x, w.number(0)),
-    '_plus_scalar': _scalar('Add'), '_minus_scalar': _scalar('Sub'), '_mul_scalar': _scalar('Mul'),
+    '_plus_scalar': _scalar('Add'),
+    '_minus_scalar': _scalar('Sub'),
+    '_mul_scalar': _scalar('Mul'),
     '_div_scalar': _scalar('Div'),
-    'elemwise_add': _plainly('Add'), 'elemwise_sub': _plainly('Sub'), 'elemwise_mul': _plainly('Mul'),
-    'broadcast_add': _plainly('Add'), 'broadcast_sub': _plainly('Sub'), 'broadcast_div': _plainly('Div'),
-    'sum': _sum, 'mean': _mean, 'dot': _plainly('MatMul'),
+    'elemwise_add': _plainly('Add'),
+    'elemwise_sub': _plainly('Sub'),
+    'elemwise_mul': _plainly('Mul'),
+    'broadcast_add': _plainly('Add'),
+    'broadcast_sub': _plainly('Sub'),
+    'broadcast_div': _plainly('Div'),
+    'sum': _sum,
+    'mean': _mean,
+    'dot': _plainly('MatMul'),
     'Flatten': lambda w, attrs, x: w('Flatten', x, axis=1),
     'Reshape': lambda w, attrs, x: w('Reshape', x, w.places(*attrs['shape'])),
     'reshape_like': lambda w, attrs, x, y: w('Reshape', x, w('Shape', y)),

@@ -1,4 +1,5 @@
 """The collapse alarm: says on the training line that samples become alike, and what to try against it."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -12,15 +13,18 @@ from .records import history
 if TYPE_CHECKING:
     from ..trainer import Trainer
 
-DEAD = 0.05        # of the data's distance between two samples: below, G makes one picture, whatever its noise
-ALIKE = 0.25       # below this it makes one picture with variations
-FEW = 2.5          # different pictures at most
-SUNK = 10          # times as many different pictures as now there once were; a healthy run's number rises
-MANY = 100         # different pictures, from which on their number is no accident of the start
-LOST = 0.6         # of the most classes, or modes, that were covered: fewer are a loss
-SOME = 6           # classes, or modes, from which on their number is no accident of the start
-FIRST = 300             # iterations, before which every recipe makes one blot
-START = (2_000, 0.2)    # iterations, and share of the run, before which slow recipes still do, and are healthy
+DEAD = 0.05  # of the data's distance between two samples: below, G makes one picture, whatever its noise
+ALIKE = 0.25  # below this it makes one picture with variations
+FEW = 2.5  # different pictures at most
+SUNK = 10  # times as many different pictures as now there once were; a healthy run's number rises
+MANY = 100  # different pictures, from which on their number is no accident of the start
+LOST = 0.6  # of the most classes, or modes, that were covered: fewer are a loss
+SOME = 6  # classes, or modes, from which on their number is no accident of the start
+FIRST = 300  # iterations, before which every recipe makes one blot
+START = (
+    2_000,
+    0.2,
+)  # iterations, and share of the run, before which slow recipes still do, and are healthy
 WATCHED = ('spread', 'support', 'classes', 'caught')
 
 
@@ -32,21 +36,27 @@ class Alarm(Extension):
 
     trigger = (500, 'iteration')
 
-    def __init__(self, tips: Sequence[str] = (), *, warn: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, tips: Sequence[str] = (), *, warn: Callable[[str], None] | None = None
+    ) -> None:
         self._tips, self._warn = list(tips), warn or (lambda text: click.echo(text, err=True))
         self._on = False
 
     def __call__(self, trainer: Trainer) -> None:
         seen = {name: history(trainer.folder, name) for name in WATCHED}
         at, (least, share) = trainer.updater.iteration, START
-        found = at >= FIRST and verdict({name: values[iterations > 0].tolist() for name, (iterations, values) in seen.items()},
-                                        late=at >= max(least, share * trainer.total))
+        found = at >= FIRST and verdict(
+            {name: values[iterations > 0].tolist() for name, (iterations, values) in seen.items()},
+            late=at >= max(least, share * trainer.total),
+        )
         trainer.report.pop('alarm', None)
         if found:
             trainer.report['alarm'] = found
             if not self._on:
                 advice = f'; try {" or ".join(self._tips)}' if self._tips else ''
-                self._warn(f'\nWarning: {found} at iteration {trainer.updater.iteration:,}: this looks like collapse{advice}')
+                self._warn(
+                    f'\nWarning: {found} at iteration {trainer.updater.iteration:,}: this looks like collapse{advice}'
+                )
         self._on = bool(found)
 
 

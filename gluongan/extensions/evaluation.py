@@ -1,4 +1,5 @@
 """Cheap measurements while training goes on: are the samples' pixels the data's, and is D still fooled?"""
+
 from __future__ import annotations
 
 import json
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from ..trainer import Trainer
     from ..updater import GANUpdater
 
-SAMPLES = 1_000      # behind each row of metrics.jsonl
-HALF = 200           # real, and as many generated, in D's test: the mini-batches of the Flux tutorial
+SAMPLES = 1_000  # behind each row of metrics.jsonl
+HALF = 200  # real, and as many generated, in D's test: the mini-batches of the Flux tutorial
 
 
 class Evaluation(Extension):
@@ -40,7 +41,9 @@ class Evaluation(Extension):
         count = SAMPLES if data.is_image else toys.COUNTED
         self._mixture = toys.modes(data.name) if data.name in toys.MIXTURES else None
         chosen = np.random.default_rng(0).choice(len(data), min(count, len(data)), replace=False)
-        self._chosen = chosen    # in random order: sorted data would have D judge its first class alone
+        self._chosen = (
+            chosen  # in random order: sorted data would have D judge its first class alone
+        )
         self._reals, self._z = data.floats(self._chosen), updater.fixed_inputs(len(chosen), seed=1)
         self._pairs = pairs(self._reals) if data.is_image else None
         self._records = Records(trainer.folder / 'metrics.jsonl')
@@ -53,17 +56,27 @@ class Evaluation(Extension):
     def __call__(self, trainer: Trainer) -> None:
         updater = trainer.updater
         x = updater.samples(self._z)
-        row = {'iteration': updater.iteration, 'epoch': updater.epoch, 'pixels/mean': float(x.mean()),
-               'pixels/std': float(x.std()), 'samples/swd': sliced_wasserstein(x, self._reals)}
+        row = {
+            'iteration': updater.iteration,
+            'epoch': updater.epoch,
+            'pixels/mean': float(x.mean()),
+            'pixels/std': float(x.std()),
+            'samples/swd': sliced_wasserstein(x, self._reals),
+        }
         if self._pairs:
             row.update(zip(('samples/spread', 'samples/support'), diversity(x, self._pairs)))
         if self._mixture:
             row.update(zip(('modes/caught', 'modes/good', 'modes/kl'), coverage(x, *self._mixture)))
         if updater.loss.is_probability:
             labels = updater.real.dataset.labels
-            real = _share_right(updater, self._reals[:HALF], labels[self._chosen[:HALF]] if updater.classes else None, 1)
+            real = _share_right(
+                updater,
+                self._reals[:HALF],
+                labels[self._chosen[:HALF]] if updater.classes else None,
+                1,
+            )
             fake = _share_right(updater, x[:HALF], _turns(updater, len(x[:HALF])), -1)
-            if np.isfinite(real + fake):    # a pack may be larger than the test
+            if np.isfinite(real + fake):  # a pack may be larger than the test
                 row['dis/accuracy'] = (real + fake) / 2
         self._measured = updater.iteration
         trainer.report.update(row)
@@ -80,12 +93,18 @@ class Evaluation(Extension):
         records = Records(path, header='batch,real,fake,accuracy\n')
         records.start(-1)
         z = updater.fixed_inputs(len(data) // HALF * HALF, seed=2)
-        binary = np.all((data.samples[:HALF] == 0) | (data.samples[:HALF] == 255)) if data.is_image else False
+        binary = (
+            np.all((data.samples[:HALF] == 0) | (data.samples[:HALF] == 255))
+            if data.is_image
+            else False
+        )
         for batch, start in enumerate(range(0, len(z), HALF)):
-            x_fake = updater.samples(z[start:start + HALF])
+            x_fake = updater.samples(z[start : start + HALF])
             x_fake = (x_fake > 0.5).astype(np.float32) if binary else x_fake
             here = slice(start, start + HALF)
-            real = _share_right(updater, data.floats(here), data.labels[here] if updater.classes else None, 1)
+            real = _share_right(
+                updater, data.floats(here), data.labels[here] if updater.classes else None, 1
+            )
             fake = _share_right(updater, x_fake, _turns(updater, HALF, start), -1)
             records.append([csv_row((batch, real, fake, (real + fake) / 2))])
 
@@ -100,6 +119,10 @@ def _share_right(updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None, 
     device, whole = updater.real.device, len(x) // updater.pack * updater.pack
     if not whole:
         return float('nan')
-    label = None if labels is None else mx.nd.array(one_hot(labels[:whole], updater.classes), ctx=device)
+    label = (
+        None
+        if labels is None
+        else mx.nd.array(one_hot(labels[:whole], updater.classes), ctx=device)
+    )
     y = updater.dis(updater.seen(mx.nd.array(x[:whole], ctx=device), label, blur=False)).asnumpy()
     return float((y * sign > 0).mean())

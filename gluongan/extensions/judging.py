@@ -1,4 +1,5 @@
 """The judge's word while training goes on, and the end of a run that gets no better."""
+
 from __future__ import annotations
 
 import json
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ..evaluation import Reference
     from ..trainer import Trainer
 
-STREAM = 3    # of the noise, the same as for `gluongan evaluate`
+STREAM = 3  # of the noise, the same as for `gluongan evaluate`
 
 
 def counts(samples: int) -> Counts:
@@ -38,14 +39,18 @@ class Judging(Extension):
 
     def __init__(self, reference: Reference, samples: int = 2_000) -> None:
         self._reference, self._count = reference, samples
-        self.real = self._measured(Samples('real', real(reference.train, samples, np.random.RandomState(0))))
+        self.real = self._measured(
+            Samples('real', real(reference.train, samples, np.random.RandomState(0)))
+        )
 
     def start(self, trainer: Trainer) -> None:
         self._records = Records(trainer.folder / 'judge.jsonl')
         rows = [json.loads(row) for row in self._records.start(trainer.updater.iteration)]
         self._at = rows[-1]['iteration'] if rows else None
         for row in rows[-1:]:
-            trainer.report.update({key: value for key, value in row.items() if key not in ('iteration', 'epoch')})
+            trainer.report.update(
+                {key: value for key, value in row.items() if key not in ('iteration', 'epoch')}
+            )
         if trainer.updater.iteration == 0:
             self(trainer)
 
@@ -54,16 +59,22 @@ class Judging(Extension):
         values = self._measured(samples_of(updater, self._count, seed=STREAM))
         values['judge/seconds'] = time.perf_counter() - begun
         self._at = updater.iteration
-        newest = {f'samples/{stem}': find(values, stem) for stem in ('spread', 'support')}    # what the training line shows
+        newest = {
+            f'samples/{stem}': find(values, stem) for stem in ('spread', 'support')
+        }  # what the training line shows
         trainer.report.update({**values, **newest})
-        self._records.append([json_row({'iteration': updater.iteration, 'epoch': updater.epoch, **values})])
+        self._records.append(
+            [json_row({'iteration': updater.iteration, 'epoch': updater.epoch, **values})]
+        )
 
     def finish(self, trainer: Trainer) -> None:
         if self._at != trainer.updater.iteration and not trainer.interrupted:
             self(trainer)
 
     def _measured(self, samples: Samples) -> dict[str, float]:
-        return evaluate(samples, self._reference, counts=counts(self._count), only=(judged, diversity, manifold))
+        return evaluate(
+            samples, self._reference, counts=counts(self._count), only=(judged, diversity, manifold)
+        )
 
 
 class Patience(Extension):
@@ -80,5 +91,7 @@ class Patience(Extension):
         at, values = history(trainer.folder, self._metric)
         if len(values) and len(values) - 1 - int(np.argmin(self._sign * values)) >= self._patience:
             best = int(np.argmin(self._sign * values))
-            trainer.stop_early(f'{self._metric} has not become better than {values[best]:.4g}, which it had at iteration '
-                               f'{at[best]:,}, for {self._patience} measurements')
+            trainer.stop_early(
+                f'{self._metric} has not become better than {values[best]:.4g}, which it had at iteration '
+                f'{at[best]:,}, for {self._patience} measurements'
+            )

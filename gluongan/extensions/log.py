@@ -1,4 +1,5 @@
 """The log files, and the progress that a person watches."""
+
 from __future__ import annotations
 
 import sys
@@ -19,11 +20,21 @@ if TYPE_CHECKING:
     from ..trainer import Trainer
 
 LOSSES = ('dis/loss', 'gen/loss', 'dis/real', 'dis/fake')
-SHOWN = (*zip(LOSSES, ('D loss', 'G loss', 'D(x)', 'D(G(z))'), ['.3f'] * 4), ('modes/caught', 'modes', '.0f'),
-         ('modes/good', 'good', '.1%'), ('samples/spread', 'spread', '.2f'), ('samples/support', 'support', ',.0f'),
-         ('judge/seconds', 'judged in', '.1f s'))
-JUDGED = (('fd', 'FD', '.1f'), ('classes', 'classes', '.0f'), ('modes', 'modes', '.0f'), ('kl', 'KL', '.2f'))
-AROUND = 40      # columns of a terminal that the bar and its percentage take
+SHOWN = (
+    *zip(LOSSES, ('D loss', 'G loss', 'D(x)', 'D(G(z))'), ['.3f'] * 4),
+    ('modes/caught', 'modes', '.0f'),
+    ('modes/good', 'good', '.1%'),
+    ('samples/spread', 'spread', '.2f'),
+    ('samples/support', 'support', ',.0f'),
+    ('judge/seconds', 'judged in', '.1f s'),
+)
+JUDGED = (
+    ('fd', 'FD', '.1f'),
+    ('classes', 'classes', '.0f'),
+    ('modes', 'modes', '.0f'),
+    ('kl', 'KL', '.2f'),
+)
+AROUND = 40  # columns of a terminal that the bar and its percentage take
 COLUMNS = ('iteration', 'epoch', 'elapsed', 'iterations_per_second', *LOSSES)
 
 
@@ -37,26 +48,35 @@ class LogReport(Extension):
 
     def start(self, trainer: Trainer) -> None:
         at = trainer.updater.iteration
-        self._batches = Records(trainer.folder / 'batches.csv', header=csv_row(('iteration', *LOSSES)) + '\n')
+        self._batches = Records(
+            trainer.folder / 'batches.csv', header=csv_row(('iteration', *LOSSES)) + '\n'
+        )
         self._rows = Records(trainer.folder / 'log.jsonl')
         self._table = Records(trainer.folder / 'log.csv', header=csv_row(COLUMNS) + '\n')
         logged = [[float(cell) for cell in row.split(',')] for row in self._table.start(at)]
         self._rows.start(at)
         done, self._before = (logged[-1][0], logged[-1][2]) if logged else (0, 0.0)
         # The mean at the next call spans what was seen since the last one, also when a resume lies between.
-        self._window = [row for row in map(_numbers, self._batches.start(at)[-10_000:]) if row[0] > done]
+        self._window = [
+            row for row in map(_numbers, self._batches.start(at)[-10_000:]) if row[0] > done
+        ]
         self._clock, self._timed = time.perf_counter(), (at, time.perf_counter())
 
     def __call__(self, trainer: Trainer) -> None:
         trainer.updater.drain()
         self._collect(trainer)
-        if not self._window:    # nothing was trained since the last row
+        if not self._window:  # nothing was trained since the last row
             return
         updater, now = trainer.updater, time.perf_counter()
         means = np.mean([row[1:] for row in self._window], axis=0).tolist()
         rate = (updater.iteration - self._timed[0]) / max(now - self._timed[1], 1e-9)
         self._window, self._timed = [], (updater.iteration, now)
-        row = dict(zip(COLUMNS, (updater.iteration, updater.epoch, self._before + now - self._clock, rate, *means)))
+        row = dict(
+            zip(
+                COLUMNS,
+                (updater.iteration, updater.epoch, self._before + now - self._clock, rate, *means),
+            )
+        )
         trainer.report.update(row)
         self._rows.append([json_row(row)])
         self._table.append([csv_row(row.values())])
@@ -89,15 +109,23 @@ class Progress(Extension):
         self._begun, self._shown = time.perf_counter(), trainer.updater.iteration
         self._first = trainer.updater.iteration
         if self._stream.isatty():
-            self._bar = click.progressbar(length=trainer.total, file=self._stream, show_eta=False, width=24,
-                                          item_show_func=lambda text: text, update_min_steps=10)
+            self._bar = click.progressbar(
+                length=trainer.total,
+                file=self._stream,
+                show_eta=False,
+                width=24,
+                item_show_func=lambda text: text,
+                update_min_steps=10,
+            )
             self._bar.__enter__()
             self._bar.update(self._first)
 
     def __call__(self, trainer: Trainer) -> None:
         at = trainer.updater.iteration
         if self._bar:
-            room = max(20, get_terminal_size().columns - AROUND)    # a line that wraps is not overwritten by the next one
+            room = max(
+                20, get_terminal_size().columns - AROUND
+            )  # a line that wraps is not overwritten by the next one
             self._bar.update(at - self._shown, self._numbers(trainer)[:room])
             self._shown = at
         elif at % self._every == 0:
@@ -109,8 +137,12 @@ class Progress(Extension):
             self._bar.__exit__(None, None, None)
 
     def _numbers(self, trainer: Trainer) -> str:
-        rate = (trainer.updater.iteration - self._first) / max(time.perf_counter() - self._begun, 1e-9)
-        left = timedelta(seconds=round((trainer.total - trainer.updater.iteration) / max(rate, 1e-9)))
+        rate = (trainer.updater.iteration - self._first) / max(
+            time.perf_counter() - self._begun, 1e-9
+        )
+        left = timedelta(
+            seconds=round((trainer.total - trainer.updater.iteration) / max(rate, 1e-9))
+        )
         text = f'{rate:6.1f} it/s  {left} left'
         return text + ''.join(f'  {part}' for part in _shown(trainer.report))
 

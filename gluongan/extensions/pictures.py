@@ -1,4 +1,5 @@
 """Samples on fixed noise while training goes on, and the figures at its end."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -26,17 +27,23 @@ class SampleGrid(Extension):
 
     trigger = AnyOf((Every(250), Every(1, 'epoch')))
 
-    def __init__(self, rows: int = 8, cols: int = 8, *, count: int | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, rows: int = 8, cols: int = 8, *, count: int | None = None, seed: int = 0
+    ) -> None:
         self._cols, self._count, self._seed = cols, rows * cols if count is None else count, seed
 
     def start(self, trainer: Trainer) -> None:
         updater = trainer.updater
         data = updater.real.dataset
         count = self._count if data.is_image else COUNTED
-        labels = np.arange(count) // self._cols % max(1, updater.classes)    # a row a class
+        labels = np.arange(count) // self._cols % max(1, updater.classes)  # a row a class
         self.z = updater.fixed_inputs(count, self._seed, labels)
         if updater.iteration == 0:
-            self._write(trainer.folder / 'reals', data.samples[self._originals(updater, count, labels)], data)
+            self._write(
+                trainer.folder / 'reals',
+                data.samples[self._originals(updater, count, labels)],
+                data,
+            )
             self(trainer)
 
     def _originals(self, updater: GANUpdater, count: int, labels: np.ndarray) -> np.ndarray:
@@ -46,12 +53,16 @@ class SampleGrid(Extension):
             return generator.choice(len(data), min(count, len(data)), replace=False)
         order = generator.permutation(len(data))
         of_class = [order[data.labels[order] == k] for k in range(updater.classes)]
-        return np.array([of_class[k][i % len(of_class[k])] for i, k in enumerate(labels) if len(of_class[k])])
+        return np.array(
+            [of_class[k][i % len(of_class[k])] for i, k in enumerate(labels) if len(of_class[k])]
+        )
 
     def __call__(self, trainer: Trainer) -> None:
         updater = trainer.updater
         x = updater.samples(self.z)
-        self._write(trainer.folder / 'samples' / f'{updater.iteration:06d}', x, updater.real.dataset)
+        self._write(
+            trainer.folder / 'samples' / f'{updater.iteration:06d}', x, updater.real.dataset
+        )
 
     def finish(self, trainer: Trainer) -> None:
         self(trainer)
@@ -88,6 +99,13 @@ class FigureReport(Extension):
 def _facts(updater: GANUpdater) -> dict[str, Any]:
     data = updater.real.dataset
     mean, std = data.moments()
-    return {'data': data.name, 'count': len(data), 'shape': data.shape, 'classes': data.classes, 'mean': mean, 'std': std,
-            'iterations_per_epoch': updater.iterations_per_epoch,
-            'score': 'probability' if updater.loss.is_probability else 'critic score'}
+    return {
+        'data': data.name,
+        'count': len(data),
+        'shape': data.shape,
+        'classes': data.classes,
+        'mean': mean,
+        'std': std,
+        'iterations_per_epoch': updater.iterations_per_epoch,
+        'score': 'probability' if updater.loss.is_probability else 'critic score',
+    }

@@ -1,4 +1,5 @@
 """Files that grow by a row at a time, and that a resumed run cuts back to where it goes on from."""
+
 from __future__ import annotations
 
 import json
@@ -20,15 +21,27 @@ class Records:
 
     def start(self, iteration: int) -> list[str]:
         """Keep the rows up to `iteration` and return them; what a killed run wrote beyond it is dropped."""
-        lines = self.path.read_text(encoding='utf-8', errors='replace').splitlines(keepends=True) if self.path.is_file() else []
-        rows = [line for line in lines if line.endswith('\n') and line != self._header and self._at(line) <= iteration]
+        lines = (
+            self.path.read_text(encoding='utf-8', errors='replace').splitlines(keepends=True)
+            if self.path.is_file()
+            else []
+        )
+        rows = [
+            line
+            for line in lines
+            if line.endswith('\n') and line != self._header and self._at(line) <= iteration
+        ]
         write_text(self.path, self._header + ''.join(rows))
         return rows
 
     @staticmethod
     def _at(line: str) -> float:
         try:
-            return json.loads(line)['iteration'] if line.startswith('{') else int(line.split(',', 1)[0])
+            return (
+                json.loads(line)['iteration']
+                if line.startswith('{')
+                else int(line.split(',', 1)[0])
+            )
         except (ValueError, KeyError, TypeError):
             return float('inf')
 
@@ -57,8 +70,16 @@ def history(run: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
 
     name: as it is there, or the stem of a metric, such as `fd` for lenet_fd2k_test.
     """
-    rows = [json.loads(line) for file in ('metrics.jsonl', 'judge.jsonl') if (run / file).is_file()
-            for line in (run / file).read_text(encoding='utf-8').splitlines()]
-    found = {row['iteration']: value for row in rows if (value := row.get(name, find(row, name))) is not None}
+    rows = [
+        json.loads(line)
+        for file in ('metrics.jsonl', 'judge.jsonl')
+        if (run / file).is_file()
+        for line in (run / file).read_text(encoding='utf-8').splitlines()
+    ]
+    found = {
+        row['iteration']: value
+        for row in rows
+        if (value := row.get(name, find(row, name))) is not None
+    }
     at = sorted(found)
     return np.array(at, dtype=int), np.array([found[iteration] for iteration in at], dtype=float)

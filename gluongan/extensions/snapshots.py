@@ -1,4 +1,5 @@
 """Snapshots to resume from: the newest ones, and the best."""
+
 from __future__ import annotations
 
 import json
@@ -36,11 +37,15 @@ class Snapshot(Extension):
         trainer.flush()
         updater = trainer.updater
         arrays, meta = updater.state()
-        snapshot.write(trainer.folder / 'snapshots' / f'{updater.iteration:06d}{snapshot.SUFFIX}', arrays, meta)
+        snapshot.write(
+            trainer.folder / 'snapshots' / f'{updater.iteration:06d}{snapshot.SUFFIX}', arrays, meta
+        )
         self._written = updater.iteration
         if self._best in trainer.report:
             self._scores[updater.iteration] = trainer.report[self._best]
-        write_json(trainer.folder / 'snapshots' / 'scores.json', {'metric': self._best, **self._scores})
+        write_json(
+            trainer.folder / 'snapshots' / 'scores.json', {'metric': self._best, **self._scores}
+        )
         snapshot.keep(trainer.folder, self._keep, best_of(trainer.folder))
 
     def finish(self, trainer: Trainer) -> None:

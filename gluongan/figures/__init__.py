@@ -1,9 +1,10 @@
 """Files and arrays in, pictures out: every figure of a run can be drawn again from its folder, without MXNet.
 
-    from gluongan.figures import FIGURES, draw_all
-    draw_all('runs/00000-dense-mnist')                  # everything the folder has the files for
-    FIGURES['losses'](Path('runs/00000-dense-mnist'))   # one alone; None where its files are missing
+from gluongan.figures import FIGURES, draw_all
+draw_all('runs/00000-dense-mnist')                  # everything the folder has the files for
+FIGURES['losses'](Path('runs/00000-dense-mnist'))   # one alone; None where its files are missing
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -19,8 +20,22 @@ from .inversions import inversions, walks
 from .pictures import labelled
 from .rows import beside
 
-__all__ = ['FIGURES', 'FigureError', 'beside', 'cloud', 'compared_curves', 'compared_samples', 'draw_all', 'grid', 'inversions',
-           'labelled', 'save', 'tiles', 'walk', 'walks']
+__all__ = [
+    'FIGURES',
+    'FigureError',
+    'beside',
+    'cloud',
+    'compared_curves',
+    'compared_samples',
+    'draw_all',
+    'grid',
+    'inversions',
+    'labelled',
+    'save',
+    'tiles',
+    'walk',
+    'walks',
+]
 
 FIGURES: dict[str, Callable[[Path], Path | None]] = {
     'samples': pictures.samples,

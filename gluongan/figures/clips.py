@@ -1,4 +1,5 @@
 """The generator's output on fixed noise, from noise to images, as an animated GIF."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -10,11 +11,11 @@ from . import clouds, folder, pictures
 from .grids import enlarged, grid, replacing, tiles
 
 MOST_FRAMES = 80
-HOLD = 2000      # ms that the last frame stands
+HOLD = 2000  # ms that the last frame stands
 # More greys are hardly seen in images this small, and the noise of the first frames, which no GIF compresses well,
 # would make up most of the file.
 GREYS, COLOURS = 16, 64
-BAR = 34         # pixels above the images, where the iteration stands
+BAR = 34  # pixels above the images, where the iteration stands
 
 
 def training(run: Path) -> Path | None:
@@ -31,17 +32,21 @@ def training(run: Path) -> Path | None:
     # Few frames pass more slowly, many in about eight seconds.
     pace = [min(400, max(100, 8000 // len(frames)))] * (len(frames) - 1) + [HOLD]
     with replacing(run / 'training.gif') as half:
-        frames[0].save(half, format='GIF', save_all=True, append_images=frames[1:], duration=pace, loop=0)
+        frames[0].save(
+            half, format='GIF', save_all=True, append_images=frames[1:], duration=pace, loop=0
+        )
     return run / 'training.gif'
 
 
 def walk(images: np.ndarray, path: Path, *, pace: int = 80) -> Path:
     """A clip of images (N, C, H, W), uint8, one a frame of `pace` ms, there and back; each pixel is 4 × 4 large."""
-    frames = [enlarged(grid(images[i:i + 1]), 4) for i in range(len(images))]
+    frames = [enlarged(grid(images[i : i + 1]), 4) for i in range(len(images))]
     frames = [_few_greys(frame) if frame.mode == 'L' else _few_colours(frame) for frame in frames]
     frames += frames[-2:0:-1]
     with replacing(path) as half:
-        frames[0].save(half, format='GIF', save_all=True, append_images=frames[1:], duration=pace, loop=0)
+        frames[0].save(
+            half, format='GIF', save_all=True, append_images=frames[1:], duration=pace, loop=0
+        )
     return path
 
 
@@ -54,7 +59,7 @@ def _frame(image: Image.Image, iteration: int) -> Image.Image:
     # The bar brings its own greys, behind the image's colours, so that its text looks the same in every frame.
     indices = np.vstack([np.asarray(_few_greys(bar)) + COLOURS, np.asarray(body)]).astype(np.uint8)
     frame = Image.frombytes('P', indices.shape[::-1], indices.tobytes())
-    frame.putpalette((body.getpalette() + [0] * 3 * COLOURS)[:3 * COLOURS] + _grey_ramp())
+    frame.putpalette((body.getpalette() + [0] * 3 * COLOURS)[: 3 * COLOURS] + _grey_ramp())
     return frame
 
 

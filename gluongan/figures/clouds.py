@@ -1,4 +1,5 @@
 """Figures of points in the plane: the data's cloud and the generator's."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,8 +15,8 @@ from .grids import save
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SIZE = 480       # pixels on each side of a frame of the clip
-DOT = 3          # pixels on each side of a point in it
+SIZE = 480  # pixels on each side of a frame of the clip
+DOT = 3  # pixels on each side of a point in it
 
 
 def load(path: Path) -> np.ndarray:
@@ -23,9 +24,13 @@ def load(path: Path) -> np.ndarray:
     try:
         points = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise folder.FigureError(f'{path} is not a NumPy array that can be read: {error}') from error
+        raise folder.FigureError(
+            f'{path} is not a NumPy array that can be read: {error}'
+        ) from error
     if points.ndim != 2 or points.shape[1] != 2 or points.dtype.kind != 'f':
-        raise folder.FigureError(f'{path} holds {points.dtype} {points.shape}; points are float (N, 2)')
+        raise folder.FigureError(
+            f'{path} holds {points.dtype} {points.shape}; points are float (N, 2)'
+        )
     return points[np.isfinite(points).all(axis=1)]
 
 
@@ -43,7 +48,9 @@ def samples(run: Path, facts: folder.Facts, iteration: int, newest: Path) -> Pat
         return None
     clouds = load(run / 'reals.npy'), load(newest)
     figure, panels = curves.page(f'{facts.about}, iteration {iteration:,}', cols=2, height=4.7)
-    for axes, points, colour, label in zip(panels, clouds, (curves.REAL, curves.FAKE), ('originals', 'generated')):
+    for axes, points, colour, label in zip(
+        panels, clouds, (curves.REAL, curves.FAKE), ('originals', 'generated')
+    ):
         panel(axes, points, colour, f'{label}: {len(points):,} points', window(clouds[0]))
     return save(figure, run / 'figures' / 'samples.png')
 
@@ -55,13 +62,19 @@ def cloud(points: np.ndarray, path: Path, title: str) -> Path:
     return save(figure, path)
 
 
-def panel(axes: Axes, points: np.ndarray, colour: str, label: str, view: tuple[np.ndarray, float]) -> None:
+def panel(
+    axes: Axes, points: np.ndarray, colour: str, label: str, view: tuple[np.ndarray, float]
+) -> None:
     """Points as dots on axes that show `view`, a square's centre and half side; the label tells how many lie outside."""
     (x, y), half = view
     axes.plot(*points.T, '.', color=colour, markersize=3, alpha=0.5, markeredgewidth=0)
     outside = int((np.abs(points - view[0]) > half).any(axis=1).sum())
-    curves.subtitle(axes, label + (f', {outside:,} of them outside' if outside else ''), legend=False)
-    axes.set(xlim=(x - half, x + half), ylim=(y - half, y + half), xlabel='x', ylabel='y', aspect='equal')
+    curves.subtitle(
+        axes, label + (f', {outside:,} of them outside' if outside else ''), legend=False
+    )
+    axes.set(
+        xlim=(x - half, x + half), ylim=(y - half, y + half), xlabel='x', ylabel='y', aspect='equal'
+    )
 
 
 def painter(run: Path, newest: Path) -> Callable[[Path], Image.Image]:
@@ -70,12 +83,15 @@ def painter(run: Path, newest: Path) -> Callable[[Path], Image.Image]:
     centre, half = window(reals if len(reals) else load(newest))
     paper = np.full((SIZE, SIZE, 3), 255, np.uint8)
     paper[:2] = paper[-2:] = paper[:, :2] = paper[:, -2:] = 96
-    _dots(paper, (reals - centre) / half, (166, 203, 226))   # a pale tone of the blue that real has in every figure
+    _dots(
+        paper, (reals - centre) / half, (166, 203, 226)
+    )  # a pale tone of the blue that real has in every figure
 
     def paint(path: Path) -> Image.Image:
         frame = paper.copy()
         _dots(frame, (load(path) - centre) / half, (213, 94, 0))
         return Image.fromarray(frame)
+
     return paint
 
 

@@ -1,4 +1,5 @@
 """Figures of several runs: their curves in one, and their newest samples side by side."""
+
 from __future__ import annotations
 
 import re
@@ -19,14 +20,16 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours: told apart with every kind of colour vision.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#F0E442')
-SHOWN = 36          # samples of each run
-ACROSS = 4          # runs in a row
-PANELS = (('judge.jsonl', 'fd', 'Fréchet distance of features', 'distance'),
-          ('judge.jsonl', 'classes', 'classes covered', 'classes'),
-          ('metrics.jsonl', 'samples/swd', 'sliced Wasserstein distance to the data', 'distance'),
-          ('metrics.jsonl', 'samples/spread', 'distance of two samples, over that of the data', 'ratio'),
-          ('metrics.jsonl', 'modes/caught', 'modes caught', 'modes'))
-FALLING = ('fd', 'samples/swd')    # over decades: their end would be a flat line
+SHOWN = 36  # samples of each run
+ACROSS = 4  # runs in a row
+PANELS = (
+    ('judge.jsonl', 'fd', 'Fréchet distance of features', 'distance'),
+    ('judge.jsonl', 'classes', 'classes covered', 'classes'),
+    ('metrics.jsonl', 'samples/swd', 'sliced Wasserstein distance to the data', 'distance'),
+    ('metrics.jsonl', 'samples/spread', 'distance of two samples, over that of the data', 'ratio'),
+    ('metrics.jsonl', 'modes/caught', 'modes caught', 'modes'),
+)
+FALLING = ('fd', 'samples/swd')  # over decades: their end would be a flat line
 
 Named = Sequence[tuple[str, Sequence[Path]]]
 
@@ -42,7 +45,15 @@ def compared_curves(groups: Named, path: Path) -> Path | None:
     figure, panels = page('Runs compared', rows=len(found), height=1.2 + 2.7 * len(found))
     for axes, (name, words, unit, lines) in zip(panels, found):
         for number, label, x, y in lines:
-            axes.plot(x, y, '.-', color=COLOURS[number % len(COLOURS)], linewidth=1.2, markersize=4, label=label)
+            axes.plot(
+                x,
+                y,
+                '.-',
+                color=COLOURS[number % len(COLOURS)],
+                linewidth=1.2,
+                markersize=4,
+                label=label,
+            )
         if name in FALLING and min(y.min() for *_, y in lines) > 0:
             _by_decades(axes)
         subtitle(axes, words)
@@ -52,19 +63,24 @@ def compared_curves(groups: Named, path: Path) -> Path | None:
 
 def _by_decades(axes: Axes) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
     axes.set_yscale('log')
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(StrMethodFormatter('{x:g}'))    # 200, not 2 × 10²
+    axes.yaxis.set_major_formatter(StrMethodFormatter('{x:g}'))  # 200, not 2 × 10²
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _lines(groups: Named, file: str, name: str) -> list[tuple[int, str | None, np.ndarray, np.ndarray]]:
+def _lines(
+    groups: Named, file: str, name: str
+) -> list[tuple[int, str | None, np.ndarray, np.ndarray]]:
     lines = []
     for number, (label, runs) in enumerate(groups):
         for run in runs:
             x, y = folder.series(run, _column(run, file, name), file)
-            if len(x):    # one entry in the legend for each group
-                lines.append((number, None if any(number == other for other, *_ in lines) else label, x, y))
+            if len(x):  # one entry in the legend for each group
+                lines.append(
+                    (number, None if any(number == other for other, *_ in lines) else label, x, y)
+                )
     return lines
 
 
@@ -72,7 +88,14 @@ def _column(run: Path, file: str, name: str) -> str:
     """The full name of a judge's metric, such as lenet_fd2k_test for fd; others are whole already."""
     if '/' in name:
         return name
-    return next((key for key in folder.newest(run, file) if re.fullmatch(rf'[a-z0-9]+_{name}\d+k?(_.*)?', key)), name)
+    return next(
+        (
+            key
+            for key in folder.newest(run, file)
+            if re.fullmatch(rf'[a-z0-9]+_{name}\d+k?(_.*)?', key)
+        ),
+        name,
+    )
 
 
 def compared_samples(groups: Named, path: Path) -> Path | None:
@@ -82,7 +105,11 @@ def compared_samples(groups: Named, path: Path) -> Path | None:
         return None
     wide, high = max(panel.width for panel in panels), max(panel.height for panel in panels)
     across = min(ACROSS, len(panels))
-    sheet = Image.new('RGB', (across * (wide + MARGIN) - MARGIN, -(-len(panels) // across) * (high + MARGIN) - MARGIN), PAPER)
+    sheet = Image.new(
+        'RGB',
+        (across * (wide + MARGIN) - MARGIN, -(-len(panels) // across) * (high + MARGIN) - MARGIN),
+        PAPER,
+    )
     for place, panel in enumerate(panels):
         sheet.paste(panel, (place % across * (wide + MARGIN), place // across * (high + MARGIN)))
     return save(titled(sheet, 'The newest samples of each run'), path)
@@ -97,7 +124,9 @@ def _panel(run: Path) -> Image.Image | None:
     picture = grid(images, 6)
     picture = enlarged(picture, max(1, round(240 / picture.width)))
     text = f'{run.resolve().name}, {found[-1][0]:,}'
-    sheet = Image.new('RGB', (max(picture.width, round(font(13).getlength(text))), picture.height + 24), PAPER)
+    sheet = Image.new(
+        'RGB', (max(picture.width, round(font(13).getlength(text))), picture.height + 24), PAPER
+    )
     ImageDraw.Draw(sheet).text((0, 2), text, INK, font(13))
     sheet.paste(picture, (0, 24))
     return sheet

@@ -2,6 +2,7 @@
 
 matplotlib is imported inside `page`, and never pyplot: drawing needs no display and leaves no state behind.
 """
+
 from __future__ import annotations
 
 import math
@@ -23,7 +24,7 @@ INK, FAINT, RULE = '#222222', '#666666', '#444444'
 
 # D's loss where G matches the data and D can only say 1/2: -log(1/2) on the real half and again on the fake half.
 EQUILIBRIUM = {'minimax': 2 * math.log(2), 'nonsaturating': 2 * math.log(2)}
-BINS = 1000      # about one for each pixel across a panel
+BINS = 1000  # about one for each pixel across a panel
 
 
 class Thinned(NamedTuple):
@@ -33,8 +34,8 @@ class Thinned(NamedTuple):
     low: np.ndarray
     mean: np.ndarray
     high: np.ndarray
-    each: int        # values in a bin; 1: nothing was thinned
-    lost: int        # values left out because they are NaN or infinite
+    each: int  # values in a bin; 1: nothing was thinned
+    lost: int  # values left out because they are NaN or infinite
 
 
 def thin(x: np.ndarray, y: np.ndarray) -> Thinned:
@@ -61,8 +62,10 @@ def losses(run: Path) -> Path | None:
         return None
     x = batches['iteration']
     figure, (axes,) = page(f'Losses: {facts.about}, iteration {x[-1]:,.0f}')
-    drawn = [_curve(axes, x, batches['dis/loss'], DIS, 'D (discriminator)'),
-             _curve(axes, x, batches['gen/loss'], FAKE, 'G (generator)')]
+    drawn = [
+        _curve(axes, x, batches['dis/loss'], DIS, 'D (discriminator)'),
+        _curve(axes, x, batches['gen/loss'], FAKE, 'G (generator)'),
+    ]
     if facts.loss in EQUILIBRIUM:
         _rule(axes, EQUILIBRIUM[facts.loss], 'D at equilibrium, 2 ln 2')
     subtitle(axes, _thinning(drawn, len(x)))
@@ -79,11 +82,16 @@ def scores(run: Path) -> Path | None:
     critic = facts.score != 'probability'
     name = 'Critic scores' if critic else "D's probabilities"
     figure, panels = page(f'{name}: {facts.about}, iteration {x[-1]:,.0f}', rows=2 if critic else 1)
-    drawn = [_curve(panels[0], x, real, REAL, 'D(x), originals'), _curve(panels[0], x, fake, FAKE, 'D(G(z)), samples')]
+    drawn = [
+        _curve(panels[0], x, real, REAL, 'D(x), originals'),
+        _curve(panels[0], x, fake, FAKE, 'D(G(z)), samples'),
+    ]
     subtitle(panels[0], _thinning(drawn, len(x)))
     if critic:
         _curve(panels[1], x, real - fake, DIS, 'D(x) \N{MINUS SIGN} D(G(z))')
-        subtitle(panels[1], 'their difference: an estimate of the Wasserstein distance, up to scale')
+        subtitle(
+            panels[1], 'their difference: an estimate of the Wasserstein distance, up to scale'
+        )
         finish(panels[1], 'iteration', 'difference')
     else:
         _rule(panels[0], 0.5, 'D cannot tell, 0.5')
@@ -111,11 +119,15 @@ def accuracy(run: Path) -> Path | None:
 
 
 def _accuracy_after(axes: Axes, after: dict[str, np.ndarray]) -> None:
-    for name, colour, label in (('real', REAL, 'originals'), ('fake', FAKE, 'fakes'), ('accuracy', DIS, 'together')):
+    for name, colour, label in (
+        ('real', REAL, 'originals'),
+        ('fake', FAKE, 'fakes'),
+        ('accuracy', DIS, 'together'),
+    ):
         finite = after[name][np.isfinite(after[name])]
         mean = f'{finite.mean():.3f}' if len(finite) else 'unknown'
         _curve(axes, after['batch'], after[name], colour, f'{label}, mean {mean}')
-    subtitle(axes, f"after training, over the data set: {len(after['batch']):,} mini-batches")
+    subtitle(axes, f'after training, over the data set: {len(after["batch"]):,} mini-batches')
     _accuracy_axes(axes, 'mini-batch')
 
 
@@ -131,7 +143,9 @@ def pixels(run: Path) -> Path | None:
     found = [folder.series(run, name) for name in ('pixels/mean', 'pixels/std')]
     if facts is None or facts.points or not all(len(x) for x, _ in found):
         return None
-    figure, panels = page(f'Generated pixels: {facts.about}, iteration {found[0][0][-1]:,.0f}', rows=2)
+    figure, panels = page(
+        f'Generated pixels: {facts.about}, iteration {found[0][0][-1]:,.0f}', rows=2
+    )
     names = ('mean', 'standard deviation')
     for axes, (x, y), goal, name in zip(panels, found, (facts.mean, facts.std), names):
         _points(axes, x, y, FAKE, 'generated')
@@ -148,7 +162,9 @@ def modes(run: Path) -> Path | None:
     (at, caught), (_, good) = (folder.series(run, name) for name in ('modes/caught', 'modes/good'))
     if facts is None or not len(at):
         return None
-    figure, panels = page(f'Coverage of the mixture: {facts.about}, iteration {at[-1]:,.0f}', rows=2)
+    figure, panels = page(
+        f'Coverage of the mixture: {facts.about}, iteration {at[-1]:,.0f}', rows=2
+    )
     _points(panels[0], at, caught, FAKE, f'generated, {caught[-1]:.0f} at the end')
     subtitle(panels[0], 'modes with one good point or more, of 2,500 points')
     finish(panels[0], 'iteration', 'modes caught')
@@ -160,10 +176,13 @@ def modes(run: Path) -> Path | None:
     return save(figure, run / 'figures' / 'modes.png')
 
 
-def page(title: str, *, rows: int = 1, cols: int = 1, height: float = 0) -> tuple[Figure, list[Axes]]:
+def page(
+    title: str, *, rows: int = 1, cols: int = 1, height: float = 0
+) -> tuple[Figure, list[Axes]]:
     """An empty figure of about 1000 pixels across, and its panels, with the title at the top left."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
     figure = Figure(figsize=(8.4, height or 1.4 + 3.4 * rows), dpi=120, layout='constrained')
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     FigureCanvasAgg(figure)
@@ -184,7 +203,14 @@ def _batches(run: Path, *columns: str) -> tuple[folder.Facts | None, dict[str, n
 def _curve(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, label: str) -> Thinned:
     line = thin(x, y)
     if line.each > 1:
-        axes.fill_between(line.x, line.low, line.high, facecolor=(colour, 0.25), edgecolor=(colour, 0.4), linewidth=0.4)
+        axes.fill_between(
+            line.x,
+            line.low,
+            line.high,
+            facecolor=(colour, 0.25),
+            edgecolor=(colour, 0.4),
+            linewidth=0.4,
+        )
     axes.plot(line.x, line.mean, color=colour, linewidth=1.2 if line.each > 1 else 0.9, label=label)
     return line
 
@@ -200,13 +226,16 @@ def _rule(axes: Axes, height: float, label: str, colour: str = RULE) -> None:
 
 def _thinning(drawn: list[Thinned], count: int) -> str:
     each, lost = drawn[0].each, max(line.lost for line in drawn)
-    text = f'{count:,} mini-batches' + (f'; lines = mean, bands = min to max of {each:,} each' if each > 1 else '')
+    text = f'{count:,} mini-batches' + (
+        f'; lines = mean, bands = min to max of {each:,} each' if each > 1 else ''
+    )
     return text + (f'; {lost:,} not finite, left out' if lost else '')
 
 
 def finish(axes: Axes, along: str, up: str) -> None:
     """Axes as every figure has them: labels, whole numbers along, a legend above."""
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10], integer=True))
     axes.xaxis.set_major_formatter(StrMethodFormatter('{x:,.0f}'))
     axes.set_xlabel(along, fontsize=11)
@@ -216,6 +245,17 @@ def finish(axes: Axes, along: str, up: str) -> None:
     axes.grid(axis='y', color='#dddddd', linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[['top', 'right']].set_visible(False)
-    legend = axes.legend(fontsize=10, frameon=False, ncols=4, columnspacing=1.5, handlelength=1.8,
-                         loc='lower left', bbox_to_anchor=(-0.005, 1), borderpad=0.3, borderaxespad=0)
-    legend.set_in_layout(False)   # its room is the subtitle's distance; a wide one would squeeze the panel
+    legend = axes.legend(
+        fontsize=10,
+        frameon=False,
+        ncols=4,
+        columnspacing=1.5,
+        handlelength=1.8,
+        loc='lower left',
+        bbox_to_anchor=(-0.005, 1),
+        borderpad=0.3,
+        borderaxespad=0,
+    )
+    legend.set_in_layout(
+        False
+    )  # its room is the subtitle's distance; a wide one would squeeze the panel

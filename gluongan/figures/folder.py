@@ -3,6 +3,7 @@
 A missing file reads as None or as an empty list, because a run may have been interrupted anywhere; a broken file raises
 `FigureError`, which names it.
 """
+
 from __future__ import annotations
 
 import json
@@ -34,8 +35,12 @@ class Facts:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'shape', tuple(int(side) for side in self.shape))
-        if self.shape != (2,) and not (len(self.shape) == 3 and self.shape[0] in (1, 3) and min(self.shape) > 0):
-            raise ValueError(f'shape is {list(self.shape)}; allowed are [1, H, W], [3, H, W] and [2]')
+        if self.shape != (2,) and not (
+            len(self.shape) == 3 and self.shape[0] in (1, 3) and min(self.shape) > 0
+        ):
+            raise ValueError(
+                f'shape is {list(self.shape)}; allowed are [1, H, W], [3, H, W] and [2]'
+            )
 
     @property
     def points(self) -> bool:
@@ -59,7 +64,13 @@ def facts(run: Path) -> Facts | None:
         return None
     try:
         raw = json.loads(path.read_text(encoding='utf-8'))
-        return Facts(**{field.name: raw[field.name] for field in fields(Facts) if raw.get(field.name) is not None})
+        return Facts(
+            **{
+                field.name: raw[field.name]
+                for field in fields(Facts)
+                if raw.get(field.name) is not None
+            }
+        )
     except (ValueError, TypeError, AttributeError) as error:
         raise FigureError(f'{path} does not hold the facts of a run: {error}') from error
 
@@ -76,7 +87,9 @@ def table(path: Path, *columns: str) -> dict[str, np.ndarray] | None:
     names = lines[0].split(',')
     lacking = [name for name in columns if name not in names]
     if lacking:
-        raise FigureError(f'{path} has no column {lacking[0]!r}: its first line is {lines[0][:80]!r}')
+        raise FigureError(
+            f'{path} has no column {lacking[0]!r}: its first line is {lines[0][:80]!r}'
+        )
     values = _numbers(path, lines[1:], len(names))
     return {name: values[:, names.index(name)] for name in columns}
 
@@ -89,7 +102,7 @@ def _whole_lines(path: Path) -> list[str]:
     except ValueError as error:
         raise FigureError(f'{path} is not text: {error}') from error
     # A kill can cut the last line anywhere, even inside a number, where what is left would still parse.
-    return text[:text.rfind('\n') + 1].splitlines()
+    return text[: text.rfind('\n') + 1].splitlines()
 
 
 def _numbers(path: Path, lines: list[str], width: int) -> np.ndarray:
@@ -121,7 +134,9 @@ def series(run: Path, name: str, file: str = 'metrics.jsonl') -> tuple[np.ndarra
         # dict(), because a list or a string has an `in` as well.
         found = {float(row['iteration']): _number(row[name]) for row in rows if name in dict(row)}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise FigureError(f'{path} needs one JSON object of numbers, iteration included, a line: {error!r}') from error
+        raise FigureError(
+            f'{path} needs one JSON object of numbers, iteration included, a line: {error!r}'
+        ) from error
     x = np.array(sorted(found))
     return x, np.array([found[iteration] for iteration in x])
 
@@ -131,7 +146,9 @@ def newest(run: Path, file: str = 'metrics.jsonl') -> dict[str, float]:
     path = run / file
     lines = [line for line in _whole_lines(path) if line.strip()]
     try:
-        return {key: _number(value) for key, value in json.loads(lines[-1]).items()} if lines else {}
+        return (
+            {key: _number(value) for key, value in json.loads(lines[-1]).items()} if lines else {}
+        )
     except (ValueError, TypeError, AttributeError) as error:
         raise FigureError(f'{path} needs one JSON object of numbers a line: {error!r}') from error
 

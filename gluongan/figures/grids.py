@@ -1,4 +1,5 @@
 """Images into one picture and back, and pictures onto the disk in one piece."""
+
 from __future__ import annotations
 
 import os
@@ -15,8 +16,10 @@ from .folder import FigureError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PAD = 2          # pixels between two tiles, and around all of them
-SEPARATOR = 96   # a grey that stands out from black digits, from white ones, and from a white or a dark page
+PAD = 2  # pixels between two tiles, and around all of them
+SEPARATOR = (
+    96  # a grey that stands out from black digits, from white ones, and from a white or a dark page
+)
 
 
 def grid(images: np.ndarray, cols: int = 8, *, scale: int = 1) -> Image.Image:
@@ -25,8 +28,15 @@ def grid(images: np.ndarray, cols: int = 8, *, scale: int = 1) -> Image.Image:
     images: uint8 (N, C, H, W), N >= 1, C of 1 (grey) or 3 (colour). scale: each pixel becomes scale x scale pixels.
     Places left over in the last row take the separator's grey. Raises ValueError for any other array.
     """
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape:
-        raise ValueError(f'images are {images.dtype} {images.shape}; a grid needs uint8 (N, 1 or 3, H, W)')
+    if (
+        images.dtype != np.uint8
+        or images.ndim != 4
+        or images.shape[1] not in (1, 3)
+        or 0 in images.shape
+    ):
+        raise ValueError(
+            f'images are {images.dtype} {images.shape}; a grid needs uint8 (N, 1 or 3, H, W)'
+        )
     count, channels, height, width = images.shape
     cols = min(cols, count)
     rows = -(-count // cols)
@@ -48,18 +58,34 @@ def tiles(picture: str | Path | Image.Image, shape: tuple[int, int, int]) -> np.
     rows, below = divmod(sheet.shape[0] - PAD, height + PAD)
     cols, beside = divmod(sheet.shape[1] - PAD, width + PAD)
     if below or beside or rows < 1 or cols < 1:
-        raise FigureError(f'{name} is {sheet.shape[1]}x{sheet.shape[0]} pixels: no grid of {width}x{height} images')
-    sheet = sheet[:-PAD, :-PAD].reshape(rows, height + PAD, cols, width + PAD, channels).transpose(0, 2, 4, 1, 3)
+        raise FigureError(
+            f'{name} is {sheet.shape[1]}x{sheet.shape[0]} pixels: no grid of {width}x{height} images'
+        )
+    sheet = (
+        sheet[:-PAD, :-PAD]
+        .reshape(rows, height + PAD, cols, width + PAD, channels)
+        .transpose(0, 2, 4, 1, 3)
+    )
     images = sheet.reshape(rows * cols, channels, height + PAD, width + PAD)[:, :, PAD:, PAD:]
     filled = np.flatnonzero((images != SEPARATOR).any(axis=(1, 2, 3)))
-    return np.ascontiguousarray(images[:max((rows - 1) * cols + 1, filled.max(initial=0) + 1)])
+    return np.ascontiguousarray(images[: max((rows - 1) * cols + 1, filled.max(initial=0) + 1)])
 
 
 def _pixels(picture: str | Path | Image.Image, channels: int) -> tuple[str, np.ndarray]:
-    name, image = ('the picture', picture) if isinstance(picture, Image.Image) else (str(picture), _read(picture))
+    name, image = (
+        ('the picture', picture)
+        if isinstance(picture, Image.Image)
+        else (str(picture), _read(picture))
+    )
     mode = 'L' if channels == 1 else 'RGB'
-    if image.mode not in (mode, 'P', '1'):   # PNG optimisers turn a few greys into a palette, which converts exactly
-        raise FigureError(f'{name} is a picture of mode {image.mode}; {channels}-channel data needs mode {mode}')
+    if image.mode not in (
+        mode,
+        'P',
+        '1',
+    ):  # PNG optimisers turn a few greys into a palette, which converts exactly
+        raise FigureError(
+            f'{name} is a picture of mode {image.mode}; {channels}-channel data needs mode {mode}'
+        )
     return name, np.atleast_3d(np.asarray(image.convert(mode)))
 
 
@@ -76,7 +102,11 @@ def _read(path: str | Path) -> Image.Image:
 
 def enlarged(image: Image.Image, scale: int) -> Image.Image:
     """The picture with each pixel repeated scale x scale times."""
-    return image if scale == 1 else image.resize((image.width * scale, image.height * scale), Image.NEAREST)
+    return (
+        image
+        if scale == 1
+        else image.resize((image.width * scale, image.height * scale), Image.NEAREST)
+    )
 
 
 def save(image: Image.Image | Figure, path: str | Path) -> Path:

@@ -1,4 +1,5 @@
 """What a generator makes of images that it did not make: original, reconstruction, difference, and walks between them."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -15,14 +16,26 @@ def inversions(x: np.ndarray, made: np.ndarray, path: Path, *, title: str, note:
     """Draw images x and their reconstructions, both uint8 (N, C, H, W), under each other with what is between them."""
     apart = np.abs(x.astype(np.int16) - made).astype(np.uint8)
     cols = min(COLS, len(x))
-    blocks = [part for at in range(0, len(x), cols) for part in (x[at:at + cols], made[at:at + cols], apart[at:at + cols])]
+    blocks = [
+        part
+        for at in range(0, len(x), cols)
+        for part in (x[at : at + cols], made[at : at + cols], apart[at : at + cols])
+    ]
     rows = [_filled(part, cols) for part in blocks]
-    return _sheet(np.concatenate(rows), ['original', 'reconstruction', 'difference'] * (len(rows) // 3), path, title, note)
+    return _sheet(
+        np.concatenate(rows),
+        ['original', 'reconstruction', 'difference'] * (len(rows) // 3),
+        path,
+        title,
+        note,
+    )
 
 
 def walks(rows: list[np.ndarray], path: Path, *, title: str, note: str) -> Path:
     """Draw walks, each uint8 (steps, C, H, W), as rows."""
-    return _sheet(np.concatenate(rows), [f'{i + 1} to {i + 2}' for i in range(len(rows))], path, title, note)
+    return _sheet(
+        np.concatenate(rows), [f'{i + 1} to {i + 2}' for i in range(len(rows))], path, title, note
+    )
 
 
 def _filled(images: np.ndarray, cols: int) -> np.ndarray:

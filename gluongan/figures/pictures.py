@@ -1,4 +1,5 @@
 """Figures made of images, pixel for pixel: originals beside samples, a row for each epoch, spot the fake."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -12,15 +13,20 @@ from . import clouds, folder
 from .grids import PAD, enlarged, grid, save, tiles
 
 INK, FAINT, PAPER, RED = (34, 34, 34), (102, 102, 102), (255, 255, 255), (214, 20, 20)
-MARGIN = 20                                # pixels of paper around a figure
+MARGIN = 20  # pixels of paper around a figure
 PER_EPOCH, MOST_ROWS = 15, 30
-SIDE, FAKES, ZOOM = 6, 12, 3               # spot the fake: 6 x 6 images, a third of them fakes, three times as large
+SIDE, FAKES, ZOOM = (
+    6,
+    12,
+    3,
+)  # spot the fake: 6 x 6 images, a third of them fakes, three times as large
 
 
 @lru_cache
 def font(size: int) -> ImageFont.FreeTypeFont:
     """The typeface of the plots, which matplotlib carries along, so that it is there on every machine."""
     from matplotlib import get_data_path
+
     return ImageFont.truetype(str(Path(get_data_path(), 'fonts', 'ttf', 'DejaVuSans.ttf')), size)
 
 
@@ -36,12 +42,19 @@ def samples(run: Path) -> Path | None:
     left, right = (grid(tiles(path, facts.shape)) for path in (run / 'reals.png', newest))
     scale = max(1, round(480 / left.width))
     left, right = enlarged(left, scale), enlarged(right, scale)
-    sheet = Image.new('RGB', (left.width + MARGIN + right.width, max(left.height, right.height) + 30), PAPER)
+    sheet = Image.new(
+        'RGB', (left.width + MARGIN + right.width, max(left.height, right.height) + 30), PAPER
+    )
     draw = ImageDraw.Draw(sheet)
-    for x, panel, label in ((0, left, f'originals: {facts.data}'), (left.width + MARGIN, right, 'generated')):
+    for x, panel, label in (
+        (0, left, f'originals: {facts.data}'),
+        (left.width + MARGIN, right, 'generated'),
+    ):
         draw.text((x, 0), label, INK, font(17))
         sheet.paste(panel, (x, 30))
-    return save(titled(sheet, f'{facts.about}, iteration {iteration:,}'), run / 'figures' / 'samples.png')
+    return save(
+        titled(sheet, f'{facts.about}, iteration {iteration:,}'), run / 'figures' / 'samples.png'
+    )
 
 
 def epochs(run: Path) -> Path | None:
@@ -49,8 +62,11 @@ def epochs(run: Path) -> Path | None:
     facts = folder.facts(run)
     if facts is None or facts.points or facts.iterations_per_epoch < 1:
         return None
-    ends = [(facts.epochs(at), path) for at, path in folder.samples(run, facts)
-            if at and facts.epochs(at) > facts.epochs(at - 1)]
+    ends = [
+        (facts.epochs(at), path)
+        for at, path in folder.samples(run, facts)
+        if at and facts.epochs(at) > facts.epochs(at - 1)
+    ]
     if not ends:
         return None
     step = -(-len(ends) // MOST_ROWS)
@@ -60,13 +76,15 @@ def epochs(run: Path) -> Path | None:
     title = f'{facts.about}: a row of samples after {every}'
     note = 'epoch numbers at the left, the newest on top; every row from the same noise'
     sheet = grid(images, len(images) // len(rows))
-    sheet = labelled(enlarged(sheet, max(1, round(900 / sheet.width))), [f'{epoch:,}' for epoch, _ in rows])
+    sheet = labelled(
+        enlarged(sheet, max(1, round(900 / sheet.width))), [f'{epoch:,}' for epoch, _ in rows]
+    )
     return save(titled(sheet, title, note), run / 'figures' / 'epochs.png')
 
 
 def _ordinal(number: int) -> str:
     teens = 10 <= number % 100 <= 20
-    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+    return f'{number}{"th" if teens else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")}'
 
 
 def labelled(sheet: Image.Image, names: Sequence[str]) -> Image.Image:
@@ -77,7 +95,13 @@ def labelled(sheet: Image.Image, names: Sequence[str]) -> Image.Image:
     page.paste(sheet, (gutter, 0))
     draw = ImageDraw.Draw(page)
     for place, name in enumerate(names):
-        draw.text((gutter - 10, (place + 0.5) * sheet.height / len(names)), name, INK, font(size), anchor='rm')
+        draw.text(
+            (gutter - 10, (place + 0.5) * sheet.height / len(names)),
+            name,
+            INK,
+            font(size),
+            anchor='rm',
+        )
     return page
 
 
@@ -110,8 +134,15 @@ def _spot(run: Path, name: str, *, answer: bool) -> Path | None:
     sheet = grid(images, SIDE, scale=ZOOM).convert('RGB')
     if answer:
         _frame(sheet, np.flatnonzero(places()), facts.shape)
-    title = f'The {FAKES} fakes, framed in red' if answer else f'Spot the fake: {FAKES} of these {SIDE * SIDE}'
-    return save(titled(sheet, title, f'{facts.about}, iteration {iteration:,}'), run / 'figures' / f'{name}.png')
+    title = (
+        f'The {FAKES} fakes, framed in red'
+        if answer
+        else f'Spot the fake: {FAKES} of these {SIDE * SIDE}'
+    )
+    return save(
+        titled(sheet, title, f'{facts.about}, iteration {iteration:,}'),
+        run / 'figures' / f'{name}.png',
+    )
 
 
 def _mixed(reals: np.ndarray, fakes: np.ndarray) -> np.ndarray | None:
@@ -119,7 +150,7 @@ def _mixed(reals: np.ndarray, fakes: np.ndarray) -> np.ndarray | None:
     if len(reals) < (~fake).sum() or len(fakes) < FAKES:
         return None
     images = np.empty((SIDE * SIDE, *reals.shape[1:]), np.uint8)
-    images[~fake] = reals[:(~fake).sum()]
+    images[~fake] = reals[: (~fake).sum()]
     images[fake] = fakes[:FAKES]
     return images
 
@@ -138,7 +169,10 @@ def _frame(sheet: Image.Image, marked: np.ndarray, shape: tuple[int, ...]) -> No
 def titled(sheet: Image.Image, title: str, note: str = '') -> Image.Image:
     """The sheet on white paper with a title above it, and under that a note in smaller grey letters."""
     top = MARGIN + 34 + (24 if note else 0)
-    wide = max(sheet.width, *(round(font(size).getlength(text)) for text, size in ((title, 20), (note, 15))))
+    wide = max(
+        sheet.width,
+        *(round(font(size).getlength(text)) for text, size in ((title, 20), (note, 15))),
+    )
     page = Image.new('RGB', (wide + 2 * MARGIN, top + sheet.height + MARGIN), PAPER)
     draw = ImageDraw.Draw(page)
     draw.text((MARGIN, MARGIN - 4), title, INK, font(20))

@@ -3,6 +3,7 @@
 Inception features mean little on digits and need a download (mseitzer/pytorch-fid issue 12); these are of the domain, and come
 with the package.
 """
+
 from __future__ import annotations
 
 from .classifier import About, Judge, JudgeError, Judgement, read
@@ -10,4 +11,16 @@ from .nets import NETS
 from .shipped import SHIPPED, bundled, calibration, fitting
 from .training import train
 
-__all__ = ['NETS', 'SHIPPED', 'About', 'Judge', 'JudgeError', 'Judgement', 'bundled', 'calibration', 'fitting', 'read', 'train']
+__all__ = [
+    'NETS',
+    'SHIPPED',
+    'About',
+    'Judge',
+    'JudgeError',
+    'Judgement',
+    'bundled',
+    'calibration',
+    'fitting',
+    'read',
+    'train',
+]

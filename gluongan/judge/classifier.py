@@ -1,4 +1,5 @@
 """Judge: a classifier that looks at generated pictures and says what it sees, and how sure it is."""
+
 from __future__ import annotations
 
 import hashlib
@@ -13,7 +14,7 @@ from ..layers import weights
 from ..runtime import mx
 from .nets import NETS, Net, initialised
 
-PASS = 256    # pictures at a time; the last pass is filled up, so that a picture gives the same bits in any company
+PASS = 256  # pictures at a time; the last pass is filled up, so that a picture gives the same bits in any company
 
 
 class JudgeError(ValueError):
@@ -53,22 +54,24 @@ class Judge:
 
     def __call__(self, x: np.ndarray) -> Judgement:
         self.check(x.shape[1:])
-        parts = [self._pass(x[start:start + PASS]) for start in range(0, len(x), PASS)]
+        parts = [self._pass(x[start : start + PASS]) for start in range(0, len(x), PASS)]
         return Judgement(*map(np.concatenate, zip(*parts)))
 
     def _pass(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         device = next(iter(self.net.head.collect_params().values())).list_ctx()[0]
         padded = np.concatenate([x, np.zeros((PASS - len(x), *x.shape[1:]), dtype=x.dtype)])
-        with mx.autograd.pause():    # whatever scope the caller is in
+        with mx.autograd.pause():  # whatever scope the caller is in
             features = self.net.body(mx.nd.array(padded, ctx=device))
             probabilities = self.net.head(features).softmax()
-        return features.asnumpy()[:len(x)], probabilities.asnumpy()[:len(x)]
+        return features.asnumpy()[: len(x)], probabilities.asnumpy()[: len(x)]
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise JudgeError for pictures of another shape than it was trained on."""
         if tuple(shape) != self.about.shape:
-            raise JudgeError(f'the judge of {self.about.data} sees pictures of {_sides(self.about.shape)}, these are '
-                             f'{_sides(shape)}; train one for them with `gluongan judge train`')
+            raise JudgeError(
+                f'the judge of {self.about.data} sees pictures of {_sides(self.about.shape)}, these are '
+                f'{_sides(shape)}; train one for them with `gluongan judge train`'
+            )
 
     def accuracy(self, x: np.ndarray, labels: np.ndarray) -> float:
         """Return the share of pictures that it gives their label."""
@@ -76,8 +79,11 @@ class Judge:
 
     def write(self, path: Path) -> None:
         """Write the judge as one file: a snapshot's format, with its SHA-256 inside, and no pickle."""
-        arrays = {f'{part}/{name}': value.asnumpy() for part, net in self.net._asdict().items()
-                  for name, value in weights(net).items()}
+        arrays = {
+            f'{part}/{name}': value.asnumpy()
+            for part, net in self.net._asdict().items()
+            for name, value in weights(net).items()
+        }
         snapshot.write(path, arrays, asdict(self.about))
 
 
@@ -86,7 +92,11 @@ def read(path: Path, device: str | mx.Context = 'cpu') -> Judge:
     arrays, meta = snapshot.read(path)
     about = _about(path, meta)
     net = initialised(about.net, about.shape, len(about.classes), device)
-    live = {f'{part}/{name}': value for part, block in net._asdict().items() for name, value in weights(block).items()}
+    live = {
+        f'{part}/{name}': value
+        for part, block in net._asdict().items()
+        for name, value in weights(block).items()
+    }
     snapshot.check(path, arrays, {name: value.asnumpy() for name, value in live.items()})
     for name, value in live.items():
         # By way of an NDArray: a first pass leaves a convolution's weights in oneDNN's own order, where NumPy cannot write.
@@ -97,7 +107,12 @@ def read(path: Path, device: str | mx.Context = 'cpu') -> Judge:
 def _about(path: Path, meta: dict[str, Any]) -> About:
     try:
         about = About(**{**meta, 'shape': tuple(meta['shape']), 'classes': tuple(meta['classes'])})
-        if about.net in NETS and len(about.shape) == 3 and len(about.classes) > 1 and all(1 <= n <= 1024 for n in about.shape):
+        if (
+            about.net in NETS
+            and len(about.shape) == 3
+            and len(about.classes) > 1
+            and all(1 <= n <= 1024 for n in about.shape)
+        ):
             return about
     except (KeyError, TypeError):
         pass

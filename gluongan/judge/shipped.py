@@ -1,4 +1,5 @@
 """The judges that come with the package, each with its hash, its accuracy and the command that made it; and calibrations."""
+
 from __future__ import annotations
 
 import hashlib
@@ -25,18 +26,28 @@ class Shipped(NamedTuple):
 
 
 SHIPPED = {
-    'mnist': Shipped('mnist.judge', 'bcf946ce99017b093d6d36742ab51ce99d49a71dd91606a0b3a9fd274c2a8643', 0.9899,
-                     'gluongan judge train --data mnist'),
-    'fashion-mnist': Shipped('fashion-mnist.judge', 'cc535bc49423248c998596bfa534963dbd0f783ec774b5a5852f23842d4f7e9d', 0.9041,
-                             'gluongan judge train --data fashion-mnist --epochs 15'),
+    'mnist': Shipped(
+        'mnist.judge',
+        'bcf946ce99017b093d6d36742ab51ce99d49a71dd91606a0b3a9fd274c2a8643',
+        0.9899,
+        'gluongan judge train --data mnist',
+    ),
+    'fashion-mnist': Shipped(
+        'fashion-mnist.judge',
+        'cc535bc49423248c998596bfa534963dbd0f783ec774b5a5852f23842d4f7e9d',
+        0.9041,
+        'gluongan judge train --data fashion-mnist --epochs 15',
+    ),
 }
 
 
 def bundled(name: str) -> Judge:
     """Return the judge of a data set that came with the package. Raises JudgeError where there is none, or it was changed."""
     if name not in SHIPPED:
-        raise JudgeError(f'{name}: no judge of it came with the package, those are of {", ".join(SHIPPED)}; train one with '
-                         '`gluongan judge train`')
+        raise JudgeError(
+            f'{name}: no judge of it came with the package, those are of {", ".join(SHIPPED)}; train one with '
+            '`gluongan judge train`'
+        )
     path = HOME / SHIPPED[name].file
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != SHIPPED[name].sha256:
         raise JudgeError(f'{path}: is not the file that came with the package; install it again')

@@ -1,4 +1,5 @@
 """The judge of stacked digits: the judge of digits, asked about each colour by itself."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -12,8 +13,17 @@ class Stacked(Judge):
     def __init__(self, single: Judge) -> None:
         own = single.about
         names = [a + b + c for a in own.classes for b in own.classes for c in own.classes]
-        about = About(own.net, f'stacked-{own.data}', (3, *own.shape[1:]), tuple(names), own.accuracy**3, own.split, own.seed,
-                      own.epochs, own.command)
+        about = About(
+            own.net,
+            f'stacked-{own.data}',
+            (3, *own.shape[1:]),
+            tuple(names),
+            own.accuracy**3,
+            own.split,
+            own.seed,
+            own.epochs,
+            own.command,
+        )
         super().__init__(about, single.net, sha256=single.sha256)
         self._single = single
 

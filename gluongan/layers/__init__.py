@@ -1,4 +1,5 @@
 """Chain, a network that is the list of its layers as in Flux, and the layers that Gluon lacks."""
+
 from __future__ import annotations
 
 from .activations import ACTIVATIONS, DERIVATIVES, Activation
@@ -12,7 +13,33 @@ from .precision import in_float32, product, use_precision
 from .projection import Projection
 from .spectral import normalised, power_iteration
 
-__all__ = ['ACTIVATIONS', 'DERIVATIVES', 'Activation', 'BatchNorm', 'Centre', 'Chain', 'Conv', 'Deconv', 'Dense',
-           'MinibatchDiscrimination', 'MinibatchStdDev', 'Pack', 'Projection', 'Reshape', 'Row', 'TwoUnitSoftmax',
-           'format_table', 'frozen', 'has_layer', 'in_float32', 'mixes_samples', 'normalised', 'parameter_count',
-           'plain_batchnorm', 'power_iteration', 'product', 'use_precision', 'weights']
+__all__ = [
+    'ACTIVATIONS',
+    'DERIVATIVES',
+    'Activation',
+    'BatchNorm',
+    'Centre',
+    'Chain',
+    'Conv',
+    'Deconv',
+    'Dense',
+    'MinibatchDiscrimination',
+    'MinibatchStdDev',
+    'Pack',
+    'Projection',
+    'Reshape',
+    'Row',
+    'TwoUnitSoftmax',
+    'format_table',
+    'frozen',
+    'has_layer',
+    'in_float32',
+    'mixes_samples',
+    'normalised',
+    'parameter_count',
+    'plain_batchnorm',
+    'power_iteration',
+    'product',
+    'use_precision',
+    'weights',
+]

@@ -1,4 +1,5 @@
 """Elementwise functions by name."""
+
 from __future__ import annotations
 
 from math import pi
@@ -6,7 +7,7 @@ from typing import Any
 
 from ..runtime import mx
 
-SELU_SCALE, SELU_SLOPE = 1.0507009873554805, 1.6732632423543772    # Klambauer et al. 2017, section 2
+SELU_SCALE, SELU_SLOPE = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017, section 2
 
 ACTIVATIONS = {
     'identity': lambda F, x, slope: x,
@@ -32,9 +33,13 @@ DERIVATIVES = {
     'sigmoid': lambda F, x, slope: F.sigmoid(x) * (1 - F.sigmoid(x)),
     'softplus': lambda F, x, slope: F.sigmoid(x),
     'elu': lambda F, x, slope: F.exp(F.minimum(x, 0)),
-    'selu': lambda F, x, slope: SELU_SCALE * (F.stop_gradient(x > 0)
-                                              + F.stop_gradient(x <= 0) * SELU_SLOPE * F.exp(F.minimum(x, 0))),
-    'gelu': lambda F, x, slope: 0.5 * (1 + F.erf(x / 2**0.5)) + x * F.exp(-0.5 * F.square(x)) / (2 * pi)**0.5,
+    'selu': lambda F, x, slope: (
+        SELU_SCALE
+        * (F.stop_gradient(x > 0) + F.stop_gradient(x <= 0) * SELU_SLOPE * F.exp(F.minimum(x, 0)))
+    ),
+    'gelu': lambda F, x, slope: (
+        0.5 * (1 + F.erf(x / 2**0.5)) + x * F.exp(-0.5 * F.square(x)) / (2 * pi) ** 0.5
+    ),
     'swish': lambda F, x, slope: F.sigmoid(x) * (1 + x * (1 - F.sigmoid(x))),
 }
 

@@ -1,4 +1,5 @@
 """BatchNorm of vectors, fast also for large batches."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -21,11 +22,13 @@ class BatchNorm(mx.gluon.nn.BatchNorm):
         super().__init__(momentum=momentum, in_channels=units)
         self._units = units
 
-    def hybrid_forward(self, F: Any, x: Any, gamma: Any, beta: Any, running_mean: Any, running_var: Any) -> Any:
+    def hybrid_forward(
+        self, F: Any, x: Any, gamma: Any, beta: Any, running_mean: Any, running_var: Any
+    ) -> Any:
         own = (gamma, beta, running_mean, running_var)
         if _plain:
             return super().hybrid_forward(F, x, *own)
-        across = F.expand_dims(F.expand_dims(F.transpose(x), axis=0), axis=3)    # (1, C, N, 1)
+        across = F.expand_dims(F.expand_dims(F.transpose(x), axis=0), axis=3)  # (1, C, N, 1)
         y = super().hybrid_forward(F, across, *own)
         return F.transpose(F.reshape(y, shape=(self._units, -1)))
 

@@ -1,4 +1,5 @@
 """Layers that look at several samples at once, against mode collapse."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -32,8 +33,12 @@ class MinibatchDiscrimination(mx.gluon.HybridBlock):
     def hybrid_forward(self, F: Any, x: Any, weight: Any) -> Any:
         flat = F.FullyConnected(x, weight, no_bias=True, num_hidden=self._kernels * self._width)
         m = F.reshape(flat, shape=(-1, self._kernels, self._width))
-        apart = F.sum(F.abs(F.broadcast_sub(F.expand_dims(m, axis=0), F.expand_dims(m, axis=1))), axis=3)
-        return F.concat(x, F.sum(F.exp(-apart), axis=0) - 1, dim=1)    # - 1: each sample's likeness to itself
+        apart = F.sum(
+            F.abs(F.broadcast_sub(F.expand_dims(m, axis=0), F.expand_dims(m, axis=1))), axis=3
+        )
+        return F.concat(
+            x, F.sum(F.exp(-apart), axis=0) - 1, dim=1
+        )  # - 1: each sample's likeness to itself
 
 
 class MinibatchStdDev(mx.gluon.HybridBlock):
@@ -41,13 +46,21 @@ class MinibatchStdDev(mx.gluon.HybridBlock):
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
         centred = F.broadcast_sub(x, F.mean(x, axis=0, keepdims=True))
-        deviation = F.mean(F.sqrt(F.mean(F.square(centred), axis=0, keepdims=True) + 1e-8), axis=1, keepdims=True)
-        return F.concat(x, F.broadcast_add(F.zeros_like(F.slice_axis(x, axis=1, begin=0, end=1)), deviation), dim=1)
+        deviation = F.mean(
+            F.sqrt(F.mean(F.square(centred), axis=0, keepdims=True) + 1e-8), axis=1, keepdims=True
+        )
+        return F.concat(
+            x,
+            F.broadcast_add(F.zeros_like(F.slice_axis(x, axis=1, begin=0, end=1)), deviation),
+            dim=1,
+        )
 
 
 def has_layer(net: mx.gluon.HybridBlock, *kinds: type) -> bool:
     """Return whether a network is, or holds at any depth, a layer of these kinds."""
-    return isinstance(net, kinds) or any(has_layer(child, *kinds) for child in net._children.values())
+    return isinstance(net, kinds) or any(
+        has_layer(child, *kinds) for child in net._children.values()
+    )
 
 
 def mixes_samples(net: mx.gluon.HybridBlock) -> bool:

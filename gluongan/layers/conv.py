@@ -1,4 +1,5 @@
 """Strided convolutions down and up, safe on every build of MXNet 1.9.1."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -13,14 +14,24 @@ nn = mx.gluon.nn
 class Conv(nn.Conv2D):
     """Halves an image's sides: (N, in_channels, H, W) -> (N, channels, H/2, W/2) by 4×4 filters with stride 2."""
 
-    def __init__(self, channels: int, activation: str = 'identity', *, in_channels: int, slope: float = 0.2,
-                 bias: bool = True, spectral: bool = False) -> None:
+    def __init__(
+        self,
+        channels: int,
+        activation: str = 'identity',
+        *,
+        in_channels: int,
+        slope: float = 0.2,
+        bias: bool = True,
+        spectral: bool = False,
+    ) -> None:
         super().__init__(channels, 4, 2, 1, in_channels=in_channels, use_bias=bias)
         self.act = Activation(activation, slope=slope)
         if spectral:
             add_vectors(self, channels, in_channels * 16)
 
-    def hybrid_forward(self, F: Any, x: Any, weight: Any, bias: Any = None, u: Any = None, v: Any = None) -> Any:
+    def hybrid_forward(
+        self, F: Any, x: Any, weight: Any, bias: Any = None, u: Any = None, v: Any = None
+    ) -> Any:
         return super().hybrid_forward(F, x, normalised(F, weight, u, v), bias)
 
 
@@ -32,8 +43,15 @@ class Deconv(nn.Conv2DTranspose):
     is a relative). One channel of zeros more at the input is no such multiple: the same numbers, the same parameters.
     """
 
-    def __init__(self, channels: int, activation: str = 'identity', *, in_channels: int, slope: float = 0.2,
-                 bias: bool = True) -> None:
+    def __init__(
+        self,
+        channels: int,
+        activation: str = 'identity',
+        *,
+        in_channels: int,
+        slope: float = 0.2,
+        bias: bool = True,
+    ) -> None:
         super().__init__(channels, 4, 2, 1, in_channels=in_channels, use_bias=bias)
         self.act = Activation(activation, slope=slope)
 

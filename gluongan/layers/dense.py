@@ -1,4 +1,5 @@
 """The fully connected layer, and what stands around it."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -14,17 +15,29 @@ nn = mx.gluon.nn
 class Dense(nn.Dense):
     """y = f(x Wᵀ + b): (N, in_units) -> (N, units), with any activation of this module by name."""
 
-    precision = 'float32'    # see `use_precision`
+    precision = 'float32'  # see `use_precision`
 
-    def __init__(self, units: int, activation: str = 'identity', *, in_units: int, slope: float = 0.2,
-                 bias: bool = True, spectral: bool = False) -> None:
+    def __init__(
+        self,
+        units: int,
+        activation: str = 'identity',
+        *,
+        in_units: int,
+        slope: float = 0.2,
+        bias: bool = True,
+        spectral: bool = False,
+    ) -> None:
         super().__init__(units, in_units=in_units, use_bias=bias)
         self.act = Activation(activation, slope=slope)
         if spectral:
             add_vectors(self, units, in_units)
 
-    def hybrid_forward(self, F: Any, x: Any, weight: Any, bias: Any = None, u: Any = None, v: Any = None) -> Any:
-        return self.act(product(F, x, normalised(F, weight, u, v), bias, self._units, self.precision))
+    def hybrid_forward(
+        self, F: Any, x: Any, weight: Any, bias: Any = None, u: Any = None, v: Any = None
+    ) -> Any:
+        return self.act(
+            product(F, x, normalised(F, weight, u, v), bias, self._units, self.precision)
+        )
 
 
 class Reshape(mx.gluon.HybridBlock):

@@ -1,12 +1,17 @@
 """A network seen without its gradients."""
+
 from __future__ import annotations
 
 from ..graph import Graph, parsed
 from ..runtime import mx
 
 
-def frozen(net: mx.gluon.HybridBlock, values: dict[str, mx.nd.NDArray] | None = None, *,
-           settled: bool = False) -> mx.gluon.SymbolBlock:
+def frozen(
+    net: mx.gluon.HybridBlock,
+    values: dict[str, mx.nd.NDArray] | None = None,
+    *,
+    settled: bool = False,
+) -> mx.gluon.SymbolBlock:
     """Return a view of `net`, (N, ...) -> the same, that shares its weights' memory and takes no gradient for them.
 
     values: arrays to compute with instead of the weights, by their parameters' names. settled: BatchNorm takes its running
@@ -24,13 +29,19 @@ def frozen(net: mx.gluon.HybridBlock, values: dict[str, mx.nd.NDArray] | None = 
         shared.grad_req, shared.shape = 'null', own.shape
         shared.initialize(ctx=own.list_ctx())
         held = own.list_data() if values is None else [values[name]]
-        shared._data = [value.detach() for value in held]    # Gluon has no public way to share memory alone
+        shared._data = [
+            value.detach() for value in held
+        ]  # Gluon has no public way to share memory alone
     view.hybridize(static_alloc=True)
     return view
 
 
 def _settled(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
     graph = parsed(symbol.tojson())
-    nodes = (node._replace(attrs={**node.attrs, 'use_global_stats': True}) if node.op == 'BatchNorm' else node
-             for node in graph.nodes)
+    nodes = (
+        node._replace(attrs={**node.attrs, 'use_global_stats': True})
+        if node.op == 'BatchNorm'
+        else node
+        for node in graph.nodes
+    )
     return mx.sym.load_json(Graph(tuple(nodes), graph.output).json())

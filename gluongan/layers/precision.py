@@ -1,4 +1,5 @@
 """Products in bfloat16: float32's range with 8 bits of precision, on the matrix units (AMX) of a processor that has them."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -9,7 +10,9 @@ import numpy as np
 
 from ..runtime import mx
 
-BFLOAT16 = np.dtype([('bfloat16', np.uint16)])    # NumPy has none; this is how MXNet 1.9.1 tells it from uint16
+BFLOAT16 = np.dtype(
+    [('bfloat16', np.uint16)]
+)  # NumPy has none; this is how MXNet 1.9.1 tells it from uint16
 
 
 def product(F: Any, x: Any, weight: Any, bias: Any, units: int, precision: str = 'float32') -> Any:
@@ -21,7 +24,9 @@ def product(F: Any, x: Any, weight: Any, bias: Any, units: int, precision: str =
     if precision == 'float32':
         return F.FullyConnected(*factors, num_hidden=units, no_bias=bias is None)
     rounded = [F.amp_cast(factor, dtype=BFLOAT16) for factor in factors]
-    return F.amp_cast(F.FullyConnected(*rounded, num_hidden=units, no_bias=bias is None), dtype='float32')
+    return F.amp_cast(
+        F.FullyConnected(*rounded, num_hidden=units, no_bias=bias is None), dtype='float32'
+    )
 
 
 def use_precision(net: mx.gluon.HybridBlock, precision: str) -> None:
@@ -33,7 +38,7 @@ def use_precision(net: mx.gluon.HybridBlock, precision: str) -> None:
     for block in _blocks(net):
         if hasattr(block, 'precision'):
             block.precision = precision
-        block._clear_cached_op()    # its graph was traced in the precision before; Gluon has no public way
+        block._clear_cached_op()  # its graph was traced in the precision before; Gluon has no public way
 
 
 @contextmanager

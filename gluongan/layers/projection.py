@@ -1,4 +1,5 @@
 """The projection discriminator: the label meets the features at the end instead of the pixels at the start."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -15,7 +16,15 @@ class Projection(mx.gluon.HybridBlock):
     C to `features` numbers.
     """
 
-    def __init__(self, body: Chain, features: int, classes: int, *, planes: bool = False, spectral: bool = False) -> None:
+    def __init__(
+        self,
+        body: Chain,
+        features: int,
+        classes: int,
+        *,
+        planes: bool = False,
+        spectral: bool = False,
+    ) -> None:
         """planes: each number of the label is a whole plane (N, K, H, W), as beside pictures."""
         super().__init__()
         self._classes, self._planes = classes, planes

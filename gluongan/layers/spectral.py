@@ -1,4 +1,5 @@
 """Spectral normalisation: a weight divided by its largest singular value (Miyato et al. 2018, arXiv 1802.05957)."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -40,4 +41,6 @@ def _unit(x: mx.nd.NDArray) -> mx.nd.NDArray:
 
 def _normalised_layers(net: mx.gluon.HybridBlock) -> list[mx.gluon.HybridBlock]:
     found = [net] if getattr(net, 'u', None) is not None else []
-    return found + [layer for child in net._children.values() for layer in _normalised_layers(child)]
+    return found + [
+        layer for child in net._children.values() for layer in _normalised_layers(child)
+    ]

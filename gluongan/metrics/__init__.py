@@ -1,4 +1,5 @@
 """Is it any good: numbers on samples and data, NumPy arrays in, floats out."""
+
 from __future__ import annotations
 
 from .bins import Bins, Difference, jensen_shannon
@@ -12,7 +13,36 @@ from .neighbours import Halves, Memory, memory, nearest_neighbour_accuracy
 from .parzen import Parzen, parzen
 from .pixels import sharpness, sliced_wasserstein
 
-__all__ = ['SURE', 'Bins', 'Classes', 'Coverage', 'Difference', 'Diversity', 'Halves', 'KernelDistance', 'Manifold', 'Memory',
-           'Moments', 'Pairs', 'Parzen', 'absent', 'chance_above', 'classes', 'classifier_score', 'coverage', 'diversity',
-           'frechet_distance', 'jensen_shannon', 'kernel_distance', 'manifold', 'memory', 'moments',
-           'nearest_neighbour_accuracy', 'pairs', 'parzen', 'sharpness', 'sliced_wasserstein', 'uniform_kl']
+__all__ = [
+    'SURE',
+    'Bins',
+    'Classes',
+    'Coverage',
+    'Difference',
+    'Diversity',
+    'Halves',
+    'KernelDistance',
+    'Manifold',
+    'Memory',
+    'Moments',
+    'Pairs',
+    'Parzen',
+    'absent',
+    'chance_above',
+    'classes',
+    'classifier_score',
+    'coverage',
+    'diversity',
+    'frechet_distance',
+    'jensen_shannon',
+    'kernel_distance',
+    'manifold',
+    'memory',
+    'moments',
+    'nearest_neighbour_accuracy',
+    'pairs',
+    'parzen',
+    'sharpness',
+    'sliced_wasserstein',
+    'uniform_kl',
+]

@@ -1,4 +1,5 @@
 """Statistically different bins: does each region of the data get its share of the samples?"""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -7,9 +8,9 @@ import numpy as np
 
 from .distances import Rows, flat, squared_distances
 
-DIFFERENT = 3.0    # standard errors
-ROUNDS = 10        # of k-means: later ones move little
-LEARNED = 20_000   # samples of the data that the centres are found by; all of it is then counted
+DIFFERENT = 3.0  # standard errors
+ROUNDS = 10  # of k-means: later ones move little
+LEARNED = 20_000  # samples of the data that the centres are found by; all of it is then counted
 
 
 class Difference(NamedTuple):
@@ -52,7 +53,7 @@ def centres(data: Rows, k: int, *, seed: int = 0) -> np.ndarray:
     """Return the k centres (k, values) of k-means on up to 20,000 random samples of the data, seeded by k-means++."""
     from scipy.cluster.vq import kmeans2  # here, because it takes a second to import
 
-    draw = np.random.RandomState(seed)    # its stream is promised to stay, that of default_rng is not
+    draw = np.random.RandomState(seed)  # its stream is promised to stay, that of default_rng is not
     chosen = flat(data[np.sort(draw.permutation(len(data))[:LEARNED])])
     return kmeans2(chosen, _spread_out(chosen, k, draw), iter=ROUNDS, minit='matrix')[0]
 
@@ -62,7 +63,9 @@ def _spread_out(x: np.ndarray, k: int, draw: np.random.RandomState) -> np.ndarra
     chosen = [int(draw.randint(len(x)))]
     far = np.full(len(x), np.inf)
     while len(chosen) < k:
-        newest = np.concatenate([squared[:, 0] for _, squared in squared_distances(x, x[chosen[-1:]])])
+        newest = np.concatenate(
+            [squared[:, 0] for _, squared in squared_distances(x, x[chosen[-1:]])]
+        )
         far = np.minimum(far, newest)
         chosen.append(int(draw.choice(len(x), p=far / far.sum())))
     return x[chosen]

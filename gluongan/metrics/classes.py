@@ -1,12 +1,13 @@
 """What a classifier's probabilities tell of a set of samples: how sure it is, and which classes are there."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
 
-SURE = 0.9      # probability from which on a sample counts for its class: noise is given classes too, but seldom surely
-THERE = 0.1     # of the class's even share, from which on it counts as covered: a classifier's errors alone make some of each
+SURE = 0.9  # probability from which on a sample counts for its class: noise is given classes too, but seldom surely
+THERE = 0.1  # of the class's even share, from which on it counts as covered: a classifier's errors alone make some of each
 
 
 def classifier_score(probabilities: np.ndarray) -> float:
@@ -57,4 +58,7 @@ def uniform_kl(counts: np.ndarray) -> float:
 def chance_above(a: np.ndarray, b: np.ndarray) -> float:
     """Return the chance that a value of a (N,) is above one of b (M,), ties counted half: the area under the ROC curve."""
     b = np.sort(b)
-    return float((np.searchsorted(b, a, side='left') + np.searchsorted(b, a, side='right')).mean() / (2 * len(b)))
+    return float(
+        (np.searchsorted(b, a, side='left') + np.searchsorted(b, a, side='right')).mean()
+        / (2 * len(b))
+    )

@@ -1,4 +1,5 @@
 """Distances between all pairs of two sets, a block of rows at a time."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -6,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-BLOCK = 1024    # rows at a time: against 10,000 others, 40 MB of float32
+BLOCK = 1024  # rows at a time: against 10,000 others, 40 MB of float32
 
 
 class Rows(Protocol):
@@ -41,7 +42,9 @@ def squared_distances(a: Rows, b: np.ndarray) -> Iterator[tuple[slice, np.ndarra
         yield rows, np.maximum(block, 0, out=block)
 
 
-def nearest(few: np.ndarray, many: Rows, *, other_than: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def nearest(
+    few: np.ndarray, many: Rows, *, other_than: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return for each of `few` (N, ...) which of `many` (M, ...) is nearest, and how far: int (N,), float32 (N,).
 
     other_than: for each of few the one of many that does not count, such as itself.
@@ -61,5 +64,5 @@ def reach(x: np.ndarray, k: int) -> np.ndarray:
     """Return for each row of x (N, values) the squared distance to its k-th nearest other row, (N,)."""
     radii = np.empty(len(x), dtype=np.float32)
     for rows, squared in squared_distances(x, x):
-        radii[rows] = np.partition(squared, k, axis=1)[:, k]    # number 0 is the row itself
+        radii[rows] = np.partition(squared, k, axis=1)[:, k]  # number 0 is the row itself
     return radii

@@ -1,4 +1,5 @@
 """How different samples are from each other: what sinks first when a generator collapses."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -7,7 +8,7 @@ import numpy as np
 
 from .distances import flat, squared_distances
 
-ALIKE = 1e-4    # of the data's own pairs are at most this near
+ALIKE = 1e-4  # of the data's own pairs are at most this near
 
 
 class Pairs(NamedTuple):
@@ -26,7 +27,7 @@ def pairs(data: np.ndarray) -> Pairs:
 def _squared(x: np.ndarray) -> np.ndarray:
     x, upper = flat(x), []
     for rows, squared in squared_distances(x, x):
-        upper += [squared[i, start + 1:] for i, start in enumerate(range(rows.start, rows.stop))]
+        upper += [squared[i, start + 1 :] for i, start in enumerate(range(rows.start, rows.stop))]
     return np.concatenate(upper)
 
 

@@ -1,4 +1,5 @@
 """The Fréchet distance between two sets of features, each taken for a Gaussian."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -29,5 +30,7 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     shared = np.linalg.eigvalsh(root @ b.covariance @ root)
     apart = float(np.square(a.mean - b.mean).sum())
-    spread = np.trace(a.covariance) + np.trace(b.covariance) - 2 * np.sqrt(np.maximum(shared, 0)).sum()
+    spread = (
+        np.trace(a.covariance) + np.trace(b.covariance) - 2 * np.sqrt(np.maximum(shared, 0)).sum()
+    )
     return max(0.0, apart + float(spread))

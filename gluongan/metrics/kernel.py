@@ -1,4 +1,5 @@
 """The kernel distance between two sets of features: unbiased, and with its standard error."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -23,9 +24,13 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, *, blocks: int = BLOCKS) -> Ke
     """
     size = min(len(a), len(b)) // blocks
     if size < 2:
-        raise ValueError(f'{min(len(a), len(b))} samples: {blocks} blocks need {2 * blocks} or more')
+        raise ValueError(
+            f'{min(len(a), len(b))} samples: {blocks} blocks need {2 * blocks} or more'
+        )
     a, b = a.astype(np.float64), b.astype(np.float64)
-    values = [_unbiased(a[i * size:(i + 1) * size], b[i * size:(i + 1) * size]) for i in range(blocks)]
+    values = [
+        _unbiased(a[i * size : (i + 1) * size], b[i * size : (i + 1) * size]) for i in range(blocks)
+    ]
     return KernelDistance(float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(blocks)))
 
 

@@ -1,4 +1,5 @@
 """Fidelity and variety, told apart: how many samples lie where the data lie, and how much of the data the samples reach."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -21,7 +22,9 @@ class Manifold(NamedTuple):
     coverage: float
 
 
-def manifold(real: np.ndarray, fake: np.ndarray, *, k: int = 5, radii: np.ndarray | None = None) -> Manifold:
+def manifold(
+    real: np.ndarray, fake: np.ndarray, *, k: int = 5, radii: np.ndarray | None = None
+) -> Manifold:
     """Return precision, recall (Kynkäänniemi et al. 2019, arXiv 1904.06991), density, coverage (Naeem et al. 2020, 2002.09797).
 
     real, fake: (N, ...) and (M, ...), more than k each. A ball around each real sample reaches to its k-th nearest real one:
@@ -30,7 +33,9 @@ def manifold(real: np.ndarray, fake: np.ndarray, *, k: int = 5, radii: np.ndarra
     """
     real, fake = flat(real), flat(fake)
     if min(len(real), len(fake)) <= k:
-        raise ValueError(f'sets of {len(real)} and {len(fake)} samples: each needs more than k = {k}')
+        raise ValueError(
+            f'sets of {len(real)} and {len(fake)} samples: each needs more than k = {k}'
+        )
     reals = reach(real, k) if radii is None else radii
     fakes = reach(fake, k)
     balls, recalled, covered = np.zeros(len(fake), dtype=np.int64), 0, 0
@@ -39,4 +44,9 @@ def manifold(real: np.ndarray, fake: np.ndarray, *, k: int = 5, radii: np.ndarra
         balls += inside.sum(axis=0)
         covered += int(inside.any(axis=1).sum())
         recalled += int((squared < fakes).any(axis=1).sum())
-    return Manifold(float((balls > 0).mean()), recalled / len(real), float(balls.mean() / k), covered / len(real))
+    return Manifold(
+        float((balls > 0).mean()),
+        recalled / len(real),
+        float(balls.mean() / k),
+        covered / len(real),
+    )

@@ -1,11 +1,12 @@
 """How well samples cover a mixture of Gaussians whose modes are known: modes caught, share of good points, reverse KL."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
 
-FAR = 3.0    # standard deviations; of two normal coordinates 1 - exp(-9/2) = 98.9 % lie nearer
+FAR = 3.0  # standard deviations; of two normal coordinates 1 - exp(-9/2) = 98.9 % lie nearer
 
 
 class Coverage(NamedTuple):

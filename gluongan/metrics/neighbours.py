@@ -1,4 +1,5 @@
 """Nearest neighbours: can samples be told from data by them, and are they copies of what G was trained on?"""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -24,7 +25,7 @@ def nearest_neighbour_accuracy(real: np.ndarray, fake: np.ndarray) -> Halves:
     is_real = np.arange(len(both)) < len(real)
     right = np.empty(len(both), dtype=bool)
     for rows, squared in squared_distances(both, both):
-        squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf    # itself
+        squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf  # itself
         right[rows] = is_real[squared.argmin(axis=1)] == is_real[rows]
     return Halves(float(right[is_real].mean()), float(right[~is_real].mean()))
 
