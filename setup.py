@@ -31,7 +31,7 @@ setup(
     python_requires='>=3.9,<3.13',
     packages=[*find_packages(include=['gluongan', 'gluongan.*']), 'gluongan.cli'],
     package_dir={'gluongan.cli': 'cli'},
-    package_data={'gluongan': ['data/mnist/*', 'judge/shipped/*']},
+    package_data={'gluongan': ['data/mnist/*', 'evaluation/classifier/shipped/*']},
     install_requires=[
         'mxnet==1.9.1',  # the project is archived: what we know of its faults is known of this release
         'gluoncv==0.10.5.post0',  # the last release

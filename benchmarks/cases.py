@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gluongan import build, data, layers, recipes
+from gluongan import build, data, recipes
 from gluongan.config import Config
+from gluongan.gan.updater import GANUpdater
+from gluongan.nn import layers
 from gluongan.runtime import mx
-from gluongan.updater import GANUpdater
 
 RECIPES = ('vanilla', 'dense', 'binarized', 'wgan', 'dcgan', 'conditional')
 BATCHES = (64, 128, 512)
@@ -86,5 +87,5 @@ def load(name: str, **changes: Any) -> tuple[dict[str, Any], GANUpdater, data.Da
     """Return a case as data, the algorithm as `gluongan train` would begin it, and the samples."""
     settings = config(name, **changes)
     dataset = build.load_data(settings)
-    updater = build.updater(settings, dataset)
+    updater = build.make_updater(settings, dataset)
     return describe(name, settings, updater), updater, dataset

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gluongan.runs import write_json
+from gluongan.files import write_json
 
 from . import cases
 from .driver import ENVIRONMENTS, FORMS, Peer, interpreter

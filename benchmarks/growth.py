@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gluongan.bench.subjects import environment
+from gluongan.files import write_json
 from gluongan.recipes import recipe
-from gluongan.runs import write_json
 
 from .compare import RESULTS
 from .driver import HERE
@@ -34,7 +34,7 @@ from gluongan import build, sampling
 from gluongan.config import Config
 settings, seconds, drawn = json.loads(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
 config = Config(**settings)
-updater = build.updater(config, build.load_data(config))
+updater = build.make_updater(config, build.load_data(config))
 
 def timed(call):
     updater.drain()

@@ -22,10 +22,10 @@ from typing import Any
 
 from gluongan.bench.split import operators
 from gluongan.bench.subjects import environment
-from gluongan.layers import Chain, Conv, Deconv, Dense, mixes_samples
-from gluongan.runs import write_json
+from gluongan.files import write_json
+from gluongan.gan.updater import GANUpdater
+from gluongan.nn.layers import Chain, Conv, Deconv, Dense, mixes_samples
 from gluongan.runtime import mx
-from gluongan.updater import GANUpdater
 
 from . import cases
 from .compare import RESULTS

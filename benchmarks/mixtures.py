@@ -22,7 +22,8 @@ from gluongan.cli.options import parse_seeds
 
 from gluongan.data import toys
 from gluongan.figures import clouds, curves, save
-from gluongan.runs import read_config, write_text
+from gluongan.files import write_text
+from gluongan.runs.folder import read_config
 
 FORMS = {'plain': ['--instance-noise', '0'], 'mixture': []}
 HEAD = """# Mode coverage on mixtures of Gaussians

@@ -20,9 +20,9 @@ from pathlib import Path
 
 BARE = """
 import json, sys, time
-from gluongan import build, recipes
+from gluongan import build, launch, recipes
 config = recipes.recipe('dense')
-updater = build.updater(config, build.load_data(config))
+updater = build.make_updater(config, build.load_data(config))
 for _ in range(50): updater.update()
 updater.drain()
 begun = time.perf_counter()
@@ -34,9 +34,9 @@ print(int(sys.argv[1]) / (time.perf_counter() - begun))
 WHOLE = """
 import sys, time
 from pathlib import Path
-from gluongan import build, recipes
+from gluongan import build, launch, recipes
 config = recipes.recipe('dense').with_settings({'iterations': int(sys.argv[1]) + 50})
-trainer = build.new_run(config, Path(sys.argv[2]), [])
+trainer = launch.begin(config, Path(sys.argv[2]), [])
 for _ in range(50): trainer.updater.update()
 trainer.updater.drain()
 trainer.updater.take()
@@ -61,7 +61,7 @@ main(['train', '--out', sys.argv[1]])
 MEMORY = """
 import re, sys
 from pathlib import Path
-from gluongan import build, recipes
+from gluongan import build, launch, recipes
 from gluongan.trainer import Extension
 class Resident(Extension):
     trigger = (1_000, 'iteration')
@@ -69,7 +69,7 @@ class Resident(Extension):
         kilobytes = re.search(r'VmRSS:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]
         print(trainer.updater.iteration, int(kilobytes) / 1024, flush=True)
 config = recipes.recipe('dense').with_settings({'iterations': int(sys.argv[1])})
-trainer = build.new_run(config, Path(sys.argv[2]), [])
+trainer = launch.begin(config, Path(sys.argv[2]), [])
 trainer.extend(Resident())
 trainer.run()
 """

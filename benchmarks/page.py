@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from gluongan.runs import write_text
+from gluongan.files import write_text
 
 from . import charts
 from .compare import RESULTS

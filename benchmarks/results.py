@@ -18,7 +18,9 @@ from pathlib import Path
 
 from gluongan.cli.options import parse_seeds
 
-from gluongan import comparison, evaluation, judge
+from gluongan import evaluation
+from gluongan.evaluation import classifier as judge
+from gluongan.evaluation import comparison
 from gluongan.recipes import RECIPES
 from gluongan.runtime import processor, usable_cores
 

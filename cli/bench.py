@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from gluongan.knob import Knob
 from gluongan.trainer import Interrupt
 
-from .faults import Usage, told
+from .faults import Usage, refusals
 from .knobs import Value
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def bench(
     gluongan bench --compare bench/00000-dense/trials.json bench/00001-dense/trials.json
     """
     _check_typed(context, compare is not None)
-    with told(), Interrupt() as interrupt:
+    with refusals(), Interrupt() as interrupt:
         if compare:
             sys.exit(_compare(*compare, tolerance))
         subjects, trials = _timed(recipe, batch or [], devices, modes, seconds, out, interrupt)
@@ -164,9 +164,9 @@ def _timed(
     interrupt: Interrupt,
 ) -> tuple[list[Subject], list[Trial]]:
     from gluongan.bench.cases import cases
-    from gluongan.runs import check_place
+    from gluongan.files import check_out
 
-    check_place(out)
+    check_out(out)
     cases(recipes, batches)  # what is impossible is said before MXNet is imported
     from gluongan.bench.measure import measure
     from gluongan.bench.subjects import environment, subjects
@@ -203,7 +203,7 @@ def _report(trials: list[Trial], facts: dict[str, Any], out: Path) -> None:
     from gluongan.bench import report
     from gluongan.bench.chart import chart
     from gluongan.bench.trials import Trials
-    from gluongan.runs import next_folder
+    from gluongan.files import next_folder
 
     session, names = (
         Trials(tuple(trials), facts),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .faults import told
+from .faults import refusals
 
 
 @click.command(short_help='Put runs beside each other: settings, metrics, samples, curves.')
@@ -29,13 +29,14 @@ def compare(runs: tuple[Path, ...], out: Path | None) -> None:
     gluongan compare runs/00000-dense-mnist runs/00001-dcgan-mnist
     gluongan compare runs/*-dense-mnist
     """
-    with told():
+    with refusals():
         tell(list(runs), out or runs[0].resolve().parent / 'compared')
 
 
 def tell(runs: list[Path], out: Path) -> None:
     """Print the comparison of runs and draw its figures into `out`."""
-    from gluongan import comparison, figures
+    from gluongan import figures
+    from gluongan.evaluation import comparison
 
     groups = comparison.compare(runs)
     named = [(group.label, [run.path for run in group.runs]) for group in groups]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .faults import Usage, told
+from .faults import Usage, refusals
 from .options import DEVICE, RUN, WHICH
 
 HISTORY = """\
@@ -31,10 +31,10 @@ def density(run: Path, which: str, device: str) -> None:
     gluongan density runs/00000-dense-mnist
     gluongan density runs/00000-dense-mnist --snapshot best
     """
-    with told():
-        from gluongan import build
-        from gluongan.metrics import parzen
-        from gluongan.runs import read_config
+    with refusals():
+        from gluongan import build, loading
+        from gluongan.evaluation.metrics import parzen
+        from gluongan.runs.folder import read_config
 
         config = read_config(run)
         train, test = (build.load_data(config, split) for split in ('train', 'test'))
@@ -42,7 +42,7 @@ def density(run: Path, which: str, device: str) -> None:
             raise Usage(
                 f'{run}: its data is {len(train):,} and {len(test):,} images; the protocol takes 60,000 and 10,000'
             )
-        sampler = build.load_sampler(run, which=which, device=device)
+        sampler = loading.load_sampler(run, which=which, device=device)
         x, _ = sampler.sheet(list(range(10_000 // max(1, len(sampler.classes)))))
         found = parzen(x, train.floats(slice(50_000, 51_000)), test.floats(slice(0, 10_000)))
     click.echo(

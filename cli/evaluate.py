@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from gluongan.config import Config, flag
+from gluongan.config import Config
+from gluongan.runs.folder import EVALUATION, FIGURES_FOLDER, is_run
 
-from .faults import Usage, told
+from .faults import Usage, flag, refusals
 from .knobs import data_flags, typed
 from .options import DEVICE, JUDGE, WHICH, output
 
@@ -73,19 +74,19 @@ def evaluate(
     gluongan evaluate runs/00000-dense-mnist --snapshot best --json best.json
     gluongan evaluate pictures/ --data fashion-mnist --figure nearest.png
     """
-    is_run = (source / 'config.json').is_file()
+    from_run = is_run(source)
     given = typed(flags)
-    if is_run and given:
+    if from_run and given:
         raise Usage(
             f'{flag(next(iter(given)))}: {source} is a run, which knows its data; leave it out'
         )
     picture = (
-        output(figure, source / 'figures' / 'nearest.png', '.png', flag='--figure')
-        if figure or is_run
+        output(figure, source / FIGURES_FOLDER / 'nearest.png', '.png', flag='--figure')
+        if figure or from_run
         else None
     )
-    with told():
-        from gluongan import assess
+    with refusals():
+        from gluongan.evaluation import sources as assess
 
         report = assess.assess(
             source,
@@ -98,7 +99,7 @@ def evaluate(
             tell=_tell,
         )
         for path in (
-            _written(report, out or (source / 'evaluation.json' if is_run else None)),
+            _written(report, out or (source / EVALUATION if from_run else None)),
             _drawn(report, picture),
         ):
             if path:
@@ -120,7 +121,7 @@ def _drawn(report: Any, path: Path | None) -> Path | None:
     if not path or not report.nearest:
         return None
     from gluongan import figures
-    from gluongan.sampling import pixels
+    from gluongan.gan.sampling import pixels
 
     return figures.beside(
         [pixels(x) for x in report.nearest],

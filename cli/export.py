@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .faults import told
+from .faults import refusals
 from .options import RUN, WHICH
 
 
@@ -46,7 +46,7 @@ def export(run: Path, out: Path, network: str, which: str, format: str) -> None:
     gluongan export runs/00000-dense-mnist --out digits --format onnx --snapshot best
     gluongan export runs/00000-dense-mnist --out judge --network dis
     """
-    with told():
+    with refusals():
         from gluongan.exports import export_run
 
         made = export_run(run, out, network=network, which=which, format=format)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .faults import Usage, told
+from .faults import Usage, refusals
 from .options import CLASS, DEVICE, RUN_OR_EXPORT, TRUNC, WHICH, output, parse_seeds, safe
 
 
@@ -61,10 +61,10 @@ def interpolate(
     if len(numbers) < 2:
         raise Usage(f'--seeds {seeds}: must be two or more, such as 0,1')
     path = output(out, run / f'walk-{safe(seeds)}.png', '.png')
-    with told():
+    with refusals():
         from gluongan import figures
         from gluongan.exports import load_sampler
-        from gluongan.sampling import pixels
+        from gluongan.gan.sampling import pixels
 
         x = load_sampler(run, which=which, device=device).walk(numbers, steps, name, trunc)
         if x.ndim != 4:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .faults import Usage, told
+from .faults import Usage, refusals
 from .options import DEVICE, RUN, WHICH
 
 if TYPE_CHECKING:
     import numpy as np
 
     from gluongan.config import Config
-    from gluongan.inversion import Inversion
+    from gluongan.gan.inversion import Inversion
 
 MOST, CONTROLS, LEG = 256, (16, 64), 12
 
@@ -102,14 +102,15 @@ def invert(
     """
     if images is not None and test is not None:
         raise Usage('--images and --test: must be one of them')
-    with told():
-        from gluongan import build
-        from gluongan.inversion import Inverter
+    with refusals():
+        from gluongan import loading
+        from gluongan.gan.inversion import Inverter
+        from gluongan.runs import reading
 
-        config, gen = build.load_run(run, which=which, device=device)
+        config, gen = loading.load_run(run, which=which, device=device)
         shape, classes = (
-            build.sample_shape(run),
-            len(build.class_names(run)) if config.conditional else 0,
+            reading.sample_shape(run),
+            len(reading.class_names(run)) if config.conditional else 0,
         )
         if len(shape) != 3:
             raise Usage(f'{run}: makes points, not pictures; only pictures are inverted')
@@ -158,7 +159,7 @@ def _test(config: Config, count: int) -> np.ndarray:
 def _encoder(
     gen: Any, config: Config, iterations: int, shape: tuple[int, ...], classes: int, seed: int
 ) -> Any:
-    from gluongan.inversion import train_encoder
+    from gluongan.gan.inversion import train_encoder
 
     def told(iteration: int, loss: float) -> None:
         click.echo(
@@ -183,7 +184,7 @@ def _controls(
     """As many images as there are, but 16 to 64: some that G made, and some of noise."""
     import numpy as np
 
-    from gluongan.sampling import Sampler
+    from gluongan.gan.sampling import Sampler
 
     count = min(max(count, CONTROLS[0]), CONTROLS[1])
     sampler = Sampler(gen, config.noise, config.latent, [str(k) for k in range(classes)])
@@ -223,8 +224,8 @@ def _write(
     import numpy as np
 
     from gluongan import figures
-    from gluongan.runs import write_array, write_json
-    from gluongan.sampling import pixels
+    from gluongan.files import write_array, write_json
+    from gluongan.gan.sampling import pixels
 
     found = results['images']
     write_json(out / 'errors.json', {name: each.error.tolist() for name, each in results.items()})

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from gluongan.config import Config
-from gluongan.runs import run_name
+from gluongan.runs.folder import run_name
 
-from .faults import told
+from .faults import refusals
 from .knobs import data_flags, typed
 from .options import DEVICE, JUDGE
 
@@ -31,8 +31,8 @@ def judge() -> None:
 @judge.command(name='list', short_help='The judges that come with the package.')
 def list_() -> None:
     """Print the judges that come with the package: accuracy on the test images, SHA-256, and the command that made each."""
-    with told():
-        from gluongan.judge import SHIPPED, bundled
+    with refusals():
+        from gluongan.evaluation.classifier import SHIPPED, bundled
 
         for name, entry in SHIPPED.items():
             about = bundled(name).about
@@ -73,9 +73,9 @@ def train(
     gluongan judge train --data mnist
     gluongan judge train --data path/to/pictures --image-size 32 --epochs 30 --out mine.judge
     """
-    with told():
+    with refusals():
         from gluongan import build
-        from gluongan import judge as judges
+        from gluongan.evaluation import classifier as judges
         from gluongan.runtime import device as context
 
         config = Config().with_settings(typed(flags))
@@ -134,9 +134,9 @@ def calibrate(
     gluongan judge calibrate --data mnist
     gluongan judge calibrate --data pictures.npz --judge mine.judge --out mine.json
     """
-    with told():
-        from gluongan import assess
+    with refusals():
         from gluongan.evaluation import calibrate as measured
+        from gluongan.evaluation import sources as assess
 
         config = Config().with_settings(typed(flags))
         reference = assess.reference_of(config, judge_file)

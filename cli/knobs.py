@@ -7,8 +7,11 @@ from typing import Any
 
 import click
 
-from gluongan.config import defaults, flag, knobs, show
+from gluongan.config import defaults, knobs
+from gluongan.errors import as_typed
 from gluongan.knob import Knob
+
+from .faults import flag
 
 Command = Callable[..., Any]
 
@@ -64,7 +67,7 @@ def _option(name: str, knob: Knob) -> Command:
     default = defaults()[name]
     bounds = f'{_plain(knob.low)} to {_plain(knob.high)}{" " + knob.unit if knob.unit else ""}; '
     shown = bounds if knob.kind in ('int', 'float', 'sizes') and not knob.choices else ''
-    words = f'{knob.help} [{shown}default: {"none" if default is None else show(default)}]'
+    words = f'{knob.help} [{shown}default: {"none" if default is None else as_typed(default)}]'
     if knob.kind == 'bool':
         return click.option(f'{flag(name)}/--no-{flag(name)[2:]}', name, default=None, help=words)
     return click.option(flag(name), name, type=Value(name, knob), default=None, help=words)

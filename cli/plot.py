@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from .faults import Usage, told
+from gluongan.runs.folder import FACTS
+
+from .faults import Usage, refusals
 from .options import RUN
 
 
@@ -20,9 +22,9 @@ def plot(run: Path) -> None:
     """
     from gluongan import figures
 
-    if not (run / 'run.json').is_file():
+    if not (run / FACTS).is_file():
         raise Usage(f'{run}: is no run folder (it has no run.json)')
-    with told():
+    with refusals():
         drawn = figures.draw_all(run)
     if not drawn:
         raise Usage(f'{run}: has nothing to draw yet')

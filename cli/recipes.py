@@ -6,11 +6,12 @@ import inspect
 
 import click
 
-from gluongan.config import Config, flag, show
+from gluongan.config import Config
+from gluongan.errors import as_typed
+from gluongan.files import as_json
 from gluongan.recipes import RECIPES, recipe
-from gluongan.runs import as_json
 
-from .faults import Usage, told
+from .faults import Usage, flag, refusals
 
 
 @click.command(short_help='List the named systems, or print all of one.')
@@ -31,7 +32,7 @@ def recipes(name: str | None, only_settings: bool) -> None:
     """
     if name is not None and name not in RECIPES:
         raise Usage(f'{name}: must be one of {", ".join(RECIPES)}')
-    with told():
+    with refusals():
         if name is None:
             click.echo(_table())
         elif only_settings:
@@ -57,7 +58,7 @@ def _table() -> str:
 
 def _row(config: Config) -> tuple[str, ...]:
     conv = f'conv {config.conv_width}' if config.network == 'conv' else None
-    gen, dis = conv or show(config.gen_hidden), conv or show(config.dis_hidden)
+    gen, dis = conv or as_typed(config.gen_hidden), conv or as_typed(config.dis_hidden)
     return (
         f'{config.latent},{gen}',
         dis,
@@ -69,6 +70,6 @@ def _row(config: Config) -> tuple[str, ...]:
 
 def _whole(name: str, config: Config) -> str:
     settings = '\n'.join(
-        f'  {flag(key):<22} {show(value)}' for key, value in config.to_dict().items()
+        f'  {flag(key):<22} {as_typed(value)}' for key, value in config.to_dict().items()
     )
     return f'{name}: {inspect.getdoc(RECIPES[name])}\n\nSettings\n{settings}'

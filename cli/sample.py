@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .faults import told
+from .faults import refusals
 from .options import CLASS, DEVICE, RUN_OR_EXPORT, TRUNC, WHICH, output, parse_seeds, safe
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ def sample(
     gluongan sample generator --seeds 7
     """
     numbers = None if seeds is None else parse_seeds(seeds)
-    with told():
+    with refusals():
         from gluongan.exports import load_sampler
-        from gluongan.runs import write_array
+        from gluongan.files import write_array
 
         sampler = load_sampler(run, which=which, device=device)
         text = seeds or ('0-7' if sampler.classes and name is None else '0-63')
@@ -96,7 +96,7 @@ def sample(
 def _draw(x: np.ndarray, path: Path, cols: int, scale: int, rows: list[str]) -> None:
     """Samples as a grid, with the rows' names where they have some; points as a cloud."""
     from gluongan import figures
-    from gluongan.sampling import pixels
+    from gluongan.gan.sampling import pixels
 
     if x.ndim == 2:
         figures.cloud(x, path, path.stem)

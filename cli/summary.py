@@ -10,13 +10,13 @@ import click
 
 from gluongan.config import Config
 from gluongan.recipes import RECIPES, recipe
-from gluongan.runs import read_config
+from gluongan.runs.folder import read_config
 
-from .faults import Usage, told
+from .faults import Usage, refusals
 from .options import output
 
 if TYPE_CHECKING:
-    from gluongan.layers import Chain
+    from gluongan.nn.layers import Chain
 
 TITLES = {'gen': 'generator', 'dis': 'discriminator'}
 
@@ -46,7 +46,7 @@ def summary(name: str, network: str | None, drawing: Path | None) -> None:
     gluongan summary generator
     """
     path = drawing and output(drawing, drawing, '.svg', flag='--graph')
-    with told():
+    with refusals():
         if name not in RECIPES and not Path(name).is_dir():
             raise Usage(f'{name}: must be a run folder, an export or one of {", ".join(RECIPES)}')
         from gluongan.exports import is_export
@@ -59,7 +59,7 @@ def summary(name: str, network: str | None, drawing: Path | None) -> None:
 
 def _export(name: str, network: str | None) -> Callable[[Path], Path]:
     from gluongan.exports import load_export, summary
-    from gluongan.layers import format_table
+    from gluongan.nn.layers import format_table
 
     loaded = load_export(name)
     own = loaded.manifest.network
@@ -74,7 +74,10 @@ def _networks(name: str, network: str | None) -> Callable[[Path], Path]:
     config, shape, classes = _found(name)
     from gluongan import build
 
-    makers: dict[str, Callable[..., Chain]] = {'gen': build.generator, 'dis': build.discriminator}
+    makers: dict[str, Callable[..., Chain]] = {
+        'gen': build.make_generator,
+        'dis': build.make_discriminator,
+    }
     nets = {
         key: makers[key](config, shape, classes if config.conditional else 0, 'cpu')
         for key in ([network] if network else makers)
@@ -96,6 +99,6 @@ def _found(name: str) -> tuple[Config, tuple[int, ...], int]:
 
         config = recipe(name)
         return config, (2,) if config.data in MIXTURES else (1, 28, 28), 10
-    from gluongan.build import class_names, sample_shape
+    from gluongan.runs.reading import class_names, sample_shape
 
     return read_config(Path(name)), sample_shape(name), len(class_names(name))

@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
-from gluongan.config import Config, ConfigError, flag, knobs, parse_json, show
+from gluongan.config import Config, ConfigError, parse_json
+from gluongan.files import as_json, check_out, next_number
 from gluongan.recipes import RECIPES, recipe
-from gluongan.runs import as_json, check_place, next_number, read_config, run_name
+from gluongan.runs.folder import check_resumable, read_config, run_name
 from gluongan.trainer import Interrupt
 
 from .compare import tell
-from .faults import Usage, told
+from .faults import Usage, refusals, with_flags
 from .knobs import Grouped, knob_flags, typed
 from .options import parse_seeds
 
@@ -86,7 +87,7 @@ def train(
         raise Usage(
             f'--seeds {seeds}: makes new runs, each with its own seed; leave out {"--resume" if resume else "--seed"}'
         )
-    with told():
+    with refusals():
         config = (
             _resumed_config(resume, name, file, given) if resume else _config(name, file, given)
         )
@@ -111,10 +112,10 @@ def _config(name: str | None, file: Path | None, flags: dict[str, Any]) -> Confi
     chosen = settings.get('recipe', 'dense') if name is None else name
     try:
         return recipe(chosen).with_settings({**settings, **flags, 'recipe': chosen})
-    except ConfigError as error:  # with flags beside the file, either may be at fault
-        raise ConfigError(
-            f'--config {file}: {error}' if file and not flags else str(error)
-        ) from None
+    except ConfigError as error:
+        if file and not flags:  # with flags beside the file, either may be at fault
+            raise ConfigError(f'--config {file}: {error}') from None
+        raise
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -129,35 +130,28 @@ def _read(file: Path) -> dict[str, Any]:
 def _resumed_config(
     run: Path, name: str | None, file: Path | None, flags: dict[str, Any]
 ) -> Config:
-    own = read_config(run)
-    asked = {**(_read(file) if file else {}), **flags}
-    wanted = own.with_settings(asked if name is None else {**recipe(name).to_dict(), **asked})
-    fixed = {k: v for k, v in own.differences(wanted).items() if not knobs()[k].free}
-    if fixed:
-        lines = '; '.join(
-            f'{flag(k)} is {show(mine)}, asked for {show(theirs)}'
-            for k, (mine, theirs) in fixed.items()
-        )
-        raise ConfigError(
-            f'--resume {run}: a run goes on with the settings it began with ({lines}); leave them out, or '
-            'start a new run'
-        )
-    return wanted
+    saved = read_config(run)
+    given = {**(_read(file) if file else {}), **flags}
+    if name is not None:
+        given = {**recipe(name).to_dict(), **given}
+    config = saved.with_settings(given)
+    check_resumable(run, saved, config)
+    return config
 
 
 def _begin(
     config: Config, resume: Path | None, out: Path, dry_run: bool, interrupt: Interrupt
 ) -> Path:
     """Train one run to its end and return its folder."""
-    check_place(out)
+    check_out(out)
     from gluongan.data import bundled
 
     if config.data == 'mnist':
         bundled.prefetch()  # decodes on the other core while MXNet is imported
-    from gluongan import build
+    from gluongan import launch
 
     if dry_run:
-        build.ready(config)
+        launch.prepare(config)
         click.echo(as_json(config.to_dict()), nl=False)
         click.echo(
             f'would {"go on in" if resume else "make"} {resume or out / _next(out, config)}',
@@ -165,11 +159,9 @@ def _begin(
         )
         return out
     if resume:
-        run = build.resumed_run(
-            resume, config, lambda text: click.echo(f'Warning: {text}', err=True)
-        )
+        run = launch.resume(resume, config, _warn)
     else:
-        run = build.new_run(config, out, sys.argv)
+        run = launch.begin(config, out, sys.argv, _warn)
     if run.done():
         click.echo(
             f'{run.folder} is at {run.updater.iteration:,} already; to go on, raise --iterations',
@@ -189,8 +181,8 @@ def _next(out: Path, config: Config) -> str:
 
 
 def _train(run: Any, interrupt: Interrupt) -> None:
+    from gluongan.gan.updater import NonFinite
     from gluongan.snapshot import SnapshotError
-    from gluongan.updater import NonFinite
 
     try:
         run.run(interrupt)
@@ -215,11 +207,15 @@ def _train(run: Any, interrupt: Interrupt) -> None:
 
 
 def _rescue(run: Path) -> str:
-    from gluongan.snapshot import listed
+    from gluongan.runs.snapshots import list_snapshots
 
-    kept = listed(run)
+    kept = list_snapshots(run)
     return (
         f'the last good snapshot is {kept[-1][1]}'
         if kept
         else f'it came before the first snapshot in {run}'
     )
+
+
+def _warn(text: str) -> None:
+    click.echo(f'Warning: {with_flags(text)}', err=True)

@@ -13,58 +13,69 @@ __version__ = '0.1.0'
 _HOMES = {
     'Config': 'config',
     'ConfigError': 'config',
+    'GluonganError': 'errors',
     'recipe': 'recipes',
     'RECIPES': 'recipes',
-    'Activation': 'layers',
-    'Chain': 'layers',
-    'Dense': 'layers',
-    'TwoUnitSoftmax': 'layers',
-    'frozen': 'layers',
-    'conv_discriminator': 'nets',
-    'conv_generator': 'nets',
-    'dense_discriminator': 'nets',
-    'dense_generator': 'nets',
-    'LOSSES': 'losses',
-    'Loss': 'losses',
-    'Noise': 'noise',
-    'Optimizer': 'optimizer',
-    'GradientPenalty': 'penalties',
-    'PENALTIES': 'penalties',
-    'Tangent': 'tangent',
-    'GANUpdater': 'updater',
-    'NonFinite': 'updater',
-    'record_fake': 'update',
-    'update_dis': 'update',
-    'update_gen': 'update',
+    'Activation': 'nn.layers',
+    'Chain': 'nn.layers',
+    'Dense': 'nn.layers',
+    'TwoUnitSoftmax': 'nn.layers',
+    'frozen': 'nn.layers',
+    'conv_discriminator': 'nn.models',
+    'conv_generator': 'nn.models',
+    'dense_discriminator': 'nn.models',
+    'dense_generator': 'nn.models',
+    'Tangent': 'nn.jvp',
+    'Optimizer': 'nn.optimizer',
+    'LOSSES': 'gan.losses',
+    'Loss': 'gan.losses',
+    'Noise': 'gan.noise',
+    'GradientPenalty': 'gan.penalties',
+    'PENALTIES': 'gan.penalties',
+    'record_fake': 'gan.steps',
+    'update_dis': 'gan.steps',
+    'update_gen': 'gan.steps',
+    'GANUpdater': 'gan.updater',
+    'NonFinite': 'gan.updater',
     'Extension': 'trainer',
     'Trainer': 'trainer',
-    'Alarm': 'extensions',
-    'Judging': 'extensions',
-    'Patience': 'extensions',
+    'CollapseAlarm': 'extensions',
+    'EarlyStopping': 'extensions',
     'Evaluation': 'extensions',
     'FigureReport': 'extensions',
     'LogReport': 'extensions',
     'Progress': 'extensions',
+    'QuickMetrics': 'extensions',
     'SampleGrid': 'extensions',
     'Snapshot': 'extensions',
     'SnapshotError': 'snapshot',
     'ExportError': 'exports',
     'export': 'exports',
     'load_export': 'exports',
-    'load_run': 'build',
+    'load_run': 'loading',
 }
-_ROOMS = ('bench', 'data', 'evaluation', 'figures', 'judge', 'metrics', 'runtime')
+_ROOMS = {
+    'bench': 'bench',
+    'data': 'data',
+    'evaluation': 'evaluation',
+    'figures': 'figures',
+    'judge': 'evaluation.classifier',
+    'metrics': 'evaluation.metrics',
+    'runtime': 'runtime',
+}
 
 __all__ = [*_HOMES, *_ROOMS]
 
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
-        return import_module(f'.{name}', __name__)
-    if name in _HOMES:
-        globals()[name] = value = getattr(import_module(f'.{_HOMES[name]}', __name__), name)
-        return value
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+        value = import_module(f'.{_ROOMS[name]}', __name__)
+    elif name in _HOMES:
+        value = getattr(import_module(f'.{_HOMES[name]}', __name__), name)
+    else:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

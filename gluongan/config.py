@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, NoReturn
 
+from .errors import InputError, as_typed
 from .knob import Knob
 
 
-class ConfigError(ValueError):
-    """An impossible setting: one sentence that names the flag, its value and what is allowed."""
+class ConfigError(InputError):
+    """An impossible setting: one sentence that names it, its value and what is allowed."""
 
 
 def _group(title: str) -> Any:
@@ -28,12 +29,10 @@ def _group(title: str) -> Any:
 
 _data, _nets, _game, _rates, _run = map(_group, ('data', 'networks', 'game', 'optimisation', 'run'))
 
-MEASURED = (
-    'samples/swd',
-    'modes/caught',
-    'modes/good',
-    'modes/kl',
-)  # with --eval-every, the last three on a mixture
+MIXTURES = ('ring8', 'grid25')
+
+# What is measured each `eval_every` iterations; the last three on a mixture alone.
+QUICK_METRICS = ('samples/swd', 'modes/caught', 'modes/good', 'modes/kl')
 
 _ACTIVATIONS = (
     'leaky_relu',
@@ -394,84 +393,106 @@ class Config:
         for name, knob in knobs().items():
             value = getattr(self, name)
             if isinstance(value, list):
-                object.__setattr__(self, name, value := tuple(value))
+                value = tuple(value)
+                object.__setattr__(self, name, value)
             if not knob.accepts(value):
-                raise ConfigError(f'{flag(name)} {_quoted(value, knob)}: must be {knob.allowed()}')
-        for fault, message in self._impossible():
-            if fault:
-                raise ConfigError(message)
+                raise ConfigError(
+                    f'must be {knob.allowed()}', setting=name, value=_quoted(value, knob)
+                )
+        self._check_discriminator()
+        self._check_batch()
+        self._check_length()
+        self._check_metrics()
+        if self.network == 'conv':
+            self._check_conv()
+        if self.makes_points:
+            self._check_points()
 
-    def _impossible(self) -> list[tuple[bool, str]]:
-        points = self.data in ('ring8', 'grid25')
-        measured = MEASURED if points else MEASURED[:1]
-        mixing = [
-            flag(name)
-            for name in ('dis_batchnorm', 'dis_kernels', 'dis_stddev', 'dis_dropout')
-            if getattr(self, name)
-        ]
-        return [
-            (
-                self.penalty and mixing,
-                f"--penalty {self.penalty}: it needs the gradient of one sample's score by that sample, "
-                f'which {" and ".join(mixing)} would mix with others or drop at random; turn that off',
-            ),
-            (
-                (self.real_target, self.fake_target) != (1.0, 0.0)
-                and self.loss in ('wasserstein', 'hinge', 'relativistic'),
-                f'--real-target {self.real_target} --fake-target {self.fake_target}: {self.loss} has none; must be 1 and 0',
-            ),
-            (
-                self.batch == self.pack > 1 and self.dis_batchnorm,
-                f"--pack {self.pack}: leaves D's BatchNorm one row of a batch of {self.batch}; must be smaller",
-            ),
-            (
-                self.schedule != 'constant' and self.iterations > self.schedule_iterations,
-                f'--schedule-iterations {self.schedule_iterations}: must be at least --iterations {self.iterations}; beyond it '
-                'learning rates are 0',
-            ),
-            (
-                self.judge_every is None and self.best not in measured,
-                f'--best {self.best}: what is measured without --judge-every is {", ".join(measured)}; must be one of these',
-            ),
-            (
-                self.judge_every and points,
-                f'--judge-every {self.judge_every}: {self.data} is made of points; --eval-every measures them, leave this out',
-            ),
-            (self.batch % self.pack != 0, f'--pack {self.pack}: must divide --batch {self.batch}'),
-            (
-                self.network == 'conv' and self.precision != 'float32',
-                f'--precision {self.precision}: only for --network dense; must be float32',
-            ),
-            (
-                self.network == 'conv' and points,
-                f'--network conv: {self.data} is made of points; must be dense',
-            ),
-            (
-                self.network == 'conv' and self.dis_head == 'softmax',
-                '--dis-head softmax: only for --network dense; must be logit',
-            ),
-            (
-                self.loss not in ('minimax', 'nonsaturating') and self.dis_head == 'softmax',
-                f'--dis-head softmax: {self.loss} needs an unbounded score; must be logit',
-            ),
-            (
-                points and self.gen_output not in (None, 'identity'),
-                f'--gen-output {self.gen_output}: {self.data} is made of points outside [0, 1]; must be identity, or left out',
-            ),
-            (
-                points and self.binarize,
-                f'--binarize: {self.data} is made of points; only pictures can be binarized',
-            ),
-            (
-                self.batch == 1 and (self.gen_batchnorm or self.dis_batchnorm),
-                '--batch 1: BatchNorm needs two samples or more; raise it, or turn --gen-batchnorm and --dis-batchnorm off',
-            ),
-            (
-                self.dis_projection
-                and (not self.conditional or self.pack > 1 or self.dis_head != 'logit'),
-                '--dis-projection: needs --conditional, --pack 1 and --dis-head logit',
-            ),
-        ]
+    @property
+    def makes_points(self) -> bool:
+        """Whether the data is a 2-D mixture rather than images."""
+        return self.data in MIXTURES
+
+    def _refuse(self, setting: str, message: str) -> NoReturn:
+        raise ConfigError(message, setting=setting, value=getattr(self, setting))
+
+    def _check_discriminator(self) -> None:
+        mixing = ('dis_batchnorm', 'dis_kernels', 'dis_stddev', 'dis_dropout')
+        on = [f'`{name}`' for name in mixing if getattr(self, name)]
+        if self.penalty and on:
+            self._refuse(
+                'penalty',
+                "needs the gradient of one sample's score by that sample alone, but "
+                f'{" and ".join(on)} would mix samples or drop units at random; turn that off',
+            )
+        smoothed = (self.real_target, self.fake_target) != (1.0, 0.0)
+        if smoothed and self.loss in ('wasserstein', 'hinge', 'relativistic'):
+            self._refuse(
+                'real_target' if self.real_target != 1.0 else 'fake_target',
+                f'`loss` {self.loss} has no targets to smooth; '
+                '`real_target` must be 1 and `fake_target` 0',
+            )
+        if self.dis_head == 'softmax' and self.loss not in ('minimax', 'nonsaturating'):
+            self._refuse('dis_head', f'{self.loss} needs an unbounded score; must be logit')
+        projects_alone = self.conditional and self.pack == 1 and self.dis_head == 'logit'
+        if self.dis_projection and not projects_alone:
+            raise ConfigError(
+                'needs `conditional`, `pack` 1 and `dis_head` logit', setting='dis_projection'
+            )
+
+    def _check_batch(self) -> None:
+        if self.batch % self.pack != 0:
+            self._refuse('pack', f'must divide `batch` {self.batch}')
+        if self.batch == self.pack > 1 and self.dis_batchnorm:
+            self._refuse(
+                'pack',
+                f"leaves the discriminator's BatchNorm one row of a batch of {self.batch}; "
+                'must be smaller',
+            )
+        if self.batch == 1 and (self.gen_batchnorm or self.dis_batchnorm):
+            self._refuse(
+                'batch',
+                'BatchNorm needs two samples or more; raise it, or turn `gen_batchnorm` and '
+                '`dis_batchnorm` off',
+            )
+
+    def _check_length(self) -> None:
+        if self.schedule != 'constant' and self.iterations > self.schedule_iterations:
+            self._refuse(
+                'schedule_iterations',
+                f'must be at least `iterations` {self.iterations}; beyond it the learning rates are 0',
+            )
+
+    def _check_metrics(self) -> None:
+        metrics = QUICK_METRICS if self.makes_points else QUICK_METRICS[:1]
+        if self.judge_every is None and self.best not in metrics:
+            self._refuse(
+                'best', f'must be one of {", ".join(metrics)}; other metrics need `judge_every`'
+            )
+
+    def _check_conv(self) -> None:
+        if self.precision != 'float32':
+            self._refuse('precision', 'works with `network` dense alone; must be float32')
+        if self.makes_points:
+            self._refuse('network', f'{self.data} is made of points; must be dense')
+        if self.dis_head == 'softmax':
+            self._refuse('dis_head', 'works with `network` dense alone; must be logit')
+
+    def _check_points(self) -> None:
+        if self.judge_every:
+            self._refuse(
+                'judge_every',
+                f'{self.data} is made of points, which `eval_every` measures; leave this out',
+            )
+        if self.gen_output not in (None, 'identity'):
+            self._refuse(
+                'gen_output',
+                f'{self.data} is made of points outside [0, 1]; must be identity, or left out',
+            )
+        if self.binarize:
+            raise ConfigError(
+                f'{self.data} is made of points; only images can be binarized', setting='binarize'
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that JSON can hold."""
@@ -485,17 +506,18 @@ class Config:
         for name in settings:
             if name not in knobs():
                 raise ConfigError(
-                    f'{name!r} is no setting; see `gluongan train --help` for all of them'
+                    f'{name!r} is not a setting; see `gluongan train --help` for all of them'
                 )
         return replace(self, **settings)
 
     def differences(self, other: Config) -> dict[str, tuple[Any, Any]]:
         """Return {name: (mine, theirs)} for every knob that differs."""
-        return {
-            name: (mine, theirs)
-            for name in knobs()
-            if (mine := getattr(self, name)) != (theirs := getattr(other, name))
-        }
+        differences = {}
+        for name in knobs():
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine != theirs:
+                differences[name] = (mine, theirs)
+        return differences
 
 
 def knobs() -> dict[str, Knob]:
@@ -508,24 +530,12 @@ def defaults() -> dict[str, Any]:
     return {f.name: f.default for f in fields(Config)}
 
 
-def flag(name: str) -> str:
-    """Return a knob's flag on the command line: `gen_lr` is --gen-lr."""
-    return '--' + name.replace('_', '-')
-
-
-def show(value: Any) -> str:
-    """Return a value as it would be typed."""
-    if isinstance(value, (tuple, list)):
-        return ','.join(map(str, value)) or 'none'
-    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
-
-
 def _quoted(value: Any, knob: Knob) -> str:
     """A text where none belongs keeps its quotes: '3' is not 3."""
     return (
         repr(value)
         if isinstance(value, str) and not (knob.choices or knob.kind == 'str')
-        else show(value)
+        else as_typed(value)
     )
 
 

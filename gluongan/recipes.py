@@ -290,5 +290,5 @@ RECIPES: dict[str, Callable[[], Config]] = {f.__name__: f for f in MAKERS}
 def recipe(name: str) -> Config:
     """Return the Config of a named recipe; ConfigError for an unknown name."""
     if not isinstance(name, str) or name not in RECIPES:
-        raise ConfigError(f'--recipe {name}: must be one of {", ".join(RECIPES)}')
+        raise ConfigError(f'must be one of {", ".join(RECIPES)}', setting='recipe', value=name)
     return RECIPES[name]()

@@ -22,8 +22,10 @@ from typing import Any
 
 import numpy as np
 
+from .errors import InputError
 
-class DeviceError(ValueError):
+
+class DeviceError(InputError):
     """A device that this machine or this build of MXNet does not have."""
 
 
@@ -194,20 +196,18 @@ def device(name: str | mx.Context = 'auto') -> mx.Context:
         return name
     match = re.fullmatch(r'auto|cpu|gpu(?:\((\d+)\))?', name)
     if not match:
-        raise DeviceError(f'--device {name}: must be auto, cpu, gpu or gpu(i)')
+        raise DeviceError('must be auto, cpu, gpu or gpu(i)', setting='device', value=name)
     gpus, index = gpu_count(), int(match[1] or 0)
     if name == 'cpu' or (name == 'auto' and not gpus):
         return mx.cpu()
     if index >= gpus:
-        build = (
+        there = 'there is 1 GPU' if gpus == 1 else f'there are {gpus} GPUs'
+        cuda = (
             'MXNet was built with CUDA'
             if has_feature('CUDA')
             else 'this build of MXNet has no CUDA'
         )
-        raise DeviceError(
-            f'--device {name}: there {"is 1 GPU" if gpus == 1 else f"are {gpus} GPUs"} here '
-            f'({build}); use cpu or auto'
-        )
+        raise DeviceError(f'{there} here ({cuda}); use cpu or auto', setting='device', value=name)
     return mx.gpu(index)
 
 

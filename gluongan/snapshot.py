@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import re
 import zipfile
 from math import prod
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from .runs import write_bytes
+from .errors import FailureError
+from .files import write_bytes
 
 MAGIC = b'GLUONGAN'
 SUFFIX = '.snapshot'
@@ -25,7 +25,7 @@ _HEAD = len(MAGIC) + 32
 State = tuple[dict[str, np.ndarray], dict[str, Any]]
 
 
-class SnapshotError(ValueError):
+class SnapshotError(FailureError):
     """A snapshot that is damaged, missing, or of another run: one sentence that names the file."""
 
 
@@ -109,36 +109,3 @@ def check(path: Path, arrays: dict[str, np.ndarray], wanted: dict[str, np.ndarra
                 f'{path}: {name} is {arrays[name].dtype} {arrays[name].shape}, '
                 f'this run needs {value.dtype} {value.shape}'
             )
-
-
-def listed(run: Path) -> list[tuple[int, Path]]:
-    """Return (iteration, file) of each snapshot in a run folder, oldest first."""
-    found = (run / 'snapshots').glob('*' + SUFFIX)
-    return sorted((int(path.stem), path) for path in found if re.fullmatch(r'\d+', path.stem))
-
-
-def newest(run: Path, warn: Any = print) -> tuple[Path, State]:
-    """Return the newest snapshot that is intact; each damaged one is named to `warn` and passed over."""
-    for _, path in reversed(listed(run)):
-        try:
-            return path, read(path)
-        except SnapshotError as error:
-            warn(f'{error}; trying the one before it')
-    raise SnapshotError(f'{run}: has no snapshot that can be used; start the run again')
-
-
-def set_aside(run: Path, iteration: int) -> None:
-    """Rename what lies beyond `iteration` to ITERATION.damaged.
-
-    A resume has passed it over. In its place it would count as the newest, and good ones would be deleted for it.
-    """
-    for at, path in listed(run):
-        if at > iteration:
-            path.rename(path.with_suffix('.damaged'))
-
-
-def keep(run: Path, last: int, best: int | None) -> None:
-    """Delete all snapshots of a run but the `last` newest and the one of iteration `best`."""
-    for iteration, path in listed(run)[:-last]:
-        if iteration != best:
-            path.unlink()

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple, Protocol, Union
 
-from .runs import next_folder
+from .files import next_folder
 
 
 class Updater(Protocol):

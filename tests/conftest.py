@@ -24,7 +24,8 @@ def tiny_data():
 @pytest.fixture
 def tiny_nets():
     """Returns a function: G 5-8-16 with BatchNorm and D 16-8-1, the same weights for the same seed."""
-    from gluongan import nets, runtime
+    from gluongan import runtime
+    from gluongan.nn import models as nets
 
     def make(seed=0, *, gen=None, dis=None):
         runtime.seed(seed)
@@ -39,7 +40,7 @@ def tiny_nets():
 @pytest.fixture
 def tiny_updater(tiny_data, tiny_nets):
     """Returns a function: a GANUpdater of the tiny networks on the tiny data, batch 8."""
-    from gluongan.updater import GANUpdater
+    from gluongan.gan.updater import GANUpdater
 
     def make(*, seed=0, gen=None, dis=None, **settings):
         return GANUpdater(

@@ -7,8 +7,8 @@ from math import prod
 import numpy as np
 from scipy.special import erf
 
-from gluongan.layers import Pack
-from gluongan.updater import weights
+from gluongan.gan.updater import weights
+from gluongan.nn.layers import Pack
 
 SCALE, SLOPE = 1.0507009873554805, 1.6732632423543772
 

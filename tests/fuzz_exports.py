@@ -106,8 +106,8 @@ SIZES = [0, 1, 2, 3, 255, 2**16, 2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1]
 def seeds(place):
     """Folders of honest exports of each kind, as {file: bytes}."""
     import gluongan as gg
-    from gluongan import nets
-    from gluongan.exports import comparing
+    from gluongan.exports import verify as comparing
+    from gluongan.nn import models as nets
 
     check, comparing.same_bits = (
         comparing.same_bits,
@@ -254,9 +254,9 @@ def resealed(files):
 def judged(files, folder):
     """Load and compute in this process: `refused` or `loaded`, or what is wrong."""
     from gluongan.exports import ExportError, load_export
-    from gluongan.runs import RunError
+    from gluongan.gan.sampling import SamplingError
+    from gluongan.runs.folder import RunError
     from gluongan.runtime import mx
-    from gluongan.sampling import SamplingError
 
     for old in folder.iterdir():
         old.unlink()

@@ -9,8 +9,8 @@ import tracemalloc
 import pytest
 
 import gluongan as gg
-from gluongan import nets
-from gluongan.exports import comparing
+from gluongan.exports import verify as comparing
+from gluongan.nn import models as nets
 
 SYMBOL, WEIGHTS, MANIFEST = 'net-symbol.json', 'net-0000.params', 'manifest.json'
 

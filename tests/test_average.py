@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from gluongan import runtime
-from gluongan.average import Average
-from gluongan.nets import conv_generator, dense_generator
+from gluongan.gan.updater import weights
+from gluongan.nn.ema import MovingAverage
+from gluongan.nn.models import conv_generator, dense_generator
 from gluongan.runtime import mx
-from gluongan.updater import weights
 
 NETS = {
     'dense': lambda: dense_generator([5, 8, 16], init='glorot'),
@@ -36,7 +36,7 @@ def shake(net, seed):
 
 @pytest.mark.parametrize('decay', [0.5, 0.9, 0.999])
 def test_average_is_the_recursion_over_every_number_of_the_net(net, decay):
-    average = Average(net, decay)
+    average = MovingAverage(net, decay)
     exact = {name: value.astype(np.float64) for name, value in copies(weights(net)).items()}
     assert set(average.state()) == set(exact) and any('running_var' in name for name in exact)
     for t in (1, 2, 3, 500, 20_000):  # the first ones count for more
@@ -51,7 +51,7 @@ def test_average_is_the_recursion_over_every_number_of_the_net(net, decay):
 
 
 def test_average_begins_as_the_net_and_leaves_it_alone(net):
-    average, before = Average(net, 0.9), copies(weights(net))
+    average, before = MovingAverage(net, 0.9), copies(weights(net))
     for name, value in copies(average.state()).items():
         np.testing.assert_array_equal(value, before[name])
     shake(net, 1)
@@ -64,7 +64,7 @@ def test_average_begins_as_the_net_and_leaves_it_alone(net):
 
 
 def test_the_view_computes_with_the_averages(net):
-    average = Average(net, 0.7)
+    average = MovingAverage(net, 0.7)
     z = mx.nd.random.normal(shape=(6, 5))
     np.testing.assert_allclose(average.net(z).asnumpy(), net(z).asnumpy(), rtol=1e-5, atol=1e-6)
     for step in range(3):
@@ -81,7 +81,7 @@ def test_the_view_computes_with_the_averages(net):
 
 
 def test_averages_put_back_are_seen_by_the_view(net):
-    average = Average(net, 0.7)
+    average = MovingAverage(net, 0.7)
     z = mx.nd.random.normal(shape=(6, 5))
     before, saved = average.net(z).asnumpy(), copies(average.state())
     shake(net, 1)
@@ -144,7 +144,7 @@ def test_averages_are_part_of_a_runs_state_and_go_on_exactly(tiny_updater):
 
 
 def test_averages_of_an_untrained_variance_fade_within_the_first_updates(net):
-    average = Average(net, 0.999)
+    average = MovingAverage(net, 0.999)
     variance = next(name for name in average.state() if name.endswith('running_var'))
     weights(net)[variance][:] = 0.01
     for t in range(1, 101):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gluongan.layers import BatchNorm, plain_batchnorm
+from gluongan.nn.layers import BatchNorm, plain_batchnorm
 from gluongan.runtime import mx
 
 

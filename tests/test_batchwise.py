@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 from gluongan import runtime
-from gluongan.layers import Chain, MinibatchDiscrimination, MinibatchStdDev, Pack, mixes_samples
-from gluongan.nets import conv_discriminator, conv_generator, dense_discriminator, dense_generator
+from gluongan.nn.layers import Chain, MinibatchDiscrimination, MinibatchStdDev, Pack, mixes_samples
+from gluongan.nn.models import (
+    conv_discriminator,
+    conv_generator,
+    dense_discriminator,
+    dense_generator,
+)
 from gluongan.runtime import mx
 
 

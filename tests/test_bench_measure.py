@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import tiny
 
-from gluongan import updater
 from gluongan.bench.cases import Case, cases
 from gluongan.bench.measure import LEAST, Subject, block, calibrated, measure
 from gluongan.bench.split import PARTS, operators, parts
 from gluongan.bench.subjects import environment, subjects
 from gluongan.config import ConfigError
-from gluongan.updater import weights
+from gluongan.gan import updater
+from gluongan.gan.updater import weights
 
 
 class Machine:

@@ -10,12 +10,15 @@ import re
 import numpy as np
 import pytest
 import tiny
+from gluongan.cli.faults import flag
 from PIL import Image
 
-from gluongan import figures, runs
-from gluongan.config import Config, defaults, flag, knobs, show
+from gluongan import figures
+from gluongan.config import Config, defaults, knobs
+from gluongan.errors import as_typed
 from gluongan.recipes import RECIPES, recipe
-from gluongan.runs import read_config
+from gluongan.runs import folder as runs
+from gluongan.runs.folder import read_config
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +69,7 @@ def test_help_of_train_has_every_knob_with_its_default_and_range():
             own = text[re.search(f' {flag(name)}{after}', text).start() :]
             own = own[: own.index('default: ') + 80]
             default = defaults()[name]
-            assert f'default: {"none" if default is None else show(default)}]' in own, own
+            assert f'default: {"none" if default is None else as_typed(default)}]' in own, own
             assert not knob.choices or all(str(choice) in own for choice in knob.choices), own
             assert knob.unit in own
 
@@ -271,8 +274,9 @@ def test_run_that_diverges_says_where_and_keeps_only_good_snapshots(undrawn):
         result.stderr
     )
     from gluongan import snapshot
+    from gluongan.runs import snapshots
 
-    kept = snapshot.listed(tiny.Path('runs/00000-dense-synthetic'))
+    kept = snapshots.list_snapshots(tiny.Path('runs/00000-dense-synthetic'))
     assert (
         kept and str(kept[-1][1]) in last and 'damaged' not in result.stderr and not result.stdout
     )
@@ -304,11 +308,11 @@ def test_full_disk_ends_the_run_with_one_line_and_earlier_snapshots_stay(undrawn
         and 'No space left' in last
         and 'snapshot' in last
     )
-    from gluongan import snapshot
+    from gluongan.runs import snapshots
 
-    assert [i for i, _ in snapshot.listed(folder)] == [10] and snapshot.newest(folder)[1][1][
-        'iteration'
-    ] == 10
+    assert [i for i, _ in snapshots.list_snapshots(folder)] == [10] and snapshots.read_newest(
+        folder
+    )[1][1]['iteration'] == 10
     assert not list(folder.rglob('*.tmp')) and len(tiny.rows(folder / 'batches.csv')) == 20
 
 

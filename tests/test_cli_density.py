@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tiny
 
-from gluongan import build, metrics
+from gluongan import build
 from gluongan.data import Dataset
+from gluongan.evaluation import metrics
 
 
 @pytest.fixture

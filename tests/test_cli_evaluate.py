@@ -9,9 +9,11 @@ import pytest
 import tiny
 from PIL import Image
 
-from gluongan import assess, build, data, evaluation, figures, judge
+from gluongan import data, evaluation, figures, loading
 from gluongan.config import Config
-from gluongan.sampling import generate
+from gluongan.evaluation import classifier as judge
+from gluongan.evaluation import sources as assess
+from gluongan.gan.sampling import generate
 
 DATA = ['--data', 'synthetic', '--image-size', 12]
 
@@ -84,9 +86,9 @@ def test_report_of_a_run_lies_in_its_folder_with_the_figure(run, judge_file):
 
 def test_metrics_are_those_of_the_samples_that_the_run_makes(run, judge_file):
     report = assess.assess(run, judge_file=judge_file, count=300)
-    config, gen = build.load_run(run)
-    from gluongan.labels import one_hot
-    from gluongan.noise import sample
+    config, gen = loading.load_run(run)
+    from gluongan.gan.labels import one_hot
+    from gluongan.gan.noise import sample
 
     z = sample(np.random.default_rng([3, 2]), 300, config.latent, config.noise)
     labels = np.arange(300) % 4

@@ -11,7 +11,7 @@ import tiny
 from test_export_combinations import has_onnx
 
 import gluongan as gg
-from gluongan.exports import comparing
+from gluongan.exports import verify as comparing
 
 
 @pytest.fixture(scope='module')
@@ -99,9 +99,10 @@ def test_an_export_is_walked_too(run, tmp_path, here):
 def test_the_moving_average_is_taken(run, tmp_path, here):
     """And not G itself, whose weights are others."""
     loaded = gg.load_export(exported(run, tmp_path / 'gen'))
-    from gluongan import build, snapshot
+    from gluongan import snapshot
+    from gluongan.runs import snapshots
 
-    arrays, _ = snapshot.read(build._chosen(run, 'last'))
+    arrays, _ = snapshot.read(snapshots.find_snapshot(run, 'last'))
     np.testing.assert_array_equal(loaded.weights['layer0_weight'], arrays['ema/0.weight'])
     assert (arrays['ema/0.weight'] != arrays['gen/0.weight']).any()
 

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 import tiny
+from gluongan.cli.faults import flag
 
-from gluongan.config import flag, knobs
+from gluongan.config import knobs
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import tiny
 from PIL import Image
 
 from gluongan import figures
-from gluongan.sampling import pixels
+from gluongan.gan.sampling import pixels
 
 
 @pytest.fixture(scope='module')

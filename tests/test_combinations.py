@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from gluongan import build, runtime
 from gluongan.config import knobs
+from gluongan.gan.sampling import generate
+from gluongan.gan.updater import weights
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runtime import mx
-from gluongan.sampling import generate
-from gluongan.updater import weights
 
 KNOBS = knobs()
 
@@ -100,7 +100,7 @@ def _data(name, image_size, channels, binarize):
 
 
 def grow(config):
-    return build.updater(
+    return build.make_updater(
         config, _data(config.data, config.image_size, config.channels, config.binarize)
     )
 

@@ -9,9 +9,10 @@ import pytest
 import tiny
 from PIL import Image
 
-from gluongan import comparison, figures
+from gluongan import figures
 from gluongan.config import Config
-from gluongan.runs import RunError
+from gluongan.evaluation import comparison
+from gluongan.runs.folder import RunError
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -10,10 +10,12 @@ from itertools import combinations
 
 import pytest
 import tiny
+from gluongan.cli.faults import flag
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gluongan.config import Config, ConfigError, defaults, flag, knobs, parse_json, show
+from gluongan.config import Config, ConfigError, defaults, knobs, parse_json
+from gluongan.errors import as_typed
 from gluongan.recipes import RECIPES
 
 KNOBS = knobs()
@@ -33,7 +35,8 @@ def refused(name, value, *words):
         Config(**{name: value})
     message = str(caught.value)
     assert (
-        message.startswith(f'{flag(name)} ') and f'{show(value)}' in message.split(': must be ')[0]
+        message.startswith(f'{flag(name)} ')
+        and f'{as_typed(value)}' in message.split(': must be ')[0]
     ), message
     assert '\n' not in message and all(str(word) in message for word in words), message
     return message
@@ -317,7 +320,7 @@ def test_json_that_is_no_object_of_settings_is_refused_by_its_file_name(text):
 
 def test_flags_and_values_are_shown_as_they_are_typed():
     assert flag('gen_lr') == '--gen-lr'
-    shown = [show(value) for value in ((500, 20), (), None, True, 0.01, 'mnist', [3])]
+    shown = [as_typed(value) for value in ((500, 20), (), None, True, 0.01, 'mnist', [3])]
     assert shown == ['500,20', 'none', 'none', 'true', '0.01', 'mnist', '3']
 
 

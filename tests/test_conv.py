@@ -9,8 +9,8 @@ import pytest
 
 from gluongan import runtime
 from gluongan.exports import export
-from gluongan.layers import Centre, Conv, Deconv, parameter_count
-from gluongan.nets import conv_discriminator, conv_generator, halvings
+from gluongan.nn.layers import Centre, Conv, Deconv, parameter_count
+from gluongan.nn.models import conv_discriminator, conv_generator, halvings
 from gluongan.runtime import mx
 
 nn = mx.gluon.nn

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from gluongan import data, judge, metrics
+from gluongan import data
 from gluongan.evaluation import (
     MEANINGS,
     Calibration,
@@ -21,14 +21,16 @@ from gluongan.evaluation import (
     evaluate,
     find,
     meaning,
+    metrics,
     named,
     read_calibration,
     read_metrics,
     sentence,
     stem,
 )
-from gluongan.evaluation.known import KNOWN, sets
-from gluongan.evaluation.measures import discriminator, judged
+from gluongan.evaluation import classifier as judge
+from gluongan.evaluation.calibration import KNOWN, sets
+from gluongan.evaluation.suite import discriminator, judged
 
 
 @pytest.fixture(scope='module')

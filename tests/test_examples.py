@@ -16,8 +16,9 @@ import tiny
 from test_export_combinations import has_onnx
 
 from gluongan import figures
-from gluongan.exports import comparing, load_sampler
-from gluongan.sampling import pixels
+from gluongan.exports import load_sampler
+from gluongan.exports import verify as comparing
+from gluongan.gan.sampling import pixels
 
 EXAMPLES = Path(__file__).parent.parent / 'examples'
 PROGRAMS = sorted(EXAMPLES.glob('*.py'))
@@ -147,6 +148,6 @@ def test_page_draws_another_picture_at_each_click(tmp_path, changes):
         made = page.evaluate(
             f'import("/draw.mjs").then(async (m) => Array.from(await m.picture({z[0].tolist()})))'
         )
-    from gluongan.sampling import generate
+    from gluongan.gan.sampling import generate
 
     np.testing.assert_allclose(np.array(made), generate(sampler._gen, z).ravel(), atol=1e-5)

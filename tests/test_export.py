@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import gluongan as gg
-from gluongan import nets
-from gluongan.exports import comparing, making
+from gluongan.exports import making
+from gluongan.exports import verify as comparing
+from gluongan.nn import models as nets
 from gluongan.runtime import mx
 
 ELSEWHERE = """

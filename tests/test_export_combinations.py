@@ -10,7 +10,8 @@ from test_combinations import configs, grow, run
 
 import gluongan as gg
 from gluongan import build
-from gluongan.exports import comparing, making, onnx, symbol
+from gluongan.exports import making, onnx, symbol
+from gluongan.exports import verify as comparing
 from gluongan.exports.about import About
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runtime import mx
@@ -88,7 +89,7 @@ def recipes():
     for name in RECIPES:
         config = recipe(name)
         classes = tuple('0123456789') if config.conditional else ()
-        for network, make in (('gen', build.generator), ('dis', build.discriminator)):
+        for network, make in (('gen', build.make_generator), ('dis', build.make_discriminator)):
             yield (
                 f'{name}-{network}',
                 make(config, (1, 28, 28), len(classes), 'cpu'),
@@ -145,4 +146,4 @@ def test_the_same_run_exported_twice_is_the_same_files(tmp_path):
 
 
 def tiny_net():
-    return build.generator(tiny.tiny(), (1, 8, 8), 0, 'cpu')
+    return build.make_generator(tiny.tiny(), (1, 8, 8), 0, 'cpu')

@@ -6,8 +6,8 @@ import pytest
 from tampering import SYMBOL, edit, honest, lying, refused
 
 import gluongan as gg
+from gluongan.exports.onnx_ops import ENTRIES
 from gluongan.exports.operators import MOST_VALUES, OPERATORS
-from gluongan.exports.translation import ENTRIES
 from gluongan.runtime import mx
 
 

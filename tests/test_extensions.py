@@ -11,11 +11,12 @@ import pytest
 import tiny
 from scipy.stats import wasserstein_distance
 
-from gluongan import build, figures, snapshot
-from gluongan.extensions import Evaluation, LogReport, Progress, SampleGrid, Snapshot
-from gluongan.metrics import sliced_wasserstein
+from gluongan import build, figures, loading
+from gluongan.evaluation.metrics import sliced_wasserstein
+from gluongan.extensions import LogReport, Progress, QuickMetrics, SampleGrid, Snapshot
+from gluongan.gan.sampling import generate, pixels
+from gluongan.runs import snapshots
 from gluongan.runtime import mx
-from gluongan.sampling import generate, pixels
 from gluongan.trainer import Trainer
 
 LOSSES = ('dis/loss', 'gen/loss', 'dis/real', 'dis/fake')
@@ -34,7 +35,7 @@ def make(tmp_path):
     def trainer(*extensions, iterations=20, triggers=(), **changes):
         config = tiny.tiny(iterations=iterations, **changes)
         run = Trainer(
-            build.updater(config, build.load_data(config)),
+            build.make_updater(config, build.load_data(config)),
             stop=(iterations, 'iteration'),
             folder=tmp_path,
         )
@@ -148,7 +149,7 @@ def test_samples_are_written_at_zero_at_each_trigger_at_epoch_ends_and_last(run_
 def test_samples_are_those_of_one_fixed_noise(run_of_50, tmp_path):
     z = run_of_50.updater.noise.fixed(4)
     for name in ('000040', '000050'):
-        _, gen = build.load_run(run_of_50.folder, which=str(int(name)))
+        _, gen = loading.load_run(run_of_50.folder, which=str(int(name)))
         tiles = figures.tiles(run_of_50.folder / 'samples' / f'{name}.png', (1, 8, 8))
         assert np.array_equal(tiles, pixels(generate(gen, z)))
     assert not np.array_equal(z, run_of_50.updater.noise.fixed(4, seed=1))
@@ -178,7 +179,7 @@ def test_evaluation_is_what_anyone_would_compute_from_the_snapshot(run_of_50):
     assert sorted(rows) == [0, 25, 50]
     data = run_of_50.updater.real.dataset
     x = generate(
-        build.load_run(run_of_50.folder)[1], run_of_50.updater.noise.fixed(len(data), seed=1)
+        loading.load_run(run_of_50.folder)[1], run_of_50.updater.noise.fixed(len(data), seed=1)
     )
     assert len(x) == 512 and rows[50]['epoch'] == 50 / 16
     assert rows[50]['pixels/mean'] == pytest.approx(x.mean(), rel=1e-5)
@@ -202,7 +203,7 @@ def test_accuracy_covers_the_data_in_batches_of_200(run_of_50):
 
 
 def test_critic_without_probabilities_has_no_accuracy(make, tmp_path):
-    make(Evaluation(), loss='wasserstein').run()
+    make(QuickMetrics(), loss='wasserstein').run()
     assert not (tmp_path / 'accuracy.csv').exists()
     assert all(
         'dis/accuracy' not in row and 'samples/swd' in row
@@ -262,11 +263,11 @@ def test_newest_and_best_snapshots_are_kept_with_their_scores(make, tmp_path):
         run.report.update({'samples/swd': scores[run.updater.iteration - 1]}),
     )
     run.run()
-    assert [iteration for iteration, _ in snapshot.listed(tmp_path)] == [2, 5, 6]
+    assert [iteration for iteration, _ in snapshots.list_snapshots(tmp_path)] == [2, 5, 6]
     noted = json.loads((tmp_path / 'snapshots' / 'scores.json').read_text())
     assert noted.pop('metric') == 'samples/swd'
     assert {int(key): value for key, value in noted.items()}.items() >= {2: 1, 5: 3, 6: 6}.items()
-    assert build._chosen(tmp_path, 'best').name == '000002.snapshot'
+    assert snapshots.find_snapshot(tmp_path, 'best').name == '000002.snapshot'
 
 
 def test_snapshot_just_written_is_never_the_one_that_is_deleted(make, tmp_path):
@@ -274,7 +275,7 @@ def test_snapshot_just_written_is_never_the_one_that_is_deleted(make, tmp_path):
     (tmp_path / 'snapshots').mkdir()
     (tmp_path / 'snapshots' / '000040.snapshot').write_bytes(b'damaged')
     make(Snapshot(keep=1, best='nothing'), iterations=30, triggers=[(10, 'iteration')]).run()
-    assert snapshot.newest(tmp_path, lambda text: None)[1][1]['iteration'] == 30
+    assert snapshots.read_newest(tmp_path, lambda text: None)[1][1]['iteration'] == 30
 
 
 # Progress

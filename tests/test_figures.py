@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gluongan.figures import FIGURES, FigureError, draw_all, grid, pictures, save
+from gluongan.figures import FIGURES, RunError, draw_all, grid, pictures, save
 
 FILES = [
     'figures/samples.png',
@@ -166,13 +166,13 @@ def test_iterations_done_over_after_a_resume_count_once(run):
 )
 def test_a_broken_file_is_named(run, name, garbage):
     (run / name).write_bytes(garbage)
-    with pytest.raises(FigureError, match=name.split('/')[-1]):
+    with pytest.raises(RunError, match=name.split('/')[-1]):
         draw_all(run)
 
 
 def test_a_broken_file_costs_only_the_figures_that_need_it(run):
     (run / 'batches.csv').write_text('garbage\n1\n')
-    with pytest.raises(FigureError):
+    with pytest.raises(RunError):
         draw_all(run)
     assert all(
         (run / name).exists() for name in FILES if 'losses' not in name and '/scores' not in name
@@ -185,7 +185,7 @@ def test_points_of_another_kind_are_named(tmp_path, saved):
     np.save(
         run / 'samples' / '000040.npy', np.array([object()]) if isinstance(saved, str) else saved
     )
-    with pytest.raises(FigureError, match=r'000040\.npy'):
+    with pytest.raises(RunError, match=r'000040\.npy'):
         draw_all(run)
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gluongan.figures import FigureError, curves, grid, save, tiles
+from gluongan.figures import curves, grid, save, tiles
+from gluongan.runs.folder import RunError
 
 
 def noise(*shape):
@@ -35,7 +36,7 @@ def test_a_grid_refuses_what_is_not_images():
 def test_tiles_refuses_a_picture_of_another_size_or_kind(tmp_path):
     path = save(grid(noise(9, 1, 8, 8)), tmp_path / 'other.png')
     for shape in [(1, 7, 8), (3, 8, 8)]:
-        with pytest.raises(FigureError, match=r'other\.png'):
+        with pytest.raises(RunError, match=r'other\.png'):
             tiles(path, shape)
 
 

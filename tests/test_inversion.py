@@ -9,13 +9,14 @@ import pytest
 import tiny
 from PIL import Image
 
-from gluongan import nets, runtime
-from gluongan.inversion import FOUND, Inverter, train_encoder
-from gluongan.labels import one_hot
-from gluongan.layers import frozen
-from gluongan.noise import sample
+from gluongan import runtime
+from gluongan.gan.inversion import FOUND, Inverter, train_encoder
+from gluongan.gan.labels import one_hot
+from gluongan.gan.noise import sample
+from gluongan.gan.sampling import generate
+from gluongan.nn import models as nets
+from gluongan.nn.layers import frozen
 from gluongan.runtime import mx
-from gluongan.sampling import generate
 
 LATENT, CLASSES = 6, 3
 

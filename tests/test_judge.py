@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from scipy.signal import correlate
 
-from gluongan import data, judge, runtime, snapshot
-from gluongan.judge import shipped, stacked
-from gluongan.judge.nets import initialised
-from gluongan.layers import parameter_count, weights
-from gluongan.metrics import uniform_kl
+from gluongan import data, runtime, snapshot
+from gluongan.evaluation import classifier as judge
+from gluongan.evaluation.classifier import shipped, stacked
+from gluongan.evaluation.classifier.networks import initialised
+from gluongan.evaluation.metrics import uniform_kl
+from gluongan.nn.layers import parameter_count, weights
 from gluongan.runtime import mx
 
 

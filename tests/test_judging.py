@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 import tiny
 
-from gluongan import build, data, evaluation, figures, judge, snapshot
+from gluongan import data, evaluation, figures
 from gluongan.config import Config, ConfigError
-from gluongan.evaluation.measures import diversity, judged, manifold
-from gluongan.extensions import Alarm, Patience, alarm
-from gluongan.extensions.alarm import verdict
-from gluongan.extensions.judging import counts
-from gluongan.judged import samples_of
+from gluongan.evaluation import classifier as judge
+from gluongan.evaluation.from_updater import samples_of
+from gluongan.evaluation.suite import diversity, judged, manifold
+from gluongan.extensions import CollapseAlarm, EarlyStopping
+from gluongan.extensions import collapse_alarm as alarm
+from gluongan.extensions.collapse_alarm import verdict
+from gluongan.extensions.evaluation import counts
+from gluongan.runs import snapshots
 
 SIZE = 12
 
@@ -135,10 +138,10 @@ def test_best_snapshot_is_that_of_the_metric_in_its_own_direction(tmp_path, sett
         assert noted.pop('metric') == metric and {
             int(k): v for k, v in noted.items()
         } == pytest.approx(found, rel=1e-5)
-        best = build._chosen(run.folder, 'best')
+        best = snapshots.find_snapshot(run.folder, 'best')
         assert (
             found[int(best.stem)] == choose(found.values())
-            and len(snapshot.listed(run.folder)) <= 2
+            and len(snapshots.list_snapshots(run.folder)) <= 2
         )
 
 
@@ -183,11 +186,11 @@ def test_best_that_the_judge_does_not_measure_is_refused_before_a_folder_is_made
     assert not (tmp_path / 'runs').exists()
 
 
-# Patience
+# EarlyStopping
 
 
 class Stub:
-    """A Trainer as far as Patience and Alarm look at it."""
+    """A Trainer as far as EarlyStopping and CollapseAlarm look at it."""
 
     def __init__(self, folder, iteration=400, total=10_000):
         self.folder, self.total, self.report, self.reason = folder, total, {}, ''
@@ -220,14 +223,14 @@ def measured(folder, name, values):
 def test_a_run_stops_when_three_measurements_in_a_row_were_no_better(tmp_path, name, values, stops):
     measured(tmp_path, name, values)
     trainer = Stub(tmp_path)
-    Patience(name, 3)(trainer)
+    EarlyStopping(name, 3)(trainer)
     assert bool(trainer.reason) == stops
     best = (max if name == 'modes/caught' else min)(values, default=0)
     assert not stops or (name in trainer.reason and f'{best:.4g}' in trainer.reason)
 
 
 def test_stopped_run_says_why_and_keeps_its_best(tmp_path, monkeypatch):
-    from gluongan.extensions import evaluation as beside
+    from gluongan.extensions import quick_metrics as beside
 
     values = iter([9.0, 5.0, 3.0, 4.0, 4.0, 4.0, 4.0])
     monkeypatch.setattr(beside, 'sliced_wasserstein', lambda a, b: next(values))
@@ -238,9 +241,10 @@ def test_stopped_run_says_why_and_keeps_its_best(tmp_path, monkeypatch):
         and 'iteration 10' in run.stopped
         and not run.interrupted
     )
-    assert [at for at, _ in snapshot.listed(run.folder)] == [10, 20] and build._chosen(
-        run.folder, 'best'
-    ).stem == '000010'
+    assert [at for at, _ in snapshots.list_snapshots(run.folder)] == [
+        10,
+        20,
+    ] and snapshots.find_snapshot(run.folder, 'best').stem == '000010'
 
 
 # The alarm
@@ -291,7 +295,10 @@ def test_alarm_knows_collapse_from_a_slow_start(seen, late, words):
 
 
 def test_alarm_warns_once_with_what_to_try_and_is_on_while_it_lasts(tmp_path):
-    told, watch = [], Alarm(['--pack 2', '--dis-kernels 16'], warn=lambda text: told.append(text))
+    told, watch = (
+        [],
+        CollapseAlarm(['--pack 2', '--dis-kernels 16'], warn=lambda text: told.append(text)),
+    )
     values, on = [1.0, 0.01, 0.01, 0.01, 0.8, 0.01, 0.01], []
     for count in range(1, len(values) + 1):
         measured(tmp_path, 'samples/spread', values[:count])
@@ -311,12 +318,12 @@ def test_alarm_counts_the_start_by_iterations_and_by_the_share_of_the_run(tmp_pa
         (4_000, 20_000, True),
     ):
         trainer = Stub(tmp_path, iteration, total)
-        Alarm(warn=lambda text: None)(trainer)
+        CollapseAlarm(warn=lambda text: None)(trainer)
         assert ('alarm' in trainer.report) == on, (iteration, total)
 
 
 def test_collapsed_run_warns_with_flags_that_it_would_take(tmp_path, monkeypatch, capsys):
-    from gluongan.updater import GANUpdater
+    from gluongan.gan.updater import GANUpdater
 
     monkeypatch.setattr(alarm, 'FIRST', 20)
     monkeypatch.setattr(
@@ -337,7 +344,7 @@ def test_spread_and_support_are_in_every_row_of_pictures(tmp_path):
         run.updater.samples(run.updater.fixed_inputs(512, seed=1)),
         run.updater.real.dataset.floats(),
     )
-    from gluongan import metrics
+    from gluongan.evaluation import metrics
 
     expected = metrics.diversity(x, metrics.pairs(reals))
     assert (tiny.rows(run.folder / 'metrics.jsonl')[-1]['samples/spread']) == pytest.approx(

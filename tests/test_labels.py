@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import tiny
 
-from gluongan import build, figures
+from gluongan import build, figures, loading
 from gluongan.config import ConfigError
 from gluongan.data import Dataset
 from gluongan.data.toys import SHAPES
-from gluongan.labels import one_hot, with_label
-from gluongan.penalties import PENALTIES
+from gluongan.gan.labels import one_hot, with_label
+from gluongan.gan.penalties import PENALTIES
+from gluongan.gan.sampling import generate
+from gluongan.runs import reading
 from gluongan.runtime import mx
-from gluongan.sampling import generate
 
 NETWORKS = {'dense': {}, 'conv': {'network': 'conv', 'conv_width': 4}}
 
@@ -26,7 +27,7 @@ def no_figures(monkeypatch):
 def grow(dataset=None, **changes):
     """The updater of a tiny conditional run."""
     config = tiny.tiny(**{'conditional': True, 'batch': 16, **changes})
-    return build.updater(config, dataset or build.load_data(config))
+    return build.make_updater(config, dataset or build.load_data(config))
 
 
 def shades(classes=2):
@@ -195,11 +196,11 @@ def test_data_without_labels_is_refused(tmp_path, monkeypatch, network):
     changes = {**NETWORKS[network], 'data': 'plain.npz', 'image_size': None}
     config = tiny.tiny(**changes, conditional=True)
     with pytest.raises(ConfigError, match=r'^--conditional: .*has no labels'):
-        build.updater(config, build.load_data(config))
+        build.make_updater(config, build.load_data(config))
     assert tiny.refused(
         'train', *tiny.flags(**changes, conditional=True), '--out', 'runs'
     ).startswith('--conditional: ')
-    assert build.updater(tiny.tiny(**changes), build.load_data(config)).classes == 0
+    assert build.make_updater(tiny.tiny(**changes), build.load_data(config)).classes == 0
 
 
 def test_updater_of_data_without_labels_is_refused(tiny_updater):
@@ -232,18 +233,18 @@ STORED = {
 @pytest.mark.parametrize('name', STORED)
 def test_stored_generator_makes_the_live_samplers_pictures_bit_for_bit(tmp_path, name):
     trainer = tiny.begun(tmp_path, **STORED[name], iterations=7, lr=0.01)
-    config, gen = build.load_run(trainer.folder)
+    config, gen = loading.load_run(trainer.folder)
     z = trainer.updater.fixed_inputs(9, seed=5)
     x = generate(gen, z)
     np.testing.assert_array_equal(x, generate(trainer.updater.sampler, z))
     assert config.ema == 0 or (x != generate(trainer.updater.gen, z)).any()
-    assert build.sample_shape(trainer.folder) == x.shape[1:]
+    assert reading.sample_shape(trainer.folder) == x.shape[1:]
 
 
 def test_run_knows_the_names_of_its_classes(tmp_path):
     assert (
-        tuple(build.class_names(tiny.begun(tmp_path, conditional=True, until=1).folder)) == SHAPES
+        tuple(reading.class_names(tiny.begun(tmp_path, conditional=True, until=1).folder)) == SHAPES
     )
     assert (
-        tuple(build.class_names(tiny.begun(tmp_path, until=1).folder)) == SHAPES
+        tuple(reading.class_names(tiny.begun(tmp_path, until=1).folder)) == SHAPES
     )  # the data's, whether G knows them or not

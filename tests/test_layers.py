@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import erf, expit, softmax
 
-from gluongan import nets
-from gluongan.layers import (
+from gluongan.nn import models as nets
+from gluongan.nn.layers import (
     ACTIVATIONS,
     Activation,
     Chain,
@@ -19,7 +19,7 @@ from gluongan.layers import (
     format_table,
     frozen,
 )
-from gluongan.layers import parameter_count as count
+from gluongan.nn.layers import parameter_count as count
 from gluongan.runtime import mx
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017, section 2

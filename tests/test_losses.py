@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from gluongan.losses import LOSSES, SMOOTHABLE, named, softplus
+from gluongan.gan.losses import LOSSES, SMOOTHABLE, named, softplus
 from gluongan.runtime import mx
 
 REAL = np.array([-3.0, -0.5, 0.0, 0.25, 2.0, 7.0])

@@ -8,7 +8,7 @@ from scipy.linalg import sqrtm
 from scipy.stats import entropy, mannwhitneyu
 from sklearn.metrics.pairwise import polynomial_kernel
 
-from gluongan import metrics
+from gluongan.evaluation import metrics
 
 
 def features(seed, count=400, size=12):

@@ -12,8 +12,8 @@ from scipy.spatial.distance import cdist, jensenshannon, pdist
 from sklearn.cluster import KMeans
 from sklearn.neighbors import KNeighborsClassifier
 
-from gluongan import metrics
-from gluongan.metrics import distances
+from gluongan.evaluation import metrics
+from gluongan.evaluation.metrics import distances
 
 
 def pictures(seed, count=300, scale=1.0):

@@ -9,7 +9,7 @@ from scipy.stats import entropy
 
 from gluongan import data
 from gluongan.data import toys
-from gluongan.metrics import coverage
+from gluongan.evaluation.metrics import coverage
 
 CENTRES = np.array([(0.0, 0.0), (10.0, 0.0), (0.0, 10.0), (10.0, 10.0)])
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gluongan import runtime
-from gluongan.layers import parameter_count
-from gluongan.nets import dense_discriminator, dense_generator
+from gluongan.nn.layers import parameter_count
+from gluongan.nn.models import dense_discriminator, dense_generator
 from gluongan.runtime import mx
 
 # System A's tables, by hand; 512 LeakyReLU units hold 131,584 numbers (a misprint in the write-up, not in its total).

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, truncnorm
 
-from gluongan.noise import DISTRIBUTIONS, Noise, sample, seeded, truncated
+from gluongan.gan.noise import DISTRIBUTIONS, Noise, sample, seeded, truncated
 
 EXACT = {
     'normal': ('norm', (0, 1)),

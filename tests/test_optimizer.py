@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gluongan import runtime
-from gluongan.nets import dense_generator
-from gluongan.optimizer import RULES, SCHEDULES, Optimizer
+from gluongan.nn.models import dense_generator
+from gluongan.nn.optimizer import RULES, SCHEDULES, Optimizer
 from gluongan.runtime import mx
 
 STEPS = 6

@@ -7,8 +7,8 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
-from gluongan.metrics import parzen
-from gluongan.metrics.parzen import BLOCK, SIGMAS, log_likelihoods
+from gluongan.evaluation.metrics import parzen
+from gluongan.evaluation.metrics.parzen import BLOCK, SIGMAS, log_likelihoods
 
 RANDOM = np.random.RandomState(0)
 SAMPLES, X = RANDOM.rand(50, 1, 3, 4), RANDOM.rand(7, 1, 3, 4)

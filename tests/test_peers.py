@@ -20,11 +20,11 @@ sys.path.append(
 from benchmarks import cases, driver, equivalence
 from benchmarks.compare import measured, told
 from benchmarks.driver import FORMS, Peer, PeerError, interpreter
-from gluongan.layers import frozen
-from gluongan.optimizer import Optimizer
+from gluongan.gan.steps import record_fake, update_dis, update_gen
+from gluongan.gan.updater import weights
+from gluongan.nn.layers import frozen
+from gluongan.nn.optimizer import Optimizer
 from gluongan.runtime import mx
-from gluongan.update import record_fake, update_dis, update_gen
-from gluongan.updater import weights
 
 ENVIRONMENTS = Path(os.environ.get('GLUONGAN_PEERS', driver.ENVIRONMENTS))
 PEERS = [form for form in FORMS if FORMS[form].environment]

@@ -7,16 +7,16 @@ import pytest
 from critics import forward, input_gradient, numbers, scatter, weight_slopes
 
 from gluongan import runtime
-from gluongan.labels import with_label
-from gluongan.layers import Dense, frozen, power_iteration
-from gluongan.losses import LOSSES
-from gluongan.nets import conv_discriminator, dense_discriminator
-from gluongan.optimizer import Optimizer
-from gluongan.penalties import PENALTIES, GradientPenalty, around, between
+from gluongan.gan.labels import with_label
+from gluongan.gan.losses import LOSSES
+from gluongan.gan.penalties import PENALTIES, GradientPenalty, around, between
+from gluongan.gan.steps import update_dis
+from gluongan.gan.updater import weights
+from gluongan.nn.jvp import TangentError
+from gluongan.nn.layers import Dense, frozen, power_iteration
+from gluongan.nn.models import conv_discriminator, dense_discriminator
+from gluongan.nn.optimizer import Optimizer
 from gluongan.runtime import mx
-from gluongan.tangent import TangentError
-from gluongan.update import update_dis
-from gluongan.updater import weights
 
 # P = factor · weight · mean (‖grad_x D‖ - target)², from the papers.
 PAPERS = {'gp': (1, 1.0), 'dragan': (1, 1.0), 'r1': (0.5, 0.0), 'r2': (0.5, 0.0)}

@@ -12,21 +12,21 @@ import pytest
 import tiny
 
 import gluongan as gg
-from gluongan import build, runtime
+from gluongan import build, launch, loading, runtime
 from gluongan.bench.cases import MODES, Case
 from gluongan.bench.subjects import subjects
 from gluongan.config import ConfigError
-from gluongan.layers import Chain, Dense, in_float32, use_precision
+from gluongan.nn.layers import Chain, Dense, in_float32, use_precision
 from gluongan.runtime import mx
 
 amx = pytest.mark.skipif(not runtime.HAS_AMX, reason='this processor has no matrix units (AMX)')
 
 TRAINED = """
 import hashlib, sys
-from gluongan import build
+from gluongan import build, launch, loading
 from gluongan.recipes import recipe
 config = recipe('dense').with_settings({'data': 'synthetic', 'image_size': 8, 'batch': 32, 'device': 'cpu'})
-updater = build.updater(config, build.load_data(config))
+updater = build.make_updater(config, build.load_data(config))
 for _ in range(5):
     updater.update()
 print(hashlib.sha256(b''.join(value.tobytes() for value in updater.state()[0].values())).hexdigest())
@@ -83,7 +83,7 @@ def test_its_gradients_are_those_of_float32_to_two_digits():
 @amx
 def test_weights_and_moments_stay_float32_and_training_moves_them():
     config = tiny.tiny(precision='bfloat16')
-    updater = build.updater(config, build.load_data(config))
+    updater = build.make_updater(config, build.load_data(config))
     before, _ = updater.state()
     for _ in range(3):
         updater.update()
@@ -103,12 +103,12 @@ def test_weights_and_moments_stay_float32_and_training_moves_them():
 @amx
 def test_every_dense_layer_of_both_networks_and_of_the_view_of_d_multiplies_so():
     config = tiny.tiny(precision='bfloat16', data='synthetic')
-    updater = build.updater(config, build.load_data(config))
+    updater = build.make_updater(config, build.load_data(config))
     coarse = updater.gen[
         :-1
     ]  # without the reshape: BatchNorm, activation and the rest stay float32
     z = mx.nd.array(updater.fixed_inputs(4))
-    fine = build.updater(tiny.tiny(), build.load_data(config)).gen
+    fine = build.make_updater(tiny.tiny(), build.load_data(config)).gen
     assert 0 < np.abs(coarse(z).asnumpy() - fine[:-1](z).asnumpy()).max() < 0.05
     casts = [
         net(mx.sym.var('x')).tojson(remove_amp_cast=False).count('"op": "amp_cast"')
@@ -130,7 +130,7 @@ def test_what_is_drawn_from_such_a_run_is_float32(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert tiny.gluongan('train', *tiny.flags(precision='bfloat16'), '--out', 'runs').exit_code == 0
     run = next((tmp_path / 'runs').iterdir())
-    config, gen = build.load_run(run)
+    config, gen = loading.load_run(run)
     assert config.precision == 'bfloat16' and {
         layer.precision for layer in gen if isinstance(layer, Dense)
     } == {'float32'}
@@ -138,7 +138,7 @@ def test_what_is_drawn_from_such_a_run_is_float32(tmp_path, monkeypatch):
     assert tiny.gluongan('sample', str(run), '--seeds', '0-3').exit_code == 0
     assert {
         layer.precision
-        for net in (gen, build.load_updater(run, build.load_data(config)).dis)
+        for net in (gen, loading.load_updater(run, build.load_data(config)).dis)
         for layer in net
         if isinstance(layer, Dense)
     } == {'float32'}
@@ -151,7 +151,7 @@ def test_an_export_of_a_network_that_trains_in_bfloat16_is_float32_and_leaves_it
     tmp_path,
 ):
     config = tiny.tiny(precision='bfloat16')
-    gen = build.updater(config, build.load_data(config)).gen
+    gen = build.make_updater(config, build.load_data(config)).gen
     z = mx.nd.random.normal(0, 1, (4, 5))
     coarse = gen(z).asnumpy()
     gg.export(gen, tmp_path / 'gen')
@@ -167,9 +167,9 @@ def test_without_matrix_units_it_is_refused_before_a_folder(tmp_path, monkeypatc
     with pytest.raises(
         runtime.DeviceError, match='--precision bfloat16: needs --device cpu, a processor with'
     ):
-        build.new_run(tiny.tiny(precision='bfloat16'), tmp_path, [])
+        launch.begin(tiny.tiny(precision='bfloat16'), tmp_path, [])
     assert not list(tmp_path.iterdir())
-    build.updater(tiny.tiny(), build.load_data(tiny.tiny()))  # float32 needs nothing
+    build.make_updater(tiny.tiny(), build.load_data(tiny.tiny()))  # float32 needs nothing
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import time
 import pytest
 import tiny
 
-from gluongan import build, figures, snapshot
+from gluongan import build, figures, loading, snapshot
+from gluongan.runs import snapshots
 
 GLUONGAN = [sys.executable, '-c', 'from gluongan.cli import main; main()']
 # 16 batches an epoch; 40 iterations end in the middle of an epoch, of a window of the log, and of the evaluations.
@@ -126,7 +127,7 @@ def same_run(one, two, *, also=()):
 @pytest.mark.parametrize('name', CONFIGS)
 def test_interrupted_and_resumed_run_is_the_straight_run(tmp_path, name, at, straight):
     folder = tiny.begun(tmp_path, until=at, **EVERY, **CONFIGS[name]).folder
-    assert snapshot.newest(folder)[1][1]['iteration'] == at
+    assert snapshots.read_newest(folder)[1][1]['iteration'] == at
     trainer = tiny.resumed(folder)
     assert trainer.updater.iteration == 80 and not trainer.interrupted
     same_run(straight(name), folder, also={at})
@@ -199,7 +200,7 @@ def test_damaged_newest_snapshot_is_named_and_the_one_before_it_is_used(
 
 def test_run_with_no_usable_snapshot_says_so(tmp_path):
     folder = tiny.begun(tmp_path, **EVERY).folder
-    for _, path in snapshot.listed(folder):
+    for _, path in snapshots.list_snapshots(folder):
         path.write_bytes(b'')
     result = tiny.gluongan('train', '--resume', folder)
     assert (
@@ -229,7 +230,7 @@ def test_snapshot_of_another_version_cannot_be_resumed_but_its_networks_are_ther
     message = tiny.refused('train', '--resume', folder, '--iterations', 30, code=1)
     assert '000005.snapshot: is of another version' in message
     assert {file: file.read_bytes() for file in folder.rglob('*') if file.is_file()} == files
-    updater = build.load_updater(folder, build.load_data(tiny.tiny()))
+    updater = loading.load_updater(folder, build.load_data(tiny.tiny()))
     assert updater.iteration == 5
     assert (updater.gen[0].weight.data().asnumpy() == arrays['gen/0.weight']).all()
 
@@ -274,7 +275,12 @@ def test_settings_that_change_no_number_may_change(tmp_path):
         '--lr',
         2e-4,
     )
-    assert result.exit_code == 0 and [i for i, _ in snapshot.listed(folder)] == [3, 4, 8, 9]
+    assert result.exit_code == 0 and [i for i, _ in snapshots.list_snapshots(folder)] == [
+        3,
+        4,
+        8,
+        9,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -304,7 +310,7 @@ def started(out, **changes):
         cwd=out.parent,
     )
     folder, deadline = out / '00000-dense-synthetic', time.monotonic() + 60
-    while not any(iteration >= 40 for iteration, _ in snapshot.listed(folder)):
+    while not any(iteration >= 40 for iteration, _ in snapshots.list_snapshots(folder)):
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()
         time.sleep(0.005)
     return process, folder
@@ -314,7 +320,7 @@ def test_run_killed_with_signal_9_goes_on_as_if_nothing_had_been(tmp_path, strai
     process, folder = started(tmp_path / 'runs', iterations=10**8, sample_every=10, eval_every=15)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    at, (_, meta) = snapshot.newest(folder, lambda text: None)
+    at, (_, meta) = snapshots.read_newest(folder, lambda text: None)
     assert process.returncode == -9 and meta['iteration'] >= 40 and at.exists()
     total = meta['iteration'] + 20
     tiny.resumed(folder, iterations=total)
@@ -339,7 +345,7 @@ def test_signal_leaves_a_snapshot_and_a_command_that_goes_on(tmp_path, number, c
     _, errors = process.communicate(timeout=60)
     assert process.returncode == code and 'Traceback' not in errors, errors
     stopped, command = errors.splitlines()[-2:]
-    at = snapshot.newest(folder)[1][1]['iteration']
+    at = snapshots.read_newest(folder)[1][1]['iteration']
     assert (
         f'iteration {at:,};' in stopped and tiny.rows(folder / 'batches.csv')[-1]['iteration'] == at
     )

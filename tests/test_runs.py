@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from tiny import tiny
 
-from gluongan import runs
-from gluongan.runs import RunError, next_folder, next_number, read_config, run_name, write_json
+from gluongan.files import next_folder, next_number, write_json
+from gluongan.runs import folder as runs
+from gluongan.runs.folder import RunError, read_config, run_name
 
 # Numbers and names
 

@@ -111,7 +111,7 @@ def test_engines_change_no_bit(python):
     code = (
         'import hashlib, sys; sys.path.insert(0, %r); import tiny; from gluongan import build\n'
         'config = tiny.tiny(gen_dropout=0.3, penalty="gp", dis_steps=2, ema=0.9)\n'
-        'updater = build.updater(config, build.load_data(config))\n'
+        'updater = build.make_updater(config, build.load_data(config))\n'
         'for _ in range(30):\n    updater.update()\n'
         'arrays = updater.state()[0]\n'
         'print(hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest())'

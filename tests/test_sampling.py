@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gluongan import nets
+from gluongan.gan.sampling import PASS, generate, pixels
+from gluongan.nn import models as nets
 from gluongan.runtime import mx
-from gluongan.sampling import PASS, generate, pixels
 
 
 @pytest.fixture(scope='module')

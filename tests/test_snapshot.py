@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from gluongan import snapshot
+from gluongan.runs import snapshots
 from gluongan.snapshot import MAGIC, SnapshotError
 
 META = {'iteration': 7, 'noise': [2**64 - 1, 2**63, 0], 'real': {'state': 2**128 - 1}, 'text': 'é'}
@@ -263,7 +264,7 @@ def run(tmp_path):
 
 
 def numbers(run):
-    return [iteration for iteration, _ in snapshot.listed(run)]
+    return [iteration for iteration, _ in snapshots.list_snapshots(run)]
 
 
 def test_listed_counts_snapshots_alone_and_by_number(run):
@@ -278,7 +279,7 @@ def test_newest_intact_snapshot_is_used_and_damaged_ones_are_named_newest_first(
     folder, told = run(10, 20, 30), []
     for number in damaged:
         (folder / 'snapshots' / f'{number:06d}.snapshot').write_bytes(b'GLUONGAN and no more')
-    path, (_, meta) = snapshot.newest(folder, told.append)
+    path, (_, meta) = snapshots.read_newest(folder, told.append)
     assert (path.name, meta) == (f'{used:06d}.snapshot', {'iteration': used})
     passed = sorted((number for number in damaged if number > used), reverse=True)
     assert len(told) == len(passed) and all(
@@ -288,12 +289,12 @@ def test_newest_intact_snapshot_is_used_and_damaged_ones_are_named_newest_first(
 
 def test_run_without_a_usable_snapshot_is_named(run, tmp_path):
     with pytest.raises(SnapshotError, match='no snapshot that can be used') as caught:
-        snapshot.newest(tmp_path, pytest.fail)
+        snapshots.read_newest(tmp_path, pytest.fail)
     assert str(tmp_path) in str(caught.value)
     folder, told = run(1), []
     (folder / 'snapshots' / '000001.snapshot').write_bytes(b'')
     with pytest.raises(SnapshotError, match='no snapshot that can be used'):
-        snapshot.newest(folder, told.append)
+        snapshots.read_newest(folder, told.append)
     assert len(told) == 1
 
 
@@ -311,5 +312,5 @@ def test_run_without_a_usable_snapshot_is_named(run, tmp_path):
 )
 def test_newest_and_best_are_kept_and_nothing_else(run, there, last, best, kept):
     folder = run(*there)
-    snapshot.keep(folder, last, best)
+    snapshots.keep(folder, last, best)
     assert numbers(folder) == kept

@@ -7,12 +7,12 @@ import pytest
 from critics import forward, numbers, scatter, weight_slopes
 
 from gluongan import runtime
-from gluongan.layers import Conv, Dense, frozen, normalised, power_iteration
-from gluongan.nets import conv_discriminator, dense_discriminator
-from gluongan.optimizer import Optimizer
+from gluongan.gan.steps import update_dis
+from gluongan.gan.updater import weights
+from gluongan.nn.layers import Conv, Dense, frozen, normalised, power_iteration
+from gluongan.nn.models import conv_discriminator, dense_discriminator
+from gluongan.nn.optimizer import Optimizer
 from gluongan.runtime import mx
-from gluongan.update import update_dis
-from gluongan.updater import weights
 
 LAYERS = {
     'dense': lambda: Dense(7, in_units=12, spectral=True),

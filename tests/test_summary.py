@@ -10,8 +10,9 @@ import pytest
 import tiny
 
 import gluongan as gg
-from gluongan import nets
-from gluongan.exports import comparing, summary
+from gluongan.exports import summary
+from gluongan.exports import verify as comparing
+from gluongan.nn import models as nets
 from gluongan.runtime import mx
 
 

@@ -7,7 +7,9 @@ import pytest
 from critics import FUNCTIONS, directional, numbers, scatter, weight_slopes
 
 from gluongan import runtime
-from gluongan.layers import (
+from gluongan.gan.updater import weights
+from gluongan.nn.jvp import RULES, Tangent, TangentError, rule
+from gluongan.nn.layers import (
     ACTIVATIONS,
     DERIVATIVES,
     Activation,
@@ -17,10 +19,8 @@ from gluongan.layers import (
     MinibatchDiscrimination,
     Reshape,
 )
-from gluongan.nets import conv_discriminator, dense_discriminator
+from gluongan.nn.models import conv_discriminator, dense_discriminator
 from gluongan.runtime import mx
-from gluongan.tangent import RULES, Tangent, TangentError, rule
-from gluongan.updater import weights
 
 NETS = {
     'dense': lambda act: dense_discriminator([12, 7, 5, 1], act, shape=(3, 2, 2), init='glorot'),

@@ -8,13 +8,13 @@ import os
 import numpy as np
 import pytest
 
-from gluongan.layers import frozen
-from gluongan.losses import LOSSES
-from gluongan.noise import Noise
-from gluongan.optimizer import Optimizer
+from gluongan.gan.losses import LOSSES
+from gluongan.gan.noise import Noise
+from gluongan.gan.steps import record_fake, update_dis, update_gen
+from gluongan.gan.updater import weights
+from gluongan.nn.layers import frozen
+from gluongan.nn.optimizer import Optimizer
 from gluongan.runtime import mx
-from gluongan.update import record_fake, update_dis, update_gen
-from gluongan.updater import weights
 
 
 class Parts:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from gluongan.losses import LOSSES, Loss
+from gluongan.gan.losses import LOSSES, Loss
+from gluongan.gan.sampling import generate
+from gluongan.gan.steps import discriminate
+from gluongan.gan.updater import LAG, NonFinite, weights
 from gluongan.runtime import mx
-from gluongan.sampling import generate
-from gluongan.update import discriminate
-from gluongan.updater import LAG, NonFinite, weights
 
 
 def spy(monkeypatch, thing, name):

@@ -10,8 +10,10 @@ import re
 from pathlib import Path
 
 from click.testing import CliRunner
+from gluongan.cli.faults import flag
 
-from gluongan.config import Config, ConfigError, flag, show
+from gluongan.config import Config, ConfigError
+from gluongan.errors import as_typed
 
 # Threads that spin on a busy machine make these runs 60 times slower (0.1 s becomes 7 s). Must come before MXNet.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -61,7 +63,7 @@ def typed(settings):
         if isinstance(value, bool):
             words.append(flag(name) if value else '--no-' + flag(name)[2:])
         elif value is not None:
-            words += [flag(name), show(value)]
+            words += [flag(name), as_typed(value)]
     return words
 
 
@@ -117,18 +119,18 @@ def rows(path):
 
 def begun(out, *, until=None, **changes):
     """Train a run of these settings to its end, or until after iteration `until`, as a Ctrl-C would; return the Trainer."""
-    from gluongan import build
+    from gluongan import launch
 
-    return _trained(build.new_run(tiny(**changes), Path(out), ['gluongan']), until)
+    return _trained(launch.begin(tiny(**changes), Path(out), ['gluongan']), until)
 
 
 def resumed(folder, *, until=None, warn=None, **changes):
     """Go on with a run from its newest snapshot, in new objects; by default a warning is a failure."""
-    from gluongan import build
-    from gluongan.runs import read_config
+    from gluongan import launch
+    from gluongan.runs.folder import read_config
 
     return _trained(
-        build.resumed_run(folder, read_config(folder).with_settings(changes), warn or _no_warning),
+        launch.resume(folder, read_config(folder).with_settings(changes), warn or _no_warning),
         until,
     )
 

@@ -12,9 +12,9 @@ from protocol import Arrays, serve
 from gluongan import build, runtime
 from gluongan.config import Config
 from gluongan.data import Dataset
-from gluongan.labels import one_hot
+from gluongan.gan.labels import one_hot
+from gluongan.gan.updater import weights
 from gluongan.runtime import mx
-from gluongan.updater import weights
 
 
 class Handed:
@@ -51,7 +51,7 @@ class OurGAN:
         self._config = Config().with_settings(case['config'])
         classes = () if labels is None else tuple(map(str, range(labels.max() + 1)))
         self._data = Dataset(case['name'], samples, labels, classes)
-        self._updater = build.updater(self._config, self._data)
+        self._updater = build.make_updater(self._config, self._data)
         self._drawn = self._updater.noise, self._updater.real
         for name, value in self._live().items():
             value[:] = arrays[name]

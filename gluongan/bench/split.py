@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
-from .. import updater as home
+from ..gan import updater as home
+from ..gan.updater import GANUpdater
 from ..runtime import mx
-from ..updater import GANUpdater
 
 PARTS = ('data', 'noise', 'G(z)', 'D update', 'G update', 'optimiser', 'rest')
 

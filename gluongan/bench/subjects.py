@@ -8,9 +8,9 @@ from typing import Any
 
 from .. import __version__, build, runtime
 from ..data import Dataset
-from ..layers import Chain, use_precision
+from ..gan.updater import GANUpdater
+from ..nn.layers import Chain, use_precision
 from ..runtime import mx
-from ..updater import GANUpdater
 from .cases import Case
 from .measure import Subject
 
@@ -56,7 +56,7 @@ def environment(command: Sequence[str]) -> dict[str, Any]:
 
 def updater(case: Case, dataset: Dataset) -> GANUpdater:
     """Return the algorithm of a case on `dataset`, its networks run in the case's mode; the numbers are the same in each."""
-    algorithm = build.updater(case.config, dataset)
+    algorithm = build.make_updater(case.config, dataset)
     if case.mode == 'imperative':
         view = _view(case, algorithm)
         algorithm.dis_view = view
@@ -76,7 +76,7 @@ def _blocks(algorithm: GANUpdater) -> list[mx.gluon.HybridBlock]:
 def _view(case: Case, algorithm: GANUpdater) -> Chain:
     """Return D without gradients for its weights, as layers: `frozen` makes a graph, which no mode runs imperatively."""
     shape, classes = algorithm.real.dataset.shape, algorithm.classes
-    view = build.discriminator(case.config, shape, classes, algorithm.real.device)
+    view = build.make_discriminator(case.config, shape, classes, algorithm.real.device)
     use_precision(view, case.config.precision)
     own = algorithm.dis._collect_params_with_prefix()
     for name, parameter in view._collect_params_with_prefix().items():

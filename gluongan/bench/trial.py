@@ -6,12 +6,14 @@ import statistics
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..errors import InputError
+
 # A sample outside of this is no duration, or no patience.
 LONGEST = 1e6
 LONGEST_NAME = 200
 
 
-class TrialError(ValueError):
+class TrialError(InputError):
     """A measurement, or a file of them, that cannot be used: one sentence that says what is wrong with it."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .. import runs
+from ..files import write_text
 from .trial import Trial, TrialError
 
 FORMAT = 'gluongan bench 1'
@@ -40,7 +40,7 @@ class Trials:
 
     def write(self, path: Path) -> None:
         """Write the file whole or not at all."""
-        runs.write_text(path, self.to_json())
+        write_text(path, self.to_json())
 
 
 def read(path: str | Path) -> Trials:

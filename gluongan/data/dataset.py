@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import InputError
+
 if TYPE_CHECKING:
     from .batches import Batches
 
 
-class DataError(ValueError):
+class DataError(InputError):
     """Data that cannot be used: one sentence naming the file or option, what is wrong and what is allowed."""
 
 
@@ -95,7 +97,9 @@ class Dataset:
     def binarized(self) -> Dataset:
         """The same images in pure black and white: 255 where value / 255 > 0.5, else 0; DataError for points."""
         if not self.is_image:
-            raise DataError(f'binarize: {self.name} holds points, allowed are images')
+            raise DataError(
+                f'{self.name} is made of points; only images can be binarized', setting='binarize'
+            )
         return replace(self, samples=np.where(self.samples > 127, np.uint8(255), np.uint8(0)))
 
     def batches(self, batch: int, *, seed: int = 0, device: Any = 'cpu') -> Batches:

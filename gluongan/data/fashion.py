@@ -9,12 +9,12 @@ import gzip
 import io
 import logging
 import os
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from ..files import write_bytes
 from . import idx
 from .dataset import DataError, Dataset
 from .files import faults, read_at_most
@@ -39,7 +39,7 @@ MIRRORS = (
 )
 TIMEOUT = 20  # seconds without an answer before the next mirror is tried
 MAX_DOWNLOAD = 2**25  # bytes; the largest file has 26.4 MB
-REMEDY = 'install the Debian package dataset-fashion-mnist, or name the folder of its four idx files with --data-dir'
+REMEDY = 'install the Debian package dataset-fashion-mnist, or name the folder of its four idx files with `data_dir`'
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,9 @@ def _own_places(data_dir: str | Path | None) -> tuple[Path, ...]:
     with faults(folder):
         if not folder.is_dir():
             raise DataError(
-                f'data_dir: {folder} is not a folder, allowed is one that holds the idx files'
+                'is not a folder; must be one that holds the idx files',
+                setting='data_dir',
+                value=folder,
             )
     return folder, folder / 'fashion-mnist'
 
@@ -150,16 +152,5 @@ def _fetch(url: str, name: str, target: Path) -> Path:
     shape, sha256 = FILES[name]
     with faults(url), gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
         idx.decode(stream, url, rank=len(shape), shape=shape, sha256=sha256)
-    return _write(target, data)
-
-
-def _write(target: Path, data: bytes) -> Path:
-    # Under a temporary name first, so that nobody ever finds half a file.
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix='.part-')
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            file.write(data)
-        os.replace(temporary, target)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    write_bytes(target, data)
     return target

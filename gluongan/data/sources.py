@@ -28,8 +28,8 @@ class Source(NamedTuple):
 
 def _mnist(split: str) -> Dataset:
     from . import (
-        bundled,
-    )  # here, so that `python -m gluongan.data.bundled` does not find itself imported
+        bundled,  # here, so that `python -m gluongan.data.bundled` does not find itself imported
+    )
 
     return bundled.dataset(split)
 
@@ -82,8 +82,9 @@ def load(
     for option in given:
         if option not in source.options:
             raise DataError(
-                f'{option}: makes no sense for {os.fspath(name)}, '
-                f'allowed are {" ".join(source.options) or "no options"}'
+                f'does not apply to {os.fspath(name)}; must be left out',
+                setting=option,
+                value=None if option == 'binarize' else options[option],
             )
     given.pop('binarize', None)
     data = source.read(split=split, **given)
@@ -92,11 +93,15 @@ def load(
 
 def _check_values(split: str, image_size: int | None, channels: int | None) -> None:
     if split not in SPLITS:
-        raise DataError(f'split: is {split!r}, allowed are train and test')
+        raise DataError('must be train or test', setting='split', value=split)
     if image_size is not None and not _within(image_size, SIDES):
-        raise DataError(f'image_size: is {image_size!r}, allowed are {SIDES[0]}..{SIDES[-1]}')
+        raise DataError(
+            f'must be a whole number from {SIDES[0]} to {SIDES[-1]}',
+            setting='image_size',
+            value=image_size,
+        )
     if channels is not None and not _within(channels, CHANNELS):
-        raise DataError(f'channels: is {channels!r}, allowed are 1 and 3')
+        raise DataError('must be 1 or 3', setting='channels', value=channels)
 
 
 def _within(value: object, allowed: range | tuple[int, ...]) -> bool:
@@ -116,8 +121,10 @@ def _source(name: str | os.PathLike[str]) -> Source:
         if path.suffix == '.npz' and path.exists():
             return Source(partial(npz.dataset, path), ('binarize',))
         raise DataError(
-            f'{os.fspath(name)}: {_complaint(path)}, allowed are {", ".join(NAMES)} and the path of '
-            'a folder of idx files, a folder of pictures or an .npz file'
+            f'{_complaint(path)}; must be {", ".join(NAMES)}, or the path of '
+            'a folder of idx files, a folder of pictures or an .npz file',
+            setting='data',
+            value=os.fspath(name),
         )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from .known import KNOWN, Calibration, CalibrationError, calibrate
-from .known import read as read_calibration
-from .measures import Counts, closest, evaluate
-from .names import MEANINGS, find, meaning, named, stem
+from ..metric_names import MEANINGS, find, meaning, named, stem
+from .calibration import KNOWN, Calibration, CalibrationError, calibrate
+from .calibration import read as read_calibration
 from .reference import Reference
 from .report import Report, read_metrics, rows
 from .samples import Samples
-from .words import sentence
+from .suite import Counts, closest, evaluate
+from .summary import sentence
 
 __all__ = [
     'KNOWN',

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import metrics
-from ..metrics.distances import flat, reach
+from . import metrics
+from .metrics.distances import flat, reach
 
 if TYPE_CHECKING:
     from ..data import Dataset
-    from ..judge import Judge, Judgement
+    from .classifier import Judge, Judgement
 
 MOST = 30_000  # pictures of the data that samples are held against
 

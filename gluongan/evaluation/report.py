@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..runs import RunError, write_text
-from .known import Calibration
-from .measures import Values
-from .names import meaning, stem
+from ..files import write_text
+from ..metric_names import meaning, stem
+from ..runs.folder import RunError
+from .calibration import Calibration
+from .suite import Values
 
 WIDTH = 10  # of a column
 

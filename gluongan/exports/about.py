@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..labels import one_hot
-from ..noise import sample
+from ..gan.labels import one_hot
+from ..gan.noise import sample
 from .operators import Range
 
 SPANS: dict[str, Range | None] = {'normal': None, 'uniform': (-1.0, 1.0), 'truncated': (-2.0, 2.0)}

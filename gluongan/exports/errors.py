@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..errors import FailureError
 
-class ExportError(ValueError):
+
+class ExportError(FailureError):
     """An export that cannot be made, or that cannot be trusted: one sentence that names the file."""

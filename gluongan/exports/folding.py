@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..graph import VARIABLE, Graph, Node
+from ..nn.graph import VARIABLE, Graph, Node
 from ..runtime import mx
 from .symbol import INPUT, Traced
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import build
-from ..graph import Graph, parsed
-from ..runs import RunError
+from .. import loading
+from ..gan.sampling import PASS, Sampler
+from ..nn.graph import Graph, parsed
+from ..runs.folder import RunError
 from ..runtime import device as context
 from ..runtime import mx
-from ..sampling import PASS, Sampler
 from . import manifest, params
 from .errors import ExportError
 from .manifest import FILE, Manifest
@@ -58,7 +58,7 @@ def load_export(folder: str | Path) -> Loaded:
     told = manifest.read(folder)
     if told.format != 'mxnet':
         raise ExportError(
-            f'{folder / FILE}: is of an export to {told.format}; gluongan loads those of --format mxnet'
+            f'{folder / FILE}: is of an export to {told.format}; gluongan loads those to mxnet alone'
         )
     graph = _read(folder, told, '.json', lambda content: checked(parsed(content)))
     weights = _read(folder, told, '.params', _weights)
@@ -77,13 +77,15 @@ def load_sampler(
 ) -> Sampler:
     """Return what draws samples of a run or of an exported G by seed and class: the same seeds give the same pictures.
 
-    which: of a run's snapshots, see `build.load_net`. Raises ExportError, RunError or SnapshotError.
+    which: of a run's snapshots, see `loading.load_net`. Raises ExportError, RunError or SnapshotError.
     """
     if not manifest.is_export(Path(place)):
-        return build.load_sampler(place, which=which, device=device)
+        return loading.load_sampler(place, which=which, device=device)
     if which != 'last':
         raise RunError(
-            f'--snapshot {which}: {place} is an export, which holds one network; leave it out'
+            f'{place} is an export, which holds one network; leave it out',
+            setting='snapshot',
+            value=which,
         )
     loaded = load_export(place)
     told = loaded.manifest

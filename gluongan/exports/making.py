@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from .. import __version__, build
-from ..layers import Chain, MinibatchDiscrimination, Pack, has_layer, in_float32
-from ..runs import RunError
+from .. import __version__, loading
+from ..files import publish, staging
+from ..gan.sampling import PASS, device_of
+from ..nn.layers import Chain, MinibatchDiscrimination, Pack, has_layer, in_float32
+from ..runs.folder import RunError
+from ..runs.reading import class_names, sample_shape
 from ..runtime import mx
-from ..sampling import PASS, device_of
-from . import comparing, manifest, onnx, symbol
+from . import manifest, onnx, symbol
+from . import verify as comparing
 from .about import About
 from .errors import ExportError
 from .manifest import FILE, Manifest, Port
-from .translation import OPSET
+from .onnx_ops import OPSET
 
 NAMES = {'gen': ('generator', 'sample'), 'dis': ('discriminator', 'logit')}
 
@@ -58,10 +58,10 @@ def export(
     target = Path(path)
     _check_manifest(target)
     about = About('gen' if symbol.output_shape(net, _rows(net)) else 'dis', noise, tuple(classes))
-    with _staged(target) as folder:
+    with staging(target) as folder:
         made = _make(net, folder / target.name, format, about)
         for file in made.files:
-            os.replace(file, target.parent / file.name)
+            publish(file, target.parent / file.name)
     return tuple(target.parent / file.name for file in made.files)
 
 
@@ -79,26 +79,26 @@ def export_run(
     """
     out = Path(out)
     _check_free(out)
-    config, net, iteration = build.load_net(run, network, which=which)
+    config, net, iteration = loading.load_net(run, network, which=which)
     about = About(
         network,
         config.noise,
-        tuple(build.class_names(run)) if config.conditional else (),
-        len(build.sample_shape(run)) == 3,
+        tuple(class_names(run)) if config.conditional else (),
+        len(sample_shape(run)) == 3,
         config.recipe,
         Path(config.data).name,
         iteration,
         bool(config.ema) and network == 'gen',
     )
-    with _staged(out) as folder:
+    with staging(out) as folder:
         made = _make(net, folder / NAMES[network][0], format, about)
-        os.rename(folder, out)
+        publish(folder, out)
     return Export(tuple(out / file.name for file in made.files), made.difference)
 
 
 def _make(net: Chain, prefix: Path, format: str, about: About) -> Export:
     if format not in FORMATS:
-        raise ExportError(f'--format {format}: must be one of {", ".join(FORMATS)}')
+        raise ExportError(f'must be one of {", ".join(FORMATS)}', setting='format', value=format)
     if format == 'onnx':
         onnx.packages()
     with in_float32(net):  # what a symbol file can tell, and every other program computes
@@ -177,10 +177,12 @@ def _rows(net: Chain) -> int:
 def _check_free(out: Path) -> None:
     if manifest.is_export(out):
         raise RunError(
-            f'--out {out}: holds an export already, and none is overwritten; delete it, or take another name'
+            'holds an export already, and none is overwritten; delete it, or take another name',
+            setting='out',
+            value=out,
         )
     if out.exists() or out.is_symlink():
-        raise RunError(f'--out {out}: is there already; must be a name that is free')
+        raise RunError('exists already; must be a name that is free', setting='out', value=out)
 
 
 def _check_manifest(target: Path) -> None:
@@ -193,14 +195,3 @@ def _check_manifest(target: Path) -> None:
             raise ExportError(
                 f'{beside}: is of another export ({", ".join(sorted(names))}); take another folder'
             )
-
-
-@contextmanager
-def _staged(target: Path) -> Iterator[Path]:
-    """A new folder beside `target`, gone when the block ends."""
-    folder = target.with_name(f'.{target.name}.{os.getpid()}.tmp')
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

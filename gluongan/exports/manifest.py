@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..graph import document
-from ..noise import DISTRIBUTIONS
-from ..runs import read_bytes, write_json
+from ..files import read_bytes, write_json
+from ..gan.noise import DISTRIBUTIONS
+from ..nn.graph import document
 from .errors import ExportError
 from .operators import Range
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..graph import VARIABLE
+from ..nn.graph import VARIABLE
 from .errors import ExportError
 from .folding import plain
+from .onnx_ops import ENTRIES, OPSET, Writer
 from .operators import checked, shapes
-from .rules import Shape
+from .shape_rules import Shape
 from .symbol import INPUT, Traced
-from .translation import ENTRIES, OPSET, Writer
 
 BATCHES = (1, 7, 256)
 CLOSE = 1e-5
@@ -29,7 +29,9 @@ def packages() -> tuple[Any, Any]:
         return import_module('onnx'), import_module('onnxruntime')
     except ImportError as error:
         raise ExportError(
-            f"--format onnx: {error.name or error} is missing; pip install 'gluongan[onnx]'"
+            f"{error.name or error} is missing; pip install 'gluongan[onnx]'",
+            setting='format',
+            value='onnx',
         ) from None
 
 

@@ -12,9 +12,9 @@ from math import isfinite, prod
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ..graph import VARIABLE, Graph, Node
-from . import rules
-from .rules import Shape
+from ..nn.graph import VARIABLE, Graph, Node
+from . import shape_rules as rules
+from .shape_rules import Shape
 
 Range = tuple[float, float]
 Rule = Callable[..., Shape]

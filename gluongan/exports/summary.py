@@ -9,13 +9,13 @@ from pathlib import Path
 import graphviz
 import numpy as np
 
-from ..graph import VARIABLE, Graph
-from ..layers import Chain, Row
-from ..runs import write_bytes
+from ..files import write_bytes
+from ..nn.graph import VARIABLE, Graph
+from ..nn.layers import Chain, Row
 from . import symbol
 from .errors import ExportError
 from .operators import checked, shapes
-from .rules import Shape
+from .shape_rules import Shape
 from .symbol import INPUT
 
 PAPER, INK, FAINT = 'white', '#222222', '#888888'
@@ -104,7 +104,9 @@ def draw(graph: Graph, found: Sequence[Shape], path: Path) -> Path:
         write_bytes(path, picture.pipe(format='svg'))
     except graphviz.ExecutableNotFound:
         raise ExportError(
-            f'--graph {path}: needs the program dot of graphviz; apt-get install graphviz'
+            'needs the program dot of graphviz; apt-get install graphviz',
+            setting='graph',
+            value=path,
         ) from None
     return path
 

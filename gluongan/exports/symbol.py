@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..graph import Graph, parsed
-from ..layers import Chain, plain_batchnorm
+from ..nn.graph import Graph, parsed
+from ..nn.layers import Chain, plain_batchnorm
 from ..runtime import mx
 from .operators import Range, checked, output_range
 

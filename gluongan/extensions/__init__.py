@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from .alarm import Alarm
+from .collapse_alarm import CollapseAlarm
+from .early_stopping import EarlyStopping
 from .evaluation import Evaluation
-from .judging import Judging, Patience
 from .log import LogReport, Progress
 from .pictures import FigureReport, SampleGrid
+from .quick_metrics import QuickMetrics
 from .snapshots import Snapshot
 
 __all__ = [
-    'Alarm',
+    'CollapseAlarm',
+    'EarlyStopping',
     'Evaluation',
     'FigureReport',
-    'Judging',
     'LogReport',
-    'Patience',
     'Progress',
+    'QuickMetrics',
     'SampleGrid',
     'Snapshot',
 ]

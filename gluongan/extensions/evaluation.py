@@ -1,128 +1,78 @@
-"""Cheap measurements while training goes on: are the samples' pixels the data's, and is D still fooled?"""
+"""The evaluation of samples while training goes on."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data import toys
-from ..labels import one_hot
-from ..metrics import coverage, diversity, pairs, sliced_wasserstein
-from ..runtime import mx
+from ..evaluation import Counts, Samples, evaluate, find
+from ..evaluation.calibration import real
+from ..evaluation.from_updater import samples_of
+from ..evaluation.suite import diversity, judged, manifold
+from ..runs.folder import JUDGED
+from ..runs.records import Records, json_row
 from ..trainer import Extension
-from .records import Records, csv_row, json_row
 
 if TYPE_CHECKING:
+    from ..evaluation import Reference
     from ..trainer import Trainer
-    from ..updater import GANUpdater
 
-SAMPLES = 1_000  # behind each row of metrics.jsonl
-HALF = 200  # real, and as many generated, in D's test: the mini-batches of the Flux tutorial
+STREAM = 3  # of the noise, the same as for `gluongan evaluate`
+
+
+def counts(samples: int) -> Counts:
+    """Return how many of the samples each measurement takes: of 10,000 as many as `gluongan evaluate` does."""
+    return Counts(manifold=samples // 2, diversity=min(samples // 2, Counts().diversity))
 
 
 class Evaluation(Extension):
-    """Writes metrics.jsonl while training and accuracy.csv at its end, and publishes the newest row in `trainer.report`.
+    """Writes judge.jsonl, what the judge says of samples of a fixed noise, and publishes its newest row in the report.
 
-    pixels/mean, pixels/std: of 1,000 samples' values. samples/swd: their sliced Wasserstein distance to 1,000 samples of the
-    data, both sets fixed. samples/spread, samples/support: how different pictures are (see `metrics.diversity`).
-    modes/caught, modes/good, modes/kl: on a mixture whose modes are known, how its 2,500 points cover them (see
-    `metrics.coverage`). dis/accuracy: share that D tells right of 200 real and 200 generated samples, where its loss makes it
-    a classifier (0.5 is the ideal). accuracy.csv has that once for each 200 of the data, binarized where it is.
+    Of 2,000 samples, by default, its metrics carry other names than those of the whole evaluation, such as lenet_fd2k_test:
+    fewer samples make a Fréchet distance larger. Of 10,000 they are the same. `real` has them for real pictures, the best
+    there is. judge/seconds: what the call has cost.
     """
 
-    trigger = (500, 'iteration')
+    trigger = (1_000, 'iteration')
+
+    def __init__(self, reference: Reference, samples: int = 2_000) -> None:
+        self._reference, self._count = reference, samples
+        self.real = self._measured(
+            Samples('real', real(reference.train, samples, np.random.RandomState(0)))
+        )
 
     def start(self, trainer: Trainer) -> None:
-        updater = trainer.updater
-        data = updater.real.dataset
-        count = SAMPLES if data.is_image else toys.COUNTED
-        self._mixture = toys.modes(data.name) if data.name in toys.MIXTURES else None
-        chosen = np.random.default_rng(0).choice(len(data), min(count, len(data)), replace=False)
-        self._chosen = (
-            chosen  # in random order: sorted data would have D judge its first class alone
-        )
-        self._reals, self._z = data.floats(self._chosen), updater.fixed_inputs(len(chosen), seed=1)
-        self._pairs = pairs(self._reals) if data.is_image else None
-        self._records = Records(trainer.folder / 'metrics.jsonl')
-        for row in self._records.start(updater.iteration)[-1:]:
-            trainer.report.update(json.loads(row))
-        self._measured = updater.iteration
-        if updater.iteration == 0:
+        self._records = Records(trainer.folder / JUDGED)
+        rows = [json.loads(row) for row in self._records.start(trainer.updater.iteration)]
+        self._at = rows[-1]['iteration'] if rows else None
+        for row in rows[-1:]:
+            trainer.report.update(
+                {key: value for key, value in row.items() if key not in ('iteration', 'epoch')}
+            )
+        if trainer.updater.iteration == 0:
             self(trainer)
 
     def __call__(self, trainer: Trainer) -> None:
-        updater = trainer.updater
-        x = updater.samples(self._z)
-        row = {
-            'iteration': updater.iteration,
-            'epoch': updater.epoch,
-            'pixels/mean': float(x.mean()),
-            'pixels/std': float(x.std()),
-            'samples/swd': sliced_wasserstein(x, self._reals),
-        }
-        if self._pairs:
-            row.update(zip(('samples/spread', 'samples/support'), diversity(x, self._pairs)))
-        if self._mixture:
-            row.update(zip(('modes/caught', 'modes/good', 'modes/kl'), coverage(x, *self._mixture)))
-        if updater.loss.is_probability:
-            labels = updater.real.dataset.labels
-            real = _share_right(
-                updater,
-                self._reals[:HALF],
-                labels[self._chosen[:HALF]] if updater.classes else None,
-                1,
-            )
-            fake = _share_right(updater, x[:HALF], _turns(updater, len(x[:HALF])), -1)
-            if np.isfinite(real + fake):  # a pack may be larger than the test
-                row['dis/accuracy'] = (real + fake) / 2
-        self._measured = updater.iteration
-        trainer.report.update(row)
-        self._records.append([json_row(row)])
+        updater, begun = trainer.updater, time.perf_counter()
+        values = self._measured(samples_of(updater, self._count, seed=STREAM))
+        values['judge/seconds'] = time.perf_counter() - begun
+        self._at = updater.iteration
+        newest = {
+            f'samples/{stem}': find(values, stem) for stem in ('spread', 'support')
+        }  # what the training line shows
+        trainer.report.update({**values, **newest})
+        self._records.append(
+            [json_row({'iteration': updater.iteration, 'epoch': updater.epoch, **values})]
+        )
 
     def finish(self, trainer: Trainer) -> None:
-        if self._measured != trainer.updater.iteration:
+        if self._at != trainer.updater.iteration and not trainer.interrupted:
             self(trainer)
-        if not trainer.interrupted and trainer.updater.loss.is_probability:
-            self._over_the_data(trainer.updater, trainer.folder / 'accuracy.csv')
 
-    def _over_the_data(self, updater: GANUpdater, path: Path) -> None:
-        data = updater.real.dataset
-        records = Records(path, header='batch,real,fake,accuracy\n')
-        records.start(-1)
-        z = updater.fixed_inputs(len(data) // HALF * HALF, seed=2)
-        binary = (
-            np.all((data.samples[:HALF] == 0) | (data.samples[:HALF] == 255))
-            if data.is_image
-            else False
+    def _measured(self, samples: Samples) -> dict[str, float]:
+        return evaluate(
+            samples, self._reference, counts=counts(self._count), only=(judged, diversity, manifold)
         )
-        for batch, start in enumerate(range(0, len(z), HALF)):
-            x_fake = updater.samples(z[start : start + HALF])
-            x_fake = (x_fake > 0.5).astype(np.float32) if binary else x_fake
-            here = slice(start, start + HALF)
-            real = _share_right(
-                updater, data.floats(here), data.labels[here] if updater.classes else None, 1
-            )
-            fake = _share_right(updater, x_fake, _turns(updater, HALF, start), -1)
-            records.append([csv_row((batch, real, fake, (real + fake) / 2))])
-
-
-def _turns(updater: GANUpdater, count: int, start: int = 0) -> np.ndarray | None:
-    """Return the classes that `fixed_inputs` asked for, from sample `start` on."""
-    return np.arange(start, start + count) % updater.classes if updater.classes else None
-
-
-def _share_right(updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None, sign: int) -> float:
-    """Return the share of samples on whose side D's logit is: sign 1 for real, -1 for generated ones; NaN for no whole pack."""
-    device, whole = updater.real.device, len(x) // updater.pack * updater.pack
-    if not whole:
-        return float('nan')
-    label = (
-        None
-        if labels is None
-        else mx.nd.array(one_hot(labels[:whole], updater.classes), ctx=device)
-    )
-    y = updater.dis(updater.seen(mx.nd.array(x[:whole], ctx=device), label, blur=False)).asnumpy()
-    return float((y * sign > 0).mean())

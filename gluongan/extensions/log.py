@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 import numpy as np
 
-from ..evaluation.names import find
+from ..metric_names import find
+from ..runs.folder import BATCHES, LOG, LOG_TABLE
+from ..runs.records import Records, csv_row, json_row
 from ..trainer import AnyOf, Every, Extension
-from .records import Records, csv_row, json_row
 
 if TYPE_CHECKING:
     from ..trainer import Trainer
@@ -49,10 +50,10 @@ class LogReport(Extension):
     def start(self, trainer: Trainer) -> None:
         at = trainer.updater.iteration
         self._batches = Records(
-            trainer.folder / 'batches.csv', header=csv_row(('iteration', *LOSSES)) + '\n'
+            trainer.folder / BATCHES, header=csv_row(('iteration', *LOSSES)) + '\n'
         )
-        self._rows = Records(trainer.folder / 'log.jsonl')
-        self._table = Records(trainer.folder / 'log.csv', header=csv_row(COLUMNS) + '\n')
+        self._rows = Records(trainer.folder / LOG)
+        self._table = Records(trainer.folder / LOG_TABLE, header=csv_row(COLUMNS) + '\n')
         logged = [[float(cell) for cell in row.split(',')] for row in self._table.start(at)]
         self._rows.start(at)
         done, self._before = (logged[-1][0], logged[-1][2]) if logged else (0, 0.0)

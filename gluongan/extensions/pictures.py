@@ -10,13 +10,14 @@ import numpy as np
 from .. import figures
 from ..data.dataset import Dataset
 from ..data.toys import COUNTED
-from ..runs import write_array, write_json
-from ..sampling import pixels
+from ..files import write_array, write_json
+from ..gan.sampling import pixels
+from ..runs.folder import FACTS, REALS, SAMPLES_FOLDER
 from ..trainer import AnyOf, Every, Extension
 
 if TYPE_CHECKING:
+    from ..gan.updater import GANUpdater
     from ..trainer import Trainer
-    from ..updater import GANUpdater
 
 
 class SampleGrid(Extension):
@@ -40,7 +41,7 @@ class SampleGrid(Extension):
         self.z = updater.fixed_inputs(count, self._seed, labels)
         if updater.iteration == 0:
             self._write(
-                trainer.folder / 'reals',
+                trainer.folder / REALS,
                 data.samples[self._originals(updater, count, labels)],
                 data,
             )
@@ -61,7 +62,7 @@ class SampleGrid(Extension):
         updater = trainer.updater
         x = updater.samples(self.z)
         self._write(
-            trainer.folder / 'samples' / f'{updater.iteration:06d}', x, updater.real.dataset
+            trainer.folder / SAMPLES_FOLDER / f'{updater.iteration:06d}', x, updater.real.dataset
         )
 
     def finish(self, trainer: Trainer) -> None:
@@ -87,7 +88,7 @@ class FigureReport(Extension):
         self._about = about or {}
 
     def start(self, trainer: Trainer) -> None:
-        path = trainer.folder / 'run.json'
+        path = trainer.folder / FACTS
         if not path.exists():
             write_json(path, {**_facts(trainer.updater), **self._about})
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ..runs.folder import RunError
 from . import clips, curves, pictures
 from .clips import walk
 from .clouds import cloud
 from .comparison import compared_curves, compared_samples
-from .folder import FigureError
 from .grids import grid, save, tiles
 from .inversions import inversions, walks
 from .pictures import labelled
@@ -22,7 +22,7 @@ from .rows import beside
 
 __all__ = [
     'FIGURES',
-    'FigureError',
+    'RunError',
     'beside',
     'cloud',
     'compared_curves',
@@ -54,13 +54,13 @@ FIGURES: dict[str, Callable[[Path], Path | None]] = {
 def draw_all(run: str | Path) -> list[Path]:
     """Draw every figure whose files the run folder has, and return the pictures' paths in the order of FIGURES.
 
-    A broken file costs only the figures that need it: the others are drawn first, then FigureError names the file.
+    A broken file costs only the figures that need it: the others are drawn first, then RunError names the file.
     """
     drawn, broken = [], None
     for draw in FIGURES.values():
         try:
             drawn.append(draw(Path(run)))
-        except FigureError as error:
+        except RunError as error:
             broken = broken or error
     if broken:
         raise broken

@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from . import clouds, folder, pictures
-from .grids import enlarged, grid, replacing, tiles
+from ..files import replacing
+from ..runs import reading as folder
+from ..runs.folder import CLIP
+from . import clouds, pictures
+from .grids import enlarged, grid, tiles
 
 MOST_FRAMES = 80
 HOLD = 2000  # ms that the last frame stands
@@ -20,7 +23,7 @@ BAR = 34  # pixels above the images, where the iteration stands
 
 def training(run: Path) -> Path | None:
     """A clip of at most 80 frames, one for each file of samples or evenly chosen among them: `training.gif`."""
-    facts = folder.facts(run)
+    facts = folder.read_facts(run)
     chosen = folder.evenly(folder.samples(run, facts), MOST_FRAMES) if facts else []
     if not chosen:
         return None
@@ -31,11 +34,11 @@ def training(run: Path) -> Path | None:
         frames = [_frame(grid(tiles(path, facts.shape)), at) for at, path in chosen]
     # Few frames pass more slowly, many in about eight seconds.
     pace = [min(400, max(100, 8000 // len(frames)))] * (len(frames) - 1) + [HOLD]
-    with replacing(run / 'training.gif') as half:
+    with replacing(run / CLIP) as half:
         frames[0].save(
             half, format='GIF', save_all=True, append_images=frames[1:], duration=pace, loop=0
         )
-    return run / 'training.gif'
+    return run / CLIP
 
 
 def walk(images: np.ndarray, path: Path, *, pace: int = 80) -> Path:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from . import curves, folder
+from ..runs import reading as folder
+from ..runs.folder import FIGURES_FOLDER
+from . import curves
 from .grids import save
 
 if TYPE_CHECKING:
@@ -20,15 +22,13 @@ DOT = 3  # pixels on each side of a point in it
 
 
 def load(path: Path) -> np.ndarray:
-    """The points in a `.npy` file, float (N, 2), those that are not finite left out; FigureError for anything else."""
+    """The points in a `.npy` file, float (N, 2), those that are not finite left out; RunError for anything else."""
     try:
         points = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise folder.FigureError(
-            f'{path} is not a NumPy array that can be read: {error}'
-        ) from error
+        raise folder.RunError(f'{path} is not a NumPy array that can be read: {error}') from error
     if points.ndim != 2 or points.shape[1] != 2 or points.dtype.kind != 'f':
-        raise folder.FigureError(
+        raise folder.RunError(
             f'{path} holds {points.dtype} {points.shape}; points are float (N, 2)'
         )
     return points[np.isfinite(points).all(axis=1)]
@@ -52,7 +52,7 @@ def samples(run: Path, facts: folder.Facts, iteration: int, newest: Path) -> Pat
         panels, clouds, (curves.REAL, curves.FAKE), ('originals', 'generated')
     ):
         panel(axes, points, colour, f'{label}: {len(points):,} points', window(clouds[0]))
-    return save(figure, run / 'figures' / 'samples.png')
+    return save(figure, run / FIGURES_FOLDER / 'samples.png')
 
 
 def cloud(points: np.ndarray, path: Path, title: str) -> Path:

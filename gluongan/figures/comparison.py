@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from . import folder
+from ..runs import reading as folder
+from ..runs.folder import JUDGED, METRICS
 from .curves import finish, page, subtitle
 from .grids import enlarged, grid, save, tiles
 from .pictures import INK, MARGIN, PAPER, font, titled
@@ -23,11 +24,11 @@ COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#0
 SHOWN = 36  # samples of each run
 ACROSS = 4  # runs in a row
 PANELS = (
-    ('judge.jsonl', 'fd', 'Fréchet distance of features', 'distance'),
-    ('judge.jsonl', 'classes', 'classes covered', 'classes'),
-    ('metrics.jsonl', 'samples/swd', 'sliced Wasserstein distance to the data', 'distance'),
-    ('metrics.jsonl', 'samples/spread', 'distance of two samples, over that of the data', 'ratio'),
-    ('metrics.jsonl', 'modes/caught', 'modes caught', 'modes'),
+    (JUDGED, 'fd', 'Fréchet distance of features', 'distance'),
+    (JUDGED, 'classes', 'classes covered', 'classes'),
+    (METRICS, 'samples/swd', 'sliced Wasserstein distance to the data', 'distance'),
+    (METRICS, 'samples/spread', 'distance of two samples, over that of the data', 'ratio'),
+    (METRICS, 'modes/caught', 'modes caught', 'modes'),
 )
 FALLING = ('fd', 'samples/swd')  # over decades: their end would be a flat line
 
@@ -116,7 +117,7 @@ def compared_samples(groups: Named, path: Path) -> Path | None:
 
 
 def _panel(run: Path) -> Image.Image | None:
-    facts = folder.facts(run)
+    facts = folder.read_facts(run)
     found = folder.samples(run, facts) if facts and not facts.points else []
     if not found:
         return None

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from . import folder
+from ..runs import reading as folder
+from ..runs.folder import ACCURACY, BATCHES, FIGURES_FOLDER
 from .grids import save
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def losses(run: Path) -> Path | None:
         _rule(axes, EQUILIBRIUM[facts.loss], 'D at equilibrium, 2 ln 2')
     subtitle(axes, _thinning(drawn, len(x)))
     finish(axes, 'iteration', 'loss (nats)' if facts.loss in EQUILIBRIUM else 'loss')
-    return save(figure, run / 'figures' / 'losses.png')
+    return save(figure, run / FIGURES_FOLDER / 'losses.png')
 
 
 def scores(run: Path) -> Path | None:
@@ -97,13 +98,13 @@ def scores(run: Path) -> Path | None:
         _rule(panels[0], 0.5, 'D cannot tell, 0.5')
         panels[0].set_ylim(-0.02, 1.02)
     finish(panels[0], 'iteration', 'mean score' if critic else 'mean probability of being real')
-    return save(figure, run / 'figures' / 'scores.png')
+    return save(figure, run / FIGURES_FOLDER / 'scores.png')
 
 
 def accuracy(run: Path) -> Path | None:
     """D's accuracy over the data set after training, and over training where measured: `figures/accuracy.png`."""
-    facts = folder.facts(run)
-    after = folder.table(run / 'accuracy.csv', 'batch', 'real', 'fake', 'accuracy')
+    facts = folder.read_facts(run)
+    after = folder.table(run / ACCURACY, 'batch', 'real', 'fake', 'accuracy')
     at, during = folder.series(run, 'dis/accuracy')
     panels = (after is not None) + (len(at) > 0)
     if facts is None or not panels:
@@ -115,7 +116,7 @@ def accuracy(run: Path) -> Path | None:
         _points(axes[-1], at, during, DIS, 'originals and fakes together')
         subtitle(axes[-1], 'over training')
         _accuracy_axes(axes[-1], 'iteration')
-    return save(figure, run / 'figures' / 'accuracy.png')
+    return save(figure, run / FIGURES_FOLDER / 'accuracy.png')
 
 
 def _accuracy_after(axes: Axes, after: dict[str, np.ndarray]) -> None:
@@ -139,7 +140,7 @@ def _accuracy_axes(axes: Axes, along: str) -> None:
 
 def pixels(run: Path) -> Path | None:
     """Mean and standard deviation of generated pixels moving toward the data's: `figures/pixels.png`."""
-    facts = folder.facts(run)
+    facts = folder.read_facts(run)
     found = [folder.series(run, name) for name in ('pixels/mean', 'pixels/std')]
     if facts is None or facts.points or not all(len(x) for x, _ in found):
         return None
@@ -153,12 +154,12 @@ def pixels(run: Path) -> Path | None:
             _rule(axes, goal, f'data, {goal:.4f}', REAL)
         subtitle(axes, f'{name} of all pixels')
         finish(axes, 'iteration', f'{name}\n(0 = black, 1 = white)')
-    return save(figure, run / 'figures' / 'pixels.png')
+    return save(figure, run / FIGURES_FOLDER / 'pixels.png')
 
 
 def modes(run: Path) -> Path | None:
     """How many modes of a mixture the samples reach, and how many points are near one, over training: `figures/modes.png`."""
-    facts = folder.facts(run)
+    facts = folder.read_facts(run)
     (at, caught), (_, good) = (folder.series(run, name) for name in ('modes/caught', 'modes/good'))
     if facts is None or not len(at):
         return None
@@ -173,7 +174,7 @@ def modes(run: Path) -> Path | None:
     subtitle(panels[1], 'good points: within 3 standard deviations of a mode')
     panels[1].set_ylim(-0.02, 1.02)
     finish(panels[1], 'iteration', 'share of good points')
-    return save(figure, run / 'figures' / 'modes.png')
+    return save(figure, run / FIGURES_FOLDER / 'modes.png')
 
 
 def page(
@@ -196,8 +197,8 @@ def subtitle(axes: Axes, text: str, *, legend: bool = True) -> None:
 
 
 def _batches(run: Path, *columns: str) -> tuple[folder.Facts | None, dict[str, np.ndarray] | None]:
-    facts = folder.facts(run)
-    return facts, facts and folder.table(run / 'batches.csv', 'iteration', *columns)
+    facts = folder.read_facts(run)
+    return facts, facts and folder.table(run / BATCHES, 'iteration', *columns)
 
 
 def _curve(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, label: str) -> Thinned:

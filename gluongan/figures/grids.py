@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from .folder import FigureError
+from ..files import replacing
+from ..runs.folder import RunError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,14 +49,14 @@ def grid(images: np.ndarray, cols: int = 8, *, scale: int = 1) -> Image.Image:
 def tiles(picture: str | Path | Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
     """The images that `grid` laid out at scale 1, exactly: uint8 (N, C, H, W), for shape = (C, H, W).
 
-    Trailing places wholly in the separator's grey count as empty. Raises FigureError when the picture is no such grid.
+    Trailing places wholly in the separator's grey count as empty. Raises RunError when the picture is no such grid.
     """
     channels, height, width = shape
     name, sheet = _pixels(picture, channels)
     rows, below = divmod(sheet.shape[0] - PAD, height + PAD)
     cols, beside = divmod(sheet.shape[1] - PAD, width + PAD)
     if below or beside or rows < 1 or cols < 1:
-        raise FigureError(
+        raise RunError(
             f'{name} is {sheet.shape[1]}x{sheet.shape[0]} pixels: no grid of {width}x{height} images'
         )
     sheet = (
@@ -83,7 +81,7 @@ def _pixels(picture: str | Path | Image.Image, channels: int) -> tuple[str, np.n
         'P',
         '1',
     ):  # PNG optimisers turn a few greys into a palette, which converts exactly
-        raise FigureError(
+        raise RunError(
             f'{name} is a picture of mode {image.mode}; {channels}-channel data needs mode {mode}'
         )
     return name, np.atleast_3d(np.asarray(image.convert(mode)))
@@ -97,7 +95,7 @@ def _read(path: str | Path) -> Image.Image:
     except FileNotFoundError:
         raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise FigureError(f'{path} is not a picture that can be read: {error}') from error
+        raise RunError(f'{path} is not a picture that can be read: {error}') from error
 
 
 def enlarged(image: Image.Image, scale: int) -> Image.Image:
@@ -118,16 +116,3 @@ def save(image: Image.Image | Figure, path: str | Path) -> Path:
             # matplotlib signs its version into the file; without that, the same run gives the same bytes for longer.
             image.savefig(half, format='png', metadata={'Software': None}, facecolor='white')
     return Path(path)
-
-
-@contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary name in the same folder, which takes the name `path` when the block ends without an error."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        yield half
-        os.replace(half, path)
-    finally:
-        half.unlink(missing_ok=True)

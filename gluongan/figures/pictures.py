@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from . import clouds, folder
+from ..runs import reading as folder
+from ..runs.folder import FIGURES_FOLDER
+from . import clouds
 from .grids import PAD, enlarged, grid, save, tiles
 
 INK, FAINT, PAPER, RED = (34, 34, 34), (102, 102, 102), (255, 255, 255), (214, 20, 20)
@@ -32,7 +34,7 @@ def font(size: int) -> ImageFont.FreeTypeFont:
 
 def samples(run: Path) -> Path | None:
     """Originals beside the generator's newest samples: `figures/samples.png`."""
-    facts = folder.facts(run)
+    facts = folder.read_facts(run)
     found = facts and folder.samples(run, facts)
     if found and facts.points:
         return clouds.samples(run, facts, *found[-1])
@@ -53,13 +55,14 @@ def samples(run: Path) -> Path | None:
         draw.text((x, 0), label, INK, font(17))
         sheet.paste(panel, (x, 30))
     return save(
-        titled(sheet, f'{facts.about}, iteration {iteration:,}'), run / 'figures' / 'samples.png'
+        titled(sheet, f'{facts.about}, iteration {iteration:,}'),
+        run / FIGURES_FOLDER / 'samples.png',
     )
 
 
 def epochs(run: Path) -> Path | None:
     """One row of 15 samples for each epoch, the newest on top of the others: `figures/epochs.png`."""
-    facts = folder.facts(run)
+    facts = folder.read_facts(run)
     if facts is None or facts.points or facts.iterations_per_epoch < 1:
         return None
     ends = [
@@ -79,7 +82,7 @@ def epochs(run: Path) -> Path | None:
     sheet = labelled(
         enlarged(sheet, max(1, round(900 / sheet.width))), [f'{epoch:,}' for epoch, _ in rows]
     )
-    return save(titled(sheet, title, note), run / 'figures' / 'epochs.png')
+    return save(titled(sheet, title, note), run / FIGURES_FOLDER / 'epochs.png')
 
 
 def _ordinal(number: int) -> str:
@@ -121,7 +124,7 @@ def places(seed: int = 0) -> np.ndarray:
 
 
 def _spot(run: Path, name: str, *, answer: bool) -> Path | None:
-    facts = folder.facts(run)
+    facts = folder.read_facts(run)
     found = facts and not facts.points and folder.samples(run, facts)
     if not found or not (run / 'reals.png').is_file():
         return None
@@ -141,7 +144,7 @@ def _spot(run: Path, name: str, *, answer: bool) -> Path | None:
     )
     return save(
         titled(sheet, title, f'{facts.about}, iteration {iteration:,}'),
-        run / 'figures' / f'{name}.png',
+        run / FIGURES_FOLDER / f'{name}.png',
     )
 
 

@@ -1,0 +1,61 @@
+"""One base class for everything that the package refuses: the sentence, the exit code, and the setting at fault.
+
+Library messages never name a command-line flag. They name settings as Python does, `gen_lr`; the CLI
+turns `setting`, and every name in backticks that is one of its options, into `--gen-lr`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class GluonganError(Exception):
+    """What the package raises for a user's mistake or a failed run: one sentence.
+
+    message: what is wrong, and what is allowed. setting: the Config setting or the argument at fault,
+    such as `gen_lr`, None where no single one is. value: what it was given, None where that says nothing.
+    exit_code: of the command that ends with this error: 2 for usage or bad data, 1 for failure.
+
+    >>> print(GluonganError('must be at least 1', setting='batch', value=0))
+    batch 0: must be at least 1
+    >>> print(GluonganError('runs/7: is not a run folder'))
+    runs/7: is not a run folder
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, setting: str | None = None, value: Any = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.setting = setting
+        self.value = value
+
+    def __str__(self) -> str:
+        if self.setting is None:
+            return self.message
+        if self.value is None:
+            return f'{self.setting}: {self.message}'
+        return f'{self.setting} {as_typed(self.value)}: {self.message}'
+
+
+class InputError(GluonganError, ValueError):
+    """What was asked for is impossible, or what was given cannot be used: exit code 2."""
+
+    exit_code = 2
+
+
+class FailureError(GluonganError, ValueError):
+    """What was asked for is possible, and did not come about: exit code 1."""
+
+
+def as_typed(value: Any) -> str:
+    """Return a value as a user would type it.
+
+    >>> as_typed((256, 512)), as_typed(()), as_typed(None), as_typed(True), as_typed(0.5)
+    ('256,512', 'none', 'none', 'true', '0.5')
+    """
+    if isinstance(value, (tuple, list)):
+        return ','.join(map(str, value)) or 'none'
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return str(value)

@@ -1,0 +1,1 @@
+"""Networks: layers, chains of them, the models, and what is computed of a network as a whole."""
