@@ -11,7 +11,7 @@ from gluongan.config import defaults, knobs
 from gluongan.errors import as_typed
 from gluongan.knob import Knob
 
-from .faults import flag
+from .faults import flag, with_flags
 
 Command = Callable[..., Any]
 
@@ -64,10 +64,14 @@ def data_flags(command: Command) -> Command:
 
 
 def _option(name: str, knob: Knob) -> Command:
-    default = defaults()[name]
-    bounds = f'{_plain(knob.low)} to {_plain(knob.high)}{" " + knob.unit if knob.unit else ""}; '
-    shown = bounds if knob.kind in ('int', 'float', 'sizes') and not knob.choices else ''
-    words = f'{knob.help} [{shown}default: {"none" if default is None else as_typed(default)}]'
+    notes = []
+    if knob.kind in ('int', 'float', 'sizes') and not knob.choices:
+        notes.append(f'{_plain(knob.low)} to {_plain(knob.high)} {knob.unit}'.rstrip())
+    if 'Default:' not in knob.help:
+        notes.append(f'default: {as_typed(defaults()[name])}')
+    words = with_flags(knob.help)
+    if notes:
+        words += f' [{"; ".join(notes)}]'
     if knob.kind == 'bool':
         return click.option(f'{flag(name)}/--no-{flag(name)[2:]}', name, default=None, help=words)
     return click.option(flag(name), name, type=Value(name, knob), default=None, help=words)

@@ -1,6 +1,7 @@
-"""Config: every knob of a run, declared once with its default, range, unit and help.
+"""Config: every setting of a run, declared once with its default, range, unit and help.
 
-The API, the command line, the JSON file and the documentation derive from these lines, so they cannot disagree.
+The API, the command line, the JSON file and the documentation derive from these lines, so they
+cannot disagree.
 """
 
 from __future__ import annotations
@@ -50,344 +51,184 @@ _ACTIVATIONS = (
 
 @dataclass(frozen=True)
 class Config:
-    """All that a run depends on. Raises ConfigError where a value, or two of them together, make no run."""
+    """All that a run depends on. Raises ConfigError for an impossible value or combination."""
 
-    recipe: str = _run('dense', 'str', 'Name of the recipe that the other settings started from.')
+    # fmt: off
+    recipe: str = _run(
+        'dense', 'str', 'Name of the recipe that the other settings started from.')
 
     data: str = _data(
-        'mnist',
-        'str',
+        'mnist', 'str',
         'Data: mnist, fashion-mnist, stacked-mnist, ring8, grid25, synthetic, or the path of a '
-        'folder of idx files, a folder of pictures (sub-folder = class) or an .npz file.',
-    )
+        'folder of idx files, a folder of pictures (sub-folder = class) or an .npz file.')
     data_dir: str | None = _data(
-        None, 'str', 'Where to look for Fashion-MNIST first.', optional=True, free=True
-    )
-    binarize: bool = _data(False, 'bool', 'Turn each pixel on or off, at 0.5.')
+        None, 'str', 'Folder to search for Fashion-MNIST first.', optional=True, free=True)
+    binarize: bool = _data(False, 'bool', 'Turn each pixel on or off at 0.5.')
     image_size: int | None = _data(
-        None,
-        'int',
-        'Resize and centre-crop pictures to this side.',
-        low=8,
-        high=1024,
-        unit='pixels',
-        optional=True,
-    )
+        None, 'int', 'Resize and centre-crop pictures to squares of this side.', low=8, high=1024,
+        unit='pixels', optional=True)
     channels: int | None = _data(
-        None, 'int', 'Read pictures as grey (1) or colour (3).', choices=(1, 3), optional=True
-    )
+        None, 'int', 'Read pictures as grey (1) or colour (3).', choices=(1, 3), optional=True)
 
     conditional: bool = _data(
-        False, 'bool', 'G and D get the class of each sample; the data must have labels.'
-    )
+        False, 'bool', 'Give both networks the class of each sample; the data must have labels.')
 
     dis_projection: bool = _nets(
-        False,
-        'bool',
-        'A conditional D compares the label with its features (projection) instead of '
-        'seeing it as an input.',
-    )
+        False, 'bool', 'Conditional: the discriminator multiplies the label with its features '
+        '(projection) instead of taking it as an input.')
     network: str = _nets(
-        'dense',
-        'str',
-        'Fully connected layers, or strided convolutions as in DCGAN.',
-        choices=('dense', 'conv'),
-    )
-    latent: int = _nets(100, 'int', 'Size of the latent z.', low=1, high=65536)
+        'dense', 'str', 'Fully connected layers, or strided convolutions as in DCGAN.',
+        choices=('dense', 'conv'))
+    latent: int = _nets(100, 'int', 'Size of the latent vector z.', low=1, high=65536)
     gen_hidden: tuple[int, ...] = _nets(
-        (256, 512, 1024), 'sizes', "Dense: G's hidden layers.", low=1, high=65536, unit='neurons'
-    )
+        (256, 512, 1024), 'sizes', "Dense: the generator's hidden layers.", low=1, high=65536,
+        unit='neurons')
     dis_hidden: tuple[int, ...] = _nets(
-        (512, 256), 'sizes', "Dense: D's hidden layers.", low=1, high=65536, unit='neurons'
-    )
+        (512, 256), 'sizes', "Dense: the discriminator's hidden layers.", low=1, high=65536,
+        unit='neurons')
     conv_width: int = _nets(
-        64,
-        'int',
-        'Conv: filters nearest to the picture; each deeper layer has twice as many.',
-        low=1,
-        high=4096,
-        unit='filters',
-    )
+        64, 'int', 'Conv: filters of the layer at full size; each halving doubles them.',
+        low=1, high=4096, unit='filters')
     conv_depth: int | None = _nets(
-        None,
-        'int',
-        'Conv: how often the sides are halved. Left out: while 4 pixels or more are left.',
-        low=1,
-        high=10,
-        optional=True,
-    )
-    gen_activation: str = _nets('leaky_relu', 'str', "Between G's layers.", choices=_ACTIVATIONS)
-    dis_activation: str = _nets('leaky_relu', 'str', "Between D's layers.", choices=_ACTIVATIONS)
+        None, 'int', 'Conv: how often the sides are halved. Default: as long as 4 pixels remain.',
+        low=1, high=10, optional=True)
+    gen_activation: str = _nets(
+        'leaky_relu', 'str', "Between the generator's layers.", choices=_ACTIVATIONS)
+    dis_activation: str = _nets(
+        'leaky_relu', 'str', "Between the discriminator's layers.", choices=_ACTIVATIONS)
     leaky_slope: float = _nets(0.2, 'float', 'Slope of leaky_relu below zero.', low=0.0, high=1.0)
     gen_output: str | None = _nets(
-        None,
-        'str',
-        "G's last activation; tanh is scaled to [0, 1]. Left out: sigmoid for "
-        'pictures, identity for points.',
-        choices=('sigmoid', 'tanh', 'identity'),
-        optional=True,
-    )
+        None, 'str', "The generator's last activation; tanh is scaled to [0, 1]. Default: sigmoid "
+        'for images, identity for points.', choices=('sigmoid', 'tanh', 'identity'), optional=True)
     dis_head: str = _nets(
-        'logit',
-        'str',
-        "D's last layer: one logit, or two tanh units and a softmax.",
-        choices=('logit', 'softmax'),
-    )
-    gen_batchnorm: bool = _nets(True, 'bool', 'BatchNorm after each hidden layer of G.')
-    dis_batchnorm: bool = _nets(False, 'bool', 'BatchNorm after each hidden layer of D.')
+        'logit', 'str',
+        "The discriminator's last layer: one logit, or two tanh units and a softmax.",
+        choices=('logit', 'softmax'))
+    gen_batchnorm: bool = _nets(True, 'bool', 'BatchNorm after each hidden layer of the generator.')
+    dis_batchnorm: bool = _nets(
+        False, 'bool', 'BatchNorm after each hidden layer of the discriminator.')
     batchnorm_momentum: float = _nets(
-        0.8,
-        'float',
-        'Share of the old running statistics that an update keeps.',
-        low=0.0,
-        high=0.9999,
-    )
+        0.8, 'float', 'Share of the running statistics that an update keeps.', low=0.0, high=0.9999)
     gen_dropout: float = _nets(
-        0.0, 'float', "Share of G's hidden units that is dropped.", low=0.0, high=0.95
-    )
+        0.0, 'float', "Dropout rate of the generator's hidden units.", low=0.0, high=0.95)
     dis_dropout: float = _nets(
-        0.0, 'float', "Share of D's hidden units that is dropped.", low=0.0, high=0.95
-    )
+        0.0, 'float', "Dropout rate of the discriminator's hidden units.", low=0.0, high=0.95)
     dis_spectral: bool = _nets(
-        False, 'bool', 'Divide each weight of D by its largest singular value.'
-    )
+        False, 'bool', "Spectral normalisation of the discriminator's weights.")
     dis_kernels: int = _nets(
-        0, 'int', 'Mini-batch discrimination in D: so many kernels, 0 for none.', low=0, high=1024
-    )
-    dis_stddev: bool = _nets(False, 'bool', "D sees its batch's standard deviation.")
+        0, 'int', 'Kernels of mini-batch discrimination; 0 turns it off.', low=0, high=1024)
+    dis_stddev: bool = _nets(
+        False, 'bool', "Show the discriminator the standard deviation of its mini-batch.")
     pack: int = _nets(
-        1, 'int', 'D judges so many samples at once (PacGAN).', low=1, high=64, unit='samples'
-    )
+        1, 'int', 'Samples that the discriminator judges together (PacGAN).', low=1, high=64,
+        unit='samples')
     init: str = _nets(
-        'normal',
-        'str',
-        'Initial weights: glorot U(±sqrt(6/(in+out))), he N(0, 1/sqrt(in/2)), normal N(0, 0.02).',
-        choices=('glorot', 'he', 'normal'),
-    )
+        'normal', 'str', 'Initial weights: glorot U(±sqrt(6/(in+out))), he N(0, 1/sqrt(in/2)), '
+        'normal N(0, 0.02).', choices=('glorot', 'he', 'normal'))
 
     noise: str = _game(
-        'normal',
-        'str',
-        'Distribution of z: normal N(0, 1), uniform U(-1, 1), or truncated N(0, 1) within ±2.',
-        choices=('normal', 'uniform', 'truncated'),
-    )
+        'normal', 'str', 'Distribution of z: normal N(0, 1), uniform U(-1, 1), or truncated '
+        'N(0, 1) within ±2.', choices=('normal', 'uniform', 'truncated'))
     loss: str = _game(
-        'nonsaturating',
-        'str',
-        'Objective.',
-        choices=(
-            'minimax',
-            'nonsaturating',
-            'least_squares',
-            'wasserstein',
-            'hinge',
-            'relativistic',
-        ),
-    )
-    dis_steps: int = _game(1, 'int', 'Updates of D per update of G.', low=1, high=100)
-    gen_steps: int = _game(1, 'int', 'Updates of G per iteration.', low=1, high=100)
+        'nonsaturating', 'str', 'Objective.', choices=(
+            'minimax', 'nonsaturating', 'least_squares', 'wasserstein', 'hinge', 'relativistic'))
+    dis_steps: int = _game(
+        1, 'int', 'Updates of the discriminator per iteration.', low=1, high=100)
+    gen_steps: int = _game(1, 'int', 'Updates of the generator per iteration.', low=1, high=100)
     penalty: str | None = _game(
-        None,
-        'str',
-        'Gradient penalty on D: gp (WGAN-GP), dragan, r1 or r2.',
-        choices=('gp', 'dragan', 'r1', 'r2'),
-        optional=True,
-    )
+        None, 'str', 'Gradient penalty on the discriminator: gp (WGAN-GP), dragan, r1 or r2.',
+        choices=('gp', 'dragan', 'r1', 'r2'), optional=True)
     penalty_weight: float | None = _game(
-        None, 'float', "The penalty's weight. Left out: 10.", low=0.0, high=1e6, optional=True
-    )
+        None, 'float', 'Weight of the gradient penalty. Default: 10.', low=0.0, high=1e6,
+        optional=True)
     real_target: float = _game(
-        1.0,
-        'float',
-        'What D should say of real samples; 0.9 is label smoothing.',
-        low=0.5,
-        high=1.0,
-    )
+        1.0, 'float',
+        "The discriminator's target for real samples; 0.9 is one-sided label smoothing.",
+        low=0.5, high=1.0)
     fake_target: float = _game(
-        0.0, 'float', 'What D should say of generated samples.', low=0.0, high=0.5
-    )
+        0.0, 'float', "The discriminator's target for generated samples.", low=0.0, high=0.5)
     instance_noise: float = _game(
-        0.0,
-        'float',
-        'Standard deviation of the noise on all that D sees, at the start.',
-        low=0.0,
-        high=10.0,
-    )
+        0.0, 'float', 'Standard deviation, at the start, of noise added to everything that the '
+        'discriminator sees.', low=0.0, high=10.0)
     noise_until: int = _game(
-        10_000,
-        'int',
-        'When the instance noise has sunk to 0.',
-        low=1,
-        high=10**9,
-        unit='iterations',
-    )
+        10_000, 'int', 'When the instance noise has fallen to 0.', low=1, high=10**9,
+        unit='iterations')
     ema: float = _game(
-        0.0,
-        'float',
-        "Decay of the moving average of G's weights that samples are drawn from; 0 for none.",
-        low=0.0,
-        high=0.99999,
-    )
+        0.0, 'float', "Decay of the moving average of the generator's weights, from which samples "
+        'are drawn; 0 turns it off.', low=0.0, high=0.99999)
     shared_noise: bool = _game(
-        True, 'bool', 'D and G see the same z within an iteration (faster); else each draws anew.'
-    )
+        True, 'bool',
+        'Use one z for both updates of an iteration (faster); otherwise each draws its own.')
     clip: float | None = _game(
-        None,
-        'float',
-        "Put D's weights back into [-CLIP, CLIP] after each update.",
-        low=1e-6,
-        high=100.0,
-        optional=True,
-    )
+        None, 'float', "Clip the discriminator's weights to [-CLIP, CLIP] after each update.",
+        low=1e-6, high=100.0, optional=True)
 
     optimizer: str = _rates(
-        'adam', 'str', 'Update rule of both networks.', choices=('adam', 'rmsprop', 'sgd')
-    )
+        'adam', 'str', 'Update rule of both networks.', choices=('adam', 'rmsprop', 'sgd'))
     lr: float = _rates(2e-4, 'float', 'Learning rate of both networks.', low=1e-8, high=10.0)
     gen_lr: float | None = _rates(
-        None,
-        'float',
-        "G's learning rate, where it differs from --lr.",
-        low=1e-8,
-        high=10.0,
-        optional=True,
-    )
+        None, 'float', "The generator's learning rate, where it differs.", low=1e-8, high=10.0,
+        optional=True)
     dis_lr: float | None = _rates(
-        None,
-        'float',
-        "D's learning rate, where it differs from --lr.",
-        low=1e-8,
-        high=10.0,
-        optional=True,
-    )
+        None, 'float', "The discriminator's learning rate, where it differs.", low=1e-8, high=10.0,
+        optional=True)
     beta1: float = _rates(0.5, 'float', 'Adam: decay of the mean gradient.', low=0.0, high=0.9999)
     beta2: float = _rates(
-        0.999, 'float', 'Adam: decay of the mean squared gradient.', low=0.0, high=0.999999
-    )
+        0.999, 'float', 'Adam: decay of the mean squared gradient.', low=0.0, high=0.999999)
     decay: float = _rates(
-        0.9, 'float', 'RMSProp: decay of the mean squared gradient.', low=0.0, high=0.9999
-    )
+        0.9, 'float', 'RMSProp: decay of the mean squared gradient.', low=0.0, high=0.9999)
     momentum: float = _rates(0.9, 'float', 'SGD: momentum.', low=0.0, high=0.9999)
     schedule: str = _rates(
-        'constant',
-        'str',
-        'The learning rates stay, or fall to 0 over --schedule-iterations.',
-        choices=('constant', 'linear', 'cosine'),
-    )
+        'constant', 'str', 'The learning rates stay, or fall to 0 over `schedule_iterations`.',
+        choices=('constant', 'linear', 'cosine'))
     schedule_iterations: int = _rates(
-        15_000, 'int', 'When the learning rates reach 0.', low=1, high=10**9, unit='iterations'
-    )
+        15_000, 'int', 'When the learning rates reach 0.', low=1, high=10**9, unit='iterations')
     precision: str = _rates(
-        'float32',
-        'str',
-        'Of the products of dense layers while training: bfloat16 is faster for large '
-        'batches, on processors with AMX.',
-        choices=('float32', 'bfloat16'),
-    )
+        'float32', 'str', 'Precision of the products of dense layers in training: bfloat16 is '
+        'faster for large batches, on processors with AMX.', choices=('float32', 'bfloat16'))
     batch: int = _rates(
-        128,
-        'int',
-        'Real samples, and generated ones, per update.',
-        low=1,
-        high=65536,
-        unit='samples',
-    )
+        128, 'int', 'Real samples, and as many generated ones, per update.', low=1, high=65536,
+        unit='samples')
 
     iterations: int = _run(
-        15_000,
-        'int',
-        'When to stop; one is --dis-steps updates of D and one of G.',
-        low=1,
-        high=10**9,
-        free=True,
-    )
+        15_000, 'int', 'When to stop; one iteration is `dis_steps` updates of the discriminator '
+        'and `gen_steps` of the generator.', low=1, high=10**9, free=True)
     seed: int = _run(
-        0, 'int', 'Of initial weights, data order, noise and dropout.', low=0, high=2**31 - 1
-    )
+        0, 'int', 'Seed of initial weights, data order, noise and dropout.', low=0, high=2**31 - 1)
     device: str = _run('auto', 'str', 'auto, cpu, gpu or gpu(i).', free=True)
     log_every: int = _run(
-        100, 'int', 'Log and show the losses.', low=1, high=10**9, unit='iterations', free=True
-    )
+        100, 'int', 'Log and show the losses.', low=1, high=10**9, unit='iterations', free=True)
     sample_every: int = _run(
-        250,
-        'int',
-        'Write samples on the fixed noise; also at the end of each epoch.',
-        low=1,
-        high=10**9,
-        unit='iterations',
-        free=True,
-    )
+        250, 'int', 'Write samples of the fixed noise; also at the end of each epoch.', low=1,
+        high=10**9, unit='iterations', free=True)
     eval_every: int = _run(
-        500,
-        'int',
-        "Measure pixel statistics, distance to the data and D's accuracy.",
-        low=1,
-        high=10**9,
-        unit='iterations',
-        free=True,
-    )
+        500, 'int',
+        "Measure pixel statistics, distance to the data and the discriminator's accuracy.",
+        low=1, high=10**9, unit='iterations', free=True)
     snapshot_every: int = _run(
-        1_000,
-        'int',
-        'Write a snapshot to resume from.',
-        low=1,
-        high=10**9,
-        unit='iterations',
-        free=True,
-    )
+        1_000, 'int', 'Write a snapshot to resume from.', low=1, high=10**9, unit='iterations',
+        free=True)
     keep: int = _run(
-        2,
-        'int',
-        'Keep this many of the newest snapshots, beside the best one.',
-        low=1,
-        high=10_000,
-        unit='snapshots',
-        free=True,
-    )
+        2, 'int', 'Keep this many of the newest snapshots, and the best one.', low=1, high=10_000,
+        unit='snapshots', free=True)
     judge_every: int | None = _run(
-        None,
-        'int',
-        'Have samples judged, a few seconds each time. Left out: never.',
-        low=1,
-        high=10**9,
-        unit='iterations',
-        optional=True,
-        free=True,
-    )
+        None, 'int', 'Evaluate samples with the judge, a few seconds each time. Default: never.',
+        low=1, high=10**9, unit='iterations', optional=True, free=True)
     judge_samples: int = _run(
-        2_000,
-        'int',
-        "So many each time. Metrics' names say it: of 10000 they are those of `gluongan evaluate`.",
-        low=100,
-        high=100_000,
-        unit='samples',
-        free=True,
-    )
+        2_000, 'int', 'Samples per evaluation, which the names of its metrics carry; with 10000 '
+        'they are those of `gluongan evaluate`.', low=100, high=100_000, unit='samples', free=True)
     judge: str | None = _run(
-        None,
-        'str',
-        'File of the judge, where none came with the package for this data.',
-        optional=True,
-        free=True,
-    )
+        None, 'str',
+        'File of the judge. Default: the one that ships with the package for this data.',
+        optional=True, free=True)
     best: str = _run(
-        'samples/swd',
-        'str',
-        'What makes a snapshot the best: samples/swd, or with --judge-every lenet_fd2k_test '
-        'and the like; with --judge-samples 10000 lenet_fd10k_test.',
-        free=True,
-    )
+        'samples/swd', 'str', 'Metric of the best snapshot: samples/swd, or with `judge_every` one '
+        'such as lenet_fd2k_test (lenet_fd10k_test with `judge_samples` 10000).', free=True)
     patience: int | None = _run(
-        None,
-        'int',
-        'Stop after so many measurements in a row that were no better by --best. Left out: never.',
-        low=1,
-        high=10**6,
-        unit='measurements',
-        optional=True,
-        free=True,
-    )
+        None, 'int', 'Stop after this many measurements in a row without a better `best`. Default: '
+        'never.', low=1, high=10**6, unit='measurements', optional=True, free=True)
     samples: int = _run(64, 'int', 'Samples in each picture.', low=1, high=1024, free=False)
+    # fmt: on
 
     def __post_init__(self) -> None:
         for name, knob in knobs().items():
@@ -460,7 +301,8 @@ class Config:
         if self.schedule != 'constant' and self.iterations > self.schedule_iterations:
             self._refuse(
                 'schedule_iterations',
-                f'must be at least `iterations` {self.iterations}; beyond it the learning rates are 0',
+                f'must be at least `iterations` {self.iterations}; '
+                'beyond it the learning rates are 0',
             )
 
     def _check_metrics(self) -> None:
@@ -531,16 +373,15 @@ def defaults() -> dict[str, Any]:
 
 
 def _quoted(value: Any, knob: Knob) -> str:
-    """A text where none belongs keeps its quotes: '3' is not 3."""
-    return (
-        repr(value)
-        if isinstance(value, str) and not (knob.choices or knob.kind == 'str')
-        else as_typed(value)
-    )
+    """Return a value as typed; a text where none belongs keeps its quotes: '3' is not 3."""
+    takes_text = knob.choices or knob.kind == 'str'
+    if isinstance(value, str) and not takes_text:
+        return repr(value)
+    return as_typed(value)
 
 
 def parse_json(text: str, source: str) -> dict[str, Any]:
-    """Return the settings in a JSON text; `source` is its file, for the ConfigError where it is no object of settings."""
+    """Return the settings in a JSON text. Raises ConfigError, which names its file, `source`."""
     try:
         settings = json.loads(text)
     except (ValueError, RecursionError) as error:
