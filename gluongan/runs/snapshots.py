@@ -1,0 +1,88 @@
+"""The snapshots of a run: which there are, which is the newest and which the best, and which to keep."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from .. import snapshot
+from ..metric_names import meaning
+from ..snapshot import SUFFIX, SnapshotError, State
+from .folder import SCORES, SNAPSHOTS_FOLDER, RunError
+
+
+def list_snapshots(run: Path) -> list[tuple[int, Path]]:
+    """Return (iteration, file) of each snapshot in a run folder, oldest first."""
+    snapshots = []
+    for path in (run / SNAPSHOTS_FOLDER).glob('*' + SUFFIX):
+        if re.fullmatch(r'\d+', path.stem):
+            snapshots.append((int(path.stem), path))
+    return sorted(snapshots)
+
+
+def snapshot_path(run: Path, iteration: int) -> Path:
+    """Return the file of the snapshot of an iteration."""
+    return run / SNAPSHOTS_FOLDER / f'{iteration:06d}{SUFFIX}'
+
+
+def find_snapshot(run: Path, which: str) -> Path:
+    """Return the file of a snapshot: `last`, `best` or an iteration. Raises RunError where there is none."""
+    files = dict(list_snapshots(run))
+    if not files:
+        raise RunError(f'{run}: has no snapshot yet')
+    if which == 'last':
+        return files[max(files)]
+    iteration = best_snapshot(run) if which == 'best' else None
+    if which.isdecimal() and len(which) < 12:
+        iteration = int(which)
+    if iteration not in files:
+        kept = ', '.join(map(str, files))
+        raise RunError(f'must be last, best or one of {kept}', setting='snapshot', value=which)
+    return files[iteration]
+
+
+def read_newest(run: Path, warn: Callable[[str], object] = print) -> tuple[Path, State]:
+    """Return the newest snapshot that is intact, and its content; each damaged one is named to `warn`."""
+    for _, path in reversed(list_snapshots(run)):
+        try:
+            return path, snapshot.read(path)
+        except SnapshotError as error:
+            warn(f'{error}; trying the one before it')
+    raise SnapshotError(f'{run}: has no snapshot that can be used; start the run again')
+
+
+def set_aside(run: Path, iteration: int) -> None:
+    """Rename the snapshots beyond `iteration` to ITERATION.damaged.
+
+    A resumed run has passed them over. If they stayed, they would count as the newest, and good ones would be deleted for them.
+    """
+    for number, path in list_snapshots(run):
+        if number > iteration:
+            path.rename(path.with_suffix('.damaged'))
+
+
+def keep(run: Path, last: int, best: int | None) -> None:
+    """Delete all snapshots of a run but the `last` newest and the one of iteration `best`."""
+    for iteration, path in list_snapshots(run)[:-last]:
+        if iteration != best:
+            path.unlink()
+
+
+def read_scores(run: Path) -> tuple[str, dict[int, float]]:
+    """Return the metric of a run's scores, and {iteration: score}; empty where the file is missing or broken."""
+    try:
+        content = json.loads((run / SCORES).read_text(encoding='utf-8'))
+        metric = str(content.pop('metric', 'samples/swd'))
+        return metric, {int(iteration): float(score) for iteration, score in content.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return '', {}
+
+
+def best_snapshot(run: Path) -> int | None:
+    """Return the iteration of the snapshot with the best score, None where none has one."""
+    metric, scores = read_scores(run)
+    sign = -1 if meaning(metric).better == 'high' else 1
+    scored = [iteration for iteration, _ in list_snapshots(run) if iteration in scores]
+    return min(scored, key=lambda iteration: sign * scores[iteration], default=None)
