@@ -1,4 +1,4 @@
-"""The shape of the source: who may import whom, how long things may be, what must never be in it."""
+"""The shape of the source: who may import whom, how long things may be, what is forbidden."""
 
 from __future__ import annotations
 
