@@ -77,7 +77,7 @@ def panel(axes: Axes, points: np.ndarray, colour: str, label: str, view: Window)
     axes.plot(*points.T, '.', color=colour, markersize=3, alpha=0.5, markeredgewidth=0)
     outside = int((np.abs(points - view[0]) > half).any(axis=1).sum())
     if outside:
-        label += f', {outside:,} outside'
+        label += f', {outside:,} outside the frame'
     curves.subtitle(axes, label, legend=False)
     axes.set(xlim=(x - half, x + half), ylim=(y - half, y + half))
     axes.set(xlabel='x', ylabel='y', aspect='equal')
