@@ -141,6 +141,7 @@ def continued(config, at, total):
     return first, seen + later
 
 
+@pytest.mark.same_bits
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(configs())
 def test_any_legal_config_trains_stays_finite_and_resumes_bit_for_bit(config):
@@ -283,6 +284,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.same_bits
 @pytest.mark.parametrize('variant', VARIANTS)
 def test_a_resumed_run_is_the_same_run_bit_for_bit(variant):
     changes = {'recipe': 'dense', **VARIANTS[variant]}
