@@ -141,7 +141,6 @@ def continued(config, at, total):
     return first, seen + later
 
 
-@pytest.mark.same_bits
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(configs())
 def test_any_legal_config_trains_stays_finite_and_resumes_bit_for_bit(config):

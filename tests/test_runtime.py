@@ -107,7 +107,6 @@ def test_the_line_about_the_engine_is_kept_back_and_every_other_is_passed_on(cap
     assert capfd.readouterr().err == 'one\ntwo\nthree\n'
 
 
-@pytest.mark.same_bits
 def test_engines_change_no_bit(python):
     code = (
         'import hashlib, sys; sys.path.insert(0, %r); import tiny; from gluongan import build\n'

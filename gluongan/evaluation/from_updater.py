@@ -11,7 +11,7 @@ from ..nn.passes import ROWS, in_passes
 from ..runtime import mx
 from . import Samples
 
-MIXED = 1_000  # samples at a time for a discriminator that compares the samples of a batch
+MIXED = 1_000  # samples in a pass of a discriminator that compares the samples of a batch
 
 
 def samples_of(updater: GANUpdater, count: int, *, seed: int, source: str = 'run') -> Samples:
@@ -28,10 +28,11 @@ def samples_of(updater: GANUpdater, count: int, *, seed: int, source: str = 'run
 
 
 def logits(updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-    """Return the discriminator's logits of samples (N, ...): (N,), or one for each whole pack of them.
+    """Return the discriminator's logits of samples (N, ...): (N,), or one for each whole pack.
 
-    labels: (N,), where the discriminator is conditional. A sample gives the same bits beside any others on the CPU, as
-    long as the number of threads is the same, unless the discriminator itself compares the samples of a batch.
+    labels: (N,), where the discriminator is conditional. A sample gives the same bits beside any
+    others, on the CPU with the same number of threads, unless the discriminator itself compares
+    the samples of a batch.
     """
     whole = len(x) // updater.pack * updater.pack
     if not whole:

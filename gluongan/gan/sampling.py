@@ -20,7 +20,7 @@ class SamplingError(InputError):
 def generate(gen: mx.gluon.HybridBlock, z: np.ndarray) -> np.ndarray:
     """Return G(z) for z (N, latent): (N, *shape), float32, pictures in [0, 1].
 
-    A z gives the same bits beside any others on the CPU, as long as the number of threads is the same.
+    A z gives the same bits beside any others, on the CPU with the same number of threads.
     BatchNorm uses its running statistics here and dropout drops nothing.
     """
     device = device_of(gen)

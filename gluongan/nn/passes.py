@@ -1,4 +1,4 @@
-"""A network run over many rows in passes of one size, so that a row's bits do not depend on the rows beside it."""
+"""Runs a network over many rows in passes of one size: a row gives the same bits in any company."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 
 from ..runtime import mx
 
-# oneDNN's matrix product for AVX2 takes 6 rows at a time. It rounds differently in the last 1 or 2 rows of what one
-# thread computes, but not in the last 4. Of 48 rows, 1 to 64 threads get shares where every row is rounded alike.
+# oneDNN's matrix product for AVX2 takes 6 rows at a time. Where 1 or 2 rows of a thread's share are
+# left over, it rounds them differently; where 4 are left, it does not. Of 48 rows, 1 to 64 threads
+# take shares that are rounded alike.
 ROWS = 48
 
 Pass = Callable[..., Sequence[mx.nd.NDArray]]
@@ -18,11 +19,13 @@ Pass = Callable[..., Sequence[mx.nd.NDArray]]
 def in_passes(
     run: Pass, *arrays: np.ndarray, rows: int = ROWS, pad: bool = True
 ) -> list[np.ndarray]:
-    """Return what `run(*parts)` returns for arrays (N, ...), computed `rows` rows at a time: each output (N, ...).
+    """Return the outputs (N, ...) of `run(*parts)` for arrays (N, ...), `rows` rows at a time.
 
-    The last pass is filled with zeros and cut back; without `pad` it is shorter. A row then gives the same bits at
-    every place and beside any other rows, for multiples of 48 and the same number of threads. An output may have one
-    row for each whole pack of rows, if `rows` is a multiple of the pack. Dropout and recording are off.
+    The last pass is filled with zeros and its outputs are cut back; without `pad` it is shorter.
+    Padded passes of 48 rows give a row the same bits at every place and beside any other rows, on
+    the CPU, with the same number of threads. Passes of another size may differ in the last bits.
+    An output may have one row for each pack of rows, if `rows` and N are multiples of the pack.
+    Dropout and recording are off.
     """
     count = len(arrays[0])
     passes = []

@@ -49,7 +49,7 @@ class About:
 class Judge:
     """A trained classifier: `judge(x)` for pictures x (N, *shape) in [0, 1], float32, gives a Judgement.
 
-    A picture gives the same bits beside any others on the CPU, as long as the number of threads is the same.
+    A picture gives the same bits beside any others, on the CPU with the same number of threads.
     """
 
     def __init__(self, about: About, net: Net, *, sha256: str = '') -> None:
@@ -57,7 +57,7 @@ class Judge:
 
     def __call__(self, x: np.ndarray) -> Judgement:
         self.check(x.shape[1:])
-        # Whole pictures for every thread: of a picture that two threads share, LeNet's first layer rounds differently.
+        # Every thread gets whole pictures: LeNet's first layer rounds a shared one differently.
         return Judgement(*in_passes(self._pass, x, rows=ROWS * threads()))
 
     def _pass(self, x: np.ndarray) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
