@@ -245,6 +245,23 @@ def test_interrupt_ends_the_run_after_that_update_and_its_extensions(tmp_path):
     assert events[-5:] == ['update 4', 'a 4', 'drain', 'a finish', 'a close']
 
 
+def test_an_extension_that_stops_early_ends_the_run_as_if_it_were_done(tmp_path):
+    trainer, events = make_trainer(tmp_path, stop=(9, 'iteration'))
+
+    class Stopper(Extension):
+        def __call__(self, trainer):
+            if trainer.updater.iteration == 2:
+                trainer.stop_early('no improvement')
+
+    trainer.extend(Stopper())
+    trainer.extend(Recorder('a', events))
+    trainer.run()
+    assert trainer.stopped == 'no improvement'
+    assert trainer.done()
+    assert not trainer.interrupted
+    assert events[-5:] == ['update 2', 'a 2', 'drain', 'a finish', 'a close']
+
+
 def test_flush_waits_for_the_updater_before_the_extensions(tmp_path):
     trainer, events = make_trainer(tmp_path)
     trainer.extend(Recorder('a', events))
