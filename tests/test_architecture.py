@@ -177,7 +177,7 @@ def spelt_file_names(path):
     spelt = []
     for node in ast.walk(TREES[path]):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            name = node.value.lstrip('/')
+            name = node.value.rpartition('/')[2]
             if id(node) not in docstrings and name in names:
                 spelt.append(f'line {node.lineno}: {name}')
     return spelt
