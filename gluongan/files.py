@@ -247,27 +247,28 @@ def read_npy(stream: BinaryIO, size: int) -> np.ndarray:
     array([3, 4], dtype=int16)
     >>> read_npy(io.BytesIO(packed.getvalue()), 1000)
     Traceback (most recent call last):
-    ValueError: has a header of int16 (2,), which is 132 bytes; must be the size of the file, 1,000
+    ValueError: has a header of int16 (2,), 132 bytes in all; must be the size of the file, 1,000
     """
     import numpy as np
 
     head = io.BytesIO(stream.read(MAX_NPY_HEADER))
     shape, is_fortran, dtype = _npy_header(head)
-    stated = head.tell() + prod(shape) * dtype.itemsize
-    if stated != size:
+    count = prod(shape) * dtype.itemsize
+    if head.tell() + count != size:
         kind = f'{dtype} {shape}'
         raise ValueError(
-            f'has a header of {kind:.80}, which is {stated:,} bytes; '
+            f'has a header of {kind:.80}, {head.tell() + count:,} bytes in all; '
             f'must be the size of the file, {size:,}'
         )
     values = bytearray(head.read())
-    values += read_at_most(stream, size - head.tell())
-    if len(values) != prod(shape) * dtype.itemsize:
-        raise ValueError(f'ends before, or goes on after, the {stated:,} bytes of its header')
+    values += read_at_most(stream, count - len(values))
+    if len(values) != count:
+        amount = 'fewer' if len(values) < count else 'more'
+        raise ValueError(f'has {amount} bytes of values; must be {count:,} by its header')
     try:
         return np.ndarray(shape, dtype, values, order='F' if is_fortran else 'C')
-    except (TypeError, OverflowError) as error:
-        raise ValueError(f'has a shape that is impossible ({error})') from None
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f'has an impossible shape ({error}); must be a shape of NumPy') from None
 
 
 def _npy_header(head: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:

@@ -34,7 +34,7 @@ def load(folder: Path, split: str = 'train', *, image_size: int = 32, channels: 
         samples = np.empty((len(paths), channels, image_size, image_size), np.uint8)
     except MemoryError as error:
         raise DataError(
-            f'{folder}: its {len(paths)} pictures do not fit in memory; '
+            f'{folder}: its pictures ({len(paths)}) do not fit in memory; '
             f'must be fewer, or of an `image_size` below {image_size}'
         ) from error
     for index, path in enumerate(paths):
