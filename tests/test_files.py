@@ -496,7 +496,7 @@ def test_size_that_is_not_the_one_of_the_header_is_refused(size):
 @pytest.mark.parametrize('change', [lambda content: content[:-1], lambda content: content + b'\0'])
 def test_stream_of_another_length_than_its_size_is_refused(change):
     for content in (GOOD, packed(np.zeros(9000, np.uint8))):
-        with pytest.raises(ValueError, match='; must be .* by its header'):
+        with pytest.raises(ValueError, match=r'; must be .* by its header'):
             read_npy(io.BytesIO(change(content)), len(content))
 
 
