@@ -31,9 +31,9 @@ class DeviceError(InputError):
 
 
 def usable_cores(quota: Path = Path('/sys/fs/cgroup/cpu.max')) -> int:
-    """Return the number of cores that this process may use: its affinity mask or its cgroup's quota.
+    """Return the number of cores that this process may use.
 
-    The smaller of the two counts. A container has a quota.
+    It is the smaller of its affinity mask and of its cgroup's quota, such as a container's.
     """
     affinity = getattr(os, 'sched_getaffinity', None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
@@ -60,7 +60,7 @@ ARCH_PRCTL, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA = 158, 0x1023, 18
 
 
 def ask_for_amx(cpuinfo: Path = Path('/proc/cpuinfo')) -> bool:
-    """Ask Linux for permission to use the processor's matrix units (AMX); return whether it is granted.
+    """Ask Linux for permission to use the processor's matrix units (AMX); return whether we may.
 
     False on a processor without them, and where the user restricts oneDNN to other instructions.
 
@@ -92,7 +92,12 @@ def _import_mxnet() -> ModuleType:
         )
     prepare()
     isa = {'DNNL_MAX_CPU_ISA': AMX} if HAS_AMX else {}
-    with warnings.catch_warnings(), _engine(), _default_environment(isa), _hidden('sklearn'):
+    with (
+        warnings.catch_warnings(),
+        _choose_engine(),
+        _default_environment(isa),
+        _without_package('sklearn'),
+    ):
         warnings.simplefilter('ignore')  # MXNet's own deprecations, which a user cannot fix
         import mxnet
 
@@ -103,8 +108,8 @@ def _import_mxnet() -> ModuleType:
 
 
 @contextmanager
-def _engine(gpus: str = '/dev/nvidia[0-9]*') -> Iterator[None]:
-    """Without a GPU, make MXNet compute in the calling thread, unless the user has chosen an engine.
+def _choose_engine(gpus: str = '/dev/nvidia[0-9]*') -> Iterator[None]:
+    """Without a GPU, make MXNet compute in the calling thread, unless the user chose an engine.
 
     MXNet's default engine computes in a thread of its own while the calling thread continues in
     Python. On a CPU these two and OpenMP's threads compete for the cores. In the calling thread,
@@ -135,8 +140,8 @@ def _default_environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _hidden(name: str) -> Iterator[None]:
-    """Make a package look absent. MXNet imports scikit-learn, which takes 0.7 s, for an unused class."""
+def _without_package(name: str) -> Iterator[None]:
+    """Make a package look absent. MXNet imports scikit-learn, 0.7 s, for a class of no use here."""
     if name in sys.modules:
         yield
         return
@@ -216,7 +221,7 @@ def device(name: str | mx.Context = 'auto') -> mx.Context:
         build = 'with' if has_feature('CUDA') else 'without'
         number = '1 GPU' if gpus == 1 else f'{gpus} GPUs'
         raise DeviceError(
-            f'does not exist: MXNet, built {build} CUDA, sees {number}; must be cpu or auto',
+            f'is not here (MXNet, built {build} CUDA, sees {number}); must be cpu or auto',
             setting='device',
             value=name,
         )

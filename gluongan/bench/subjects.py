@@ -48,7 +48,7 @@ def environment(command: Sequence[str]) -> dict[str, Any]:
     """Return what a speed depends on beside the case: versions, machine, threads, the load at this moment, the command."""
     return {
         'gluongan': __version__,
-        **runtime.facts(),
+        **runtime.describe(),
         'load': list(os.getloadavg()),
         'command': list(command),
     }
