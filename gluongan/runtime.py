@@ -60,7 +60,7 @@ ARCH_PRCTL, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA = 158, 0x1023, 18
 
 
 def ask_for_amx(cpuinfo: Path = Path('/proc/cpuinfo')) -> bool:
-    """Ask Linux for permission to use the processor's matrix units (AMX); return whether we may.
+    """Ask Linux for permission to use the processor's matrix units (AMX); return its answer.
 
     False on a processor without them, and where the user restricts oneDNN to other instructions.
 
