@@ -189,6 +189,14 @@ def import_gluoncv(name: str) -> ModuleType:
     return module
 
 
+def threads() -> int:
+    """Return how many threads OpenMP computes with."""
+    count = os.environ['OMP_NUM_THREADS']
+    if count.isdecimal() and int(count):
+        return int(count)
+    return usable_cores()
+
+
 def gpu_count() -> int:
     """Return how many GPUs MXNet sees; 0 where its build has no CUDA or the driver is missing."""
     try:
