@@ -55,9 +55,7 @@ def samples(run: Path) -> Path | None:
         return None
     left, right = grid(tiles(reals_path, facts.shape)), grid(tiles(newest, facts.shape))
     scale = max(1, round(PANEL / left.width))
-    sheet = _side_by_side(
-        enlarged(left, scale), enlarged(right, scale), 'real', 'generated'
-    )
+    sheet = _side_by_side(enlarged(left, scale), enlarged(right, scale), 'real', 'generated')
     return save(
         titled(sheet, f'{facts.about}, iteration {iteration:,}'), figure_path(run, 'samples')
     )
