@@ -50,7 +50,7 @@ def write(net: Traced, path: Path, shape_in: Shape, pack: int) -> Path:
         given[INPUT] = (pack, *shape_in)
         shapes = infer_shapes(net.graph, given, pack)
     except ValueError as error:
-        raise ExportError(f'{path}: cannot be made; the graph {error}') from None
+        raise ExportError(f'{path.name}: cannot be made; the graph {error}') from None
     model = _model(onnx, net, shapes, pack)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, str(path))
@@ -127,7 +127,7 @@ def largest_difference(
         scale = max(1.0, float(np.abs(y).max()), len(x) if sums_over_batch else 0)
         if not difference <= TOLERANCE * scale:  # also where it is NaN
             raise ExportError(
-                f'{path}: onnxruntime differs from MXNet by {difference:.1e} in a batch of '
+                f'{path.name}: onnxruntime differs from MXNet by {difference:.1e} in a batch of '
                 f'{len(x)}; must be at most {TOLERANCE * scale:.0e}; nothing was kept'
             )
         largest = max(largest, difference)

@@ -32,7 +32,7 @@ def same_bits(files: list[Path], x: np.ndarray, y: np.ndarray, device: mx.Contex
     else:
         return
     raise ExportError(
-        f'{files[0]}: in a new process it differs from the live network {difference}; '
+        f'{files[0].name}: in a new process it differs from the live network {difference}; '
         'nothing was kept'
     )
 
@@ -58,12 +58,12 @@ def _run(files: list[Path], folder: str, device: mx.Context) -> None:
         )
     except subprocess.TimeoutExpired:
         raise ExportError(
-            f'{files[0]}: a new process did not finish within {TIMEOUT} s; nothing was kept'
+            f'{files[0].name}: a new process did not finish within {TIMEOUT} s; nothing was kept'
         ) from None
     if process.returncode:
         lines = process.stderr.strip().splitlines() or [f'exit code {process.returncode}']
         raise ExportError(
-            f'{files[0]}: cannot be loaded in a new process ({lines[-1][:200]}); nothing was kept'
+            f'{files[0].name}: cannot be loaded in a new process ({lines[-1][:200]}); nothing was kept'
         )
 
 
