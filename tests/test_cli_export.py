@@ -14,6 +14,7 @@ from test_export_combinations import needs_onnx
 import gluongan as gg
 from gluongan import snapshot
 from gluongan.exports import verify
+from gluongan.nn.passes import ROWS
 from gluongan.runs import snapshots
 
 
@@ -146,7 +147,7 @@ def test_what_an_export_cannot_do_is_refused(run, tmp_path, unverified, monkeypa
 
 
 def test_a_failed_check_leaves_nothing_and_says_so(run, tmp_path, monkeypatch):
-    zeros = np.zeros((64, 1, 8, 8), np.float32)
+    zeros = np.zeros((ROWS, 1, 8, 8), np.float32)
     monkeypatch.setattr(verify, 'compute', lambda files, x, device: zeros)
     monkeypatch.chdir(tmp_path)
     message = tiny.refused('export', run, '--out', 'gen', code=1)

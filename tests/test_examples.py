@@ -89,6 +89,7 @@ def test_fifteen_lines_are_fifteen_at_most():
         assert statement.lineno == statement.end_lineno
 
 
+@pytest.mark.same_bits
 @pytest.mark.parametrize(
     'program, changes',
     [

@@ -72,6 +72,7 @@ def read_manifest(folder):
     return json.loads((folder / 'manifest.json').read_text())
 
 
+@pytest.mark.same_bits
 def test_another_process_computes_the_same_bits(tmp_path, python, unverified):
     expected = {}
     for name, make in NETS.items():

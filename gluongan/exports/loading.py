@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from .. import loading
-from ..gan.sampling import PASS, Sampler
+from ..gan.sampling import Sampler
 from ..nn.graph import Graph, parsed
+from ..nn.passes import ROWS
 from ..runs.folder import RunError
 from ..runtime import device as context
 from ..runtime import mx
@@ -67,7 +68,7 @@ def load_export(folder: str | Path) -> Loaded:
         )
     graph = _parse_file(folder, description, '.json', _graph)
     weights = _parse_file(folder, description, '.params', _weights)
-    batch = description.pack * -(-PASS // description.pack)
+    batch = description.pack * -(-ROWS // description.pack)
     try:
         shapes = _check_fit(description, graph, weights, batch)
     except ValueError as error:

@@ -11,8 +11,9 @@ import numpy as np
 
 from .. import __version__, loading
 from ..files import publish, staging
-from ..gan.sampling import PASS, device_of
+from ..gan.sampling import device_of
 from ..nn.layers import Chain, MinibatchDiscrimination, Pack, has_layer, in_float32
+from ..nn.passes import ROWS
 from ..runs.folder import RunError
 from ..runs.reading import class_names, sample_shape
 from ..runtime import mx
@@ -202,7 +203,7 @@ def _pack(net: Chain) -> int:
 def _batch(net: Chain) -> int:
     """Return the batch size of sampling, rounded up to whole packs."""
     pack = _pack(net)
-    return pack * -(-PASS // pack)
+    return pack * -(-ROWS // pack)
 
 
 def _check_free(out: Path) -> None:
