@@ -63,7 +63,8 @@ def _run(files: list[Path], folder: str, device: mx.Context) -> None:
     if process.returncode:
         lines = process.stderr.strip().splitlines() or [f'exit code {process.returncode}']
         raise ExportError(
-            f'{files[0].name}: cannot be loaded in a new process ({lines[-1][:200]}); nothing was kept'
+            f'{files[0].name}: cannot be loaded in a new process ({lines[-1][:200]}); '
+            'nothing was kept'
         )
 
 
