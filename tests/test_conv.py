@@ -264,6 +264,7 @@ def test_sides_halve_while_four_pixels_remain_or_as_often_as_given(shape, depth,
         ((1, 28, 28), 3, '28 × 28 pixels: .* halved 3 times; must be multiples of 8'),
         ((1, 32, 32), 6, '32 × 32 pixels: .* halved 6 times; must be multiples of 64'),
         ((1, 32, 32), 0, 'depth 0: must be at least 1'),
+        ((784,), None, 'shape 784: must be .channels, height, width.'),
     ],
 )
 @pytest.mark.parametrize(
