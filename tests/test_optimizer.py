@@ -144,6 +144,7 @@ def test_only_with_clip_is_every_weight_bounded_on_both_sides(net, rule):
     assert values.min() == np.float32(-0.01)
 
 
+@pytest.mark.same_bits
 @pytest.mark.parametrize('rule', RULES)
 def test_restored_optimizer_continues_bit_for_bit(net, rule):
     steps = gradients(net, 8)
