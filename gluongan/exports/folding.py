@@ -39,7 +39,7 @@ def _without_zeros(nodes: list[Node], index: int) -> int:
 
 def _prune(graph: Graph) -> Graph:
     """Drop every node that the output does not depend on."""
-    kept = sorted(graph.before([graph.output]))
+    kept = sorted(graph.ancestors([graph.output]))
     new_index = {old: new for new, old in enumerate(kept)}
     nodes = []
     for old in kept:
@@ -62,7 +62,7 @@ def _fold_constants(net: Traced) -> Traced:
 
 def _constants(graph: Graph) -> list[int]:
     """Return the computed nodes that the input does not reach, and whose value it meets."""
-    dependent = graph.reached(INPUT)
+    dependent = graph.descendants(INPUT)
     sources = {source for index in dependent for source in graph.nodes[index].inputs}
     return sorted(i for i in sources - dependent if graph.nodes[i].op != VARIABLE)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import loading
 from ..gan.sampling import Sampler
-from ..nn.graph import Graph, parsed
+from ..nn.graph import Graph, parse_graph
 from ..nn.passes import ROWS
 from ..runs.folder import RunError
 from ..runtime import device as context
@@ -112,7 +112,7 @@ def _parse_file(
 
 
 def _graph(content: bytes) -> Graph:
-    return check_operators(parsed(content))
+    return check_operators(parse_graph(content))
 
 
 def _weights(content: bytes) -> dict[str, np.ndarray]:
@@ -134,7 +134,7 @@ def _check_fit(
     """Return the nodes' shapes. Raises ValueError unless graph, weights and manifest agree."""
     if sorted(graph.variables()) != sorted([INPUT, *weights]) or description.input.name != INPUT:
         raise ValueError('has other weights or another input')
-    if len(graph.before([graph.output])) < len(graph.nodes):
+    if len(graph.ancestors([graph.output])) < len(graph.nodes):
         raise ValueError('has nodes that the output does not depend on')
     given = {name: array.shape for name, array in weights.items()}
     given[INPUT] = (batch, *description.input.shape)

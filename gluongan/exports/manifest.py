@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ..errors import FailureError
 from ..files import read_bytes, write_json
 from ..gan.noise import DISTRIBUTIONS
-from ..nn.graph import document
+from ..nn.graph import parse_json
 from .operators import Range
 
 FILE = 'manifest.json'
@@ -132,7 +132,7 @@ def _parse(content: bytes) -> Manifest:
     Traceback (most recent call last):
     ValueError: is not the manifest of an export; must be of version 1
     """
-    raw = document(content)
+    raw = parse_json(content)
     if not isinstance(raw, dict) or raw.pop('gluongan export', None) != VERSION:
         raise ValueError(f'is not the manifest of an export; must be of version {VERSION}')
     names = {field.name for field in fields(Manifest)}

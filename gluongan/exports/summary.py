@@ -48,13 +48,13 @@ def rows(
     shapes: of its nodes, for a batch of `batch` samples. A weight counts in the row of the first
     node that uses it, directly or through nodes that prepare it (spectral normalisation).
     """
-    dependent = graph.reached(INPUT)
+    dependent = graph.descendants(INPUT)
     flops = graph.flops(shapes)
     counted = set(dependent)
     table = []
     for index in sorted(dependent):
         node = graph.nodes[index]
-        new = graph.before([index]) - counted
+        new = graph.ancestors([index]) - counted
         counted |= new
         variables = [graph.nodes[i] for i in new if graph.nodes[i].op == VARIABLE]
         parameters = sum(weights[variable.name].size for variable in variables)
@@ -80,7 +80,7 @@ def draw(graph: Graph, shapes: Sequence[Shape], path: Path) -> Path:
     program `dot` is not installed.
     """
     picture = graphviz.Digraph(graph_attr=GRAPH_STYLE, node_attr=NODE_STYLE, edge_attr=EDGE_STYLE)
-    dependent = graph.reached(INPUT)
+    dependent = graph.descendants(INPUT)
     for index, node in enumerate(graph.nodes):
         _add_node(picture, graph, shapes, index, depends=index in dependent)
         for source in node.inputs:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..nn.graph import Graph, parsed
+from ..nn.graph import Graph, parse_graph
 from ..nn.layers import Chain, plain_batchnorm
 from ..runtime import mx
 from .operators import Range, check_operators, output_range
@@ -27,13 +27,13 @@ def trace(net: Chain, output: str) -> Traced:
 
     The weight at `net[3].weight` is called layer3_weight.
     """
-    with plain_batchnorm():
-        graph = parsed(net(mx.sym.var(INPUT)).tojson())
+    with plain_batchnorm(net):
+        graph = parse_graph(net(mx.sym.var(INPUT)).tojson())
     names = {INPUT: INPUT}
     for path, parameter in net._collect_params_with_prefix().items():
         names[parameter.name] = 'layer' + path.replace('.', '_')
     weights = {names[p.name]: p.data().asnumpy() for p in net.collect_params().values()}
-    return Traced(graph.named(names, output), weights)
+    return Traced(graph.renamed(names, output), weights)
 
 
 def write(net: Traced, prefix: Path) -> list[Path]:
