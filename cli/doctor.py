@@ -84,9 +84,9 @@ def _mxnet() -> list[str]:
 
 
 def _data() -> list[str]:
-    from gluongan.data import found
+    from gluongan.data import locate_datasets
 
-    states = dict(found())
+    states = dict(locate_datasets())
     for name, state in states.items():
         _line(name, state)
     return (
