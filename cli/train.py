@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gluongan.config import Config, parse_json
+from gluongan.config import Config, knobs, parse_json
 from gluongan.files import as_json, check_out, next_number
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runs.folder import check_resumable, read_config, run_name
@@ -90,7 +90,7 @@ def train(
     _check_seeds(seeds, resume, given)
     with refusals():
         from_file = _read_settings(file) if file else {}
-        with settings_from(file, _not_overridden(from_file, given, name, seeds)):
+        with settings_from(file, _settings_of_file(from_file, given, name, seeds)):
             config = _config(resume, name, from_file, given)
             configs = [config]
             if seeds is not None:
@@ -125,16 +125,21 @@ def _read_settings(file: Path) -> dict[str, Any]:
     return parse_json(text, f'--config {file}')
 
 
-def _not_overridden(
+def _settings_of_file(
     from_file: Collection[str], given: Collection[str], name: str | None, seeds: str | None
 ) -> set[str]:
-    """Return the settings of the file that hold: those that no flag overrides."""
-    settings = set(from_file) - set(given)
+    """Return the settings whose refusal is the file's fault: those that it gives and no flag does.
+
+    Without any flag that is every setting, as the file may contradict a default.
+    """
+    flags = set(given)
     if name is not None:
-        settings.discard('recipe')
+        flags.add('recipe')
     if seeds is not None:
-        settings.discard('seed')
-    return settings
+        flags.add('seed')
+    if not flags:
+        return set(knobs())
+    return set(from_file) - flags
 
 
 def _config(

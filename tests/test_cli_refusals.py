@@ -67,7 +67,10 @@ RULES = [
     ('pack', {'pack': 3}),
     ('pack', {'pack': 8, 'batch': 8, 'dis_batchnorm': True}),
     ('batch', {'batch': 1}),
-    ('schedule_iterations', {'schedule': 'linear', 'iterations': 20_000}),
+    (
+        'schedule_iterations',
+        {'schedule': 'linear', 'iterations': 20_000, 'schedule_iterations': 15_000},
+    ),
     ('best', {'best': 'lenet_fd2k_test'}),
     ('precision', {'network': 'conv', 'precision': 'bfloat16'}),
     ('network', {'network': 'conv', 'data': 'ring8'}),
@@ -160,6 +163,11 @@ def test_refusal_in_python_names_the_settings(setting, settings):
         ('{"gen_lr": 20}', ['--dis-lr', '0.1'], '--config f.json: gen_lr 20: must be '),
         ('{"pack": 3}', ['--batch', '64'], '--config f.json: pack 3: must be '),
         ('{"batch": 64}', ['--pack', '3'], '--pack 3: must be a divisor of --batch 64'),
+        (
+            '{"schedule": "linear", "iterations": 20000}',
+            [],
+            '--config f.json: schedule_iterations 15000: ',
+        ),
         ('{"pack": 2}', ['--pack', '3'], '--pack 3: must be a divisor of --batch 128'),
         ('{"recipe": "fancy"}', [], '--config f.json: recipe fancy: must be '),
         ('{"recipe": "wgan"}', ['--recipe', 'fancy'], '--recipe fancy: must be '),
