@@ -145,4 +145,4 @@ def test_a_batch_that_the_data_cannot_fill_is_refused_with_the_number_that_it_ca
 
 
 def test_the_data_lives_on_the_device_as_bytes():
-    assert Batches(numbered(12), 3)._resident.dtype == np.uint8
+    assert Batches(numbered(12), 3).resident.dtype == np.uint8

@@ -59,7 +59,7 @@ def shown(program, folder, out):
 def expected(run):
     """Seeds 0 to 63; of a conditional run the classes in turn."""
     sampler = load_sampler(run)
-    x, width = sampler.sheet(list(range(64)))
+    x, width = sampler.sample_grid(list(range(64)))
     if width:
         x = x.reshape(len(sampler.classes), 64, *x.shape[1:])[
             np.arange(64) % len(sampler.classes), np.arange(64)

@@ -52,8 +52,8 @@ def mended(**settings):
         try:
             return Config(**settings)
         except ConfigError as error:
-            named = [word[2:].replace('-', '_') for word in re.findall(r'--[a-z0-9-]+', str(error))]
-            del settings[next((name for name in named if name in settings), str(error))]
+            names = [error.setting, *re.findall('`([a-z0-9_]+)`', error.message)]
+            del settings[next((name for name in names if name in settings), str(error))]
 
 
 def typed(settings):

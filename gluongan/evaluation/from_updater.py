@@ -49,5 +49,5 @@ def _pass(updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None) -> np.n
         else None
     )
     return updater.dis(
-        updater.seen(mx.nd.array(x[:whole], ctx=device), label, blur=False)
+        updater.as_seen_by_dis(mx.nd.array(x[:whole], ctx=device), label, instance_noise=False)
     ).asnumpy()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..gan.labels import one_hot
-from ..gan.noise import sample
+from ..gan.noise import draw_noise
 from .operators import Range
 
 SPANS: dict[str, Range | None] = {'normal': None, 'uniform': (-1.0, 1.0), 'truncated': (-2.0, 2.0)}
@@ -38,7 +38,7 @@ class About:
         if self.network == 'dis':
             return generator.random((rows, *shape_in), dtype=np.float32)
         classes = len(self.classes)
-        z = sample(generator, rows, shape_in[0] - classes, self.noise)
+        z = draw_noise(generator, rows, shape_in[0] - classes, self.noise)
         return (
             np.concatenate([z, one_hot(np.arange(rows) % classes, classes)], axis=1)
             if classes

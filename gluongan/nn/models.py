@@ -224,7 +224,7 @@ def halvings(shape: tuple[int, ...], depth: int | None) -> tuple[int, tuple[int,
     if depth < 1 or any(side % 2**depth for side in sides):
         raise ValueError(
             f'sides of {" × ".join(map(str, sides))} pixels do not halve {depth or 1} times; '
-            'convolutional networks need sides such as 28, 32 or 64'
+            'must be sides such as 28, 32 or 64'
         )
     return depth, tuple(side // 2**depth for side in sides)
 

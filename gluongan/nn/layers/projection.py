@@ -12,7 +12,7 @@ from .dense import Dense
 class Projection(mx.gluon.HybridBlock):
     """logit = w · φ(x) + b + (V label) · φ(x): (N, C + K, ...) -> (N, 1) (Miyato and Koyama 2018, arXiv 1802.05637, eq. 3).
 
-    The last K channels (or values) of the input are the one-hot label, as `with_label` appends it; `body` is φ, from the first
+    The last K channels (or values) of the input are the one-hot label, as `append_labels` appends it; `body` is φ, from the first
     C to `features` numbers.
     """
 
