@@ -207,9 +207,7 @@ def device(name: str | mx.Context = 'auto') -> mx.Context:
             if has_feature('CUDA')
             else 'this build of MXNet has no CUDA'
         )
-        raise DeviceError(
-            f'{there} here ({cuda}); must be cpu or auto', setting='device', value=name
-        )
+        raise DeviceError(f'{there} here ({cuda}); must be cpu or auto', setting='device', value=name)
     return mx.gpu(index)
 
 

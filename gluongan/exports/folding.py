@@ -32,7 +32,7 @@ def _bare(nodes: list[Node], place: int) -> int:
 
 def _needed(graph: Graph) -> Graph:
     """Drop every node that the output does not depend on."""
-    kept = sorted(graph.before([graph.output]))
+    kept = sorted(graph.ancestors([graph.output]))
     new = {old: place for place, old in enumerate(kept)}
     nodes = (graph.nodes[old] for old in kept)
     return Graph(
@@ -43,7 +43,7 @@ def _needed(graph: Graph) -> Graph:
 
 def _folded(net: Traced) -> Traced:
     """Every node that no input reaches, and that another which one does reach asks for, becomes a weight."""
-    nodes, reached = net.graph.nodes, net.graph.reached(INPUT)
+    nodes, reached = net.graph.nodes, net.graph.descendants(INPUT)
     asked = {place for each in reached for place in nodes[each].inputs} - reached
     constants = [place for place in sorted(asked) if nodes[place].op != VARIABLE]
     values = {nodes[place].name: _value(net, place) for place in constants}

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import loading
 from ..gan.sampling import PASS, Sampler
-from ..nn.graph import Graph, parsed
+from ..nn.graph import Graph, parse_graph
 from ..runs.folder import RunError
 from ..runtime import device as context
 from ..runtime import mx
@@ -60,7 +60,7 @@ def load_export(folder: str | Path) -> Loaded:
         raise ExportError(
             f'{folder / FILE}: is of an export to {told.format}; gluongan loads those to mxnet alone'
         )
-    graph = _read(folder, told, '.json', lambda content: checked(parsed(content)))
+    graph = _read(folder, told, '.json', lambda content: checked(parse_graph(content)))
     weights = _read(folder, told, '.params', _weights)
     rows = told.pack * -(-PASS // told.pack)
     try:
@@ -119,7 +119,7 @@ def _fitting(
     """Return the nodes' shapes. Raises ValueError where graph, weights and manifest do not agree in everything."""
     if sorted(graph.variables()) != sorted([INPUT, *weights]) or told.input.name != INPUT:
         raise ValueError('has other inputs and weights')
-    if len(graph.before([graph.output])) < len(graph.nodes):
+    if len(graph.ancestors([graph.output])) < len(graph.nodes):
         raise ValueError('has nodes that lead nowhere')
     given = {name: array.shape for name, array in weights.items()}
     found = shapes(graph, {**given, INPUT: (rows, *told.input.shape)}, rows)

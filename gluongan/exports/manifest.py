@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..files import read_bytes, write_json
 from ..gan.noise import DISTRIBUTIONS
-from ..nn.graph import document
+from ..nn.graph import parse_json
 from .errors import ExportError
 from .operators import Range
 
@@ -84,7 +84,7 @@ def read(folder: Path) -> Manifest:
     """Return the manifest in `folder`. Raises ExportError where it is not in every part as one is written."""
     path = folder / FILE
     try:
-        raw = document(read_bytes(path, LARGEST_MANIFEST))
+        raw = parse_json(read_bytes(path, LARGEST_MANIFEST))
         if not isinstance(raw, dict) or raw.pop('gluongan export', None) != VERSION:
             raise ValueError(f'is no manifest of an export of version {VERSION}')
         if set(raw) != {each.name for each in fields(Manifest)}:

@@ -37,11 +37,12 @@ def rows(
 
     A step has the parameters that it, or what prepares them for it, is the first to use.
     """
-    reached, costs, counted = graph.reached(INPUT), graph.flops(found), set(graph.reached(INPUT))
+    reached, costs = graph.descendants(INPUT), graph.flops(found)
+    counted = set(reached)
     table = []
     for place in sorted(reached):
         node = graph.nodes[place]
-        own = graph.before([place]) - counted
+        own = graph.ancestors([place]) - counted
         counted |= own
         parameters = sum(
             weights[graph.nodes[each].name].size for each in own if graph.nodes[each].op == VARIABLE
@@ -87,7 +88,7 @@ def draw(graph: Graph, found: Sequence[Shape], path: Path) -> Path:
         },
         edge_attr={'fontname': 'Helvetica', 'fontsize': '9', 'color': FAINT, 'fontcolor': FAINT},
     )
-    reached = graph.reached(INPUT)
+    reached = graph.descendants(INPUT)
     for place, node in enumerate(graph.nodes):
         if place in reached or node.op != VARIABLE:
             ink = INK if place in reached else FAINT

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..nn.graph import Graph, parsed
+from ..nn.graph import Graph, parse_graph
 from ..nn.layers import Chain, plain_batchnorm
 from ..runtime import mx
 from .operators import Range, checked, output_range
@@ -24,14 +24,14 @@ class Traced(NamedTuple):
 
 def traced(net: Chain, output: str) -> Traced:
     """Return the graph of a network and a copy of its weights; the weight at `net[3].weight` is called layer3_weight."""
-    with plain_batchnorm():
-        graph = parsed(net(mx.sym.var(INPUT)).tojson())
+    with plain_batchnorm(net):
+        graph = parse_graph(net(mx.sym.var(INPUT)).tojson())
     names = {
         p.name: 'layer' + place.replace('.', '_')
         for place, p in net._collect_params_with_prefix().items()
     }
     weights = {names[p.name]: p.data().asnumpy() for p in net.collect_params().values()}
-    return Traced(graph.named({**names, INPUT: INPUT}, output), weights)
+    return Traced(graph.renamed({**names, INPUT: INPUT}, output), weights)
 
 
 def write(net: Traced, prefix: Path) -> list[Path]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import runtime
 from ..nn.layers import Chain, Dense, frozen
-from ..nn.models import ready
+from ..nn.models import initialize
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
 from .labels import append_labels, one_hot
@@ -77,7 +77,7 @@ class Inverter:
         encoder: Chain | None = None,
     ) -> None:
         self._gen = gen
-        self._view = frozen(gen, settled=True)
+        self._view = frozen(gen, use_running_stats=True)
         self._device = device_of(gen)
         self._latent = latent
         self._noise = noise
@@ -218,7 +218,7 @@ def train_encoder(
     """
     device = device_of(gen)
     runtime.seed(seed, 1)
-    encoder = ready(
+    encoder = initialize(
         Chain(
             mx.gluon.nn.Flatten(),  # (N, values)
             Dense(1024, 'leaky_relu', in_units=prod(shape)),

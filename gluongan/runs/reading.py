@@ -109,7 +109,9 @@ def table(path: Path, *columns: str) -> dict[str, np.ndarray] | None:
     names = lines[0].split(',')
     lacking = [name for name in columns if name not in names]
     if lacking:
-        raise RunError(f'{path} has no column {lacking[0]!r}: its first line is {lines[0][:80]!r}')
+        raise RunError(
+            f'{path} has no column {lacking[0]!r}: its first line is {lines[0][:80]!r}'
+        )
     values = _numbers(path, lines[1:], len(names))
     return {name: values[:, names.index(name)] for name in columns}
 
