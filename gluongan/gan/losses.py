@@ -36,8 +36,8 @@ def softplus(y: Array) -> Array:
 
     A loss near 0 may therefore come out as -8e-7.
 
-    >>> softplus(mx.nd.array([-1000, 0, 1000])).asnumpy().round(4).tolist()
-    [0.0, 0.6931, 1000.0]
+    >>> softplus(mx.nd.array([-1000, 1000])).asnumpy().tolist()
+    [0.0, 1000.0]
     """
     return mx.nd.Activation(y, act_type='softrelu')
 
