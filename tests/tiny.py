@@ -1,4 +1,4 @@
-"""What the tests of whole runs share: the smallest settings, and the command line in this process."""
+"""What the tests of whole runs share: the smallest settings, and the command line."""
 
 from __future__ import annotations
 
