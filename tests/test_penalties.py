@@ -1,4 +1,4 @@
-"""The gradient penalties and their gradients by D's weights, against float64 differences in NumPy."""
+"""The gradient penalties, and their gradients by D's weights, against float64 differences."""
 
 from __future__ import annotations
 
@@ -68,7 +68,10 @@ def critic(name):
 
 
 def batches(dis, count=4):
-    """Real and generated samples of D's input shape; the last two of 3 planes, or of 18 values, are labels."""
+    """Real and generated samples of D's input shape.
+
+    The last two of 3 channels, or of 18 values, are labels.
+    """
     generator, shape = np.random.RandomState(5), dis.shape_in
     x_real = mx.nd.array(generator.random_sample((count, *shape)))
     x_fake = mx.nd.array(generator.random_sample((count, *shape)) * 0.7)
