@@ -447,6 +447,7 @@ def test_a_nan_loss_is_noticed_without_drain(tiny_updater):
 # Resumed
 
 
+@pytest.mark.same_bits
 def test_another_seed_is_another_run_and_the_same_seed_the_same(tiny_updater):
     def run(seed):
         updater = tiny_updater(seed=seed)
