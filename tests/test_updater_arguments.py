@@ -1,4 +1,4 @@
-"""The arguments of GANUpdater: what it builds by itself, and what it refuses."""
+"""The arguments of GANUpdater: what it builds by itself, what it refuses, what a Config gives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import re
 
 import numpy as np
 import pytest
+import tiny
 
+from gluongan import build
 from gluongan.gan.penalties import PENALTIES, GradientPenalty
 from gluongan.gan.updater import GANUpdater
 from gluongan.nn.layers import frozen
@@ -100,3 +102,33 @@ def test_a_built_penalty_that_does_not_fit_is_refused(tiny_nets, tiny_data):
     with pytest.raises(ValueError, match=r'^penalty_weight 1.0: `penalty` is built and has its'):
         penalty = GradientPenalty(dis, frozen(dis), 'gp')
         GANUpdater(gen, dis, real, penalty=penalty, penalty_weight=1.0)
+
+
+def test_a_configs_optimisers_have_its_rates_and_a_schedule_in_steps_of_each_network():
+    config = tiny.tiny(
+        optimizer='rmsprop',
+        gen_lr=0.01,
+        dis_lr=0.02,
+        decay=0.8,
+        clip=0.1,
+        schedule='linear',
+        schedule_iterations=5,
+        iterations=5,
+        gen_steps=2,
+        dis_steps=3,
+    )
+    dataset = build.load_data(config)
+    updater, reference = (build.make_updater(config, dataset) for _ in range(2))
+    shared = {'decay': 0.8, 'schedule': 'linear'}
+    reference.opt_gen = Optimizer(reference.gen, 'rmsprop', lr=0.01, schedule_steps=10, **shared)
+    reference.opt_dis = Optimizer(
+        reference.dis, 'rmsprop', lr=0.02, clip=0.1, schedule_steps=15, **shared
+    )
+    for each in (updater, reference):
+        for _ in range(4):
+            each.update()
+    arrays, _ = updater.state()
+    expected, _ = reference.state()
+    for name, value in arrays.items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
+    assert np.abs(arrays['dis/1.weight']).max() == np.float32(0.1)
