@@ -8,9 +8,11 @@ import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from refusals import refused
 
-from gluongan.data import NoSplit
+from gluongan.data import DataError, Dataset, NoSplit, load
 
 X = np.zeros((4, 8, 8), np.uint8)
 ARCHIVES = {
@@ -114,3 +116,19 @@ def test_archives_that_inflate_beyond_the_limit_are_refused(tmp_path, monkeypatc
 
 
 # Anything at all
+
+
+@settings(max_examples=200, deadline=None, database=None)
+@given(st.data())
+def test_a_mutated_archive_gives_a_dataset_or_a_data_error(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / 'mutated.npz'
+    compression = data.draw(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))
+    mutated = bytearray(zipped(npy((4, 8, 8), data=bytes(256)), compression))
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(mutated)))
+        mutated[start : start + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
+    path.write_bytes(mutated)
+    try:
+        assert isinstance(load(path), Dataset)
+    except DataError as error:
+        assert str(error).startswith(str(path)) and '\n' not in str(error)

@@ -52,7 +52,7 @@ def sealed(path, body):
 
 
 def refused(path):
-    """Reading must fail in one line that names the file, without taking memory. Returns the line."""
+    """Reading must fail in one line that names the file, and take no memory. Returns the line."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(SnapshotError) as caught:
         snapshot.read(path)

@@ -46,7 +46,7 @@ def environment(command: Sequence[str]) -> dict[str, Any]:
     """
     return {
         'gluongan': __version__,
-        **runtime.facts(),
+        **runtime.describe(),
         'load': list(os.getloadavg()),
         'command': list(command),
     }

@@ -56,12 +56,11 @@ def dense_generator(
 ) -> Chain:
     """Return a fully connected generator: latent (N, sizes[0]) -> (N, *shape), pictures in [0, 1].
 
-    It is initialised on `device`.
-
     sizes: two or more; the latent size first, the number of values of a sample last.
     output: `sigmoid`, `tanh` (scaled to [0, 1]) or `identity` (for points).
     shape: of one sample; by default the square grey or colour picture of sizes[-1] values.
     momentum: BatchNorm's, the share of the old running statistics that is kept at each update.
+    device: where its weights are, initialised by `init`.
 
     Raises InputError for sizes that do not make a network.
 
@@ -100,8 +99,6 @@ def dense_discriminator(
     device: str | mx.Context = 'cpu',
 ) -> Chain:
     """Return a fully connected discriminator: samples (N, ...) -> (N / pack,) logits.
-
-    It is initialised on `device`.
 
     sizes: two or more; the number of values of a sample first. The last is 1 for the head `logit`
     (no activation: sigmoid(logit) is the probability of `real`) and 2 for the head `softmax` (two
@@ -229,11 +226,13 @@ def halvings(shape: tuple[int, ...], depth: int | None) -> tuple[int, tuple[int,
     """Return how often the sides of a picture (C, H, W) are halved, and the sides that remain.
 
     depth: how often; by default as long as 4 pixels remain. Raises InputError where the sides
-    cannot be halved so often.
+    cannot be halved so often, or `shape` is not that of a picture.
 
     >>> halvings((3, 32, 32), None), halvings((1, 28, 28), 1)
     ((3, (4, 4)), (1, (14, 14)))
     """
+    if len(shape) != 3:
+        raise InputError('must be (channels, height, width)', setting='shape', value=tuple(shape))
     sides = shape[1:]
     if depth is None:
         depth = _most_halvings(sides)

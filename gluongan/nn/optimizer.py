@@ -12,7 +12,7 @@ from math import inf
 import numpy as np
 
 from ..errors import InputError
-from ..runtime import gluoncv, mx
+from ..runtime import import_gluoncv, mx
 
 RULES = ('adam', 'rmsprop', 'sgd')
 SCHEDULES = ('constant', 'linear', 'cosine')
@@ -145,5 +145,5 @@ def _make_scheduler(name: str, lr: float, steps: int | None) -> mx.lr_scheduler.
         raise InputError('must be at least 1', setting='schedule_steps', value=steps)
     # gluoncv's last step is number niters - 1, and MXNet counts steps from 1: with these arguments
     # step t = 0, 1, ... has the learning rate lr · f(t / steps).
-    schedule = gluoncv('utils').LRScheduler
+    schedule = import_gluoncv('utils').LRScheduler
     return schedule(name, base_lr=lr, target_lr=0, niters=steps + 1, offset=1)
