@@ -106,7 +106,7 @@ def make_discriminator(
 ) -> Chain:
     """Return the discriminator of a run for samples of `shape`.
 
-    A conditional one takes their labels too: as planes behind the channels, or as numbers behind the values.
+    A conditional one takes their labels too: as further channels, or as numbers after the values.
     """
     shared = {
         'slope': config.leaky_slope,
