@@ -1,4 +1,4 @@
-"""The command line: it translates what was typed, calls the package, and prints. Nothing is trained here."""
+"""The command line: it parses arguments, calls the package and prints. It trains nothing itself."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ COMMANDS = (
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 120})
 @click.version_option(__version__)
 def main() -> None:
-    """Train, judge and export generative adversarial networks on MXNet/Gluon.
+    """Train, evaluate and export generative adversarial networks on MXNet/Gluon.
 
     \b
-    gluongan train                                     train `dense` on the digits that the package carries
-    gluongan sample runs/00000-dense-mnist             make new pictures with what it learned
-    gluongan evaluate runs/00000-dense-mnist           say how good they are, in numbers and in words
-    gluongan export runs/00000-dense-mnist --out gen   take its generator away
+    gluongan train                                     train `dense` on the bundled digits
+    gluongan sample runs/00000-dense-mnist             make new images with the trained generator
+    gluongan evaluate runs/00000-dense-mnist           measure how good they are
+    gluongan export runs/00000-dense-mnist --out gen   save the generator as a symbol graph
     """
 
 

@@ -12,80 +12,104 @@ from click.core import ParameterSource
 from gluongan.knob import Knob
 from gluongan.trainer import Interrupt
 
-from .faults import Usage, refusals
+from .faults import Usage, refusals, warn
 from .knobs import Value
 
 if TYPE_CHECKING:
     from gluongan.bench.measure import Subject
     from gluongan.bench.trial import Trial
 
+DEVICES = ('cpu', 'gpu')
+MODES = ('imperative', 'hybrid', 'static')
 
-class Words(click.ParamType):
-    """A list with commas between: of words among `allowed` (any, where it is empty), or of whole numbers."""
+
+class NameList(click.ParamType):
+    """Names separated by commas; only those in `allowed`, where it is not empty."""
 
     name = 'list'
 
-    def __init__(self, kind: type, allowed: tuple[str, ...] = ()) -> None:
-        self._kind, self._allowed = kind, allowed
+    def __init__(self, allowed: tuple[str, ...] = ()) -> None:
+        self._allowed = allowed
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not isinstance(value, str):
             return value
-        words = [word.strip() for word in value.split(',')]
-        for word in words:
-            if self._allowed and word not in self._allowed:
-                self._refuse(param, value, f'one or more of {", ".join(self._allowed)}')
-            if self._kind is int and not (word.isascii() and word.isdigit() and len(word) < 10):
-                self._refuse(param, value, 'whole numbers with commas between, such as 64,128')
-        return list(map(self._kind, words))
-
-    def _refuse(self, param: click.Parameter | None, value: str, allowed: str) -> None:
-        raise click.UsageError(f'--{param.name if param else ""} {value}: must be {allowed}')
+        names = _split(value)
+        if self._allowed and not set(names) <= set(self._allowed):
+            raise _refusal(param, value, f'one or more of {", ".join(self._allowed)}')
+        return names
 
 
-@click.command(short_help='Time training on CPU and GPU, or judge two such results.')
+class NumberList(click.ParamType):
+    """Whole numbers separated by commas."""
+
+    name = 'list'
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        numbers = _split(value)
+        if not all(_is_whole(number) for number in numbers):
+            raise _refusal(param, value, 'whole numbers separated by commas, such as 64,128')
+        return [int(number) for number in numbers]
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(',')]
+
+
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
+def _refusal(param: click.Parameter | None, value: str, allowed: str) -> click.UsageError:
+    name = param.name if param else ''
+    return click.UsageError(f'--{name} {value}: must be {allowed}')
+
+
+@click.command(short_help='Time training on CPU and GPU, or compare two results.')
 @click.option(
     '--recipe',
-    type=Words(str),
+    type=NameList(),
     default='dense',
     show_default=True,
     metavar='NAME,...',
-    help='The systems to time; see `gluongan recipes`.',
+    help='The recipes to time; see `gluongan recipes`.',
 )
 @click.option(
-    '--batch', type=Words(int), metavar='N,...', help="Batch sizes. [default: the recipe's own]"
+    '--batch', type=NumberList(), metavar='N,...', help="Batch sizes. [default: the recipe's]"
 )
 @click.option(
     '--devices',
-    type=Words(str, ('cpu', 'gpu')),
+    type=NameList(DEVICES),
     default='cpu,gpu',
     show_default=True,
     metavar='cpu,gpu',
-    help='Without a GPU the CPU alone is timed.',
+    help='Devices. If there is no GPU, only the CPU is timed.',
 )
 @click.option(
     '--modes',
-    type=Words(str, ('imperative', 'hybrid', 'static')),
+    type=NameList(MODES),
     default='imperative,hybrid,static',
     show_default=True,
     metavar='MODE,...',
-    help='How MXNet runs the networks: call by call, as a graph, or as a '
-    'graph whose memory is planned once, which is what `gluongan train` does.',
+    help='How MXNet runs the networks: operator by operator, as a graph, or as a graph whose '
+    'memory is allocated once, which is how `gluongan train` runs them.',
 )
 @click.option(
     '--seconds',
     type=Value('seconds', Knob('float', '', low=0.1, high=3600.0)),
     default=5.0,
     show_default=True,
-    help='How long each case is timed, in samples of 0.2 s or more, at least 3 of them.',
+    help='How long to time each case, in at least 3 samples of 0.2 s or more.',
 )
 @click.option(
     '--split',
     is_flag=True,
-    help='Also time the parts of an iteration: data, noise, G(z), both updates, optimiser.',
+    help='Also time the parts of an iteration: data, noise, G(z), both updates, optimizer.',
 )
 @click.option(
-    '--profile', is_flag=True, help="Also print MXNet's own table of operators for each case."
+    '--profile', is_flag=True, help="Also print MXNet's table of operators for each case."
 )
 @click.option(
     '--out',
@@ -99,14 +123,14 @@ class Words(click.ParamType):
     '--compare',
     type=(Path, Path),
     metavar='OLD.json NEW.json',
-    help='Judge two results and time nothing; the exit code is 1 where a case has become slower.',
+    help='Compare two results and time nothing; the exit code is 1 if a case has become slower.',
 )
 @click.option(
     '--tolerance',
     type=Value('tolerance', Knob('float', '', low=0.0, high=10.0)),
     default=0.05,
     show_default=True,
-    help='With --compare: the share by which times may differ and still count as the same.',
+    help='With --compare: relative difference up to which two times count as equal.',
 )
 @click.pass_context
 def bench(
@@ -122,20 +146,20 @@ def bench(
     compare: tuple[Path, Path] | None,
     tolerance: float,
 ) -> None:
-    """Time training in iterations and images a second, in all of MXNet's modes, on the CPU and on the GPU.
+    """Time training in iterations/s and images/s, in each of MXNet's modes, on CPU and GPU.
 
-    All cases take turns, a sample each, so that a machine whose speed drifts is as unfair to one as to another; set
-    OMP_NUM_THREADS for another number of threads.
+    The cases take turns, one sample each, so that a machine whose speed drifts affects all of them
+    alike. Set OMP_NUM_THREADS to change the number of threads.
 
     \b
     gluongan bench --recipe dense,dcgan --batch 64,128 --split
     gluongan bench --compare bench/00000-dense/trials.json bench/00001-dense/trials.json
     """
-    _check_typed(context, compare is not None)
+    _check_flags(context, compare is not None)
     with refusals(), Interrupt() as interrupt:
         if compare:
             sys.exit(_compare(*compare, tolerance))
-        subjects, trials = _timed(recipe, batch or [], devices, modes, seconds, out, interrupt)
+        subjects, trials = _time(recipe, batch or [], devices, modes, seconds, out, interrupt)
         for subject, trial in zip(subjects, trials):
             if not interrupt():
                 _look_inside(subject, trial, split, profile)
@@ -143,18 +167,18 @@ def bench(
             sys.exit(128 + interrupt.signal)
 
 
-def _check_typed(context: click.Context, comparing: bool) -> None:
+def _check_flags(context: click.Context, comparing: bool) -> None:
+    """Refuse flags that have no effect, with --compare or without it."""
     for name in context.params:
-        typed = context.get_parameter_source(name) != ParameterSource.DEFAULT
-        if typed and comparing and name not in ('compare', 'tolerance'):
-            raise Usage(
-                f'--{name}: has no meaning with --compare, which times nothing; leave one of the two out'
-            )
-        if typed and not comparing and name == 'tolerance':
-            raise Usage('--tolerance: has a meaning with --compare alone; leave it out')
+        if context.get_parameter_source(name) == ParameterSource.DEFAULT:
+            continue
+        if comparing and name not in ('compare', 'tolerance'):
+            raise Usage(f'--{name}: has no effect with --compare; must be used without it')
+        if not comparing and name == 'tolerance':
+            raise Usage('--tolerance: has no effect on its own; must be used with --compare')
 
 
-def _timed(
+def _time(
     recipes: list[str],
     batches: list[int],
     devices: list[str],
@@ -167,34 +191,31 @@ def _timed(
     from gluongan.files import check_out
 
     check_out(out)
-    cases(recipes, batches)  # what is impossible is said before MXNet is imported
+    cases(recipes, batches)  # refuses what is impossible before MXNet is imported
     from gluongan.bench.measure import measure
-    from gluongan.bench.subjects import environment, subjects
+    from gluongan.bench.subjects import environment, make_subjects
 
-    ready, facts = (
-        subjects(cases(recipes, batches, _present(devices), modes)),
-        environment(sys.argv),
-    )
-    trials = measure(ready, seconds=seconds, tell=_tell, stopped=interrupt)
+    subjects = make_subjects(cases(recipes, batches, _available(devices), modes))
+    facts = environment(sys.argv)
+    trials = measure(subjects, seconds=seconds, log=_log, stopped=interrupt)
     if trials:
         _report(trials, facts, out)
     else:
-        _tell('Stopped; nothing has been written')
-    return ready, trials
+        _log('Stopped; nothing has been written')
+    return subjects, trials
 
 
-def _present(devices: list[str]) -> list[str]:
+def _available(devices: list[str]) -> list[str]:
     from gluongan import runtime
 
     if 'gpu' not in devices:
         return devices
     if not runtime.gpu_count():
-        _tell(
-            'There is no GPU here that MXNet can use (see `gluongan doctor`): the CPU alone is timed'
-        )
+        _log('MXNet finds no GPU here (see `gluongan doctor`): only the CPU is timed')
         return ['cpu']
-    _tell(
-        'The first iteration on a GPU compiles its kernels, which may take minutes; it is not in the times'
+    _log(
+        'The first iteration on a GPU compiles its kernels, which may take minutes; '
+        'this is not part of the times'
     )
     return devices
 
@@ -205,47 +226,39 @@ def _report(trials: list[Trial], facts: dict[str, Any], out: Path) -> None:
     from gluongan.bench.trials import Trials
     from gluongan.files import next_folder
 
-    session, names = (
-        Trials(tuple(trials), facts),
-        dict.fromkeys(str(trial.facts['recipe']) for trial in trials),
-    )
-    click.echo(
-        '\n\n'.join(
-            filter(None, [report.machine(facts), report.table(trials), report.ratios(trials)])
-        )
-    )
-    for sentence in report.cautions(trials):
-        _warn(sentence)
-    place = next_folder(out, '-'.join(names)[:80])
-    session.write(place / 'trials.json')
-    _tell(f'Results    {place / "trials.json"} and {chart(session, place / "speed.png")}')
+    session = Trials(tuple(trials), facts)
+    recipes = dict.fromkeys(str(trial.facts['recipe']) for trial in trials)
+    parts = [report.machine(facts), report.table(trials), report.ratios(trials)]
+    click.echo('\n\n'.join(part for part in parts if part))
+    for caution in report.cautions(trials):
+        warn(caution)
+    folder = next_folder(out, '-'.join(recipes)[:80])
+    session.write(folder / 'trials.json')
+    _log(f'Results    {folder / "trials.json"} and {chart(session, folder / "speed.png")}')
 
 
 def _look_inside(subject: Subject, trial: Trial, split: bool, profile: bool) -> None:
     from gluongan.bench import report
-    from gluongan.bench import split as cut
+    from gluongan.bench.split import operators, parts
 
     iterations = max(3, trial.iterations)
     if split:
-        click.echo(f'\n{report.parts(trial, cut.parts(subject.algorithm, iterations))}')
+        click.echo(f'\n{report.parts(trial, parts(subject.updater, iterations))}')
     if profile:
-        click.echo(f'\n{report.operators(trial, cut.operators(subject.algorithm, iterations))}')
+        click.echo(f'\n{report.operators(trial, operators(subject.updater, iterations))}')
 
 
-def _compare(old: Path, new: Path, tolerance: float) -> int:
+def _compare(old_file: Path, new_file: Path, tolerance: float) -> int:
+    """Print the comparison of two results and return the exit code."""
     from gluongan.bench import read, report
 
-    before, after = read(old), read(new)
-    text, verdicts = report.compared(before, after, tolerance=tolerance)
-    for sentence in report.differences(before, after):
-        _warn(sentence)
+    old, new = read(old_file), read(new_file)
+    text, verdicts = report.compare(old, new, tolerance=tolerance)
+    for difference in report.differences(old, new):
+        warn(difference)
     click.echo(text)
     return int(any(verdict.verdict == 'regression' for verdict in verdicts))
 
 
-def _tell(text: str) -> None:
+def _log(text: str) -> None:
     click.echo(text, err=True)
-
-
-def _warn(text: str) -> None:
-    _tell(f'Warning: {text}')

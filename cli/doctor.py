@@ -5,92 +5,98 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import sys
+from types import ModuleType
 
 import click
 
 PACKAGES = ('mxnet', 'gluoncv', 'numpy', 'matplotlib', 'click', 'pillow')
 
 
-@click.command(short_help='Say what this machine has, what is wrong with it, and how to mend it.')
+@click.command(short_help='Check this machine, and say how to fix what is wrong.')
 def doctor() -> None:
-    """Print versions, MXNet's features, threads, devices and data, and for each what is wrong and how to mend it.
+    """Print versions, MXNet's features, threads, devices and data, and how to fix each problem.
 
-    Exit code 1 where training would not work.
+    The exit code is 1 if training would not work.
     """
-    wrong = [fault for check in (_versions, _mxnet, _data) for fault in check()]
-    for fault in wrong:
-        click.echo(f'wrong         {fault}')
-    click.echo(
-        'all is well' if not wrong else f'{len(wrong)} thing{"s" if len(wrong) > 1 else ""} to mend'
-    )
-    sys.exit(1 if wrong else 0)
+    problems = [*_check_versions(), *_check_mxnet(), *_check_data()]
+    for problem in problems:
+        _line('problem', problem)
+    if problems:
+        click.echo(f'problems found: {len(problems)}')
+        sys.exit(1)
+    click.echo('no problems found')
 
 
 def _line(title: str, text: object) -> None:
     click.echo(f'{title:<13} {text}')
 
 
-def _versions() -> list[str]:
-    wrong = (
-        []
-        if (3, 9) <= sys.version_info < (3, 13)
-        else ['Python: install 3.9 to 3.12; MXNet 1.9.1 runs on no other']
-    )
+def _check_versions() -> list[str]:
+    problems = []
     _line('python', sys.version.split()[0])
+    if not (3, 9) <= sys.version_info < (3, 13):
+        problems.append('MXNet 1.9.1 needs Python 3.9 to 3.12: install one of them')
     for name in PACKAGES:
         try:
             _line(name, importlib.metadata.version(name))
         except importlib.metadata.PackageNotFoundError:
             _line(name, 'missing')
-            wrong.append(f'{name} is not installed: pip install {name}')
-    return wrong
+            problems.append(f'{name} is not installed: pip install {name}')
+    return problems
 
 
-def _mxnet() -> list[str]:
-    users = os.environ.get('OMP_NUM_THREADS')
+def _check_mxnet() -> list[str]:
+    threads_source = 'one per core'
+    if os.environ.get('OMP_NUM_THREADS'):
+        threads_source = 'from OMP_NUM_THREADS'
     try:
-        from gluongan import runtime
+        from gluongan import runtime  # sets OMP_NUM_THREADS itself where it is not set
     except (ImportError, OSError, AttributeError) as error:
-        remedy = (
-            'apt-get install libgomp1'
-            if 'libgomp' in str(error)
-            else 'pip install mxnet==1.9.1 "numpy<2"'
-        )
-        return [f'MXNet does not import ({error}): {remedy}']
+        return [f'MXNet cannot be imported ({error}): {_import_remedy(error)}']
     facts = runtime.describe()
-    _line('processor', f'{facts["processor"]}, {facts["cores"]} cores for this process')
-    _line('threads', f'{facts["threads"]} ({"your OMP_NUM_THREADS" if users else "one a core"})')
+    _line('processor', f'{facts["processor"]}, {facts["cores"]} cores available to this process')
+    _line('threads', f'{facts["threads"]} ({threads_source})')
     _line('features', ' '.join(facts['features']))
-    _line(
-        'bfloat16',
-        '--precision bfloat16 is there (matrix units, AMX)'
-        if runtime.HAS_AMX
-        else 'no matrix units (AMX) that this process may use; float32 it is',
-    )
-    _line('devices', f'cpu{"".join(f", gpu({i})" for i in range(facts["gpus"]))}')
+    _line('bfloat16', _bfloat16(runtime))
+    _line('devices', _devices(facts['gpus']))
     if not facts['gpus']:
-        _line(
-            '',
-            'no GPU: '
-            + (
-                'MXNet has CUDA, but finds no device; is the driver there?'
-                if runtime.has_feature('CUDA')
-                else 'this build of MXNet has no CUDA; training runs on the CPU'
-            ),
-        )
+        _line('', _why_no_gpu(runtime))
     if 'MKLDNN' not in facts['features']:
-        return ['MXNet has no oneDNN here and is many times slower: pip install mxnet==1.9.1']
+        return [
+            'this build of MXNet has no oneDNN, which makes it many times slower: '
+            'pip install mxnet==1.9.1'
+        ]
     return []
 
 
-def _data() -> list[str]:
+def _import_remedy(error: Exception) -> str:
+    if 'libgomp' in str(error):
+        return 'apt-get install libgomp1'
+    return 'pip install mxnet==1.9.1 "numpy<2"'
+
+
+def _bfloat16(runtime: ModuleType) -> str:
+    if runtime.HAS_AMX:
+        return 'available with --precision bfloat16 (this processor has AMX matrix units)'
+    return 'not available (no AMX matrix units that this process may use); use float32'
+
+
+def _devices(gpus: int) -> str:
+    return ', '.join(['cpu', *(f'gpu({i})' for i in range(gpus))])
+
+
+def _why_no_gpu(runtime: ModuleType) -> str:
+    if runtime.has_feature('CUDA'):
+        return 'no GPU: MXNet has CUDA but finds no device; is the driver installed?'
+    return 'no GPU: this build of MXNet has no CUDA; training runs on the CPU'
+
+
+def _check_data() -> list[str]:
     from gluongan.data import locate_datasets
 
     states = dict(locate_datasets())
     for name, state in states.items():
         _line(name, state)
-    return (
-        []
-        if states['mnist'].startswith('bundled')
-        else [f'{states["mnist"]}: pip install --force-reinstall gluongan']
-    )
+    if states['mnist'].startswith('bundled'):
+        return []
+    return [f'{states["mnist"]}: pip install --force-reinstall gluongan']

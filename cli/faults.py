@@ -1,4 +1,4 @@
-"""One sentence for a user's mistake, and its exit code: 2 for usage, 1 for failure.
+"""One sentence for each user's mistake, and its exit code: 2 for usage, 1 for failure.
 
 The package names settings as Python does. Here, and only here, they become flags.
 """
@@ -6,15 +6,18 @@ The package names settings as Python does. Here, and only here, they become flag
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
-from gluongan.config import knobs
+from gluongan.config import ConfigError, knobs
 from gluongan.errors import GluonganError, as_typed
 
 _SETTING = re.compile(r'`([a-z][a-z0-9_]*)`')
+# Arguments of library functions that are flags of some command, but not settings of Config.
+_ARGUMENTS = ('class', 'format', 'graph', 'out', 'resume', 'seconds', 'snapshot', 'trunc')
 
 
 class Usage(click.ClickException):
@@ -25,17 +28,40 @@ class Usage(click.ClickException):
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Turn the package's own errors into one line without a traceback; any other error is a bug, and stays visible."""
+    """Turn the package's own errors into one line without a traceback.
+
+    Any other error is a bug, and keeps its traceback.
+    """
     try:
         yield
     except BrokenPipeError:
-        raise  # `gluongan ... | head`: click ends it without a word
+        raise  # `gluongan ... | head`: click exits without a message
     except GluonganError as error:
-        exception = click.ClickException(sentence(error))
-        exception.exit_code = error.exit_code
-        raise exception from None
+        raise _refusal(sentence(error), error.exit_code) from None
     except (OSError, MemoryError) as error:
         raise click.ClickException(str(error) or 'out of memory') from None
+
+
+@contextmanager
+def settings_from(file: Path | None, names: Collection[str]) -> Iterator[None]:
+    """Let a refusal of a setting that a JSON file gave name the file and the setting, not a flag.
+
+    names: the settings that came from `file` and that no flag overrides.
+    """
+    try:
+        yield
+    except GluonganError as error:
+        # Flags are known to click, so a name that is not a setting came from the file.
+        unknown = error.setting is None and isinstance(error, ConfigError)
+        if file is None or not (unknown or error.setting in names):
+            raise
+        raise _refusal(f'--config {file}: {error}', error.exit_code) from None
+
+
+def _refusal(message: str, exit_code: int) -> click.ClickException:
+    exception = click.ClickException(message)
+    exception.exit_code = exit_code
+    return exception
 
 
 def sentence(error: GluonganError) -> str:
@@ -49,11 +75,11 @@ def sentence(error: GluonganError) -> str:
 
 
 def with_flags(text: str) -> str:
-    """Return a text of the package with each setting in backticks as its flag: `gen_lr` becomes --gen-lr."""
-    settings = {'device', *knobs()}
+    """Return a message with each setting in backticks as its flag: `gen_lr` becomes --gen-lr."""
+    flags = {*_ARGUMENTS, *knobs()}
 
     def replace(match: re.Match[str]) -> str:
-        return flag(match[1]) if match[1] in settings else match[0]
+        return flag(match[1]) if match[1] in flags else match[0]
 
     return _SETTING.sub(replace, text)
 
@@ -61,3 +87,8 @@ def with_flags(text: str) -> str:
 def flag(setting: str) -> str:
     """Return the flag of a setting: `gen_lr` is --gen-lr."""
     return '--' + setting.replace('_', '-')
+
+
+def warn(text: str) -> None:
+    """Print a warning of the package to stderr, with its settings as flags."""
+    click.echo(f'Warning: {with_flags(text)}', err=True)

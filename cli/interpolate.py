@@ -10,9 +10,7 @@ from .faults import Usage, refusals
 from .options import CLASS, DEVICE, RUN_OR_EXPORT, TRUNC, WHICH, output, parse_seeds, safe
 
 
-@click.command(
-    short_help='Walk from one sample of a run or an export to another: a strip and a GIF.'
-)
+@click.command(short_help='Walk through the latent space from sample to sample: a PNG and a GIF.')
 @RUN_OR_EXPORT
 @click.option(
     '--seeds',
@@ -26,7 +24,7 @@ from .options import CLASS, DEVICE, RUN_OR_EXPORT, TRUNC, WHICH, output, parse_s
     type=click.IntRange(1, 1000),
     default=12,
     show_default=True,
-    help='Pictures from each to the next.',
+    help='Images from each sample to the next.',
 )
 @CLASS
 @TRUNC
@@ -35,8 +33,8 @@ from .options import CLASS, DEVICE, RUN_OR_EXPORT, TRUNC, WHICH, output, parse_s
     '--out',
     type=click.Path(path_type=Path),
     metavar='FILE.png',
-    help='The strip, a row from each seed to the next; '
-    'the clip goes to FILE.gif beside it. [default: RUN/walk-LIST.png]',
+    help='The strip of images, one row from each seed to the next; '
+    'the animation goes to FILE.gif beside it. [default: RUN/walk-LIST.png]',
 )
 @DEVICE
 def interpolate(
@@ -51,8 +49,8 @@ def interpolate(
 ) -> None:
     """Walk through the latent space of RUN from seed to seed: a strip as PNG, and a GIF.
 
-    Normal noise is walked along great circles, uniform noise in straight lines. RUN may be a folder that `gluongan export`
-    made.
+    Normal noise is interpolated along great circles, uniform noise along straight lines. RUN may
+    also be a folder that `gluongan export` made.
 
     \b
     gluongan interpolate runs/00000-dense-mnist --seeds 3,14,15,92 --steps 16
@@ -66,9 +64,9 @@ def interpolate(
         from gluongan.exports import load_sampler
         from gluongan.gan.sampling import pixels
 
-        x = load_sampler(run, which=which, device=device).walk(numbers, steps, name, trunc)
+        x = load_sampler(run, which=which, device=device).interpolate(numbers, steps, name, trunc)
         if x.ndim != 4:
-            raise Usage(f'{run}: makes points, not pictures; only pictures can be walked')
+            raise Usage(f'{run}: generates points; must generate images')
         figures.save(figures.grid(pixels(x[:-1]), steps), path)
         click.echo(path)
         click.echo(figures.walk(pixels(x), path.with_suffix('.gif')))

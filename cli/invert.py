@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,59 +14,61 @@ if TYPE_CHECKING:
     import numpy as np
 
     from gluongan.config import Config
-    from gluongan.gan.inversion import Inversion
+    from gluongan.gan.inversion import Inversion, Inverter
+    from gluongan.nn.layers import Chain
 
-MOST, CONTROLS, LEG = 256, (16, 64), 12
+MOST = 256
+HEADING = ('', 'number', 'median error', 'smallest', 'largest', 'found again')
 
 
-@click.command(short_help="Find the noise of images: what a run's generator can and cannot make.")
+@click.command(short_help='Find the z of images: what a generator can and cannot make.')
 @RUN
 @click.option(
     '--images',
     type=click.Path(path_type=Path),
     metavar='FILE|FOLDER',
-    help='A picture, or a folder of pictures.',
+    help='An image, or a folder of images.',
 )
 @click.option(
     '--test',
     type=click.IntRange(1, MOST),
     metavar='N',
-    help=f"The first N test images of the run's data, up to {MOST}. [default: 16]",
+    help=f"The first N test images of the run's data, at most {MOST}. [default: 16]",
 )
 @click.option(
     '--starts',
     type=click.IntRange(1, 64),
     default=4,
     show_default=True,
-    help='Guesses for each image (and for each class of a conditional run); the best is taken.',
+    help='Starting points per image (and per class of a conditional run); the best result is kept.',
 )
 @click.option(
     '--steps',
     type=click.IntRange(1, 100_000),
     default=400,
     show_default=True,
-    help='Of gradient descent on z.',
+    help='Steps of gradient descent on z.',
 )
 @click.option(
     '--prior',
     type=click.FloatRange(0, 100),
     default=1e-3,
     show_default=True,
-    help='Weight of the pull of z toward the noise that G was trained on.',
+    help='Weight of the term that pulls z toward the noise that the generator was trained on.',
 )
 @click.option(
     '--encoder',
     type=click.IntRange(1, 10**7),
     metavar='N',
-    help='First train an encoder from images to z for N '
-    'iterations, on pairs that G makes; its guess is then one of the starts.',
+    help='First train an encoder from images to z for N iterations, on generated images; '
+    'its output is then one of the starting points.',
 )
 @click.option(
     '--seed',
     type=click.IntRange(0, 2**31 - 1),
     default=0,
     show_default=True,
-    help='Of the guesses.',
+    help='Seed of the starting points.',
 )
 @WHICH
 @click.option(
@@ -89,11 +91,11 @@ def invert(
     out: Path | None,
     device: str,
 ) -> None:
-    """Find the z whose picture by the generator of RUN is nearest to each image, by gradient descent from several starts.
+    """Find, for each image, the z whose G(z) is nearest to it, by gradient descent.
 
-    Beside the images' errors it prints those of images that the generator made, which must be found again, and of noise, which
-    must not. It writes originals, reconstructions and differences, a walk from each image to the next through their z as a
-    sheet and a GIF, and all numbers.
+    It prints the reconstruction errors of the images, and of two controls: generated images, which
+    must be found again, and noise, which must not. It writes the originals, their reconstructions
+    and the differences, a walk through the images' z as a PNG and a GIF, and all numbers.
 
     \b
     gluongan invert runs/00000-dense-mnist
@@ -101,21 +103,21 @@ def invert(
     gluongan invert runs/00000-dense-mnist --images my-digits/ --out mine
     """
     if images is not None and test is not None:
-        raise Usage('--images and --test: must be one of them')
+        raise Usage('--images and --test: must be only one of them')
     with refusals():
         from gluongan import loading
         from gluongan.gan.inversion import Inverter
         from gluongan.runs import reading
 
         config, gen = loading.load_run(run, which=which, device=device)
-        shape, classes = (
-            reading.sample_shape(run),
-            len(reading.class_names(run)) if config.conditional else 0,
-        )
+        shape = reading.sample_shape(run)
+        classes = len(reading.class_names(run)) if config.conditional else 0
         if len(shape) != 3:
-            raise Usage(f'{run}: makes points, not pictures; only pictures are inverted')
-        x = _given(images, shape) if images is not None else _test(config, test or 16)
-        found = _encoder(gen, config, encoder, shape, classes, seed) if encoder else None
+            raise Usage(f'{run}: generates points; must generate images')
+        x = _test_images(config, test or 16) if images is None else _read_images(images, shape)
+        net = None
+        if encoder:
+            net = _train_encoder(gen, config, encoder, shape, classes, seed)
         inverter = Inverter(
             gen,
             config.latent,
@@ -125,43 +127,45 @@ def invert(
             steps=steps,
             prior=prior,
             seed=seed,
-            encoder=found,
+            encoder=net,
         )
-        sets = {'images': x, **_controls(gen, config, classes, len(x), shape)}
+        sets = {'images': x, **inverter.make_controls(len(x))}
         results = {name: inverter.invert(each) for name, each in sets.items()}
         click.echo(_table(results))
-        _write(out or run / 'inversion', f'{config.recipe} on {config.data}', x, results, inverter)
+        title = f'{config.recipe} on {config.data}'
+        _write(out or run / 'inversion', title, x, results, inverter)
 
 
-def _given(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def _read_images(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     from gluongan.data import folder
 
     channels, height, width = shape
     if height != width:
         raise Usage(
-            f'--images {path}: this run makes pictures of {width} × {height}; only square ones are read'
+            f'--images {path}: this run generates images of {width} × {height} pixels; '
+            'must be a run with square images'
         )
     if path.is_dir():
         samples = folder.load(path, image_size=height, channels=channels).samples
     else:
         samples = folder.read_picture(path, height, channels)[None]
     if len(samples) > MOST:
-        raise Usage(f'--images {path}: holds {len(samples):,} pictures; must be at most {MOST}')
+        raise Usage(f'--images {path}: holds {len(samples):,} images; must be at most {MOST}')
     return samples.astype('float32') / 255
 
 
-def _test(config: Config, count: int) -> np.ndarray:
+def _test_images(config: Config, count: int) -> np.ndarray:
     from gluongan import build
 
     return build.load_data(config, 'test').floats(slice(0, count))
 
 
-def _encoder(
-    gen: Any, config: Config, iterations: int, shape: tuple[int, ...], classes: int, seed: int
-) -> Any:
+def _train_encoder(
+    gen: Chain, config: Config, iterations: int, shape: tuple[int, ...], classes: int, seed: int
+) -> Chain:
     from gluongan.gan.inversion import train_encoder
 
-    def told(iteration: int, loss: float) -> None:
+    def report_progress(iteration: int, loss: float) -> None:
         click.echo(
             f'encoder, iteration {iteration:,}: mean squared error of z {loss:.3f}', err=True
         )
@@ -174,84 +178,70 @@ def _encoder(
         shape=shape,
         classes=classes,
         seed=seed,
-        told=told,
+        report_progress=report_progress,
     )
 
 
-def _controls(
-    gen: Any, config: Config, classes: int, count: int, shape: tuple[int, ...]
-) -> dict[str, np.ndarray]:
-    """As many images as there are, but 16 to 64: some that G made, and some of noise."""
-    import numpy as np
-
-    from gluongan.gan.sampling import Sampler
-
-    count = min(max(count, CONTROLS[0]), CONTROLS[1])
-    sampler = Sampler(gen, config.noise, config.latent, [str(k) for k in range(classes)])
-    made, _ = sampler.sheet(list(range(-(-count // max(1, classes)))))
-    return {
-        'generated': made[:count],
-        'noise': np.random.default_rng(0).random((count, *shape), dtype=np.float32),
-    }
-
-
 def _table(results: dict[str, Inversion]) -> str:
+    from gluongan.files import text_table
+
+    rows = [_table_row(name, result) for name, result in results.items()]
+    note = 'error: mean squared error of pixels in [0, 1]; found again: error of at most 0.001'
+    return f'{text_table([HEADING, *rows])}\n{note}'
+
+
+def _table_row(name: str, result: Inversion) -> tuple[str, ...]:
     import numpy as np
 
-    rows = [
-        ('', 'number', 'median error', 'smallest', 'largest', 'found again'),
-        *(
-            (
-                name,
-                f'{len(each.error)}',
-                f'{np.median(each.error):.5f}',
-                f'{each.error.min():.5f}',
-                f'{each.error.max():.5f}',
-                f'{each.found():.0%}',
-            )
-            for name, each in results.items()
-        ),
-    ]
-    lines = (f'{a:<10}{b:>7}{c:>14}{d:>10}{e:>10}{f:>13}' for a, b, c, d, e, f in rows)
-    return '\n'.join(
-        [*lines, 'error: mean squared, of pixels in [0, 1]; found again: at most 0.001']
+    error = result.error
+    return (
+        name,
+        str(len(error)),
+        f'{np.median(error):.5f}',
+        f'{error.min():.5f}',
+        f'{error.max():.5f}',
+        f'{result.share_recovered():.0%}',
     )
 
 
 def _write(
-    out: Path, about: str, x: np.ndarray, results: dict[str, Inversion], inverter: Any
+    out: Path, title: str, x: np.ndarray, results: dict[str, Inversion], inverter: Inverter
 ) -> None:
     import numpy as np
 
     from gluongan import figures
     from gluongan.files import write_array, write_json
+    from gluongan.gan.inversion import WALK_IMAGES
     from gluongan.gan.sampling import pixels
 
-    found = results['images']
-    write_json(out / 'errors.json', {name: each.error.tolist() for name, each in results.items()})
-    write_array(out / 'z.npy', found.z)
-    note = (
-        f'median squared error {np.median(found.error):.4f}; of what G made {np.median(results["generated"].error):.5f}, '
-        f'of noise {np.median(results["noise"].error):.3f}'
+    inversion = results['images']
+    medians = {name: np.median(result.error) for name, result in results.items()}
+    errors = {name: result.error.tolist() for name, result in results.items()}
+    write_json(out / 'errors.json', errors)
+    write_array(out / 'z.npy', inversion.z)
+    sheet = figures.inversions(
+        pixels(x),
+        pixels(inversion.x),
+        out / 'inversion.png',
+        note=f'median squared error {medians["images"]:.4f}; '
+        f'generated images {medians["generated"]:.5f}, noise {medians["noise"]:.3f}',
+        title=f'{title}: images and the nearest that the generator makes',
     )
-    click.echo(
-        figures.inversions(
-            pixels(x),
-            pixels(found.x),
-            out / 'inversion.png',
-            note=note,
-            title=f'{about}: images and the nearest that G makes',
-        )
-    )
+    click.echo(sheet)
     if len(x) > 1:
-        walk = pixels(inverter.walk(found.z[:9], LEG))
-        rows = [walk[at : at + LEG + 1] for at in range(0, len(walk) - 1, LEG)]
-        click.echo(
-            figures.walks(
-                rows,
-                out / 'walk.png',
-                title=f'{about}: from image to image',
-                note='through the z of both',
-            )
-        )
-        click.echo(figures.walk(walk, out / 'walk.gif'))
+        _write_walk(out, title, pixels(inverter.walk(inversion.z[:WALK_IMAGES])))
+
+
+def _write_walk(out: Path, title: str, walk: np.ndarray) -> None:
+    """Write a walk from image to image as a sheet with a row for each leg, and as a GIF."""
+    from gluongan import figures
+    from gluongan.gan.inversion import split_walk
+
+    sheet = figures.walks(
+        split_walk(walk),
+        out / 'walk.png',
+        title=f'{title}: from image to image',
+        note='through the z of both',
+    )
+    click.echo(sheet)
+    click.echo(figures.walk(walk, out / 'walk.gif'))

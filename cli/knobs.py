@@ -1,4 +1,4 @@
-"""Every knob of Config as a flag, made from its one declaration."""
+"""Every knob of Config as a flag, derived from its one declaration."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from .faults import flag, with_flags
 
 Command = Callable[..., Any]
 
+METAVARS = {'sizes': 'N,N,...', 'int': 'INT', 'float': 'FLOAT'}
+
 
 class Value(click.ParamType):
-    """Text on the command line to a knob's value; a wrong one is told as Config tells it."""
+    """Parses what was typed into a knob's value, and refuses a wrong one as Config does."""
 
     def __init__(self, name: str, knob: Knob) -> None:
-        self._flag, self._knob = flag(name), knob
-        self.name = {'sizes': 'N,N,...', 'int': 'INT', 'float': 'FLOAT'}.get(knob.kind, 'TEXT')
+        self._flag = flag(name)
+        self._knob = knob
+        self.name = METAVARS.get(knob.kind, 'TEXT')
         if knob.choices:
             self.name = '|'.join(map(str, knob.choices))
 
@@ -29,13 +32,18 @@ class Value(click.ParamType):
         return f'[{self.name}]' if self._knob.choices else self.name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
         try:
-            parsed = self._parse(value.strip()) if isinstance(value, str) else value
+            parsed = self._parse(value.strip())
         except ValueError:
-            parsed = ...
-        if parsed is ... or not self._knob.accepts(parsed):
-            raise click.UsageError(f'{self._flag} {value}: must be {self._knob.allowed()}')
+            raise self._refusal(value) from None
+        if not self._knob.accepts(parsed):
+            raise self._refusal(value)
         return parsed
+
+    def _refusal(self, value: str) -> click.UsageError:
+        return click.UsageError(f'{self._flag} {value}: must be {self._knob.allowed()}')
 
     def _parse(self, text: str) -> Any:
         if self._knob.optional and text == 'null':
@@ -46,7 +54,7 @@ class Value(click.ParamType):
 
 
 def knob_flags(command: Command) -> Command:
-    """Add a flag for each knob but the recipe's name; one that is not typed arrives as None."""
+    """Add a flag for every knob except `recipe`. A flag that is not given arrives as None."""
     for name, knob in reversed(knobs().items()):
         if name != 'recipe':
             command = _option(name, knob)(command)
@@ -57,24 +65,30 @@ DATA = ('data', 'data_dir', 'binarize', 'image_size', 'channels')
 
 
 def data_flags(command: Command) -> Command:
-    """Add the flags that say which data is meant."""
+    """Add the flags that choose the data."""
     for name in reversed(DATA):
         command = _option(name, knobs()[name])(command)
     return command
 
 
 def _option(name: str, knob: Knob) -> Command:
+    help = _help(name, knob)
+    if knob.kind == 'bool':
+        return click.option(f'{flag(name)}/--no-{flag(name)[2:]}', name, default=None, help=help)
+    return click.option(flag(name), name, type=Value(name, knob), default=None, help=help)
+
+
+def _help(name: str, knob: Knob) -> str:
+    """Return a knob's help with its range and default in brackets."""
     notes = []
-    if knob.kind in ('int', 'float', 'sizes') and not knob.choices:
+    if knob.kind in METAVARS and not knob.choices:
         notes.append(f'{_plain(knob.low)} to {_plain(knob.high)} {knob.unit}'.rstrip())
     if 'Default:' not in knob.help:
         notes.append(f'default: {as_typed(defaults()[name])}')
-    words = with_flags(knob.help)
-    if notes:
-        words += f' [{"; ".join(notes)}]'
-    if knob.kind == 'bool':
-        return click.option(f'{flag(name)}/--no-{flag(name)[2:]}', name, default=None, help=words)
-    return click.option(flag(name), name, type=Value(name, knob), default=None, help=words)
+    text = with_flags(knob.help)
+    if not notes:
+        return text
+    return f'{text} [{"; ".join(notes)}]'
 
 
 def _plain(bound: float) -> str:
@@ -82,20 +96,24 @@ def _plain(bound: float) -> str:
 
 
 class Grouped(click.Command):
-    """A command whose help shows the knobs under their groups' names, the other options first."""
+    """A command whose help lists the knobs by group, after the other options."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record:
-                knob = knobs().get(parameter.name or '')
-                groups.setdefault(knob.group.capitalize() if knob else 'Options', []).append(record)
+                groups.setdefault(_group(parameter), []).append(record)
         for title, records in groups.items():
             with formatter.section(title):
                 formatter.write_dl(records)
 
 
+def _group(parameter: click.Parameter) -> str:
+    knob = knobs().get(parameter.name or '')
+    return knob.group.capitalize() if knob else 'Options'
+
+
 def typed(flags: dict[str, Any]) -> dict[str, Any]:
-    """Return the knobs that were really given on the command line."""
+    """Return the knobs that were given on the command line."""
     return {name: value for name, value in flags.items() if value is not None}

@@ -1,4 +1,4 @@
-"""What several commands that make pictures ask for."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ WHICH = click.option(
     default='last',
     show_default=True,
     metavar='[last|best|ITERATION]',
-    help='Which of the snapshots that the run kept.',
+    help='Which snapshot of the run to use.',
 )
 CLASS = click.option(
     '--class',
     'name',
     metavar='NAME',
-    help='Samples of one class of a conditional run: its name or number.',
+    help='Make samples of one class of a conditional run: its name or number.',
 )
-# Not click.FloatRange, which lets nan through.
+# Not click.FloatRange, which lets NaN through.
 TRUNC = click.option(
     '--trunc',
     type=Value('trunc', Knob('float', '', low=0.05, high=10)),
     metavar='FLOAT',
-    help='Draw values of z beyond ±FLOAT again: better samples, fewer kinds. [0.05 to 10; default: none]',
+    help='Draw values of z beyond ±FLOAT again: better samples, less variety. '
+    '[0.05 to 10; default: none]',
 )
 DEVICE = click.option(
     '--device', default='cpu', show_default=True, help='auto, cpu, gpu or gpu(i).'
@@ -46,8 +47,8 @@ JUDGE = click.option(
     'judge_file',
     type=click.Path(path_type=Path),
     metavar='FILE',
-    help='A judge that '
-    '`gluongan judge train` made. [default: the one that comes with the package for this data]',
+    help='A judge that `gluongan judge train` made. '
+    '[default: the one that ships with the package for this data]',
 )
 
 
@@ -55,19 +56,26 @@ def parse_seeds(text: str) -> list[int]:
     """Return the whole numbers in a list such as 0-3,7: [0, 1, 2, 3, 7]. Raises Usage."""
     seeds: list[int] = []
     for part in text.split(','):
-        match = re.fullmatch(r'\s*(\d{1,10})(?:-(\d{1,10}))?\s*', part)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        first, last = _seed_range(part)
         if last < first or last - first + len(seeds) >= MOST:
             raise Usage(
-                f'--seeds {text}: must be whole numbers and ranges with commas between, such as 0-63 or 1,4,7-9, '
-                f'and at most {MOST:,} of them'
+                f'--seeds {text}: must be up to {MOST:,} whole numbers and ranges, '
+                'separated by commas, such as 0-63 or 1,4,7-9'
             )
         seeds += range(first, last + 1)
     return seeds
 
 
+def _seed_range(text: str) -> tuple[int, int]:
+    """Return the first and last seed of `3` or `0-63`; for other text the last is the smaller."""
+    match = re.fullmatch(r'\s*(\d{1,10})(?:-(\d{1,10}))?\s*', text)
+    if match is None:
+        return 1, 0
+    return int(match[1]), int(match[2] or match[1])
+
+
 def output(out: Path | None, default: Path, ending: str, *, flag: str = '--out') -> Path:
-    """Return where a file goes. Raises Usage for another ending."""
+    """Return the path of an output file. Raises Usage for another ending."""
     path = out or default
     if path.suffix != ending:
         raise Usage(f'{flag} {path}: must end in {ending}')
@@ -75,5 +83,5 @@ def output(out: Path | None, default: Path, ending: str, *, flag: str = '--out')
 
 
 def safe(text: str) -> str:
-    """Return what of a text may stand in a file's name."""
+    """Return the characters of a text that are allowed in a file's name."""
     return re.sub(r'[^A-Za-z0-9,-]', '', text)[:80]

@@ -12,10 +12,12 @@ from .faults import Usage, refusals
 from .options import RUN
 
 
-@click.command(short_help='Draw the figures of a run again from its files.')
+@click.command(short_help='Redraw the figures of a run from its files.')
 @RUN
 def plot(run: Path) -> None:
-    """Draw every figure of RUN again from the files in its folder, also while it is still training; MXNet is not needed.
+    """Redraw every figure of RUN from the files in its folder. The run may still be training.
+
+    MXNet is not needed.
 
     \b
     gluongan plot runs/00000-dense-mnist
@@ -23,10 +25,10 @@ def plot(run: Path) -> None:
     from gluongan import figures
 
     if not (run / FACTS).is_file():
-        raise Usage(f'{run}: is no run folder (it has no run.json)')
+        raise Usage(f'{run}: is not a run folder (it has no {FACTS})')
     with refusals():
-        drawn = figures.draw_all(run)
-    if not drawn:
+        paths = figures.draw_all(run)
+    if not paths:
         raise Usage(f'{run}: has nothing to draw yet')
-    for path in drawn:
+    for path in paths:
         click.echo(path)

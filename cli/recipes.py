@@ -6,15 +6,16 @@ import inspect
 
 import click
 
-from gluongan.config import Config
 from gluongan.errors import as_typed
-from gluongan.files import as_json
+from gluongan.files import as_json, text_table
 from gluongan.recipes import RECIPES, recipe
 
 from .faults import Usage, flag, refusals
 
+HEADING = ('recipe', 'generator', 'discriminator', 'loss', 'optimizer', 'iterations', '')
 
-@click.command(short_help='List the named systems, or print all of one.')
+
+@click.command(short_help='List the recipes, or describe one.')
 @click.argument('name', required=False)
 @click.option(
     '--json',
@@ -23,7 +24,7 @@ from .faults import Usage, flag, refusals
     help='Print the settings of NAME as JSON, for --config.',
 )
 def recipes(name: str | None, only_settings: bool) -> None:
-    """List the named systems, or print all of NAME: its source, where it deviates, and every setting.
+    """List the recipes, or describe NAME: its source, how it deviates, and every setting.
 
     \b
     gluongan recipes
@@ -34,42 +35,39 @@ def recipes(name: str | None, only_settings: bool) -> None:
         raise Usage(f'{name}: must be one of {", ".join(RECIPES)}')
     with refusals():
         if name is None:
-            click.echo(_table())
+            rows = [_row(each) for each in RECIPES]
+            click.echo(text_table([HEADING, *rows], left=range(len(HEADING))))
         elif only_settings:
             click.echo(as_json(recipe(name).to_dict()), nl=False)
         else:
-            click.echo(_whole(name, recipe(name)))
+            click.echo(_description(name))
 
 
-def _table() -> str:
-    heads = ('recipe', 'G', 'D', 'loss', 'optimizer', 'iterations', '')
-    rows = [
-        heads,
-        *(
-            (name, *_row(make()), (inspect.getdoc(make) or '').splitlines()[0])
-            for name, make in RECIPES.items()
-        ),
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return '\n'.join(
-        '  '.join(f'{cell:<{width}}' for cell, width in zip(row, widths)).rstrip() for row in rows
-    )
-
-
-def _row(config: Config) -> tuple[str, ...]:
-    conv = f'conv {config.conv_width}' if config.network == 'conv' else None
-    gen, dis = conv or as_typed(config.gen_hidden), conv or as_typed(config.dis_hidden)
+def _row(name: str) -> tuple[str, ...]:
+    config = recipe(name)
+    loss = config.loss
+    if config.penalty:
+        loss += f' + {config.penalty}'
+    gen, dis = as_typed(config.gen_hidden), as_typed(config.dis_hidden)
+    if config.network == 'conv':
+        gen = dis = f'conv {config.conv_width}'
     return (
+        name,
         f'{config.latent},{gen}',
         dis,
-        config.loss + (f' + {config.penalty}' if config.penalty else ''),
+        loss,
         f'{config.optimizer} {config.lr:g}',
         f'{config.iterations:,}',
+        _docstring(name).splitlines()[0],
     )
 
 
-def _whole(name: str, config: Config) -> str:
-    settings = '\n'.join(
-        f'  {flag(key):<22} {as_typed(value)}' for key, value in config.to_dict().items()
-    )
-    return f'{name}: {inspect.getdoc(RECIPES[name])}\n\nSettings\n{settings}'
+def _description(name: str) -> str:
+    lines = [f'{name}: {_docstring(name)}', '', 'Settings']
+    for setting, value in recipe(name).to_dict().items():
+        lines.append(f'  {flag(setting):<22} {as_typed(value)}')
+    return '\n'.join(lines)
+
+
+def _docstring(name: str) -> str:
+    return inspect.getdoc(RECIPES[name]) or ''

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-@click.command(short_help="Make new pictures with a run's or an export's generator.")
+@click.command(short_help='Make new samples with the generator of a run or an export.')
 @RUN_OR_EXPORT
 @click.option(
     '--seeds',
     metavar='LIST',
-    help='One sample a seed, such as 0-63 or 1,4,7-9; the same seed is always the same '
-    'picture. [default: 0-63; 0-7 of each class for a conditional run]',
+    help='One sample per seed, such as 0-63 or 1,4,7-9; the same seed always gives the same '
+    'sample. [default: 0-63; for a conditional run 0-7 of each class]',
 )
 @CLASS
 @TRUNC
@@ -30,20 +30,19 @@ if TYPE_CHECKING:
     '--out',
     type=click.Path(path_type=Path),
     metavar='FILE.png',
-    help='The grid of pictures; the numbers go to '
-    'FILE.npy beside it. [default: RUN/seeds-LIST.png]',
+    help='The grid of images; the values go to FILE.npy beside it. [default: RUN/seeds-LIST.png]',
 )
 @click.option(
     '--cols',
     type=click.IntRange(1, 1000),
-    help='Pictures a row. [default: a square; a row a class]',
+    help='Images per row. [default: a square grid; for a conditional run one row per class]',
 )
 @click.option(
     '--scale',
     type=click.IntRange(1, 32),
     default=1,
     show_default=True,
-    help='Size of a pixel in the PNG.',
+    help='Enlarge each pixel in the PNG this many times.',
 )
 @DEVICE
 def sample(
@@ -57,14 +56,15 @@ def sample(
     scale: int,
     device: str,
 ) -> None:
-    """Make new pictures with the generator of RUN: a grid as PNG, and the values in [0, 1] as .npy (N, C, H, W).
+    """Make new samples with the generator of RUN: a grid as PNG, and values in [0, 1] as .npy.
 
-    RUN may be a folder that `gluongan export` made: the same seeds are then the same pictures.
+    The array has the shape (N, C, H, W). RUN may also be a folder that `gluongan export` made,
+    which gives the same samples for the same seeds.
 
     \b
     gluongan sample runs/00000-dense-mnist
-    gluongan sample runs/00000-dense-mnist --seeds 7,11,100-115 --snapshot best --out best.png --scale 3
-    gluongan sample runs/00001-conditional-mnist --class 3
+    gluongan sample runs/00000-dense-mnist --seeds 7,11,100-115 --snapshot best --out best.png
+    gluongan sample runs/00001-conditional-mnist --class 3 --scale 3
     gluongan sample generator --seeds 7
     """
     numbers = None if seeds is None else parse_seeds(seeds)
@@ -73,28 +73,35 @@ def sample(
         from gluongan.files import write_array
 
         sampler = load_sampler(run, which=which, device=device)
-        text = seeds or ('0-7' if sampler.classes and name is None else '0-63')
-        stem = (
-            f'seeds-{safe(text)}'
-            + (f'-class-{safe(name)}' if name else '')
-            + (f'-trunc-{trunc:g}' if trunc else '')
-        )
-        path = output(out, run / f'{stem}.png', '.png')
-        x, width = sampler.sheet(numbers or parse_seeds(text), name, trunc)
-        array = path.with_suffix('.npy')
-        write_array(array, x)
-        _draw(
-            x,
-            path,
-            cols or width or isqrt(len(x) - 1) + 1,
-            scale,
-            sampler.classes if width and not cols else [],
-        )
-        click.echo(f'{path}\n{array}')
+        if seeds is None:
+            of_each_class = sampler.classes and name is None
+            seeds = '0-7' if of_each_class else '0-63'
+            numbers = parse_seeds(seeds)
+        path = output(out, run / f'{_stem(seeds, name, trunc)}.png', '.png')
+        x, width = sampler.sample_grid(numbers, name, trunc)
+        write_array(path.with_suffix('.npy'), x)
+        row_names = sampler.classes if width and not cols else []
+        _draw(x, path, cols or width or _square(len(x)), scale, row_names)
+        click.echo(path)
+        click.echo(path.with_suffix('.npy'))
 
 
-def _draw(x: np.ndarray, path: Path, cols: int, scale: int, rows: list[str]) -> None:
-    """Samples as a grid, with the rows' names where they have some; points as a cloud."""
+def _stem(seeds: str, name: str | None, trunc: float | None) -> str:
+    parts = [f'seeds-{safe(seeds)}']
+    if name:
+        parts.append(f'class-{safe(name)}')
+    if trunc:
+        parts.append(f'trunc-{trunc:g}')
+    return '-'.join(parts)
+
+
+def _square(count: int) -> int:
+    """Return the columns of the smallest square grid that holds `count` images."""
+    return isqrt(count - 1) + 1
+
+
+def _draw(x: np.ndarray, path: Path, cols: int, scale: int, row_names: list[str]) -> None:
+    """Draw images as a grid, with the names of its rows where given, and points as a cloud."""
     from gluongan import figures
     from gluongan.gan.sampling import pixels
 
@@ -102,4 +109,6 @@ def _draw(x: np.ndarray, path: Path, cols: int, scale: int, rows: list[str]) -> 
         figures.cloud(x, path, path.stem)
         return
     sheet = figures.grid(pixels(x), cols, scale=scale)
-    figures.save(figures.labelled(sheet, rows) if rows else sheet, path)
+    if row_names:
+        sheet = figures.labelled(sheet, row_names)
+    figures.save(sheet, path)

@@ -4,43 +4,47 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gluongan.config import Config, ConfigError, parse_json
+from gluongan.config import Config, knobs, parse_json
 from gluongan.files import as_json, check_out, next_number
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runs.folder import check_resumable, read_config, run_name
 from gluongan.trainer import Interrupt
 
 from .compare import tell
-from .faults import Usage, refusals, with_flags
+from .faults import Usage, refusals, settings_from, warn
 from .knobs import Grouped, knob_flags, typed
 from .options import parse_seeds
 
+if TYPE_CHECKING:
+    from gluongan.trainer import Trainer
 
-@click.command(cls=Grouped, short_help='Train a GAN and keep everything about it in a run folder.')
+
+@click.command(cls=Grouped, short_help='Train a GAN; everything about it goes into a run folder.')
 @click.option(
     '--recipe',
     'name',
     metavar=f'[{"|".join(RECIPES)}]',
-    help='Start from a named system; see `gluongan recipes`. [default: dense]',
+    help='Start from the settings of this recipe; see `gluongan recipes`. [default: dense]',
 )
 @click.option(
     '--config',
     'file',
     type=click.Path(path_type=Path),
     metavar='FILE.json',
-    help='Settings in a JSON object; a '
-    "run's config.json is one. Flags win over it, and it wins over the recipe.",
+    help='Read settings from a JSON object, such as the config.json of a run. '
+    'Flags override it, and it overrides the recipe.',
 )
 @click.option(
     '--resume',
     type=click.Path(path_type=Path),
     metavar='RUN',
-    help='Go on with a run where its newest snapshot left it, exactly; --iterations may be raised.',
+    help='Continue a run exactly from its newest snapshot; --iterations may be raised.',
 )
 @click.option(
     '--out',
@@ -53,8 +57,8 @@ from .options import parse_seeds
 @click.option(
     '--seeds',
     metavar='LIST',
-    help='Train once with each of these seeds, such as 0-4, one run after the other, and '
-    'compare them.',
+    help='Train once with each of these seeds, such as 0-4, one run after the other, '
+    'and compare the runs.',
 )
 @click.option(
     '-n',
@@ -72,7 +76,7 @@ def train(
     dry_run: bool,
     **flags: Any,
 ) -> None:
-    """Train a GAN and keep everything about it in a run folder: settings, logs, samples, figures, snapshots.
+    """Train a GAN. Its settings, logs, samples, figures and snapshots go into a run folder.
 
     \b
     gluongan train                                                   dense, on the bundled digits
@@ -80,62 +84,77 @@ def train(
     gluongan train --gen-hidden 128,512 --dis-hidden 512 --loss minimax
     gluongan train --data path/to/pictures --image-size 32 --channels 3
     gluongan train --resume runs/00000-dense-mnist --iterations 30000
-    gluongan train --seeds 0-4 --judge-every 1000                    five runs, and a table with mean ± deviation
+    gluongan train --seeds 0-4 --judge-every 1000                    five runs, compared
     """
     given = typed(flags)
-    if seeds is not None and (resume or 'seed' in given):
-        raise Usage(
-            f'--seeds {seeds}: makes new runs, each with its own seed; leave out {"--resume" if resume else "--seed"}'
-        )
+    _check_seeds(seeds, resume, given)
     with refusals():
-        config = (
-            _resumed_config(resume, name, file, given) if resume else _config(name, file, given)
-        )
-        configs = (
-            [config]
-            if seeds is None
-            else [config.with_settings({'seed': seed}) for seed in parse_seeds(seeds)]
-        )
-        with (
-            Interrupt() as interrupt
-        ):  # from here on, so that a Ctrl-C while things load ends the run as any other does
-            runs = [
-                _begin(config, resume, out, dry_run, interrupt)
-                for config in (configs[:1] if dry_run else configs)
-            ]
+        from_file = _read_settings(file) if file else {}
+        with settings_from(file, _settings_of_file(from_file, given, name, seeds)):
+            config = _config(resume, name, from_file, given)
+            configs = [config]
+            if seeds is not None:
+                configs = [config.with_settings({'seed': seed}) for seed in parse_seeds(seeds)]
+            if dry_run:
+                configs = configs[:1]
+            # From here on, Ctrl-C ends the run cleanly, even while MXNet and the data are loading.
+            with Interrupt() as interrupt:
+                runs = [_begin(each, resume, out, dry_run, interrupt) for each in configs]
         if len(runs) > 1:
             tell(runs, out / f'compared-{runs[0].name}')
 
 
-def _config(name: str | None, file: Path | None, flags: dict[str, Any]) -> Config:
-    settings = _read(file) if file else {}
-    chosen = settings.get('recipe', 'dense') if name is None else name
+def _check_seeds(seeds: str | None, resume: Path | None, given: Collection[str]) -> None:
+    if seeds is None:
+        return
+    for flag, is_given in (('--resume', resume is not None), ('--seed', 'seed' in given)):
+        if is_given:
+            raise Usage(
+                f'--seeds {seeds}: makes new runs, each with its own seed; '
+                f'must be used without {flag}'
+            )
+
+
+def _read_settings(file: Path) -> dict[str, Any]:
     try:
-        return recipe(chosen).with_settings({**settings, **flags, 'recipe': chosen})
-    except ConfigError as error:
-        if file and not flags:  # with flags beside the file, either may be at fault
-            raise ConfigError(f'--config {file}: {error}') from None
-        raise
+        text = file.read_text(encoding='utf-8')
+    except UnicodeDecodeError:
+        raise Usage(f'--config {file}: is not UTF-8 text') from None
+    except OSError as error:
+        raise Usage(f'--config {file}: cannot be read ({error.strerror})') from None
+    return parse_json(text, f'--config {file}')
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        return parse_json(file.read_text(encoding='utf-8'), f'--config {file}')
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f'--config {file}: cannot be read ({getattr(error, "strerror", "not UTF-8 text")})'
-        ) from None
+def _settings_of_file(
+    from_file: Collection[str], given: Collection[str], name: str | None, seeds: str | None
+) -> set[str]:
+    """Return the settings whose refusal is the file's fault: those that it gives and no flag does.
 
-
-def _resumed_config(
-    run: Path, name: str | None, file: Path | None, flags: dict[str, Any]
-) -> Config:
-    saved = read_config(run)
-    given = {**(_read(file) if file else {}), **flags}
+    Without any flag that is every setting, as the file may contradict a default.
+    """
+    flags = set(given)
     if name is not None:
-        given = {**recipe(name).to_dict(), **given}
-    config = saved.with_settings(given)
-    check_resumable(run, saved, config)
+        flags.add('recipe')
+    if seeds is not None:
+        flags.add('seed')
+    if not flags:
+        return set(knobs())
+    return set(from_file) - flags
+
+
+def _config(
+    resume: Path | None, name: str | None, from_file: dict[str, Any], given: dict[str, Any]
+) -> Config:
+    """Return the settings: flags override the file, which overrides the recipe (or the run)."""
+    if resume is None:
+        chosen = from_file.get('recipe', 'dense') if name is None else name
+        return recipe(chosen).with_settings({**from_file, **given, 'recipe': chosen})
+    saved = read_config(resume)
+    changes = {**from_file, **given}
+    if name is not None:
+        changes = {**recipe(name).to_dict(), **changes}
+    config = saved.with_settings(changes)
+    check_resumable(resume, saved, config)
     return config
 
 
@@ -152,35 +171,42 @@ def _begin(
 
     if dry_run:
         launch.prepare(config)
-        click.echo(as_json(config.to_dict()), nl=False)
-        click.echo(
-            f'would {"go on in" if resume else "make"} {resume or out / _next(out, config)}',
-            err=True,
-        )
+        _print_plan(config, resume, out)
         return out
     if resume:
-        run = launch.resume(resume, config, _warn)
+        run = launch.resume(resume, config, warn)
     else:
-        run = launch.begin(config, out, sys.argv, _warn)
-    if run.done():
-        click.echo(
-            f'{run.folder} is at {run.updater.iteration:,} already; to go on, raise --iterations',
-            err=True,
-        )
-    click.echo(
-        f'{config.recipe} on {config.data}: iterations {run.updater.iteration:,} to {config.iterations:,} in '
-        f'{run.folder}',
-        err=True,
-    )
+        run = launch.begin(config, out, sys.argv, warn)
+    _announce(run, config)
     _train(run, interrupt)
     return run.folder
 
 
-def _next(out: Path, config: Config) -> str:
-    return f'{next_number(out):05d}-{run_name(config)}'
+def _print_plan(config: Config, resume: Path | None, out: Path) -> None:
+    click.echo(as_json(config.to_dict()), nl=False)
+    if resume:
+        click.echo(f'would continue {resume}', err=True)
+        return
+    folder = out / f'{next_number(out):05d}-{run_name(config)}'
+    click.echo(f'would make {folder}', err=True)
 
 
-def _train(run: Any, interrupt: Interrupt) -> None:
+def _announce(run: Trainer, config: Config) -> None:
+    iteration = run.updater.iteration
+    if run.done():
+        click.echo(
+            f'{run.folder} is already at iteration {iteration:,}; '
+            'raise --iterations to train further',
+            err=True,
+        )
+    click.echo(
+        f'{config.recipe} on {config.data}: '
+        f'iterations {iteration:,} to {config.iterations:,} in {run.folder}',
+        err=True,
+    )
+
+
+def _train(run: Trainer, interrupt: Interrupt) -> None:
     from gluongan.gan.updater import NonFinite
     from gluongan.snapshot import SnapshotError
 
@@ -188,34 +214,31 @@ def _train(run: Any, interrupt: Interrupt) -> None:
         run.run(interrupt)
     except (NonFinite, SnapshotError) as error:
         raise type(error)(f'{error}; {_rescue(run.folder)}') from None
+    iteration = run.updater.iteration
+    folder = shlex.quote(str(run.folder))
     if run.interrupted:
         click.echo(
-            f'Stopped at iteration {run.updater.iteration:,}; go on with\n'
-            f'  gluongan train --resume {shlex.quote(str(run.folder))}',
+            f'Stopped at iteration {iteration:,}; continue with\n'
+            f'  gluongan train --resume {folder}',
             err=True,
         )
         sys.exit(128 + interrupt.signal)
     if run.stopped:
-        click.echo(f'Stopped at iteration {run.updater.iteration:,}: {run.stopped}', err=True)
-    folder = shlex.quote(str(run.folder))
+        click.echo(f'Stopped at iteration {iteration:,}: {run.stopped}', err=True)
     click.echo(
-        f'Pictures   {run.folder / "figures"} and {run.folder / "training.gif"}\n'
-        f'New ones   gluongan sample {folder} --seeds 0-63\n'
-        f'Any good?  gluongan evaluate {folder}\n'
-        f'Go on      gluongan train --resume {folder} --iterations {2 * run.total}'
+        f'Figures    {run.folder / "figures"} and {run.folder / "training.gif"}\n'
+        f'Sample     gluongan sample {folder} --seeds 0-63\n'
+        f'Evaluate   gluongan evaluate {folder}\n'
+        f'Continue   gluongan train --resume {folder} --iterations {2 * run.total}'
     )
 
 
 def _rescue(run: Path) -> str:
+    """Return what a user can go back to after a failure."""
     from gluongan.runs.snapshots import list_snapshots
 
-    kept = list_snapshots(run)
-    return (
-        f'the last good snapshot is {kept[-1][1]}'
-        if kept
-        else f'it came before the first snapshot in {run}'
-    )
-
-
-def _warn(text: str) -> None:
-    click.echo(f'Warning: {with_flags(text)}', err=True)
+    snapshots = list_snapshots(run)
+    if not snapshots:
+        return f'{run} has no snapshot yet'
+    _, newest = snapshots[-1]
+    return f'the last good snapshot is {newest}'

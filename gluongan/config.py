@@ -263,37 +263,38 @@ class Config:
         if self.penalty and on:
             self._refuse(
                 'penalty',
-                "needs the gradient of one sample's score by that sample alone, but "
-                f'{" and ".join(on)} would mix samples or drop units at random; turn that off',
+                "needs the gradient of each sample's score by that sample alone, but "
+                f'{" and ".join(on)} would mix samples or drop units at random; '
+                'must be left out, or used without',
             )
-        smoothed = (self.real_target, self.fake_target) != (1.0, 0.0)
-        if smoothed and self.loss in ('wasserstein', 'hinge', 'relativistic'):
-            self._refuse(
-                'real_target' if self.real_target != 1.0 else 'fake_target',
-                f'`loss` {self.loss} has no targets to smooth; '
-                '`real_target` must be 1 and `fake_target` 0',
-            )
+        if self.loss in ('wasserstein', 'hinge', 'relativistic'):
+            reason = f'`loss` {self.loss} has no targets to smooth'
+            if self.real_target != 1.0:
+                self._refuse('real_target', f'{reason}; must be 1')
+            if self.fake_target != 0.0:
+                self._refuse('fake_target', f'{reason}; must be 0')
         if self.dis_head == 'softmax' and self.loss not in ('minimax', 'nonsaturating'):
             self._refuse('dis_head', f'{self.loss} needs an unbounded score; must be logit')
         projects_alone = self.conditional and self.pack == 1 and self.dis_head == 'logit'
         if self.dis_projection and not projects_alone:
             raise ConfigError(
-                'needs `conditional`, `pack` 1 and `dis_head` logit', setting='dis_projection'
+                'needs `conditional`, `pack` 1 and `dis_head` logit; must be off without them',
+                setting='dis_projection',
             )
 
     def _check_batch(self) -> None:
         if self.batch % self.pack != 0:
-            self._refuse('pack', f'must divide `batch` {self.batch}')
+            self._refuse('pack', f'must be a divisor of `batch` {self.batch}')
         if self.batch == self.pack > 1 and self.dis_batchnorm:
             self._refuse(
                 'pack',
-                f"leaves the discriminator's BatchNorm one row of a batch of {self.batch}; "
-                'must be smaller',
+                "leaves the discriminator's BatchNorm a batch of one; "
+                f'must be smaller than `batch` {self.batch}',
             )
         if self.batch == 1 and (self.gen_batchnorm or self.dis_batchnorm):
             self._refuse(
                 'batch',
-                'BatchNorm needs two samples or more; raise it, or turn `gen_batchnorm` and '
+                'is too small for BatchNorm; must be at least 2, or turn `gen_batchnorm` and '
                 '`dis_batchnorm` off',
             )
 
@@ -301,8 +302,8 @@ class Config:
         if self.schedule != 'constant' and self.iterations > self.schedule_iterations:
             self._refuse(
                 'schedule_iterations',
-                f'must be at least `iterations` {self.iterations}; '
-                'beyond it the learning rates are 0',
+                'the learning rates reach 0 before training ends; '
+                f'must be at least `iterations` {self.iterations}',
             )
 
     def _check_metrics(self) -> None:
@@ -314,17 +315,17 @@ class Config:
 
     def _check_conv(self) -> None:
         if self.precision != 'float32':
-            self._refuse('precision', 'works with `network` dense alone; must be float32')
+            self._refuse('precision', 'needs `network` dense; must be float32')
         if self.makes_points:
             self._refuse('network', f'{self.data} is made of points; must be dense')
         if self.dis_head == 'softmax':
-            self._refuse('dis_head', 'works with `network` dense alone; must be logit')
+            self._refuse('dis_head', 'needs `network` dense; must be logit')
 
     def _check_points(self) -> None:
         if self.judge_every:
             self._refuse(
                 'judge_every',
-                f'{self.data} is made of points, which `eval_every` measures; leave this out',
+                f'{self.data} is made of points, which `eval_every` measures; must be left out',
             )
         if self.gen_output not in (None, 'identity'):
             self._refuse(
@@ -333,7 +334,7 @@ class Config:
             )
         if self.binarize:
             raise ConfigError(
-                f'{self.data} is made of points; only images can be binarized', setting='binarize'
+                f'{self.data} is made of points, not images; must be off', setting='binarize'
             )
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""Knob: what is true of a setting whatever its value."""
+"""Knob: what one setting accepts, and how that is said in words."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,18 @@ MOST_LAYERS = 32
 
 @dataclass(frozen=True)
 class Knob:
-    """What is true of a setting whatever its value: kind is int, float, bool, str or `sizes` (whole numbers >= 1)."""
+    """The declaration of one setting: its kind, its range or choices, and its help.
+
+    kind: `int`, `float`, `bool`, `str` or `sizes` (a tuple of whole numbers). low, high: bounds of
+    numbers, both allowed. choices: the only values allowed, where there are any. optional: None is
+    allowed too. free: may be changed when a run is resumed. group: heading in `--help`.
+
+    >>> batch = Knob('int', 'Samples per update.', low=1, high=65536)
+    >>> batch.accepts(128), batch.accepts(0), batch.accepts(128.0), batch.accepts(True)
+    (True, False, False, False)
+    >>> print('must be', batch.allowed())
+    must be a whole number from 1 to 65,536
+    """
 
     kind: str
     help: str
@@ -20,56 +32,66 @@ class Knob:
     choices: tuple[Any, ...] = ()
     unit: str = ''
     optional: bool = False
-    free: bool = False  # may be changed when a run is resumed
+    free: bool = False
     group: str = ''
 
     def allowed(self) -> str:
-        """Say in words what values it takes."""
-        noun = {
-            'int': 'a whole number',
-            'float': 'a number',
-            'bool': 'true or false',
-            'str': 'a text',
-            'sizes': f'at most {MOST_LAYERS} whole numbers from {self.low} to {self.high} with commas between, or none',
-        }[self.kind]
+        """Return what values it accepts, in words that follow `must be`.
+
+        >>> Knob('int', 'Grey or colour.', choices=(1, 3), optional=True).allowed()
+        '1 or 3, or left out'
+        >>> Knob('float', 'Dropout rate.', low=0.0, high=0.95).allowed()
+        'a number from 0 to 0.95'
+        """
+        text = self._allowed_values()
+        return f'{text}, or left out' if self.optional else text
+
+    def _allowed_values(self) -> str:
         if self.choices:
-            noun = 'one of ' + ', '.join(map(str, self.choices))
-        elif self.kind in ('int', 'float'):
-            noun += f' from {_plain(self.low)} to {_plain(self.high)}'
-        return noun + (', or left out' if self.optional else '')
+            return _one_of(self.choices)
+        if self.kind == 'bool':
+            return 'true or false'
+        if self.kind == 'str':
+            return 'text'
+        if self.kind == 'sizes':
+            bounds = f'from {self.low} to {self.high}'
+            return f'none, or up to {MOST_LAYERS} whole numbers {bounds}, separated by commas'
+        noun = {'int': 'a whole number', 'float': 'a number'}[self.kind]
+        return f'{noun} from {_plain(self.low)} to {_plain(self.high)}'
 
     def accepts(self, value: Any) -> bool:
-        """Return whether `value` is of its kind and in its range."""
+        """Return whether `value` has the right type and is in range."""
         if value is None:
             return self.optional
         if self.choices:
             return any(value == choice and type(value) is type(choice) for choice in self.choices)
-        return {
-            'int': self._int,
-            'float': self._float,
-            'bool': _bool,
-            'str': _str,
-            'sizes': self._sizes,
-        }[self.kind](value)
+        if self.kind == 'bool':
+            return isinstance(value, bool)
+        if self.kind == 'str':
+            return isinstance(value, str)
+        if self.kind == 'sizes':
+            return self._accepts_sizes(value)
+        return self._accepts_number(value)
 
-    def _int(self, value: Any) -> bool:
-        return isinstance(value, int) and not _bool(value) and self.low <= value <= self.high
+    def _accepts_sizes(self, value: Any) -> bool:
+        if not isinstance(value, tuple) or len(value) > MOST_LAYERS:
+            return False
+        return all(self._is_in_range(size, int) for size in value)
 
-    def _float(self, value: Any) -> bool:
-        return (
-            isinstance(value, (int, float)) and not _bool(value) and self.low <= value <= self.high
-        )
+    def _accepts_number(self, value: Any) -> bool:
+        return self._is_in_range(value, int if self.kind == 'int' else (int, float))
 
-    def _sizes(self, value: Any) -> bool:
-        return isinstance(value, tuple) and len(value) <= MOST_LAYERS and all(map(self._int, value))
-
-
-def _bool(value: Any) -> bool:
-    return isinstance(value, bool)
+    def _is_in_range(self, value: Any, types: Any) -> bool:
+        if isinstance(value, bool) or not isinstance(value, types):
+            return False
+        return self.low <= value <= self.high  # NaN fails both
 
 
-def _str(value: Any) -> bool:
-    return isinstance(value, str)
+def _one_of(choices: Sequence[Any]) -> str:
+    *others, last = map(str, choices)
+    if not others:
+        return last
+    return f'{", ".join(others)} or {last}'
 
 
 def _plain(number: float) -> str:

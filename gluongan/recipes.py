@@ -1,5 +1,7 @@
-"""The named systems, each a Config with its source, its settings and where it deviates. The docstrings are what
-`gluongan recipes NAME` prints."""
+"""The recipes: named systems, each a Config.
+
+A docstring gives the source and the deviations from it; `gluongan recipes NAME` prints it.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +11,32 @@ from .config import Config, ConfigError
 
 
 def dense() -> Config:
-    """Fully connected GAN with BatchNorm in G; the default.
+    """Fully connected GAN with BatchNorm in the generator; the default.
 
-    Source: system A, the fully connected MNIST/Fashion-MNIST GAN: G 100-256-512-1024-784 with LeakyReLU then BatchNorm,
-    D 784-512-256-1; 1,493,520 and 533,505 parameters; 15,000 iterations.
-    Deviations: the write-up names the minimax game with binary cross entropy; G minimises -log D(G(z)), as such code does by
-    labelling fakes 1 (`--loss minimax` is the literal game). Ours, where it is silent: z ~ N(0, 1), batch 128, Adam 2e-4 with
-    beta1 0.5, slope 0.2, BatchNorm momentum 0.8, weights N(0, 0.02): with Glorot's D wins at once and digits come twice as
-    late.
+    Source: system A, the fully connected GAN on MNIST and Fashion-MNIST. The generator has
+    100-256-512-1024-784 units, with LeakyReLU and then BatchNorm; the discriminator has
+    784-512-256-1. They have 1,493,520 and 533,505 parameters. 15,000 iterations.
+    Deviations: the write-up names the minimax game with binary cross entropy. Here the generator
+    minimises -log D(G(z)), as such code does when it labels generated samples 1;
+    `--loss minimax` is the literal game. The write-up does not give z ~ N(0, 1), batch 128, Adam
+    with 2e-4 and beta1 0.5, slope 0.2, BatchNorm momentum 0.8, and weights N(0, 0.02); these are
+    ours. With Glorot weights the discriminator wins at once, and digits appear twice as late.
     """
     return Config(recipe='dense')
 
 
 def vanilla() -> Config:
-    """Two hidden ReLU layers each, uniform noise, no tricks, for half a million iterations.
+    """Two hidden ReLU layers in each network, uniform noise, half a million iterations.
 
-    Source: system B, networks as lists of sizes: G 100-200-500-784, D 784-500-200-1; weights N(0, 1/sqrt(fan_in/2)), biases
-    0; z ~ U(-1, 1); batch 128; Adam; D's update first, then G's on the same z; 500,000 iterations (see `--iterations`).
-    Deviations: beta1 is 0.5, where the write-up takes Adam's usual 0.9 (`--beta1 0.9`). With 0.9, D is certain after 400
-    iterations and G stays at one and the same blot: so it was on seeds 0, 1 and 2, after 2,000 and after 8,000 iterations, and
-    no better with a learning rate of 2e-4, Glorot weights or N(0, 0.02). The other defaults (1e-3, 0.999) are kept.
+    Source: system B, networks given as lists of sizes: generator 100-200-500-784, discriminator
+    784-500-200-1. Weights N(0, 1/sqrt(fan_in/2)), biases 0; z ~ U(-1, 1); batch 128; Adam. The
+    discriminator is updated first, then the generator on the same z. 500,000 iterations; see
+    `--iterations`.
+    Deviations: beta1 is 0.5, where the write-up has Adam's default of 0.9 (`--beta1 0.9`). With
+    0.9 the discriminator is certain after 400 iterations, and the generator makes the same blot
+    for every z: on seeds 0, 1 and 2, after 2,000 and after 8,000 iterations, and no better with a
+    learning rate of 2e-4, with Glorot weights or with N(0, 0.02). Adam's other defaults (1e-3,
+    0.999) are kept.
     """
     return Config(
         recipe='vanilla',
@@ -50,9 +58,12 @@ def vanilla() -> Config:
 def binarized() -> Config:
     """Black-and-white digits, tanh, and a two-unit softmax head, as in the Julia/Flux tutorial.
 
-    Source: system D: MNIST > 0.5; batches of 200; z ~ N(0, I) of 28 values; G 28-500-784 tanh and sigmoid; D 784-500-2, both
-    tanh, softmax, second unit dropped; -log D(G(z)) for G; Adam with its defaults; the same z for both.
-    Deviations: the listing runs 2 epochs, its pictures show more: 20 epochs (6,000 iterations) here. Glorot weights, as Flux's.
+    Source: system D. MNIST > 0.5; batch 200; z ~ N(0, I) with 28 values. Generator 28-500-784 with
+    tanh and sigmoid; discriminator 784-500-2, both layers tanh, then a softmax whose second unit
+    is ignored. The generator minimises -log D(G(z)). Adam with its defaults; the same z for both
+    updates.
+    Deviations: the listing trains for 2 epochs, but its images show more training: 20 epochs (6,000
+    iterations) here. Glorot weights, as in Flux.
     """
     return Config(
         recipe='binarized',
@@ -76,12 +87,13 @@ def binarized() -> Config:
 
 
 def goodfellow() -> Config:
-    """Algorithm 1 of the first paper: fresh noise for each update and momentum SGD.
+    """Algorithm 1 of the first GAN paper: fresh noise for each update, and SGD with momentum.
 
-    Source: system E, Goodfellow et al. 2014 (arXiv 1406.2661), Algorithm 1 with k = 1 and momentum; one hidden ReLU layer of
-    128 units in G and in D, D without a final sigmoid.
-    Deviations: G maximises log D(G(z)) (section 3 of the paper; `--loss minimax` for the other). Ours: learning rate 0.1,
-    momentum 0.5 as in the paper's own MNIST configuration, batch 100, z ~ U(-1, 1), 20,000 iterations instead of 10^6.
+    Source: system E, Goodfellow et al. 2014 (arXiv 1406.2661), Algorithm 1 with k = 1 and momentum.
+    One hidden ReLU layer of 128 units in each network; the discriminator has no final sigmoid.
+    Deviations: the generator maximises log D(G(z)) (section 3 of the paper); use `--loss minimax`
+    for the other objective. Ours: learning rate 0.1, momentum 0.5 as in the paper's MNIST
+    configuration, batch 100, z ~ U(-1, 1), 20,000 iterations instead of 10^6.
     """
     return Config(
         recipe='goodfellow',
@@ -104,9 +116,11 @@ def goodfellow() -> Config:
 def wgan() -> Config:
     """Wasserstein critic with clipped weights and RMSProp.
 
-    Source: system E: D maximises mean D(x) - mean D(G(z)); one hidden ReLU layer of 128 units in each; RMSProp 1e-4; weights
-    clipped to ±0.01 after each update of the critic (Arjovsky et al. 2017, arXiv 1701.07875, Algorithm 1).
-    Deviations: 5 critic updates an iteration as in that paper's Algorithm 1; 20,000 iterations instead of 10^6 (ours).
+    Source: system E. The discriminator maximises mean D(x) - mean D(G(z)). One hidden ReLU layer
+    of 128 units in each network; RMSProp 1e-4; weights clipped to ±0.01 after each update of the
+    critic (Arjovsky et al. 2017, arXiv 1701.07875, Algorithm 1).
+    Deviations: 5 critic updates per iteration as in Algorithm 1 of that paper; 20,000 iterations
+    instead of 10^6 (ours).
     """
     return Config(
         recipe='wgan',
@@ -127,11 +141,12 @@ def wgan() -> Config:
 
 
 def conditional() -> Config:
-    """The class goes into both networks, and G is then asked for one: `gluongan sample RUN --class 3`.
+    """Both networks are given the class, so one can ask for it: `gluongan sample RUN --class 3`.
 
-    Source: system E, class-specific: the one-hot label concatenated with the input of G and of D (Mirza and Osindero 2014,
-    arXiv 1411.1784).
-    Deviations: the layers and settings of `dense`, of which the write-up says nothing; the moving average of G is sampled.
+    Source: system E, class-specific: the one-hot label is concatenated with the input of the
+    generator and of the discriminator (Mirza and Osindero 2014, arXiv 1411.1784).
+    Deviations: the layers and settings of `dense`, which the write-up does not give. Samples are
+    drawn from the moving average of the generator.
     """
     return recipe('dense').with_settings(
         {'recipe': 'conditional', 'conditional': True, 'ema': 0.999}
@@ -139,13 +154,15 @@ def conditional() -> Config:
 
 
 def dcgan() -> Config:
-    """Strided convolutions, BatchNorm in both networks.
+    """Strided convolutions, and BatchNorm in both networks.
 
-    Source: system F, Radford et al. 2015 (arXiv 1511.06434), scaled to 28×28, 32×32 and larger: ReLU in G and tanh at its end
-    (scaled to [0, 1]), LeakyReLU 0.2 in D, no BatchNorm at G's output nor behind D's first layer, weights N(0, 0.02), Adam
-    2e-4 with beta1 0.5, batch 128.
-    Deviations: 64 and 128 filters, for a CPU, and 4×4 filters instead of 5×5; 2,500 iterations; -log D(G(z)) for G; the moving
-    average of G (0.99) is sampled.
+    Source: system F, Radford et al. 2015 (arXiv 1511.06434), scaled to 28×28, 32×32 and larger.
+    ReLU in the generator, with a final tanh (scaled to [0, 1]); LeakyReLU 0.2 in the
+    discriminator; no BatchNorm at the generator's output or after the discriminator's first layer;
+    weights N(0, 0.02); Adam 2e-4 with beta1 0.5; batch 128.
+    Deviations: 64 and 128 filters, for a CPU, of 4×4 instead of 5×5; 2,500 iterations; the
+    generator minimises -log D(G(z)). Samples are drawn from the moving average of the generator
+    (0.99).
     """
     return Config(
         recipe='dcgan',
@@ -163,10 +180,12 @@ def dcgan() -> Config:
 
 
 def wgan_gp() -> Config:
-    """Wasserstein critic with a penalty on its gradient instead of clipped weights.
+    """Wasserstein critic with a gradient penalty instead of clipped weights.
 
-    Source: Gulrajani et al. 2017 (arXiv 1704.00028): weight 10, five critic updates, Adam 1e-4 with beta1 0.5 and beta2 0.9.
-    Deviations: the layers of `dense`, batch 64, 10,000 iterations. `--network conv --gen-activation relu` for convolutions.
+    Source: Gulrajani et al. 2017 (arXiv 1704.00028): weight 10, five critic updates, Adam 1e-4 with
+    beta1 0.5 and beta2 0.9.
+    Deviations: the layers of `dense`, batch 64, 10,000 iterations. Use
+    `--network conv --gen-activation relu` for convolutions.
     """
     return Config(
         recipe='wgan_gp',
@@ -195,7 +214,8 @@ def dragan() -> Config:
     """Cross entropy with a gradient penalty around the data, convolutional.
 
     Source: Kodali et al. 2017 (arXiv 1705.07215): weight 10, Adam with beta1 0.5.
-    Deviations: the networks of `dcgan` without BatchNorm in D, which such a penalty rules out.
+    Deviations: the networks of `dcgan` without BatchNorm in the discriminator, which does not work
+    with such a penalty.
     """
     return recipe('dcgan').with_settings(
         {'recipe': 'dragan', 'penalty': 'dragan', 'dis_batchnorm': False}
@@ -203,10 +223,11 @@ def dragan() -> Config:
 
 
 def sngan() -> Config:
-    """Spectral normalisation in D and the hinge loss, convolutional.
+    """Spectral normalisation in the discriminator and the hinge loss, convolutional.
 
-    Source: Miyato et al. 2018 (arXiv 1802.05957): hinge loss, one power iteration an update, Adam 2e-4 with beta1 0.5.
-    Deviations: the networks of `dcgan` without BatchNorm in D.
+    Source: Miyato et al. 2018 (arXiv 1802.05957): hinge loss, one power iteration per update, Adam
+    2e-4 with beta1 0.5.
+    Deviations: the networks of `dcgan` without BatchNorm in the discriminator.
     """
     return recipe('dcgan').with_settings(
         {'recipe': 'sngan', 'loss': 'hinge', 'dis_spectral': True, 'dis_batchnorm': False}
@@ -214,13 +235,15 @@ def sngan() -> Config:
 
 
 def projection() -> Config:
-    """The best pictures that we know how to make on a CPU: `conditional` with a D that projects the label, and drops out.
+    """The best images we can make on a CPU: `conditional` with label projection and dropout.
 
-    Source: Miyato and Koyama 2018 (arXiv 1802.05637), equation 3: D's logit is that of the picture plus the label's product
-    with D's features; the label is an input of G. The rest is `dense` (system A).
-    Deviations: fully connected layers with LeakyReLU (they: residual blocks with ReLU, spectral normalisation, hinge loss);
-    -log D(G(z)) for G; D drops 0.3 of its hidden units, or it learns the training images by heart; the moving average of G
-    (0.999) is sampled. How it was found: docs/search.md.
+    Source: Miyato and Koyama 2018 (arXiv 1802.05637), equation 3: the discriminator's logit is
+    that of the image plus the product of the label with the discriminator's features. The label is
+    an input of the generator. Everything else is `dense` (system A).
+    Deviations: fully connected layers with LeakyReLU (paper: residual blocks with ReLU, spectral
+    normalisation, hinge loss); the generator minimises -log D(G(z)); the discriminator
+    drops 0.3 of its hidden units, because otherwise it memorises the training images. Samples are
+    drawn from the moving average of the generator (0.999). docs/search.md tells how it was found.
     """
     return recipe('conditional').with_settings(
         {
@@ -236,15 +259,17 @@ def projection() -> Config:
 
 
 def mixture() -> Config:
-    """Points of a 2-D mixture, every mode of it: noise on all that D sees, which sinks to nothing.
+    """Points that cover every mode of a 2-D mixture, thanks to instance noise that fades to 0.
 
-    Source: the mixtures and their judging by PacGAN's protocol (Lin et al. 2018, arXiv 1712.04086), grid25, or `--data ring8`;
-    instance noise of Sønderby et al. 2017 (arXiv 1610.04490) and Arjovsky and Bottou 2017 (arXiv 1701.04862): blurred by a
-    deviation of 1 the modes are one cloud, which G covers, and it follows them as they come apart.
-    Deviations: ours: three layers of 128 units, no BatchNorm (PacGAN: G 4 × 400 with it, D 3 × 200 maxout), He weights
-    (with N(0, 0.02) half of the modes were never found), z ~ N(0, 1) of 2 values, batch 256, Adam 1e-3 that falls to a fifth,
-    20,000 iterations (PacGAN: 400,000); the moving average of G (0.999) is sampled. Without the noise (`--instance-noise 0`)
-    it is the plain GAN beside it in docs/mixtures.md.
+    Source: the mixtures and their evaluation follow PacGAN (Lin et al. 2018, arXiv 1712.04086):
+    grid25, or `--data ring8`. Instance noise follows Sønderby et al. 2017 (arXiv 1610.04490) and
+    Arjovsky and Bottou 2017 (arXiv 1701.04862): noise with a standard deviation of 1 turns the
+    modes into one cloud, which the generator covers, and it follows the modes as they separate.
+    Deviations: ours are three layers of 128 units without BatchNorm (PacGAN: generator 4 × 400
+    with BatchNorm, discriminator 3 × 200 maxout), He weights (with N(0, 0.02) half of the modes
+    were never found), z ~ N(0, 1) with 2 values, batch 256, Adam 1e-3 that falls to a fifth, and
+    20,000 iterations (PacGAN: 400,000). Samples are drawn from the moving average of the generator
+    (0.999). Without instance noise (`--instance-noise 0`) it is the plain GAN of docs/mixtures.md.
     """
     return Config(
         recipe='mixture',
@@ -284,11 +309,18 @@ MAKERS = (
     projection,
     mixture,
 )
-RECIPES: dict[str, Callable[[], Config]] = {f.__name__: f for f in MAKERS}
+RECIPES: dict[str, Callable[[], Config]] = {make.__name__: make for make in MAKERS}
 
 
 def recipe(name: str) -> Config:
-    """Return the Config of a named recipe; ConfigError for an unknown name."""
+    """Return the Config of a recipe. Raises ConfigError for an unknown name.
+
+    >>> config = recipe('wgan')
+    >>> config.loss, config.clip, config.dis_steps
+    ('wasserstein', 0.01, 5)
+    >>> config.with_settings({'iterations': 100}).iterations
+    100
+    """
     if not isinstance(name, str) or name not in RECIPES:
         raise ConfigError(f'must be one of {", ".join(RECIPES)}', setting='recipe', value=name)
     return RECIPES[name]()

@@ -14,7 +14,7 @@ import tiny
 import gluongan as gg
 from gluongan import build, launch, loading, runtime
 from gluongan.bench.cases import MODES, Case
-from gluongan.bench.subjects import subjects
+from gluongan.bench.subjects import make_subjects
 from gluongan.config import ConfigError
 from gluongan.nn.layers import Chain, Dense, all_blocks, in_float32, use_precision
 from gluongan.runtime import mx
@@ -122,7 +122,7 @@ def test_every_dense_layer_of_both_networks_and_of_the_frozen_view_uses_bfloat16
 @amx
 def test_a_benchmark_uses_bfloat16_in_every_mode():
     for mode in MODES:
-        algorithm = subjects([Case(tiny.tiny(precision='bfloat16'), mode)])[0].algorithm
+        algorithm = make_subjects([Case(tiny.tiny(precision='bfloat16'), mode)])[0].updater
         for net in (algorithm.gen, algorithm.dis, algorithm.dis_view):
             assert 'amp_cast' in net(mx.sym.var('x')).tojson(remove_amp_cast=False), mode
 

@@ -1,4 +1,4 @@
-"""The published settings of each named system, written out a second time, by hand, from the write-ups' tables."""
+"""The published settings of each recipe, written out a second time from the write-ups' tables."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ PUBLISHED = {
     },
 }
 
-# Where we depart from a published setting: what it is instead, and the words by which the docstring says so.
+# Where we depart from a published setting: our value, and the text by which the docstring says so.
 DEPARTURES = {
     ('vanilla', 'beta1'): (0.5, '`--beta1 0.9`'),
     ('projection', 'network'): ('dense', 'fully connected layers'),
@@ -191,31 +191,43 @@ DEPARTURES = {
 }
 
 
-@pytest.mark.parametrize(
-    ('name', 'setting'), [(name, key) for name, known in PUBLISHED.items() for key in known]
-)
-def test_recipe_has_its_published_setting_or_its_docstring_tells_the_departure(name, setting):
-    value, words = DEPARTURES.get((name, setting), (PUBLISHED[name][setting], ''))
+def published():
+    for name, settings in PUBLISHED.items():
+        for setting in settings:
+            yield name, setting
+
+
+@pytest.mark.parametrize(('name', 'setting'), list(published()))
+def test_recipe_has_its_published_setting_or_its_docstring_says_how_it_departs(name, setting):
+    value, text = DEPARTURES.get((name, setting), (PUBLISHED[name][setting], ''))
     assert getattr(recipes.recipe(name), setting) == value
-    assert words in inspect.getdoc(recipes.RECIPES[name]).partition('Deviations: ')[2]
+    assert text in deviations(name)
+
+
+def docstring(name):
+    return inspect.getdoc(recipes.RECIPES[name])
+
+
+def deviations(name):
+    return docstring(name).partition('Deviations: ')[2]
 
 
 @pytest.mark.parametrize('name', sorted(recipes.RECIPES))
-def test_recipe_is_named_as_it_is_called_and_uses_one_rate_for_both_networks(name):
+def test_recipe_has_its_own_name_and_one_learning_rate_for_both_networks(name):
     config = recipes.recipe(name)
     assert config.recipe == name and (config.gen_lr, config.dis_lr) == (None, None)
 
 
 @pytest.mark.parametrize('name', sorted(recipes.RECIPES))
 def test_docstring_names_source_and_deviations(name):
-    text = inspect.getdoc(recipes.RECIPES[name])
-    first, _, rest = text.partition('\n')
-    assert first.endswith('.') and rest.startswith('\n')
+    text = docstring(name)
+    summary, _, details = text.partition('\n')
+    assert summary.endswith('.') and details.startswith('\n')
     assert text.index('Source: ') < text.index('Deviations: ')
 
 
 @pytest.mark.parametrize(
-    ('name', 'own'),
+    ('name', 'parts'),
     [
         ('dense', ('1,493,520', '533,505', 'minimax', '2e-4', 'batch 128')),
         ('binarized', ('20 epochs', '6,000')),
@@ -224,13 +236,13 @@ def test_docstring_names_source_and_deviations(name):
         ('projection', ('drops 0.3', '0.999')),
     ],
 )
-def test_docstring_tells_what_is_ours(name, own):
-    text = inspect.getdoc(recipes.RECIPES[name])
-    assert all(word in text for word in own)
+def test_docstring_says_what_is_ours(name, parts):
+    assert all(part in docstring(name) for part in parts)
 
 
-def test_projection_is_conditional_with_a_label_that_is_projected_and_a_d_that_drops_out():
-    assert recipes.recipe('conditional').differences(recipes.recipe('projection')).keys() == {
+def test_projection_is_conditional_with_a_projected_label_and_dropout():
+    conditional, projection = recipes.recipe('conditional'), recipes.recipe('projection')
+    assert conditional.differences(projection).keys() == {
         'recipe',
         'dis_projection',
         'dis_dropout',
@@ -239,10 +251,7 @@ def test_projection_is_conditional_with_a_label_that_is_projected_and_a_d_that_d
         'eval_every',
         'snapshot_every',
     }
-    assert (recipes.recipe('projection').dis_dropout, recipes.recipe('projection').ema) == (
-        0.3,
-        0.999,
-    )
+    assert (projection.dis_dropout, projection.ema) == (0.3, 0.999)
 
 
 def test_every_recipe_is_written_out_here():
@@ -253,5 +262,5 @@ def test_every_recipe_is_written_out_here():
 def test_unknown_recipe_is_refused_and_the_known_ones_are_named(name):
     with pytest.raises(ConfigError) as caught:
         recipes.recipe(name)
-    assert str(caught.value).startswith(f'--recipe {name}: must be one of ')
+    assert str(caught.value).startswith(f'recipe {name}: must be one of ')
     assert all(known in str(caught.value) for known in recipes.RECIPES)

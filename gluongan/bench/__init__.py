@@ -1,6 +1,7 @@
-"""How fast is it: trials of cases that are measured in turn, their ratios, and a verdict on two of them.
+"""Speed: trials of cases that are measured in turn, their ratios, and a verdict on two of them.
 
-The vocabulary is that of BenchmarkTools.jl: a `Trial` keeps every sample; `minimum`, `median`, `ratio` and `judge` speak of it.
+The terms are those of BenchmarkTools.jl: a `Trial` keeps every sample; `minimum`, `median`, `ratio`
+and `judge` summarise it.
 """
 
 from __future__ import annotations

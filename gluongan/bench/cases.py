@@ -1,4 +1,4 @@
-"""The cases of a session: recipes, batches, devices and modes, each with each."""
+"""The cases of a session: every combination of recipe, batch size, device and mode."""
 
 from __future__ import annotations
 
@@ -10,36 +10,38 @@ from typing import Any
 from ..config import Config, knobs
 from ..recipes import recipe
 
-# How MXNet runs a network. imperative: operator by operator from Python. hybrid: as a graph (`hybridize()`).
-# static: as a graph whose memory is planned once (`hybridize(static_alloc=True)`), which is what training does. The view of D
-# that G's update goes through is a graph in the last two and layers in the first; it computes no gradient of D in any.
+# How MXNet runs a network. imperative: operator by operator from Python. hybrid: as a graph
+# (`hybridize()`). static: as a graph whose memory is allocated once
+# (`hybridize(static_alloc=True)`), which is how training runs it. The view of the discriminator
+# that the generator's update goes through is a graph in the last two modes and layers in the
+# first; it computes no gradient of the discriminator's weights in any.
 MODES = ('imperative', 'hybrid', 'static')
 
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to time: iterations of a run of `config`, batch and device among its settings, in a mode of MODES."""
+    """One thing to time: iterations of a run of `config`, in one of MODES.
+
+    The batch size and the device are among the settings of `config`.
+    """
 
     config: Config
     mode: str = 'static'
 
     @property
     def name(self) -> str:
-        """Say it in four words, such as `dense 128 cpu static`."""
+        """Recipe, batch size, device and mode, such as `dense 128 cpu static`."""
         return f'{self.config.recipe} {self.config.batch} {self.config.device} {self.mode}'
 
     @property
     def facts(self) -> dict[str, Any]:
-        """All that its speed may depend on: the recipe, the mode, the device and every setting of an update."""
+        """Everything that its speed may depend on: recipe, device, mode and other settings."""
         settings = self.config.to_dict()
-        beside = [
-            name for name, knob in knobs().items() if knob.group == 'run'
-        ]  # how often to log, and such
-        return {
-            **{name: settings[name] for name in ('recipe', 'device')},
-            'mode': self.mode,
-            **{name: value for name, value in settings.items() if name not in beside},
-        }
+        facts = {'recipe': settings['recipe'], 'device': settings['device'], 'mode': self.mode}
+        for name, knob in knobs().items():
+            if knob.group != 'run':  # how often to log, and the like
+                facts[name] = settings[name]
+        return facts
 
 
 def cases(
@@ -48,14 +50,21 @@ def cases(
     devices: Sequence[str] = ('cpu',),
     modes: Sequence[str] = ('static',),
 ) -> list[Case]:
-    """Return a case for each recipe, batch (none given: the recipe's own), device and mode. Raises ConfigError."""
-    found = []
-    for name, device, mode in product(
-        dict.fromkeys(recipes), dict.fromkeys(devices), dict.fromkeys(modes)
-    ):
-        own = recipe(name)
-        for batch in dict.fromkeys(batches or [own.batch]):
-            found.append(
-                Case(own.with_settings({'recipe': name, 'batch': batch, 'device': device}), mode)
-            )
-    return found
+    """Return a case for each combination of recipe, device, mode and batch size.
+
+    Without `batches` each recipe has its own batch size. Raises ConfigError.
+
+    >>> [case.name for case in cases(['dense', 'wgan'], [64])]
+    ['dense 64 cpu static', 'wgan 64 cpu static']
+    """
+    chosen = []
+    for name, device, mode in product(_unique(recipes), _unique(devices), _unique(modes)):
+        config = recipe(name)
+        for batch in _unique(batches or [config.batch]):
+            changes = {'recipe': name, 'batch': batch, 'device': device}
+            chosen.append(Case(config.with_settings(changes), mode))
+    return chosen
+
+
+def _unique(values: Sequence[Any]) -> list[Any]:
+    return list(dict.fromkeys(values))

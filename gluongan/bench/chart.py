@@ -1,4 +1,4 @@
-"""Trials as a picture."""
+"""Trials as a chart."""
 
 from __future__ import annotations
 
@@ -18,51 +18,48 @@ COLOURS = {'imperative': FAKE, 'hybrid': REAL, 'static': DIS}
 
 
 def chart(session: Trials, path: Path) -> Path:
-    """Draw a bar for each trial, its median iterations/s with the quartiles as whiskers, and return the picture's path.
+    """Draw a bar for each trial and return the path of the chart.
 
-    A bar's colour is its mode; what it says beside it are iterations/s and images/s.
+    A bar is the median of iterations/s, with the quartiles as whiskers; its colour is the mode. The
+    text beside it gives iterations/s and images/s.
     """
     trials = session.trials
     recipes = dict.fromkeys(str(trial.facts.get('recipe', trial.name)) for trial in trials)
-    figure, (axes,) = page(
-        f'Speed of training: {", ".join(recipes)}', height=1.6 + 0.36 * len(trials)
-    )
-    _bars(axes, trials)
-    subtitle(
-        axes,
-        f'{_machine(session)}; bars = medians, whiskers = quartiles',
-        legend=len(_modes(trials)) > 1,
-    )
+    height = 1.6 + 0.36 * len(trials)
+    figure, (axes,) = page(f'Speed of training: {", ".join(recipes)}', height=height)
+    _draw_bars(axes, trials)
+    note = f'{_machine(session)}; bars = medians, whiskers = quartiles'
+    subtitle(axes, note, legend=len(_modes(trials)) > 1)
     _finish(axes, trials)
     return save(figure, path)
 
 
 def _machine(session: Trials) -> str:
-    found = session.environment
-    return (
-        f'{found.get("processor", "unknown machine")}, threads: {found.get("threads", "unknown")}'
-    )
+    processor = session.environment.get('processor', 'unknown machine')
+    threads = session.environment.get('threads', 'unknown')
+    return f'{processor}, threads: {threads}'
+
+
+def _mode(trial: Trial) -> str:
+    return str(trial.facts.get('mode', ''))
 
 
 def _modes(trials: Sequence[Trial]) -> list[str]:
-    return list(dict.fromkeys(str(trial.facts.get('mode', '')) for trial in trials))
+    return list(dict.fromkeys(_mode(trial) for trial in trials))
 
 
-def _bars(axes: Axes, trials: Sequence[Trial]) -> None:
+def _draw_bars(axes: Axes, trials: Sequence[Trial]) -> None:
     for mode in _modes(trials):
-        rows = [
-            (place, trial)
-            for place, trial in enumerate(trials)
-            if str(trial.facts.get('mode', '')) == mode
-        ]
-        speeds = [1 / median(trial) for _, trial in rows]
-        ends = [[1 / seconds for seconds in quartiles(trial)] for _, trial in rows]
+        rows = [row for row, trial in enumerate(trials) if _mode(trial) == mode]
+        speeds = [1 / median(trials[row]) for row in rows]
+        lowest = [1 / quartiles(trials[row])[1] for row in rows]
+        highest = [1 / quartiles(trials[row])[0] for row in rows]
         whiskers = [
-            [speed - slow for speed, (_, slow) in zip(speeds, ends)],
-            [fast - speed for speed, (fast, _) in zip(speeds, ends)],
+            [speed - low for speed, low in zip(speeds, lowest)],
+            [high - speed for speed, high in zip(speeds, highest)],
         ]
         axes.barh(
-            [place for place, _ in rows],
+            rows,
             speeds,
             xerr=whiskers,
             height=0.72,
@@ -70,16 +67,21 @@ def _bars(axes: Axes, trials: Sequence[Trial]) -> None:
             error_kw={'ecolor': INK, 'elinewidth': 1.2, 'capsize': 3},
             label=mode,
         )
-        for (place, trial), (fast, _) in zip(rows, ends):
-            axes.annotate(
-                f'{1 / median(trial):.3g} it/s, {trial.images / median(trial):,.0f} images/s',
-                (fast, place),
-                xytext=(6, 0),
-                textcoords='offset points',
-                va='center',
-                fontsize=9,
-                color=INK,
-            )
+        for row, high in zip(rows, highest):
+            _label_bar(axes, trials[row], (high, row))
+
+
+def _label_bar(axes: Axes, trial: Trial, end: tuple[float, int]) -> None:
+    iterations, images = 1 / median(trial), trial.images / median(trial)
+    axes.annotate(
+        f'{iterations:.3g} it/s, {images:,.0f} images/s',
+        end,
+        xytext=(6, 0),
+        textcoords='offset points',
+        va='center',
+        fontsize=9,
+        color=INK,
+    )
 
 
 def _finish(axes: Axes, trials: Sequence[Trial]) -> None:
@@ -87,22 +89,25 @@ def _finish(axes: Axes, trials: Sequence[Trial]) -> None:
     axes.set_ylim(len(trials) - 0.5, -0.5)  # the first on top
     axes.set_xlabel('iterations/s (more is better)', fontsize=11)
     axes.tick_params(labelsize=10)
-    axes.set_xlim(
-        0, max(1 / quartiles(trial)[0] for trial in trials) * 1.4
-    )  # room for what the longest bar says
+    fastest = max(1 / quartiles(trial)[0] for trial in trials)
+    axes.set_xlim(0, 1.4 * fastest)  # room for the text beside the longest bar
     axes.grid(axis='x', color='#dddddd', linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[['top', 'right']].set_visible(False)
     if len(_modes(trials)) > 1:
-        legend = axes.legend(
-            fontsize=10,
-            frameon=False,
-            ncols=4,
-            columnspacing=1.5,
-            handlelength=1.8,
-            loc='lower left',
-            bbox_to_anchor=(-0.005, 1),
-            borderpad=0.3,
-            borderaxespad=0,
-        )
-        legend.set_in_layout(False)
+        _add_legend(axes)
+
+
+def _add_legend(axes: Axes) -> None:
+    legend = axes.legend(
+        fontsize=10,
+        frameon=False,
+        ncols=4,
+        columnspacing=1.5,
+        handlelength=1.8,
+        loc='lower left',
+        bbox_to_anchor=(-0.005, 1),
+        borderpad=0.3,
+        borderaxespad=0,
+    )
+    legend.set_in_layout(False)

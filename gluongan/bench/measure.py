@@ -1,4 +1,7 @@
-"""Taking turns: every case is warmed up, then all are timed round by round, so that a drifting machine hits all alike."""
+"""Timing in turn: every case is warmed up, then all are timed round by round.
+
+A machine whose speed drifts then affects all cases alike.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ from typing import Any
 
 from .trial import Trial
 
-# A sample lasts so long at least, in seconds: far above the clock's grain and the fences' cost.
+# The shortest sample in seconds: far above the resolution of the clock and the cost of the fences.
 SAMPLE = 0.2
-# So many samples a case has at least, whatever the time they take.
+# The fewest samples of a case, however long they take.
 LEAST = 3
 
 Clock = Callable[[], float]
@@ -20,9 +23,10 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True)
 class Subject:
-    """What is timed: `update` is one iteration, and `drain` the fence that waits until the device has done all of them.
+    """What is timed: `update` is one iteration, and `drain` waits until the device has finished.
 
-    name, facts, images: as in Trial. algorithm: the GANUpdater behind both, where there is one.
+    name, facts, images: as in Trial. updater: the GANUpdater behind both functions, if there is
+    one.
     """
 
     name: str
@@ -30,32 +34,38 @@ class Subject:
     images: int
     update: Callable[[], object]
     drain: Callable[[], object]
-    algorithm: Any = None
+    updater: Any = None
 
 
 def measure(
     subjects: Sequence[Subject],
     *,
     seconds: float = 5.0,
-    tell: Callable[[str], None] = lambda text: None,
+    log: Callable[[str], None] = lambda text: None,
     stopped: Callable[[], bool] = lambda: False,
     clock: Clock = time.perf_counter,
 ) -> list[Trial]:
-    """Return a trial of each subject, each `seconds` long: A B C A B C ..., a sample at a time.
+    """Return a trial of each subject, each `seconds` long: A B C A B C ..., one sample at a time.
 
-    A sample is a block of iterations between two fences, 0.2 s or more of them; there are 3 or more, also where that takes
-    longer. Warm-up (the first iteration, in which a GPU compiles, and the choice of the block's length) is outside of the
-    time. tell: is told what goes on. stopped: asked between samples; where it says True the result is [].
+    A sample is a block of iterations between two fences that lasts at least 0.2 s. There are at
+    least 3 samples, even if that takes longer than `seconds`. Warm-up is not part of the time: the
+    first iteration, in which a GPU compiles, and finding the length of a block. log: is called with
+    progress messages. stopped: is called between samples; once it returns True the result is [].
+
+    >>> ticks = iter(range(1000))  # a clock on which every block takes one second
+    >>> subject = Subject('example', {}, 8, update=lambda: None, drain=lambda: None)
+    >>> measure([subject], seconds=4.0, clock=lambda: next(ticks))[0].seconds
+    (1.0, 1.0, 1.0, 1.0)
     """
     turns = []
     for number, subject in enumerate(subjects, 1):
         if stopped():
             return []
-        tell(f'warming up {subject.name} ({number} of {len(subjects)})')
-        turns.append(_Turns(subject, calibrated(subject, min(SAMPLE, seconds / LEAST), clock), []))
-    tell(
-        f'timing {len(subjects)} case{"s" if len(subjects) > 1 else ""} in turn, {seconds:g} s each'
-    )
+        log(f'warming up {subject.name} ({number} of {len(subjects)})')
+        iterations = calibrate(subject, min(SAMPLE, seconds / LEAST), clock)
+        turns.append(_Turns(subject, iterations, []))
+    count = f'{len(subjects)} cases' if len(subjects) > 1 else '1 case'
+    log(f'timing {count} in turn, {seconds:g} s each')
     while waiting := [turn for turn in turns if not turn.done(seconds)]:
         for turn in waiting:
             if stopped():
@@ -65,27 +75,30 @@ def measure(
 
 
 def block(subject: Subject, iterations: int, clock: Clock = time.perf_counter) -> float:
-    """Return the seconds that a block of iterations takes, from fence to fence: MXNet only queues what it is told."""
+    """Return the seconds that a block of iterations takes, from fence to fence.
+
+    The fences are needed because MXNet only queues operators when it is called.
+    """
     subject.drain()
-    begun = clock()
+    start = clock()
     for _ in range(iterations):
         subject.update()
     subject.drain()
-    return clock() - begun
+    return clock() - start
 
 
-def calibrated(subject: Subject, target: float = SAMPLE, clock: Clock = time.perf_counter) -> int:
-    """Warm a subject up and return how many of its iterations last `target` seconds or more, 1 at least."""
+def calibrate(subject: Subject, target: float = SAMPLE, clock: Clock = time.perf_counter) -> int:
+    """Warm a subject up, and return how many of its iterations take at least `target` seconds."""
     block(subject, 1, clock)
     iterations = 1
-    while (lasted := block(subject, iterations, clock)) < target / 2:
+    while (elapsed := block(subject, iterations, clock)) < target / 2:
         iterations *= 2
-    return max(1, math.ceil(iterations * target / lasted))
+    return max(1, math.ceil(iterations * target / elapsed))
 
 
 @dataclass(frozen=True)
 class _Turns:
-    """A subject and the blocks it has been through, in seconds."""
+    """A subject, and the seconds that each of its blocks has taken."""
 
     subject: Subject
     iterations: int
@@ -95,7 +108,6 @@ class _Turns:
         return len(self.samples) >= LEAST and sum(self.samples) >= seconds
 
     def trial(self) -> Trial:
-        each = tuple(sample / self.iterations for sample in self.samples)
-        return Trial(
-            self.subject.name, self.subject.facts, each, self.subject.images, self.iterations
-        )
+        subject = self.subject
+        per_iteration = tuple(sample / self.iterations for sample in self.samples)
+        return Trial(subject.name, subject.facts, per_iteration, subject.images, self.iterations)

@@ -1,209 +1,212 @@
-"""Trials as text: the table, the ratios, the parts of an iteration, what to be careful with, and two sessions compared."""
+"""Trials as text: tables, ratios, the parts of an iteration, cautions, and a comparison."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from ..files import text_table
 from .measure import LEAST
 from .trial import Judgement, Trial, TrialError, judge, median, minimum, ratio, spread
 from .trials import Trials
 
-# (a fact, whose speed, against whose): the second is what one starts from.
+if TYPE_CHECKING:
+    from .split import Operator
+
+# A fact, the value whose speed is given, and the value that it is compared with.
 PAIRS = (
     ('mode', 'hybrid', 'imperative'),
     ('mode', 'static', 'imperative'),
     ('device', 'gpu', 'cpu'),
 )
-# Beyond this share of the median the quartiles are so far apart that a difference of a few per cent says nothing.
+# Above this spread, differences of a few per cent mean nothing.
 WIDE = 0.1
-# What of an environment a speed depends on.
+# The parts of an environment that a speed depends on.
 MACHINE = ('processor', 'platform', 'cores', 'threads', 'gpus', 'mxnet')
+
+CASES = ('case', 'it/s', 'images/s', 'median ms', 'minimum ms', 'spread', 'samples')
+RATIOS = ('times as fast', 'case', 'rounds', '(quartiles)', 'medians')
+COMPARISON = ('case', 'old minimum ms', 'new minimum ms', 'times as fast', 'verdict')
 
 
 def machine(environment: Mapping[str, Any]) -> str:
-    """Return the machine, its threads and its load in a line."""
+    """Return the machine, its threads and its load in one line."""
+    threads, cores = environment.get('threads'), environment.get('cores')
     load = environment.get('load') or ['unknown']
     return (
-        f'{environment.get("processor")}, {environment.get("threads")} threads on {environment.get("cores")} cores, '
-        f'{environment.get("gpus")} GPUs, MXNet {environment.get("mxnet")}; load before: {load[0]:.3}'
+        f'{environment.get("processor")}, {threads} threads on {cores} cores, '
+        f'{environment.get("gpus")} GPUs, MXNet {environment.get("mxnet")}; '
+        f'load before: {load[0]:.3}'
     )
 
 
 def table(trials: Sequence[Trial]) -> str:
-    """Return a line a trial: iterations/s and images/s of the median, median and minimum in ms an iteration, the spread."""
-    heads = ('case', 'it/s', 'images/s', 'median ms', 'minimum ms', 'spread', 'samples')
-    rows = [
-        (
-            trial.name,
-            _rate(1 / median(trial)),
-            _rate(trial.images / median(trial)),
-            _milli(median(trial)),
-            _milli(minimum(trial)),
-            f'{100 * spread(trial):.1f} %',
-            f'{len(trial.seconds)} × {trial.iterations}',
-        )
-        for trial in trials
-    ]
-    return aligned([heads, *rows])
+    """Return a table with one row per trial.
+
+    Its columns are iterations/s and images/s by the median, median and minimum in ms per iteration,
+    the spread, and the number of samples × iterations per sample.
+
+    >>> print(table([Trial('dense 128 cpu static', {}, (0.010, 0.010, 0.012), 128, 20)]))
+    case                  it/s  images/s  median ms  minimum ms  spread  samples
+    dense 128 cpu static   100    12,800     10.000      10.000  10.0 %   3 × 20
+    """
+    return text_table([CASES, *map(_row, trials)])
+
+
+def _row(trial: Trial) -> tuple[str, ...]:
+    return (
+        trial.name,
+        _rate(1 / median(trial)),
+        _rate(trial.images / median(trial)),
+        _milliseconds(median(trial)),
+        _milliseconds(minimum(trial)),
+        f'{100 * spread(trial):.1f} %',
+        f'{len(trial.seconds)} × {trial.iterations}',
+    )
 
 
 def ratios(trials: Sequence[Trial]) -> str:
-    """Return a line for each two trials that differ in nothing but device or mode: how many times as fast the one is."""
-    lines = []
+    """Return a table of how many times as fast one trial is as another, for each of PAIRS.
+
+    The two trials of a row differ only in device or mode.
+    """
+    rows = []
     for fact, fast, slow in PAIRS:
         for a, b in _pairs(trials, fact, fast, slow):
-            value, low, high, medians = ratio(a, b)
-            rest = ' '.join(word for word in a.name.split() if word != fast)
-            lines.append(
-                (
-                    f'{fast} : {slow}',
-                    rest,
-                    f'{value:.2f} x',
-                    f'({low:.2f} to {high:.2f})',
-                    f'{medians:.2f} x',
-                )
-            )
-    heads = ('times as fast', 'case', 'rounds', '(quartiles)', 'medians')
-    return aligned([heads, *lines]) if lines else ''
+            rows.append(_ratio_row(a, b, fast, slow))
+    if not rows:
+        return ''
+    return text_table([RATIOS, *rows])
+
+
+def _ratio_row(a: Trial, b: Trial, fast: str, slow: str) -> tuple[str, ...]:
+    speed = ratio(a, b)
+    shared = ' '.join(part for part in a.name.split() if part != fast)
+    return (
+        f'{fast} : {slow}',
+        shared,
+        f'{speed.value:.2f} x',
+        f'({speed.low:.2f} to {speed.high:.2f})',
+        f'{speed.medians:.2f} x',
+    )
 
 
 def _pairs(
     trials: Sequence[Trial], fact: str, fast: str, slow: str
-) -> Iterable[tuple[Trial, Trial]]:
-    def others(trial: Trial) -> dict[str, Any]:
-        return {name: value for name, value in trial.facts.items() if name != fact}
-
+) -> Iterator[tuple[Trial, Trial]]:
+    """Yield the pairs that have these two values of a fact, and the same value of all others."""
     for a in trials:
-        yield from (
-            (a, b)
-            for b in trials
-            if a.facts.get(fact) == fast and b.facts.get(fact) == slow and others(a) == others(b)
-        )
+        for b in trials:
+            if {**a.facts, fact: slow} == b.facts and a.facts.get(fact) == fast:
+                yield a, b
 
 
 def cautions(trials: Sequence[Trial]) -> list[str]:
-    """Return a sentence for each trial whose samples are few, or lie wide apart."""
-    few = [
-        f'{trial.name}: there was time for {LEAST} samples only, of {trial.iterations} iteration'
-        f'{"s" if trial.iterations > 1 else ""} and {median(trial) * trial.iterations:.2g} s each; raise --seconds'
-        for trial in trials
-        if len(trial.seconds) <= LEAST
-    ]
-    wide = [
-        f'{trial.name}: half of the samples spread over {100 * spread(trial):.0f} % of their median; is something else '
-        'running here?'
-        for trial in trials
-        if spread(trial) > WIDE
-    ]
+    """Return a sentence for each trial with few samples, and for each with a wide spread."""
+    few = [_few(trial) for trial in trials if len(trial.seconds) <= LEAST]
+    wide = [_wide(trial) for trial in trials if spread(trial) > WIDE]
     return [*few, *wide]
 
 
+def _few(trial: Trial) -> str:
+    seconds = median(trial) * trial.iterations
+    return (
+        f'{trial.name}: there was time for only {LEAST} samples of {seconds:.2g} s each; '
+        'raise `seconds`'
+    )
+
+
+def _wide(trial: Trial) -> str:
+    return (
+        f'{trial.name}: half of the samples are spread over {100 * spread(trial):.0f} % '
+        'of the median; is another program running?'
+    )
+
+
 def parts(trial: Trial, seconds: Mapping[str, float]) -> str:
-    """Return the parts of an iteration in ms and their share, beside the whole as it runs without fences between them."""
+    """Return a table of the parts of an iteration, beside the time of one without fences."""
     total = sum(seconds.values())
-    rows = [
-        (name, _milli(value), f'{100 * value / total:.1f} %') for name, value in seconds.items()
-    ]
+    rows = [('part', 'ms', 'share')]
+    for name, value in seconds.items():
+        rows.append((name, _milliseconds(value), _share(value, total)))
+    rows.append(('together', _milliseconds(total), ''))
     return (
-        f'parts of {trial.name}\n{aligned([("part", "ms", "share"), *rows, ("together", _milli(total), "")])}\n'
-        f'The fences between the parts keep them from running side by side: without them the whole takes '
-        f'{_milli(median(trial))} ms.'
+        f'parts of {trial.name}\n'
+        f'{text_table(rows)}\n'
+        'Fences between the parts keep them from running in parallel; '
+        f'without fences an iteration takes {_milliseconds(median(trial))} ms.'
     )
 
 
-def operators(trial: Trial, rows: Sequence[Any], most: int = 15) -> str:
-    """Return MXNet's operators, the most expensive first, in ms an iteration."""
-    total = sum(row.seconds for row in rows) or 1.0
-    lines = [
-        (row.name, f'{row.calls:.1f}', _milli(row.seconds), f'{100 * row.seconds / total:.1f} %')
-        for row in rows[:most]
-    ]
-    rest = sum(row.seconds for row in rows[most:])
-    more = (
-        [(f'{len(rows) - most} more', '', _milli(rest), f'{100 * rest / total:.1f} %')]
-        if rest
-        else []
-    )
-    return (
-        f"MXNet's operators in {trial.name}, an iteration\n"
-        f'{aligned([("operator", "calls", "ms", "share"), *lines, *more])}'
-    )
+def operators(trial: Trial, table: Sequence[Operator], most: int = 15) -> str:
+    """Return a table of MXNet's operators, the most expensive first, in ms per iteration."""
+    total = sum(operator.seconds for operator in table) or 1.0
+    rows = [('operator', 'calls', 'ms', 'share')]
+    for name, calls, seconds in table[:most]:
+        rows.append((name, f'{calls:.1f}', _milliseconds(seconds), _share(seconds, total)))
+    others = sum(operator.seconds for operator in table[most:])
+    if others:
+        count = len(table) - most
+        rows.append((f'{count} more', '', _milliseconds(others), _share(others, total)))
+    return f"MXNet's operators in {trial.name}, per iteration\n{text_table(rows)}"
 
 
-def compared(old: Trials, new: Trials, *, tolerance: float = 0.05) -> tuple[str, list[Judgement]]:
-    """Return a line for each case that both have, old and new by their minima, and the verdicts.
+def compare(old: Trials, new: Trials, *, tolerance: float = 0.05) -> tuple[str, list[Judgement]]:
+    """Compare the cases that both sessions have; return a table and the verdicts.
 
-    Raises TrialError where they have no case in common, or where one case is not the same thing in both.
+    Raises TrialError if they have no case in common, or if a case is not the same in both.
     """
-    both = [
-        (trial, new.named()[name]) for name, trial in old.named().items() if name in new.named()
-    ]
-    if not both:
+    old_trials, new_trials = old.by_name(), new.by_name()
+    names = [name for name in old_trials if name in new_trials]
+    if not names:
         raise TrialError(
-            'the two have no case in common: '
-            + ' and '.join(', '.join(each.named()) for each in (old, new))
+            f'the two have no case in common: {", ".join(old_trials)} and {", ".join(new_trials)}'
         )
-    for a, b in both:
+    rows, verdicts = [COMPARISON], []
+    for name in names:
+        a, b = old_trials[name], new_trials[name]
         _check_same(a, b)
-    verdicts = [judge(a, b, tolerance=tolerance) for a, b in both]
-    rows = [
-        (a.name, _milli(minimum(a)), _milli(minimum(b)), f'{verdict.ratio:.3f} x', verdict.verdict)
-        for (a, b), verdict in zip(both, verdicts)
-    ]
-    return aligned(
-        [('case', 'old minimum ms', 'new minimum ms', 'as fast', 'verdict'), *rows]
-    ), verdicts
+        verdict = judge(a, b, tolerance=tolerance)
+        times = _milliseconds(minimum(a)), _milliseconds(minimum(b))
+        rows.append((name, *times, f'{verdict.ratio:.3f} x', verdict.verdict))
+        verdicts.append(verdict)
+    return text_table(rows), verdicts
 
 
 def _check_same(a: Trial, b: Trial) -> None:
-    # A setting that only a newer version knows is not held against an older one.
-    for name in a.facts.keys() & b.facts.keys():
-        if a.facts[name] != b.facts[name]:
+    # A setting that only the newer version has is not a difference.
+    shared = [name for name in a.facts if name in b.facts]
+    pairs = {name: (a.facts[name], b.facts[name]) for name in shared}
+    pairs['images'] = (a.images, b.images)
+    for name, (old, new) in pairs.items():
+        if old != new:
             raise TrialError(
-                f'{a.name}: is not the same case in both, {name} is {a.facts[name]!r:.40} in the old and '
-                f'{b.facts[name]!r:.40} in the new'
+                f'{a.name}: is not the same case in both; '
+                f'{name} is {old!r:.40} in the old and {new!r:.40} in the new'
             )
-    if a.images != b.images:
-        raise TrialError(
-            f'{a.name}: is not the same case in both, images are {a.images} in the old and {b.images} in the new'
-        )
 
 
 def differences(old: Trials, new: Trials) -> list[str]:
     """Return a sentence for each thing that makes two sessions hard to compare."""
-    a, b = old.environment, new.environment
-    moved = [
-        f'{name} differs: {a.get(name)} and {b.get(name)}'
-        for name in MACHINE
-        if a.get(name) != b.get(name)
-    ]
-    alone = [
-        f'{name}: is in the {which} alone'
-        for which, ours, theirs in (('old', old, new), ('new', new, old))
-        for name in ours.named()
-        if name not in theirs.named()
-    ]
-    return [*moved, *alone]
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of cells as a table: the first column to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return '\n'.join(
-        '  '.join(
-            [
-                f'{row[0]:<{widths[0]}}',
-                *(f'{cell:>{width}}' for cell, width in zip(row[1:], widths[1:])),
-            ]
-        ).rstrip()
-        for row in rows
-    )
+    sentences = []
+    for name in MACHINE:
+        a, b = old.environment.get(name), new.environment.get(name)
+        if a != b:
+            sentences.append(f'{name} differs: {a} and {b}')
+    for which, these, others in (('old', old, new), ('new', new, old)):
+        for name in these.by_name():
+            if name not in others.by_name():
+                sentences.append(f'{name}: is only in the {which} result')
+    return sentences
 
 
 def _rate(value: float) -> str:
     return f'{value:,.0f}' if value >= 1000 else f'{value:.4g}'
 
 
-def _milli(seconds: float) -> str:
+def _milliseconds(seconds: float) -> str:
     return f'{1000 * seconds:.3f}' if seconds < 1 else f'{1000 * seconds:,.0f}'
+
+
+def _share(part: float, total: float) -> str:
+    return f'{100 * part / total:.1f} %'

@@ -1,4 +1,4 @@
-"""Cases made ready: a run's algorithm in one of the ways in which MXNet can run a network, and where it runs."""
+"""Cases made ready to be timed: an updater in one of the modes in which MXNet runs networks."""
 
 from __future__ import annotations
 
@@ -15,37 +15,35 @@ from .cases import Case
 from .measure import Subject
 
 
-def subjects(cases: Sequence[Case]) -> list[Subject]:
-    """Return the cases ready to be measured, their data on their devices. Raises ConfigError, DataError, DeviceError.
+def make_subjects(cases: Sequence[Case]) -> list[Subject]:
+    """Return the cases ready to be measured, with their data on their devices.
 
-    Cases of the same data share one copy of it: fifty of the 60,000 digits would fill a laptop.
+    Cases of the same data share one copy of it: fifty copies of 60,000 digits would fill a laptop.
+    Raises ConfigError, DataError, DeviceError.
     """
     loaded: dict[Any, Dataset] = {}
     resident: dict[Any, mx.nd.NDArray] = {}
-    found = []
+    subjects = []
     for case in cases:
         config = case.config
         key = (config.data, config.data_dir, config.binarize, config.image_size, config.channels)
         if key not in loaded:
             loaded[key] = build.load_data(config)
-        algorithm = updater(case, loaded[key])
-        batches = algorithm.real
+        updater = make_updater(case, loaded[key])
+        batches = updater.real
         batches.resident = resident.setdefault((key, str(batches.device)), batches.resident)
-        found.append(
-            Subject(
-                case.name,
-                case.facts,
-                config.batch * config.dis_steps,
-                algorithm.update,
-                algorithm.drain,
-                algorithm,
-            )
+        images = config.batch * config.dis_steps
+        subjects.append(
+            Subject(case.name, case.facts, images, updater.update, updater.drain, updater)
         )
-    return found
+    return subjects
 
 
 def environment(command: Sequence[str]) -> dict[str, Any]:
-    """Return what a speed depends on beside the case: versions, machine, threads, the load at this moment, the command."""
+    """Return what a speed depends on apart from the case.
+
+    That is: versions, machine, threads, the current load, and the command.
+    """
     return {
         'gluongan': __version__,
         **runtime.describe(),
@@ -54,32 +52,31 @@ def environment(command: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def updater(case: Case, dataset: Dataset) -> GANUpdater:
-    """Return the algorithm of a case on `dataset`, its networks run in the case's mode; the numbers are the same in each."""
-    algorithm = build.make_updater(case.config, dataset)
+def make_updater(case: Case, dataset: Dataset) -> GANUpdater:
+    """Return the updater of a case on `dataset`, whose networks run in the mode of the case.
+
+    The mode does not change the numbers.
+    """
+    updater = build.make_updater(case.config, dataset)
     if case.mode == 'imperative':
-        view = _view(case, algorithm)
-        algorithm.dis_view = view
-        if algorithm.penalty:
-            algorithm.penalty._view = view
+        updater.dis_view = _view(case, updater)
     if case.mode != 'static':
-        for block in _blocks(algorithm):
+        for block in updater.blocks():
             block.hybridize(active=case.mode == 'hybrid')
-    return algorithm
+    return updater
 
 
-def _blocks(algorithm: GANUpdater) -> list[mx.gluon.HybridBlock]:
-    tangents = [algorithm.penalty._tangent] if algorithm.penalty else []
-    return [algorithm.gen, algorithm.dis, algorithm.dis_view, algorithm.real.gather, *tangents]
+def _view(case: Case, updater: GANUpdater) -> Chain:
+    """Return the discriminator as layers, without gradients of its weights.
 
-
-def _view(case: Case, algorithm: GANUpdater) -> Chain:
-    """Return D without gradients for its weights, as layers: `frozen` makes a graph, which no mode runs imperatively."""
-    shape, classes = algorithm.real.dataset.shape, algorithm.classes
-    view = build.make_discriminator(case.config, shape, classes, algorithm.real.device)
+    `frozen` would make a graph, which no mode runs imperatively.
+    """
+    shape, classes = updater.real.dataset.shape, updater.classes
+    view = build.make_discriminator(case.config, shape, classes, updater.real.device)
     use_precision(view, case.config.precision)
-    own = algorithm.dis._collect_params_with_prefix()
+    weights = updater.dis._collect_params_with_prefix()
     for name, parameter in view._collect_params_with_prefix().items():
         parameter.grad_req = 'null'
-        parameter._data = [value.detach() for value in own[name].list_data()]  # the same memory
+        # The same memory as the discriminator's own weights.
+        parameter._data = [value.detach() for value in weights[name].list_data()]
     return view

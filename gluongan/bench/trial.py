@@ -1,30 +1,36 @@
-"""Trial: every sample of one measurement, and what may be said of it. The words are those of BenchmarkTools.jl."""
+"""Trial: every sample of one measurement, and the statistics of BenchmarkTools.jl over them."""
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..errors import InputError
 
-# A sample outside of this is no duration, or no patience.
-LONGEST = 1e6
-LONGEST_NAME = 200
+LONGEST = 1e6  # seconds
+LONGEST_NAME = 200  # characters
 
 
 class TrialError(InputError):
-    """A measurement, or a file of them, that cannot be used: one sentence that says what is wrong with it."""
+    """A measurement, or a file of measurements, that cannot be used."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One case, measured again and again.
+    """The samples of one case.
 
-    name: of the case, such as `dense 128 cpu static`. facts: what was measured (recipe, batch, device, mode, ...), by name:
-    values that JSON can hold. seconds: every sample in the order in which they were taken, 1 or more, each in (0, 1e6]:
-    seconds an iteration, which is the time of a block of `iterations` between two fences divided by their number.
-    images: real samples that an iteration learns from. Raises TrialError for anything else.
+    name: of the case, such as `dense 128 cpu static`. facts: what was measured (recipe, batch,
+    device, mode, ...) by name, with values that JSON can hold. seconds: every sample in the order
+    in which they were taken, at least one, each in (0, 1e6]. A sample is the time of a block of
+    `iterations` between two fences, divided by their number. images: real samples that an
+    iteration uses. Raises TrialError for anything else.
+
+    >>> slow = Trial('slow', {}, (0.020, 0.024, 0.022), images=128)
+    >>> fast = Trial('fast', {}, (0.010, 0.012, 0.011), images=128)
+    >>> median(slow), minimum(slow), ratio(fast, slow).value
+    (0.022, 0.02, 2.0)
     """
 
     name: str
@@ -34,52 +40,44 @@ class Trial:
     iterations: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self, 'seconds', tuple(self.seconds) if isinstance(self.seconds, list) else self.seconds
-        )
-        for fault, words in self._faults():
-            if fault:
-                raise TrialError(words)
+        if isinstance(self.seconds, list):
+            object.__setattr__(self, 'seconds', tuple(self.seconds))
+        _check_name(self.name)
+        _check_facts(self.facts)
+        _check_seconds(self.seconds)
+        _check_count('images', self.images)
+        _check_count('iterations', self.iterations)
 
-    def _faults(self) -> list[tuple[bool, str]]:
-        counts = {'images': self.images, 'iterations': self.iterations}
-        return [
-            (
-                not isinstance(self.name, str)
-                or not self.name.isprintable()
-                or not 1 <= len(self.name) <= LONGEST_NAME,
-                f'name is {_short(self.name)}; must be a text of 1 to {LONGEST_NAME} letters in a line',
-            ),
-            (
-                not isinstance(self.facts, dict)
-                or not all(isinstance(name, str) for name in self.facts),
-                f'facts are {_short(self.facts)}; must be an object, by name',
-            ),
-            (
-                not isinstance(self.seconds, tuple) or not self.seconds,
-                f'seconds are {_short(self.seconds)}; must be a list of one sample or more',
-            ),
-            *(
-                (
-                    type(count) is not int or count < 1,
-                    f'{name} is {_short(count)}; must be a whole number of at least 1',
-                )
-                for name, count in counts.items()
-            ),
-            *(
-                (
-                    not _is_duration(sample),
-                    f'a sample is {_short(sample)}; must be seconds above 0, at most {LONGEST:g}',
-                )
-                for sample in (self.seconds if isinstance(self.seconds, tuple) else ())
-            ),
-        ]
+
+def _check_name(name: Any) -> None:
+    if not isinstance(name, str) or not name.isprintable() or not 1 <= len(name) <= LONGEST_NAME:
+        raise TrialError(f'name {_short(name)}: must be one line of 1 to {LONGEST_NAME} characters')
+
+
+def _check_facts(facts: Any) -> None:
+    if not isinstance(facts, dict) or not all(isinstance(name, str) for name in facts):
+        raise TrialError(f'facts {_short(facts)}: must be an object')
+
+
+def _check_seconds(seconds: Any) -> None:
+    if not isinstance(seconds, tuple) or not seconds:
+        raise TrialError(f'seconds {_short(seconds)}: must be a list of one sample or more')
+    for sample in seconds:
+        if not _is_duration(sample):
+            raise TrialError(
+                f'sample of {_short(sample)} seconds: must be above 0 and at most {LONGEST:g}'
+            )
+
+
+def _check_count(name: str, count: Any) -> None:
+    if type(count) is not int or count < 1:
+        raise TrialError(f'{name} {_short(count)}: must be a whole number of at least 1')
 
 
 def _is_duration(value: Any) -> bool:
-    return (
-        isinstance(value, (int, float)) and type(value) is not bool and 0 < value <= LONGEST
-    )  # NaN fails both bounds
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return 0 < value <= LONGEST  # NaN fails both
 
 
 def _short(value: Any) -> str:
@@ -88,28 +86,40 @@ def _short(value: Any) -> str:
 
 
 def minimum(trial: Trial) -> float:
-    """Return the fastest sample, in seconds an iteration: the steadiest number, as other programs only ever add time."""
+    """Return the fastest sample, in seconds per iteration.
+
+    It is the most stable statistic, because other programs can only add time.
+    """
     return min(trial.seconds)
 
 
 def median(trial: Trial) -> float:
-    """Return the median sample, in seconds an iteration."""
+    """Return the median sample, in seconds per iteration."""
     return statistics.median(trial.seconds)
 
 
 def quartiles(trial: Trial) -> tuple[float, float]:
-    """Return the samples' first and third quartile in seconds an iteration, interpolated as NumPy does."""
+    """Return the first and third quartile in seconds per iteration, interpolated as in NumPy."""
     return _quartiles(trial.seconds)
 
 
 def spread(trial: Trial) -> float:
-    """Return (third quartile − first quartile) / median; infinite for a single sample, of which nobody knows."""
+    """Return (third quartile − first quartile) / median, infinite for a single sample.
+
+    >>> spread(Trial('example', {}, (1.0, 2.0, 3.0), images=8))
+    0.5
+    """
+    if len(trial.seconds) == 1:
+        return float('inf')
     low, high = quartiles(trial)
-    return (high - low) / median(trial) if len(trial.seconds) > 1 else float('inf')
+    return (high - low) / median(trial)
 
 
 class Ratio(NamedTuple):
-    """How many times as fast one is as another: the median over the rounds, its quartiles, and the ratio of both medians."""
+    """How many times as fast one trial is as another.
+
+    value: median over the rounds; low, high: their quartiles; medians: ratio of the two medians.
+    """
 
     value: float
     low: float
@@ -118,35 +128,43 @@ class Ratio(NamedTuple):
 
 
 def ratio(a: Trial, b: Trial) -> Ratio:
-    """Return how many times as fast `a` is as `b`: 2 where a takes half of b's time.
+    """Return how many times as fast `a` is as `b`: 2 if `a` takes half the time of `b`.
 
-    Sample i of one is held against sample i of the other. For trials measured in turn (A B A B ...) that is the same moment
-    of the machine, so that a drift cancels; where one has more samples than the other, its last ones have no partner.
+    Sample i of `a` is compared with sample i of `b`. For trials measured in turn (A B A B ...)
+    these were taken at the same time, so that a drift of the machine cancels. If one trial has
+    more samples than the other, its last ones are ignored.
     """
-    rounds = [theirs / own for own, theirs in zip(a.seconds, b.seconds)]
+    rounds = [theirs / ours for ours, theirs in zip(a.seconds, b.seconds)]
     return Ratio(statistics.median(rounds), *_quartiles(rounds), median(b) / median(a))
 
 
 class Judgement(NamedTuple):
-    """verdict: `regression`, `improvement` or `invariant`; ratio: how many times as fast the new one is as the old."""
+    """verdict: `regression`, `improvement` or `invariant`; ratio: old time / new time."""
 
     verdict: str
     ratio: float
 
 
 def judge(old: Trial, new: Trial, *, tolerance: float = 0.05) -> Judgement:
-    """Return whether `new` is slower than `old` (regression), faster (improvement) or neither, by their minima.
+    """Compare two trials by their minima: is `new` slower (regression), faster (improvement)?
 
-    One is slower than the other where it takes more than 1 + tolerance times as long, whichever of the two it is:
-    BenchmarkTools.jl takes 1 − tolerance for an improvement, so that its verdict is not turned round with its arguments.
+    One is slower than the other if it takes more than 1 + tolerance times as long, whichever of
+    the two it is. BenchmarkTools.jl uses 1 − tolerance for an improvement, so that swapping its
+    arguments may change its verdict.
+
+    >>> old, new = Trial('old', {}, (1.0,), images=8), Trial('new', {}, (1.25,), images=8)
+    >>> judge(old, new)
+    Judgement(verdict='regression', ratio=0.8)
     """
-    speed = minimum(old) / minimum(new)
-    if 1 / speed > 1 + tolerance:
-        return Judgement('regression', speed)
-    return Judgement('improvement' if speed > 1 + tolerance else 'invariant', speed)
+    speedup = minimum(old) / minimum(new)
+    if 1 / speedup > 1 + tolerance:
+        return Judgement('regression', speedup)
+    if speedup > 1 + tolerance:
+        return Judgement('improvement', speedup)
+    return Judgement('invariant', speedup)
 
 
-def _quartiles(values: Any) -> tuple[float, float]:
+def _quartiles(values: Sequence[float]) -> tuple[float, float]:
     if len(values) == 1:
         return values[0], values[0]
     low, _, high = statistics.quantiles(values, n=4, method='inclusive')

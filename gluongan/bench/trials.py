@@ -1,8 +1,9 @@
-"""Trials: the results of one session, as JSON with every sample, and read back strictly."""
+"""Trials: the results of one session as JSON with every sample, and strict reading of that file."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,7 +16,7 @@ FORMAT = 'gluongan bench 1'
 
 @dataclass(frozen=True)
 class Trials:
-    """The trials of one session and where they were taken: versions, machine, threads, load, command."""
+    """The trials of one session, and its environment: versions, machine, threads, load, command."""
 
     trials: tuple[Trial, ...]
     environment: dict[str, Any] = field(default_factory=dict)
@@ -24,19 +25,26 @@ class Trials:
         names = [trial.name for trial in self.trials]
         for name in names:
             if names.count(name) > 1:
-                raise TrialError(f'{name}: two trials have this name')
+                raise TrialError(f'{name}: two trials have this name; must be unique')
 
-    def named(self) -> dict[str, Trial]:
-        """Return the trials by their names, in the order in which they were measured."""
+    def by_name(self) -> dict[str, Trial]:
+        """Return the trials by name, in the order in which they were measured."""
         return {trial.name: trial for trial in self.trials}
 
     def to_json(self) -> str:
-        """Return JSON, a line a trial; `read` reads it."""
-        lines = ',\n  '.join(json.dumps(asdict(trial), allow_nan=False) for trial in self.trials)
-        return (
-            f'{{\n "format": {json.dumps(FORMAT)},\n "environment": {json.dumps(self.environment, allow_nan=False)},\n'
-            f' "trials": [\n  {lines}\n ]\n}}\n'
-        )
+        """Return JSON with one trial per line, which `read` accepts."""
+        environment = json.dumps(self.environment, allow_nan=False)
+        trials = [json.dumps(asdict(trial), allow_nan=False) for trial in self.trials]
+        lines = [
+            '{',
+            f' "format": {json.dumps(FORMAT)},',
+            f' "environment": {environment},',
+            ' "trials": [',
+            '  ' + ',\n  '.join(trials),
+            ' ]',
+            '}',
+        ]
+        return '\n'.join(lines) + '\n'
 
     def write(self, path: Path) -> None:
         """Write the file whole or not at all."""
@@ -44,10 +52,13 @@ class Trials:
 
 
 def read(path: str | Path) -> Trials:
-    """Return the trials in a file that `write` made. Raises TrialError, which names the file, for anything else."""
+    """Return the trials in a file that `write` made.
+
+    Raises TrialError, which names the file, for anything else.
+    """
     try:
-        content = json.loads(Path(path).read_text(encoding='utf-8'), parse_constant=_no_number)
-        return _trials(content)
+        text = Path(path).read_text(encoding='utf-8')
+        return _parse_session(json.loads(text, parse_constant=_refuse_constant))
     except TrialError as error:
         raise TrialError(f'{path}: {error}') from None
     except OSError as error:
@@ -56,34 +67,34 @@ def read(path: str | Path) -> Trials:
         raise TrialError(f'{path}: is not JSON ({str(error).splitlines()[0]})') from None
 
 
-def _no_number(word: str) -> NoReturn:
-    raise TrialError(f'holds {word}; must hold numbers')
+def _refuse_constant(constant: str) -> NoReturn:
+    raise TrialError(f'holds {constant}; must hold finite numbers')
 
 
-def _trials(content: Any) -> Trials:
+def _parse_session(content: Any) -> Trials:
     _check_keys(content, 'the file', ('format', 'environment', 'trials'))
     if content['format'] != FORMAT:
-        raise TrialError(f'its format is {content["format"]!r:.40}; must be {FORMAT!r}')
+        raise TrialError(f'format {content["format"]!r:.40}: must be {FORMAT!r}')
     if not isinstance(content['environment'], dict):
-        raise TrialError('its environment must be an object')
+        raise TrialError('environment: must be an object')
     if not isinstance(content['trials'], list) or not content['trials']:
-        raise TrialError('its trials must be a list of one or more')
-    return Trials(tuple(map(_trial, content['trials'])), content['environment'])
+        raise TrialError('trials: must be a list of one or more')
+    trials = tuple(_parse_trial(entry) for entry in content['trials'])
+    return Trials(trials, content['environment'])
 
 
-def _trial(row: Any) -> Trial:
-    _check_keys(row, 'a trial', tuple(f.name for f in fields(Trial)))
-    return Trial(**row)
+def _parse_trial(entry: Any) -> Trial:
+    _check_keys(entry, 'a trial', [f.name for f in fields(Trial)])
+    return Trial(**entry)
 
 
-def _check_keys(row: Any, what: str, names: tuple[str, ...]) -> None:
-    if not isinstance(row, dict):
+def _check_keys(entry: Any, what: str, names: Sequence[str]) -> None:
+    if not isinstance(entry, dict):
         raise TrialError(f'{what} must be a JSON object')
     for name in names:
-        if name not in row:
+        if name not in entry:
             raise TrialError(f'{what} has no {name!r}')
-    unknown = sorted(set(row) - set(names))
+    unknown = sorted(set(entry) - set(names))
     if unknown:
-        raise TrialError(
-            f'{what} has an unknown {unknown[0]!r:.40}; allowed are {", ".join(names)}'
-        )
+        allowed = ', '.join(names)
+        raise TrialError(f'{what} has an unknown {unknown[0]!r:.40}; must be one of {allowed}')
