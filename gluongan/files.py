@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,6 +130,28 @@ def as_json(values: Mapping[Any, Any]) -> str:
     """
     lines = (f' {json.dumps(str(key))}: {json.dumps(value)}' for key, value in values.items())
     return '{\n' + ',\n'.join(lines) + '\n}\n'
+
+
+def text_table(rows: Sequence[Sequence[str]], *, left: Collection[int] = (0,)) -> str:
+    """Return rows of cells as text; the first row is the heading.
+
+    Every column is as wide as its longest cell, with two spaces between columns. The columns whose
+    numbers are in `left` are aligned to the left, the others to the right.
+
+    >>> print(text_table([('recipe', 'images/s'), ('dense-mnist', '9,120'), ('wgan', '870')]))
+    recipe       images/s
+    dense-mnist     9,120
+    wgan              870
+    """
+    widths = [max(len(cell) for cell in column) for column in zip(*rows)]
+    return '\n'.join(_text_row(row, widths, left) for row in rows)
+
+
+def _text_row(row: Sequence[str], widths: Sequence[int], left: Collection[int]) -> str:
+    cells = []
+    for column, (cell, width) in enumerate(zip(row, widths)):
+        cells.append(cell.ljust(width) if column in left else cell.rjust(width))
+    return '  '.join(cells).rstrip()
 
 
 def read_bytes(path: Path, most: int) -> bytes:
