@@ -15,7 +15,7 @@ from gluongan.recipes import RECIPES, recipe
 from gluongan.runs.folder import check_resumable, read_config, run_name
 from gluongan.trainer import Interrupt
 
-from .compare import tell
+from .compare import print_comparison
 from .faults import Usage, refusals, with_flags
 from .knobs import Grouped, knob_flags, typed
 from .options import parse_seeds
@@ -104,7 +104,7 @@ def train(
                 for config in (configs[:1] if dry_run else configs)
             ]
         if len(runs) > 1:
-            tell(runs, out / f'compared-{runs[0].name}')
+            print_comparison(runs, out / f'compared-{runs[0].name}')
 
 
 def _config(name: str | None, file: Path | None, flags: dict[str, Any]) -> Config:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..metric_names import meaning
+from ..metric_names import metric_meaning
 from ..runs.reading import history
 from ..trainer import Extension
 
@@ -22,7 +22,7 @@ class EarlyStopping(Extension):
 
     def __init__(self, metric: str, patience: int) -> None:
         self._metric, self._patience = metric, patience
-        self._sign = 1 if meaning(metric).better == 'low' else -1
+        self._sign = 1 if metric_meaning(metric).better == 'low' else -1
 
     def __call__(self, trainer: Trainer) -> None:
         at, values = history(trainer.folder, self._metric)

@@ -6,12 +6,9 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..evaluation import Counts, Samples, evaluate, find
-from ..evaluation.calibration import real
-from ..evaluation.from_updater import samples_of
-from ..evaluation.suite import diversity, judged, manifold
+from ..evaluation import Counts, Samples, evaluate, find_metric, real_samples
+from ..evaluation.from_updater import draw_samples
+from ..evaluation.suite import measure_by_judge, measure_diversity, measure_manifold
 from ..runs.folder import JUDGED
 from ..runs.records import Records, json_row
 from ..trainer import Extension
@@ -40,9 +37,7 @@ class Evaluation(Extension):
 
     def __init__(self, reference: Reference, samples: int = 2_000) -> None:
         self._reference, self._count = reference, samples
-        self.real = self._measured(
-            Samples('real', real(reference.train, samples, np.random.RandomState(0)))
-        )
+        self.real = self._measured(real_samples(reference, samples))
 
     def start(self, trainer: Trainer) -> None:
         self._records = Records(trainer.folder / JUDGED)
@@ -57,11 +52,11 @@ class Evaluation(Extension):
 
     def __call__(self, trainer: Trainer) -> None:
         updater, begun = trainer.updater, time.perf_counter()
-        values = self._measured(samples_of(updater, self._count, seed=STREAM))
+        values = self._measured(draw_samples(updater, self._count, seed=STREAM))
         values['judge/seconds'] = time.perf_counter() - begun
         self._at = updater.iteration
         newest = {
-            f'samples/{stem}': find(values, stem) for stem in ('spread', 'support')
+            f'samples/{stem}': find_metric(values, stem) for stem in ('spread', 'support')
         }  # what the training line shows
         trainer.report.update({**values, **newest})
         self._records.append(
@@ -73,6 +68,5 @@ class Evaluation(Extension):
             self(trainer)
 
     def _measured(self, samples: Samples) -> dict[str, float]:
-        return evaluate(
-            samples, self._reference, counts=counts(self._count), only=(judged, diversity, manifold)
-        )
+        only = (measure_by_judge, measure_diversity, measure_manifold)
+        return evaluate(samples, self._reference, counts=counts(self._count), only=only)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 import numpy as np
 
-from ..metric_names import find
+from ..metric_names import find_metric
 from ..runs.folder import BATCHES, LOG, LOG_TABLE
 from ..runs.records import Records, csv_row, json_row
 from ..trainer import AnyOf, Every, Extension
@@ -154,7 +154,7 @@ def _shown(report: dict[str, Any]) -> Iterator[str]:
         yield f'! {report["alarm"]}'
     judged = {key: value for key, value in report.items() if '/' not in key}
     for key, name, form in (*SHOWN, *JUDGED):
-        value = report.get(key) if '/' in key else find(judged, key)
+        value = report.get(key) if '/' in key else find_metric(judged, key)
         if value is not None:
             number, _, unit = form.partition(' ')
             yield f'{name} {value:{number}} {unit}'.rstrip()

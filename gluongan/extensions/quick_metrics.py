@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..data import toys
+from ..evaluation.from_updater import discriminator_logits
 from ..evaluation.metrics import coverage, diversity, pairs, sliced_wasserstein
-from ..gan.labels import one_hot
 from ..runs.folder import ACCURACY, METRICS
 from ..runs.records import Records, csv_row, json_row
-from ..runtime import mx
 from ..trainer import Extension
 
 if TYPE_CHECKING:
@@ -116,14 +115,9 @@ def _turns(updater: GANUpdater, count: int, start: int = 0) -> np.ndarray | None
 
 
 def _share_right(updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None, sign: int) -> float:
-    """Return the share of samples on whose side D's logit is: sign 1 for real, -1 for generated ones; NaN for no whole pack."""
-    device, whole = updater.real.device, len(x) // updater.pack * updater.pack
-    if not whole:
-        return float('nan')
-    label = (
-        None
-        if labels is None
-        else mx.nd.array(one_hot(labels[:whole], updater.classes), ctx=device)
-    )
-    y = updater.dis(updater.seen(mx.nd.array(x[:whole], ctx=device), label, blur=False)).asnumpy()
-    return float((y * sign > 0).mean())
+    """Return the share of samples whose logit has the sign of their kind: 1 for real, -1 for fake.
+
+    NaN if there is no complete pack.
+    """
+    y = discriminator_logits(updater, x, labels)
+    return float((y * sign > 0).mean()) if len(y) else float('nan')

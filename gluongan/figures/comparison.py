@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ..metric_names import find_metric_name
 from ..runs import reading as folder
 from ..runs.folder import JUDGED, METRICS
 from .curves import finish, page, subtitle
@@ -86,17 +86,10 @@ def _lines(
 
 
 def _column(run: Path, file: str, name: str) -> str:
-    """The full name of a judge's metric, such as lenet_fd2k_test for fd; others are whole already."""
+    """Return the full name of a judge's metric: lenet_fd2k_test for fd; others are complete already."""
     if '/' in name:
         return name
-    return next(
-        (
-            key
-            for key in folder.newest(run, file)
-            if re.fullmatch(rf'[a-z0-9]+_{name}\d+k?(_.*)?', key)
-        ),
-        name,
-    )
+    return find_metric_name(folder.newest(run, file), name) or name
 
 
 def compared_samples(groups: Named, path: Path) -> Path | None:

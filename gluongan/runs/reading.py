@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..metric_names import find
+from ..metric_names import find_metric
 from .folder import FACTS, JUDGED, METRICS, SAMPLES_FOLDER, RunError
 
 
@@ -200,7 +200,7 @@ def history(run: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     values = {}
     for file in (METRICS, JUDGED):
         for row in _json_rows(run / file):
-            value = row.get(name, find(row, name))
+            value = row.get(name, find_metric(row, name))
             if value is not None:
                 values[row['iteration']] = value
     iterations = sorted(values)
