@@ -224,9 +224,9 @@ def evaluate(
 
     >>> from gluongan import data
     >>> train = data.load('synthetic', image_size=8)
-    >>> test = data.load('synthetic', split='test', image_size=8)
-    >>> evaluate(Samples('test', test.floats()), Reference(train, test), only=[measure_diversity])
-    {'pixel_spread512_test': 1.0, 'pixel_support512_test': 10000.0}
+    >>> samples = Samples('training images', train.floats())
+    >>> evaluate(samples, Reference(train), only=[measure_memory])['pixel_copies512_train']
+    1.0
     """
     values: Values = {}
     for name, measure in measurements(samples, reference).items():
