@@ -85,6 +85,7 @@ def test_without_test_images_the_accuracy_is_that_on_training_images(shapes):
     assert judge.train(shapes[0], epochs=1).about.split == 'train'
 
 
+@pytest.mark.same_bits
 def test_the_same_seed_makes_the_same_judge(shapes):
     x = shapes[1].floats(slice(9))
     first, second, other = (
@@ -136,6 +137,7 @@ def test_too_few_pictures_are_refused(shapes):
 # Judgement
 
 
+@pytest.mark.same_bits
 @pytest.mark.parametrize('part', [slice(7), slice(250, 300), slice(299, 300)])
 def test_a_picture_gets_the_same_bits_in_any_company(trained, shapes, part):
     x = shapes[1].floats(slice(300))

@@ -11,8 +11,8 @@ import tiny
 from gluongan import data, evaluation, figures
 from gluongan.config import Config, ConfigError
 from gluongan.evaluation import classifier as judge
-from gluongan.evaluation.from_updater import samples_of
-from gluongan.evaluation.suite import diversity, judged, manifold
+from gluongan.evaluation.from_updater import draw_samples
+from gluongan.evaluation.suite import measure_by_judge, measure_diversity, measure_manifold
 from gluongan.extensions import CollapseAlarm, EarlyStopping
 from gluongan.extensions import collapse_alarm as alarm
 from gluongan.extensions.collapse_alarm import verdict
@@ -58,10 +58,10 @@ def test_rows_are_what_evaluate_says_of_the_same_samples(tmp_path, settings, jud
     )
     reference = evaluation.Reference(train, test, judge.read(judge_file))
     expected = evaluation.evaluate(
-        samples_of(run.updater, 2_000, seed=3),
+        draw_samples(run.updater, 2_000, seed=3),
         reference,
         counts=counts(2_000),
-        only=(judged, diversity, manifold),
+        only=(measure_by_judge, measure_diversity, measure_manifold),
     )
     assert {
         'lenet_fd2k_test',
@@ -82,8 +82,8 @@ def test_rows_of_ten_thousand_samples_are_by_name_and_value_those_of_the_whole_e
         data.load('synthetic', split=split, image_size=SIZE) for split in ('train', 'test')
     )
     reference = evaluation.Reference(train, test, judge.read(judge_file))
-    whole = evaluation.evaluate(samples_of(run.updater, 10_000, seed=3), reference)
-    row = {name: value for name, value in rows(run)[-1].items() if evaluation.stem(name)}
+    whole = evaluation.evaluate(draw_samples(run.updater, 10_000, seed=3), reference)
+    row = {name: value for name, value in rows(run)[-1].items() if evaluation.metric_stem(name)}
     assert 'lenet_fd10k_test' in row and set(row) < set(whole)
     assert row == pytest.approx({name: whole[name] for name in row}, rel=1e-4, abs=1e-6)
 

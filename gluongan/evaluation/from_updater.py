@@ -6,10 +6,12 @@ import numpy as np
 
 from ..gan.labels import one_hot
 from ..gan.updater import GANUpdater
+from ..nn.layers import MinibatchDiscrimination, MinibatchStdDev, has_layer
+from ..nn.passes import ROWS, in_passes
 from ..runtime import mx
 from .samples import Samples
 
-PASS = 1_000  # samples that the discriminator scores at a time
+MIXED = 1_000  # samples in a pass of a discriminator that compares the samples of a batch
 
 
 def draw_samples(updater: GANUpdater, count: int, *, seed: int, source: str = 'run') -> Samples:
@@ -35,21 +37,24 @@ def discriminator_logits(
 
     A discriminator that packs samples gives one logit for each complete pack.
     labels: the classes of the samples (N,), for a conditional GAN.
+    A sample gives the same bits beside any others, on the CPU with the same number of threads,
+    unless the discriminator itself compares the samples of a batch.
     """
-    passes = []
-    for start in range(0, len(x), PASS):
-        rows = slice(start, start + PASS)
-        passes.append(_pass(updater, x[rows], None if labels is None else labels[rows]))
-    return np.concatenate(passes)
-
-
-def _pass(updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-    device = updater.real.device
     count = len(x) // updater.pack * updater.pack
     if count == 0:
         return np.empty(0, dtype=np.float32)
-    label = None
+    arrays = [x[:count]]
     if updater.classes:
-        label = mx.nd.array(one_hot(labels[:count], updater.classes), ctx=device)
-    x_seen = updater.seen(mx.nd.array(x[:count], ctx=device), label, blur=False)
-    return updater.dis(x_seen).asnumpy()
+        arrays.append(one_hot(labels[:count], updater.classes))
+
+    def run(x: np.ndarray, label: np.ndarray | None = None) -> list[mx.nd.NDArray]:
+        device = updater.real.device
+        if label is not None:
+            label = mx.nd.array(label, ctx=device)
+        x = updater.seen(mx.nd.array(x, ctx=device), label, blur=False)
+        return [updater.dis(x)]
+
+    if has_layer(updater.dis, MinibatchDiscrimination, MinibatchStdDev):
+        rows = max(1, MIXED // updater.pack) * updater.pack
+        return in_passes(run, *arrays, rows=rows, pad=False)[0]
+    return in_passes(run, *arrays, rows=ROWS * updater.pack)[0]
