@@ -175,7 +175,8 @@ def cell(group: comparison.Group, name: str) -> str:
 
 def said(mean: float, deviation: float | None) -> str:
     """Return a number with its deviation, where that is known and not nothing."""
-    return comparison.format_number(mean, 3) + (f' ± {comparison.format_number(deviation, 1)}' if deviation else '')
+    number = comparison.format_number(mean, 3)
+    return f'{number} ± {comparison.format_number(deviation, 1)}' if deviation else number
 
 
 def pictures(groups: list[comparison.Group], target: Path) -> list[str]:

@@ -244,9 +244,9 @@ def test_shipped_judges_are_listed():
 
 # The calibrations that ship with the package
 
-# Seven LeNets with other seeds, learning rates and lengths of training gave 0.38 to 0.53, 5.1 to 9.8,
-# 318 to 414, 8 to 21, 3.6 to 8.9, 28 to 79, 3.7 to 5.7, 2.8 to 4.8 and 277 to 429. The judges differ
-# much more than the draws.
+# Seven LeNets with other seeds, learning rates and lengths of training gave 0.38 to 0.53, 5.1 to
+# 9.8, 318 to 414, 8 to 21, 3.6 to 8.9, 28 to 79, 3.7 to 5.7, 2.8 to 4.8 and 277 to 429. The judges
+# differ much more than the draws.
 DISTANCES = {
     'real': (0.3, 0.7),
     'one missing': (4, 8),

@@ -1,4 +1,4 @@
-"""Comparing runs: settings that differ, mean and deviation over seeds, figures; from files alone."""
+"""Comparing runs: settings that differ, mean and deviation over seeds, figures."""
 
 from __future__ import annotations
 

@@ -62,7 +62,9 @@ def test_a_metric_name_contains_its_protocol():
 
 
 @pytest.mark.parametrize('stem', MEANINGS)
-@pytest.mark.parametrize('space, count, rest', [('resnet20', 10_000, ('k5', 'test')), ('x', 512, ())])
+@pytest.mark.parametrize(
+    'space, count, rest', [('resnet20', 10_000, ('k5', 'test')), ('x', 512, ())]
+)
 def test_a_metric_name_is_parsed_into_what_it_was_made_of(space, stem, count, rest):
     name = metric_name(space, stem, count, *rest)
     assert MetricName.parse(name) == (space, stem, count, rest)
@@ -83,7 +85,12 @@ def test_other_names_are_not_those_of_metrics(name):
 
 
 def test_metrics_are_found_by_their_stem():
-    values = {'iteration': 1, 'lenet_fd2k_test': 3.5, 'lenet_share2k_0': 0.1, 'lenet_share2k_1': 0.2}
+    values = {
+        'iteration': 1,
+        'lenet_fd2k_test': 3.5,
+        'lenet_share2k_0': 0.1,
+        'lenet_share2k_1': 0.2,
+    }
     assert find_metric(values, 'fd') == 3.5
     assert find_metric(values, 'kd') is None
     assert find_metrics(values, 'share') == [0.1, 0.2]

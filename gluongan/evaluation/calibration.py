@@ -1,4 +1,4 @@
-"""Known sets: images with known faults, measured so that a run's metrics can be read beside theirs."""
+"""Known sets: images with known faults, whose metrics are shown beside those of a run."""
 
 from __future__ import annotations
 

@@ -51,10 +51,19 @@ class Run:
 class Group:
     """Runs with the same settings except for their seeds: a column of the comparison.
 
-    >>> runs = [Run(Path('a'), Config(), {'fd': 10.0}), Run(Path('b'), Config(seed=1), {'fd': 12.0})]
-    >>> group, = group_runs(runs)
-    >>> group.label, group.mean_and_deviation('fd')
-    ('a and 1 more', (11.0, 1.4142135623730951))
+    >>> first = Run(Path('a'), Config(seed=0), {'lenet_fd2k_test': 10.0})
+    >>> second = Run(Path('b'), Config(seed=1), {'lenet_fd2k_test': 11.0})
+    >>> third = Run(Path('c'), Config(seed=0, lr=1e-3), {'lenet_fd2k_test': 30.0})
+    >>> groups = group_runs([first, second, third])
+    >>> [group.label for group in groups]
+    ['a and 1 more', 'c']
+    >>> differing_settings(groups)
+    ['lr']
+    >>> print(make_table(groups))
+                     a and 1 more      c
+    lr                     0.0002  0.001
+    seeds                    0, 1      0
+    lenet_fd2k_test   10.5 ± 0.71     30  Fréchet distance of features
     """
 
     runs: list[Run]

@@ -1,8 +1,8 @@
 """The Parzen window log-likelihood of a run's samples, by the protocol of the first GAN paper.
 
-Goodfellow et al. 2014 (arXiv 1406.2661, section 5): windows around 10,000 samples, the log-likelihood
-of 10,000 test images under them, and a window width chosen on images that were held out. They held
-out the last 10,000 of the 60,000 training images, of which the first 1,000 are used here.
+Goodfellow et al. 2014 (arXiv 1406.2661, section 5) put windows around 10,000 samples, and choose
+their width on images that were held out of training: 1,000 of the last 10,000 training images. The
+result is the log-likelihood of 10,000 test images.
 """
 
 from __future__ import annotations

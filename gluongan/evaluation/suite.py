@@ -18,7 +18,7 @@ from .samples import Samples
 Values = dict[str, float]
 
 K = 5  # neighbours that set the radius of a ball: precision, recall, density, coverage
-# From this number of classes on (stacked MNIST) they are called modes, and one sample covers a mode.
+# From this number of classes on they are called modes (stacked MNIST). One sample covers a mode.
 MANY_CLASSES = 100
 
 

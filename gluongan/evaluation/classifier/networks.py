@@ -14,7 +14,10 @@ SMALLEST = 12  # pixels on a side; two convolutions and poolings leave nothing o
 
 
 class Net(NamedTuple):
-    """A classifier in two parts: body (N, C, H, W) -> features (N, D), head features -> logits (N, classes)."""
+    """A classifier in two parts.
+
+    body: pictures (N, C, H, W) to features (N, D). head: features to logits (N, classes).
+    """
 
     body: Chain
     head: mx.gluon.HybridBlock

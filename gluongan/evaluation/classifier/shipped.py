@@ -17,7 +17,7 @@ HOME = Path(__file__).parent / 'shipped'
 
 
 class Shipped(NamedTuple):
-    """A judge in HOME: its file, the file's SHA-256, its test accuracy, the command that made it."""
+    """A judge in HOME: its file and SHA-256, its test accuracy, and the command that made it."""
 
     file: str
     sha256: str

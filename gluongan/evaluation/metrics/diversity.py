@@ -1,4 +1,4 @@
-"""How different samples are from each other: the first number to fall when a generator collapses."""
+"""How different samples are from each other. This falls first when a generator collapses."""
 
 from __future__ import annotations
 
