@@ -57,7 +57,7 @@ def _mxnet() -> list[str]:
             else 'pip install mxnet==1.9.1 "numpy<2"'
         )
         return [f'MXNet does not import ({error}): {remedy}']
-    facts = runtime.facts()
+    facts = runtime.describe()
     _line('processor', f'{facts["processor"]}, {facts["cores"]} cores for this process')
     _line('threads', f'{facts["threads"]} ({"your OMP_NUM_THREADS" if users else "one a core"})')
     _line('features', ' '.join(facts['features']))
@@ -84,9 +84,9 @@ def _mxnet() -> list[str]:
 
 
 def _data() -> list[str]:
-    from gluongan.data import found
+    from gluongan.data import locate_datasets
 
-    states = dict(found())
+    states = dict(locate_datasets())
     for name, state in states.items():
         _line(name, state)
     return (

@@ -142,9 +142,9 @@ def _given(path: Path, shape: tuple[int, ...]) -> np.ndarray:
             f'--images {path}: this run makes pictures of {width} × {height}; only square ones are read'
         )
     if path.is_dir():
-        samples = folder.dataset(path, image_size=height, channels=channels).samples
+        samples = folder.load(path, image_size=height, channels=channels).samples
     else:
-        samples = folder.picture(path, height, channels)[None]
+        samples = folder.read_picture(path, height, channels)[None]
     if len(samples) > MOST:
         raise Usage(f'--images {path}: holds {len(samples):,} pictures; must be at most {MOST}')
     return samples.astype('float32') / 255

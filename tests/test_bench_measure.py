@@ -195,7 +195,7 @@ def test_cases_of_the_same_data_share_one_copy_of_it():
             Case(tiny.tiny(binarize=True)),
         ]
     )
-    first, second, other = (subject.algorithm.real._resident for subject in found)
+    first, second, other = (subject.algorithm.real.resident for subject in found)
     assert first is second and other is not first
 
 

@@ -30,7 +30,7 @@ def subjects(cases: Sequence[Case]) -> list[Subject]:
             loaded[key] = build.load_data(config)
         algorithm = updater(case, loaded[key])
         batches = algorithm.real
-        batches._resident = resident.setdefault((key, str(batches.device)), batches._resident)
+        batches.resident = resident.setdefault((key, str(batches.device)), batches.resident)
         found.append(
             Subject(
                 case.name,
@@ -48,7 +48,7 @@ def environment(command: Sequence[str]) -> dict[str, Any]:
     """Return what a speed depends on beside the case: versions, machine, threads, the load at this moment, the command."""
     return {
         'gluongan': __version__,
-        **runtime.facts(),
+        **runtime.describe(),
         'load': list(os.getloadavg()),
         'command': list(command),
     }
@@ -70,7 +70,7 @@ def updater(case: Case, dataset: Dataset) -> GANUpdater:
 
 def _blocks(algorithm: GANUpdater) -> list[mx.gluon.HybridBlock]:
     tangents = [algorithm.penalty._tangent] if algorithm.penalty else []
-    return [algorithm.gen, algorithm.dis, algorithm.dis_view, algorithm.real._gather, *tangents]
+    return [algorithm.gen, algorithm.dis, algorithm.dis_view, algorithm.real.gather, *tangents]
 
 
 def _view(case: Case, algorithm: GANUpdater) -> Chain:

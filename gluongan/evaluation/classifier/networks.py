@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ...nn.layers import Centre, Chain, Dense
 from ...runtime import device as context
-from ...runtime import gluoncv, mx
+from ...runtime import import_gluoncv, mx
 
 nn = mx.gluon.nn
 
@@ -49,7 +49,7 @@ def resnet20(shape: tuple[int, int, int], classes: int) -> Net:
 
     The features are 64 values.
     """
-    net = gluoncv('model_zoo').get_model('cifar_resnet20_v1', classes=classes)
+    net = import_gluoncv('model_zoo').get_model('cifar_resnet20_v1', classes=classes)
     return Net(Chain(Centre(), net.features, nn.Flatten(), shape_in=shape), net.output)
 
 
