@@ -44,14 +44,14 @@ if TYPE_CHECKING:
     'out',
     type=click.Path(path_type=Path),
     metavar='FILE',
-    help='The file for the report. [default: RUN/evaluation.json; none if SOURCE is not a run]',
+    help='The file for the report. [default: RUN/evaluation.json for a run, otherwise none]',
 )
 @click.option(
     '--figure',
     type=click.Path(path_type=Path),
     metavar='FILE.png',
     help='A figure of the samples that are nearest to training images, beside those images. '
-    '[default: RUN/figures/nearest.png; none if SOURCE is not a run]',
+    '[default: RUN/figures/nearest.png for a run, otherwise none]',
 )
 @DEVICE
 @data_flags

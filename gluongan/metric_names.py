@@ -56,7 +56,7 @@ MEANINGS = {
 UNKNOWN = Meaning('', 'low')
 
 _WITH_COUNT = re.compile(
-    r'(?P<space>[a-z0-9]+)_(?P<stem>[a-z]+(_[a-z]+)?)(?P<count>\d+)(?P<thousands>k?)(_(?P<rest>.*))?'
+    r'(?P<space>[a-z0-9]+)_(?P<stem>[a-z]+(_[a-z]+)?)(?P<count>\d+)(?P<thousands>k?)(_(?P<details>.*))?'
 )
 
 
@@ -65,10 +65,10 @@ class MetricName(NamedTuple):
 
     space: what was compared: `pixel`, `points`, `dis`, or the network whose features were.
     stem: a key of MEANINGS. count: the number of samples, None for a quick metric.
-    rest: what else the value depends on, such as the split of the data.
+    details: what else the value depends on, such as the split of the data.
 
     >>> name = MetricName.parse('lenet_fd10k_test')
-    >>> name.space, name.stem, name.count, name.rest
+    >>> name.space, name.stem, name.count, name.details
     ('lenet', 'fd', 10000, ('test',))
     >>> str(name)
     'lenet_fd10k_test'
@@ -81,7 +81,7 @@ class MetricName(NamedTuple):
     space: str
     stem: str
     count: int | None = None
-    rest: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, name: str) -> MetricName | None:
@@ -93,26 +93,26 @@ class MetricName(NamedTuple):
         if match['stem'] not in MEANINGS:
             return None
         count = int(match['count']) * (1000 if match['thousands'] else 1)
-        rest = tuple(match['rest'].split('_')) if match['rest'] else ()
-        return cls(match['space'], match['stem'], count, rest)
+        details = tuple(match['details'].split('_')) if match['details'] else ()
+        return cls(match['space'], match['stem'], count, details)
 
     def __str__(self) -> str:
         if self.count is None:
             return f'{self.space}/{self.stem}'
-        return '_'.join([self.space, f'{self.stem}{_short_count(self.count)}', *self.rest])
+        return '_'.join([self.space, f'{self.stem}{_short_count(self.count)}', *self.details])
 
 
 def _short_count(count: int) -> str:
     return f'{count // 1000}k' if count % 1000 == 0 else str(count)
 
 
-def metric_name(space: str, stem: str, count: int, *rest: str) -> str:
+def metric_name(space: str, stem: str, count: int, *details: str) -> str:
     """Return the name of a metric; the arguments are the fields of MetricName.
 
     >>> metric_name('pixel', 'coverage', 5_000, 'k5', 'test')
     'pixel_coverage5k_k5_test'
     """
-    return str(MetricName(space, stem, count, rest))
+    return str(MetricName(space, stem, count, details))
 
 
 def metric_stem(name: str) -> str | None:

@@ -63,11 +63,11 @@ def test_a_metric_name_contains_its_protocol():
 
 @pytest.mark.parametrize('stem', MEANINGS)
 @pytest.mark.parametrize(
-    'space, count, rest', [('resnet20', 10_000, ('k5', 'test')), ('x', 512, ())]
+    'space, count, details', [('resnet20', 10_000, ('k5', 'test')), ('x', 512, ())]
 )
-def test_a_metric_name_is_parsed_into_what_it_was_made_of(space, stem, count, rest):
-    name = metric_name(space, stem, count, *rest)
-    assert MetricName.parse(name) == (space, stem, count, rest)
+def test_a_metric_name_is_parsed_into_what_it_was_made_of(space, stem, count, details):
+    name = metric_name(space, stem, count, *details)
+    assert MetricName.parse(name) == (space, stem, count, details)
     assert metric_stem(name) == stem
 
 

@@ -86,18 +86,18 @@ def measure_manifold(samples: Samples, reference: Reference, counts: Counts) -> 
     n = min(counts.manifold, len(samples), len(reference.images))
     radii = reference.squared_radii(n, K)
     result = metrics.manifold(reference.images[:n], samples.x[:n], k=K, radii=radii)
-    rest = (f'k{K}', reference.split)
-    return _named(result, 'pixel', n, rest)
+    details = (f'k{K}', reference.split)
+    return _named(result, 'pixel', n, details)
 
 
 def measure_bins(samples: Samples, reference: Reference, counts: Counts) -> Values:
     """Return the bins that differ from the training images in pixel space."""
     n = len(samples)
     different, divergence = reference.bins.compare(samples.x)
-    rest = (f'k{len(reference.bins.centres)}', 'train')
+    details = (f'k{len(reference.bins.centres)}', 'train')
     return {
-        metric_name('pixel', 'ndb', n, *rest): different,
-        metric_name('pixel', 'jsd', n, *rest): divergence,
+        metric_name('pixel', 'ndb', n, *details): different,
+        metric_name('pixel', 'jsd', n, *details): divergence,
     }
 
 
@@ -185,10 +185,10 @@ def measure_mixture(samples: Samples, reference: Reference, counts: Counts) -> V
     }
 
 
-def _named(result: NamedTuple, space: str, n: int, rest: tuple[str, ...]) -> Values:
+def _named(result: NamedTuple, space: str, n: int, details: tuple[str, ...]) -> Values:
     """Return the fields of a result by the names of their metrics."""
     fields = result._asdict().items()
-    return {metric_name(space, stem, n, *rest): value for stem, value in fields}
+    return {metric_name(space, stem, n, *details): value for stem, value in fields}
 
 
 def measurements(samples: Samples, reference: Reference) -> dict[str, Measure]:
