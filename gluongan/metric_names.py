@@ -56,7 +56,8 @@ MEANINGS = {
 UNKNOWN = Meaning('', 'low')
 
 _WITH_COUNT = re.compile(
-    r'(?P<space>[a-z0-9]+)_(?P<stem>[a-z]+(_[a-z]+)?)(?P<count>\d+)(?P<thousands>k?)(_(?P<details>.*))?'
+    r'(?P<space>[a-z0-9]+)_(?P<stem>[a-z]+(_[a-z]+)?)'
+    r'(?P<count>\d+)(?P<thousands>k?)(_(?P<details>.*))?'
 )
 
 

@@ -14,7 +14,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 sys.path.append(str(Path(__file__).resolve().parents[1] / 'benchmarks' / 'peers'))
 
 from layout import Layout
-from protocol import unbiased
+from protocol import variance_scales
 
 from benchmarks import cases, limits
 from gluongan.recipes import recipe
@@ -72,8 +72,8 @@ def test_the_other_layout_leads_back(own):
         for name, value in updater.state()[0].items()
         if not name.startswith('opt_')
     }
-    there = Layout(case).there(arrays)
-    back = Layout(case).back(there)
+    there = Layout(case).channels_last(arrays)
+    back = Layout(case).channels_first(there)
     assert all((back[name] == value).all() for name, value in arrays.items())
     moved = {name for name, value in arrays.items() if there[name].shape != value.shape}
     assert moved >= {
@@ -87,13 +87,13 @@ def test_a_dense_layer_behind_a_picture_is_reordered_with_it():
     head = case['dis'][-2]['name']
     x = np.random.default_rng(0).random(case['dis'][-4]['output'])
     w = updater.dis[int(head)].weight.data().asnumpy()
-    other = Layout(case).there({f'dis/{head}.weight': w})[f'dis/{head}.weight']
+    other = Layout(case).channels_last({f'dis/{head}.weight': w})[f'dis/{head}.weight']
     assert np.allclose(w @ x.ravel(), x.transpose(1, 2, 0).ravel() @ other, rtol=1e-5, atol=1e-7)
 
 
 def test_the_scale_of_a_running_variance_is_that_of_its_batch():
     case, _, _ = cases.load('dcgan-64', **SMALL)
-    scales = unbiased(case)
+    scales = variance_scales(case)
     norm = next(layer for layer in case['dis'] if layer['kind'] == 'BatchNorm')
     sides = norm['output'][1:]
     n = 64 * sides[0] * sides[1]
