@@ -118,7 +118,7 @@ def evaluate(run: Path) -> None:
 
 def page(runs: list[Path], target: Path, command: str) -> str:
     """Return the page of results, and copy the pictures that it shows beside it."""
-    groups = comparison.grouped(map(comparison.read_run, runs))
+    groups = comparison.group_runs(map(comparison.read_run, runs))
     parts = [
         '# Results',
         f'Written by `{command}` on {processor()}, {usable_cores()} cores; not edited by hand. Each number '
@@ -135,7 +135,7 @@ def page(runs: list[Path], target: Path, command: str) -> str:
 def table(groups: list[comparison.Group], data: str) -> str:
     """Return the metrics of one data set as a Markdown table, a row a recipe."""
     names = {
-        evaluation.stem(name): name
+        evaluation.metric_stem(name): name
         for name in evaluation.read_metrics(groups[0].runs[0].path / 'evaluation.json')
     }
     shown = {title: names[stem] for stem, title in COLUMNS.items() if stem in names}
@@ -145,15 +145,15 @@ def table(groups: list[comparison.Group], data: str) -> str:
     ]
     for group in groups:
         cells = [cell(group, name) for name in shown.values()]
-        minutes = group.spread('seconds of training')
+        minutes = group.mean_and_deviation('seconds of training')
         lines.append(
             f'| `{group.config.recipe}` | {len(group.runs)} | {cell(group, "iterations")} | '
             f'{minutes[0] / 60 if minutes else 0:.1f} | {" | ".join(cells)} |'
         )
-    path = judge.calibration(data)
+    path = judge.calibration_file(data)
     if path.is_file():
         known = evaluation.read_calibration(path)
-        row = [known.rows['real'].get(name) for name in shown.values()]
+        row = [known.sets['real'].get(name) for name in shown.values()]
         lines.append(
             '| real | | | | '
             + ' | '.join('' if pair is None else said(*pair) for pair in row)
@@ -169,13 +169,14 @@ def table(groups: list[comparison.Group], data: str) -> str:
 
 def cell(group: comparison.Group, name: str) -> str:
     """Return mean ± deviation of one metric."""
-    found = group.spread(name)
+    found = group.mean_and_deviation(name)
     return '' if found is None else said(*found)
 
 
 def said(mean: float, deviation: float | None) -> str:
     """Return a number with its deviation, where that is known and not nothing."""
-    return comparison.short(mean, 3) + (f' ± {comparison.short(deviation, 1)}' if deviation else '')
+    number = comparison.format_number(mean, 3)
+    return f'{number} ± {comparison.format_number(deviation, 1)}' if deviation else number
 
 
 def pictures(groups: list[comparison.Group], target: Path) -> list[str]:
