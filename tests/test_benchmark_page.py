@@ -181,7 +181,7 @@ def sections(text):
 
 
 def test_the_page_says_what_was_measured(results, tmp_path):
-    told = sections(page.page(findings.found(results), tmp_path))
+    told = sections(page.page(findings.read_findings(results), tmp_path))
     assert list(told) == HEADS
     assert (
         '| `dense-128` | 50.0 ±0 % | 40.0 ±0 % | 25.0 ±13 % | **1.25** (1.25 to 1.25), torch | 3 |'
@@ -204,7 +204,7 @@ def test_the_page_says_what_was_measured(results, tmp_path):
 
 
 def test_what_is_not_met_is_said_with_the_operator_to_blame(results, tmp_path):
-    lines = sections(page.page(findings.found(results), tmp_path))['What to take away'].splitlines()
+    lines = sections(page.page(findings.read_findings(results), tmp_path))['What to take away'].splitlines()
     said = {line.split(':')[0]: line for line in lines if 'peer' in line}
     assert said['- `dense-128`'].endswith('1.25 × the best peer, `torch`; bar 1.0, met, aim 1.25')
     assert '0.50 × the best peer, `torch`; bar 1.2, **not met**' in said['- `dcgan-128`']
@@ -216,7 +216,7 @@ def test_what_is_not_met_is_said_with_the_operator_to_blame(results, tmp_path):
 
 
 def test_without_results_each_section_says_how_to_make_them(tmp_path):
-    told = sections(page.page(findings.found(tmp_path), tmp_path))
+    told = sections(page.page(findings.read_findings(tmp_path), tmp_path))
     assert list(told) == HEADS and told['What to take away'] == 'Nothing has been measured yet.'
     missing = [head for head, text in told.items() if text.startswith('Not measured yet: `')]
     assert missing == HEADS[4:] and not (tmp_path / 'figures').exists()
@@ -226,20 +226,20 @@ def test_one_result_is_enough_for_its_own_section(results, tmp_path):
     for path in results.glob('*.json'):
         if path.name != 'growth.json':
             path.unlink()
-    told = sections(page.page(findings.found(results), tmp_path))
+    told = sections(page.page(findings.read_findings(results), tmp_path))
     assert 'Not measured yet' not in told['Growth'] and 'Not measured yet' in told['Limits']
 
 
 def test_sampling_alone_draws_no_empty_growth(results, tmp_path):
     rows = json.loads((results / 'growth.json').read_text())['rows']
     write(results, 'growth.json', {'rows': [row for row in rows if row['axis'] == 'sampling']})
-    told = sections(page.page(findings.found(results), tmp_path))
+    told = sections(page.page(findings.read_findings(results), tmp_path))
     assert told['Growth'].startswith('Not measured yet') and '10,000' in told['Sampling']
     assert not (tmp_path / 'figures' / 'growth.png').exists()
 
 
 def test_the_figures_are_pictures_that_the_page_shows(results, tmp_path):
-    text = page.page(findings.found(results), tmp_path)
+    text = page.page(findings.read_findings(results), tmp_path)
     drawn = sorted((tmp_path / 'figures').iterdir())
     assert [path.stem for path in drawn] == ['compare', 'growth', 'limits']
     for path in drawn:

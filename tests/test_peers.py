@@ -18,7 +18,7 @@ sys.path.append(
 )  # last, so that the installed gluongan is the one that is tested
 
 from benchmarks import cases, driver, equivalence
-from benchmarks.compare import measured, told
+from benchmarks.compare import measure_case, summarise
 from benchmarks.driver import FORMS, Peer, PeerError, interpreter
 from gluongan.gan.steps import record_fake, update_dis, update_gen
 from gluongan.gan.updater import weights
@@ -47,7 +47,7 @@ def test_a_peer_trains_to_the_same_weights(recipe, way, form):
     if interpreter(form, ENVIRONMENTS) is None:
         pytest.skip(f'{form} has no environment in {ENVIRONMENTS}')
     name = f'{recipe}-64'
-    apart = equivalence.compared(name, [form], ENVIRONMENTS, way)[form]
+    apart = equivalence.compare_forms(name, [form], ENVIRONMENTS, way)[form]
     assert apart.value <= equivalence.tolerance(name, way), apart
 
 
@@ -116,7 +116,7 @@ def test_results_of_an_earlier_run_stay_unless_they_were_made_again(tmp_path):
 def test_ours_learns_what_the_two_updates_learn(small, tmp_path):
     material = equivalence.Material(small, tmp_path)
     with Peer('gluongan', threads=1) as peer:
-        theirs = material.trained(peer, 0)
+        theirs = material.train(peer, 0)
         assert peer.ask('run', n=2) == {} and 0 < peer.ask('time', n=2)['seconds'] < 60
         assert peer.ask('memory')['megabytes'] > 10 and set(peer.versions) == {'mxnet', 'numpy'}
         later = peer.weights()
@@ -135,7 +135,7 @@ def test_ours_learns_what_the_two_updates_learn(small, tmp_path):
 def test_a_feed_is_what_is_learned_from(small, tmp_path):
     material = equivalence.Material(small, tmp_path)
     with Peer('gluongan', threads=1) as peer:
-        one, other = material.trained(peer, 0), material.trained(peer, 1)
+        one, other = material.train(peer, 0), material.train(peer, 1)
     assert all((one[name] != other[name]).any() for name in one)
 
 
@@ -151,15 +151,15 @@ def test_what_fails_in_a_peer_is_told(small, tmp_path):
 
 def test_a_form_without_environment_says_how_to_make_it(tmp_path):
     with pytest.raises(
-        PeerError, match=r'torch: has no environment in .* python -m benchmarks\.setup_peers'
+        PeerError, match=r'torch: has no environment in .*python -m benchmarks\.setup_peers'
     ):
         Peer('torch', environments=tmp_path)
 
 
 def test_forms_take_turns_and_every_sample_is_kept(small):
-    (trial,) = measured(small, ['gluongan'], rounds=3, seconds=0.01, threads=1)
+    (trial,) = measure_case(small, ['gluongan'], rounds=3, seconds=0.01, threads=1)
     assert trial.name == 'dense-64 gluongan' and len(trial.seconds) == 3 and trial.images == 64
     assert (
         trial.facts['form'] == 'gluongan' and trial.facts['threads'] == 1 and trial.iterations >= 1
     )
-    assert 'it/s' in told([trial])
+    assert 'it/s' in summarise([trial])
