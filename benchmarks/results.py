@@ -127,7 +127,7 @@ def page(runs: Sequence[Path], target: Path, command: str) -> str:
         f'Written by `{command}` on {processor()}, {usable_cores()} cores; do not edit. Each '
         'number is a mean ± standard deviation over seeds, of 10,000 samples (see '
         '[evaluation](evaluation.md)); `real` are training images, which no generator can beat. '
-        'Every run had the same number of minutes; [recipes](recipes.md) shows what a recipe '
+        'Every run had the same budget of time; [recipes](recipes.md) shows what a recipe '
         'reaches in its own number of iterations.',
     ]
     for data in dict.fromkeys(group.config.data for group in groups):

@@ -166,7 +166,7 @@ def test_without_matrix_units_it_is_refused_before_a_folder(tmp_path, monkeypatc
     monkeypatch.setattr(runtime, 'HAS_AMX', False)
     with pytest.raises(
         runtime.DeviceError,
-        match='^precision bfloat16: needs a CPU with matrix units .* must be float32 here$',
+        match=r'^precision bfloat16: needs a CPU with matrix units .* must be float32 here$',
     ):
         launch.begin(tiny.tiny(precision='bfloat16'), tmp_path, [])
     assert not list(tmp_path.iterdir())
@@ -192,7 +192,7 @@ def test_a_gpu_is_refused(monkeypatch):
 
 def test_convolutions_are_refused():
     with pytest.raises(
-        ConfigError, match='^precision bfloat16: needs `network` dense; must be float32$'
+        ConfigError, match=r'^precision bfloat16: needs `network` dense; must be float32$'
     ):
         tiny.tiny(network='conv', precision='bfloat16')
     tiny.tiny(network='conv', precision='float32')
