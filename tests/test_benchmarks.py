@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 # Last, so that the installed gluongan is the one that is tested.
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT))
-sys.path.append(str(ROOT / 'benchmarks' / 'peers'))
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1] / 'benchmarks' / 'peers'))
 
 from layout import Layout
 from protocol import unbiased
