@@ -28,13 +28,13 @@ told = json.loads((folder / 'manifest.json').read_text(encoding='utf-8'))
 symbol, params = (next(folder.glob(f'*{ending}')) for ending in ('-symbol.json', '.params'))
 generator = mx.gluon.SymbolBlock.imports(str(symbol), [told['input']['name']], str(params))
 
-z = np.concatenate([noise(seed, told['latent'], told['noise']) for seed in range(64)])
+# Two passes of 48 rows, gluongan's own number: in passes of another size the last bit may differ.
+z = np.concatenate([noise(seed, told['latent'], told['noise']) for seed in range(96)])
 if told['classes']:  # of a conditional generator: every class in turn, as a one-hot vector behind z
-    z = np.concatenate(
-        [z, np.eye(len(told['classes']), dtype=np.float32)[np.arange(64) % len(told['classes'])]],
-        axis=1,
-    )
-x = generator(mx.nd.array(z)).asnumpy()  # (64, channels, height, width) in [0, 1]
+    one_hot = np.eye(len(told['classes']), dtype=np.float32)
+    z = np.concatenate([z, one_hot[np.arange(96) % len(told['classes'])]], axis=1)
+x = np.concatenate([generator(mx.nd.array(part)).asnumpy() for part in np.split(z, 2)])
+x = x[:64]  # (64, channels, height, width) in [0, 1]
 
 channels, height, width = told['output']['shape']
 sheet = (

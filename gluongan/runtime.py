@@ -179,6 +179,14 @@ def gluoncv(name: str) -> ModuleType:
     return module
 
 
+def threads() -> int:
+    """Return how many threads OpenMP computes with."""
+    count = os.environ['OMP_NUM_THREADS']
+    if count.isdecimal() and int(count):
+        return int(count)
+    return usable_cores()
+
+
 def gpu_count() -> int:
     """Return how many GPUs MXNet sees; 0 where its build or the driver is without CUDA."""
     try:

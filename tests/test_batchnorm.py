@@ -34,6 +34,7 @@ def trained(layer, x, slope):
     return [value.asnumpy() for value in found]
 
 
+@pytest.mark.same_bits
 @pytest.mark.parametrize('units', [1, 7, 16, 300])
 @pytest.mark.parametrize('count', [1, 2, 13, 200])
 def test_it_is_gluons_own_bit_for_bit(count, units):
@@ -53,6 +54,7 @@ def test_it_normalises_over_the_batch():
     np.testing.assert_allclose(y, (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5), atol=1e-5)
 
 
+@pytest.mark.same_bits
 def test_a_plain_one_is_a_single_operator_and_gives_the_same_bits():
     layer = BatchNorm(4, momentum=0.8)
     layer.initialize()

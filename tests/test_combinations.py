@@ -283,6 +283,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.same_bits
 @pytest.mark.parametrize('variant', VARIANTS)
 def test_a_resumed_run_is_the_same_run_bit_for_bit(variant):
     changes = {'recipe': 'dense', **VARIANTS[variant]}

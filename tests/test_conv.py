@@ -300,6 +300,7 @@ def test_sides_that_do_not_halve_so_often_are_refused(make, shape, depth, times)
         make(shape, depth)
 
 
+@pytest.mark.same_bits
 @pytest.mark.parametrize('shape', [(1, 28, 28), (3, 8, 16)], ids=str)
 def test_exported_generator_computes_the_same_bits(tmp_path, shape):
     gen = conv_generator(6, shape, width=8, init='glorot')

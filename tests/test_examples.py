@@ -84,6 +84,7 @@ def test_fifteen_lines_are_fifteen_at_most():
     assert len(tree.body) - 1 <= 15 and all(node.lineno == node.end_lineno for node in tree.body)
 
 
+@pytest.mark.same_bits
 @pytest.mark.parametrize(
     'program, changes',
     [

@@ -52,6 +52,7 @@ def trained(net):
     return net
 
 
+@pytest.mark.same_bits
 def test_another_process_computes_the_same_bits(tmp_path, python, here):
     expected = {}
     for name, make in NETS.items():

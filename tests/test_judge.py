@@ -86,6 +86,7 @@ def test_it_learns_and_its_accuracy_is_that_on_pictures_it_has_not_seen(trained,
     assert judge.train(train, epochs=1).about.split == 'train'
 
 
+@pytest.mark.same_bits
 def test_the_same_seed_makes_the_same_judge(shapes):
     one, two, other = (judge.train(*shapes, epochs=2, seed=seed) for seed in (5, 5, 6))
     x = shapes[1].floats(slice(9))
@@ -129,6 +130,7 @@ def test_data_that_no_judge_learns_from_is_refused(settings, words):
 # What it says
 
 
+@pytest.mark.same_bits
 def test_a_picture_gets_the_same_bits_in_any_company(trained, shapes):
     x = shapes[1].floats(slice(300))
     whole = trained(x)

@@ -230,6 +230,7 @@ STORED = {
 }
 
 
+@pytest.mark.same_bits
 @pytest.mark.parametrize('name', STORED)
 def test_stored_generator_makes_the_live_samplers_pictures_bit_for_bit(tmp_path, name):
     trainer = tiny.begun(tmp_path, **STORED[name], iterations=7, lr=0.01)

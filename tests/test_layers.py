@@ -168,6 +168,7 @@ def images(n=9):
     return mx.nd.array(np.random.RandomState(1).random_sample((n, 1, 4, 4)))
 
 
+@pytest.mark.same_bits
 def test_frozen_computes_the_same_and_moves_when_the_original_moves(dis):
     view, x = frozen(dis), images()
     before = dis(x).asnumpy()

@@ -135,6 +135,7 @@ def test_clip_bounds_every_weight_on_both_sides_and_only_then(net, rule):
     assert found.max() == np.float32(0.01) and found.min() == np.float32(-0.01)
 
 
+@pytest.mark.same_bits
 @pytest.mark.parametrize('rule', RULES)
 def test_restored_optimizer_goes_on_bit_for_bit(net, rule):
     given = gradients(net, 8)

@@ -308,6 +308,7 @@ def test_a_loss_that_is_no_number_is_noticed_without_drain(tiny_updater):
 # Resumed
 
 
+@pytest.mark.same_bits
 def test_another_seed_is_another_run_and_the_same_seed_the_same(tiny_updater):
     def run(seed):
         updater = tiny_updater(seed=seed)

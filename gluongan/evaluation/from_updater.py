@@ -6,10 +6,12 @@ import numpy as np
 
 from ..gan.labels import one_hot
 from ..gan.updater import GANUpdater
+from ..nn.layers import MinibatchDiscrimination, MinibatchStdDev, has_layer
+from ..nn.passes import ROWS, in_passes
 from ..runtime import mx
 from . import Samples
 
-PASS = 1_000  # pictures that D judges at a time
+MIXED = 1_000  # samples in a pass of a discriminator that compares the samples of a batch
 
 
 def samples_of(updater: GANUpdater, count: int, *, seed: int, source: str = 'run') -> Samples:
@@ -26,28 +28,27 @@ def samples_of(updater: GANUpdater, count: int, *, seed: int, source: str = 'run
 
 
 def logits(updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-    """Return D's logits of samples (N, ...): (N,), or one for each whole pack of them; labels where it is conditional."""
-    return np.concatenate(
-        [
-            _pass(
-                updater,
-                x[start : start + PASS],
-                None if labels is None else labels[start : start + PASS],
-            )
-            for start in range(0, len(x), PASS)
-        ]
-    )
+    """Return the discriminator's logits of samples (N, ...): (N,), or one for each whole pack.
 
-
-def _pass(updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-    device, whole = updater.real.device, len(x) // updater.pack * updater.pack
+    labels: (N,), where the discriminator is conditional. A sample gives the same bits beside any
+    others, on the CPU with the same number of threads, unless the discriminator itself compares
+    the samples of a batch.
+    """
+    whole = len(x) // updater.pack * updater.pack
     if not whole:
         return np.empty(0, dtype=np.float32)
-    label = (
-        mx.nd.array(one_hot(labels[:whole], updater.classes), ctx=device)
-        if updater.classes
-        else None
-    )
-    return updater.dis(
-        updater.seen(mx.nd.array(x[:whole], ctx=device), label, blur=False)
-    ).asnumpy()
+    arrays = [x[:whole]]
+    if updater.classes:
+        arrays.append(one_hot(labels[:whole], updater.classes))
+
+    def run(x: np.ndarray, label: np.ndarray | None = None) -> list[mx.nd.NDArray]:
+        device = updater.real.device
+        if label is not None:
+            label = mx.nd.array(label, ctx=device)
+        x = updater.seen(mx.nd.array(x, ctx=device), label, blur=False)
+        return [updater.dis(x)]
+
+    if has_layer(updater.dis, MinibatchDiscrimination, MinibatchStdDev):
+        rows = max(1, MIXED // updater.pack) * updater.pack
+        return in_passes(run, *arrays, rows=rows, pad=False)[0]
+    return in_passes(run, *arrays, rows=ROWS * updater.pack)[0]

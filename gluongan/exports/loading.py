@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from .. import loading
-from ..gan.sampling import PASS, Sampler
+from ..gan.sampling import Sampler
 from ..nn.graph import Graph, parsed
+from ..nn.passes import ROWS
 from ..runs.folder import RunError
 from ..runtime import device as context
 from ..runtime import mx
@@ -62,7 +63,7 @@ def load_export(folder: str | Path) -> Loaded:
         )
     graph = _read(folder, told, '.json', lambda content: checked(parsed(content)))
     weights = _read(folder, told, '.params', _weights)
-    rows = told.pack * -(-PASS // told.pack)
+    rows = told.pack * -(-ROWS // told.pack)
     try:
         found = _fitting(told, graph, weights, rows)
     except ValueError as error:

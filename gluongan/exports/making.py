@@ -11,8 +11,9 @@ import numpy as np
 
 from .. import __version__, loading
 from ..files import publish, staging
-from ..gan.sampling import PASS, device_of
+from ..gan.sampling import device_of
 from ..nn.layers import Chain, MinibatchDiscrimination, Pack, has_layer, in_float32
+from ..nn.passes import ROWS
 from ..runs.folder import RunError
 from ..runs.reading import class_names, sample_shape
 from ..runtime import mx
@@ -171,7 +172,7 @@ def _pack(net: Chain) -> int:
 
 def _rows(net: Chain) -> int:
     """As many as a pass of samples has, or as many more as make whole packs."""
-    return _pack(net) * -(-PASS // _pack(net))
+    return _pack(net) * -(-ROWS // _pack(net))
 
 
 def _check_free(out: Path) -> None:

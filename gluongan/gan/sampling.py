@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import InputError
+from ..nn.passes import in_passes
 from ..runtime import mx
 from .labels import one_hot
 from .noise import path, sample, seeded
@@ -16,22 +17,14 @@ class SamplingError(InputError):
     """Samples that this generator cannot make: one sentence that names the setting."""
 
 
-# One size for every pass: the same z in passes of 1 or 7 differs in the last bit from that in passes of 64.
-PASS = 64
-
-
 def generate(gen: mx.gluon.HybridBlock, z: np.ndarray) -> np.ndarray:
-    """Return G(z) for z (N, latent): (N, *shape), float32, pictures in [0, 1]; a z gives the same bits in any company.
+    """Return G(z) for z (N, latent): (N, *shape), float32, pictures in [0, 1].
 
+    A z gives the same bits beside any others, on the CPU with the same number of threads.
     BatchNorm uses its running statistics here and dropout drops nothing.
     """
-    device, made = device_of(gen), []
-    for start in range(0, len(z), PASS):
-        part = z[start : start + PASS]
-        padded = np.concatenate([part, np.zeros((PASS - len(part), z.shape[1]), dtype=z.dtype)])
-        with mx.autograd.pause():  # whatever scope the caller is in
-            made.append(gen(mx.nd.array(padded, ctx=device)).asnumpy()[: len(part)])
-    return np.concatenate(made)
+    device = device_of(gen)
+    return in_passes(lambda part: [gen(mx.nd.array(part, ctx=device))], z)[0]
 
 
 def device_of(net: mx.gluon.HybridBlock) -> mx.Context:

@@ -12,10 +12,9 @@ import numpy as np
 from ... import snapshot
 from ...errors import InputError
 from ...nn.layers import weights
-from ...runtime import mx
+from ...nn.passes import ROWS, in_passes
+from ...runtime import mx, threads
 from .networks import NETS, Net, initialised
-
-PASS = 256  # pictures at a time; the last pass is filled up, so that a picture gives the same bits in any company
 
 
 class JudgeError(InputError):
@@ -48,23 +47,23 @@ class About:
 
 
 class Judge:
-    """A trained classifier: `judge(x)` for pictures x (N, *shape) in [0, 1], float32, gives a Judgement."""
+    """A trained classifier: `judge(x)` for pictures x (N, *shape) in [0, 1], float32, gives a Judgement.
+
+    A picture gives the same bits beside any others, on the CPU with the same number of threads.
+    """
 
     def __init__(self, about: About, net: Net, *, sha256: str = '') -> None:
         self.about, self.net, self.sha256 = about, net, sha256
 
     def __call__(self, x: np.ndarray) -> Judgement:
         self.check(x.shape[1:])
-        parts = [self._pass(x[start : start + PASS]) for start in range(0, len(x), PASS)]
-        return Judgement(*map(np.concatenate, zip(*parts)))
+        # Every thread gets whole pictures: LeNet's first layer rounds a shared one differently.
+        return Judgement(*in_passes(self._pass, x, rows=ROWS * threads()))
 
-    def _pass(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _pass(self, x: np.ndarray) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
         device = next(iter(self.net.head.collect_params().values())).list_ctx()[0]
-        padded = np.concatenate([x, np.zeros((PASS - len(x), *x.shape[1:]), dtype=x.dtype)])
-        with mx.autograd.pause():  # whatever scope the caller is in
-            features = self.net.body(mx.nd.array(padded, ctx=device))
-            probabilities = self.net.head(features).softmax()
-        return features.asnumpy()[: len(x)], probabilities.asnumpy()[: len(x)]
+        features = self.net.body(mx.nd.array(x, ctx=device))
+        return features, self.net.head(features).softmax()
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise JudgeError for pictures of another shape than it was trained on."""

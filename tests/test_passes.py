@@ -1,0 +1,99 @@
+"""Passes of one size: a row's bits depend neither on its place nor on the rows beside it."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from gluongan.nn.passes import ROWS, in_passes
+from gluongan.runtime import mx, threads
+
+
+@pytest.mark.parametrize('count', [1, 5, 6, 7, 18])
+@pytest.mark.parametrize('pad', [True, False])
+def test_outputs_are_those_of_the_rows_and_passes_have_one_size_if_padded(count, pad):
+    sizes = []
+
+    def run(x, y):
+        sizes.append(len(x))
+        assert not mx.autograd.is_recording() and not mx.autograd.is_training()
+        return mx.nd.array(x + y), mx.nd.array(y)
+
+    x = np.arange(2 * count, dtype=np.float32).reshape(count, 2)
+    with mx.autograd.record():
+        total, same = in_passes(run, x, -2 * x, rows=6, pad=pad)
+    np.testing.assert_array_equal(total, -x)
+    np.testing.assert_array_equal(same, -2 * x)
+    last = 6 if pad else (count - 1) % 6 + 1
+    assert len(sizes) == -(-count // 6) and sizes[-1] == last and set(sizes[:-1]) <= {6}
+
+
+def test_packs_have_one_output_each():
+    x = np.arange(21, dtype=np.float32)
+    (sums,) = in_passes(lambda part: [mx.nd.array(part.reshape(-1, 3).sum(axis=1))], x, rows=6)
+    np.testing.assert_array_equal(sums, x.reshape(-1, 3).sum(axis=1))
+
+
+@pytest.mark.parametrize('text, count', [('3', 3), ('0', None), ('', None)])
+def test_threads_are_those_of_openmp(monkeypatch, text, count):
+    monkeypatch.setattr('gluongan.runtime.usable_cores', lambda: 7)
+    monkeypatch.setenv('OMP_NUM_THREADS', text)
+    assert threads() == (count or 7)
+
+
+CHECK = """
+import sys
+sys.path.insert(0, FOLDER)
+from test_passes import check_networks
+check_networks()
+"""
+
+
+def check_networks():
+    """Hold that a row of each network gives the same bits at the places where rounding differs."""
+    from gluongan import build, runtime
+    from gluongan.data import load
+    from gluongan.evaluation.classifier import judge, networks
+    from gluongan.evaluation.from_updater import logits
+    from gluongan.gan.sampling import generate
+    from gluongan.recipes import recipe
+
+    runtime.seed(0)
+    for name in ('conditional', 'binarized', 'dcgan', 'mixture'):
+        config = recipe(name)
+        updater = build.make_updater(config, build.load_data(config))
+        z = updater.fixed_inputs(100)
+        x = generate(updater.gen, z)
+        assert_same_bits(lambda z, gen=updater.gen: [generate(gen, z)], z)
+        labels = np.arange(100) % updater.classes if updater.classes else np.zeros(100, int)
+        assert_same_bits(lambda x, y, updater=updater: [logits(updater, x, y)], x, labels)
+    for net, shape, classes in (('lenet', (1, 28, 28), 10), ('resnet20', (3, 16, 16), 4)):
+        about = judge.About(net, 'x', shape, tuple('abcdefghij'[:classes]))
+        made = judge.Judge(about, networks.initialised(net, shape, classes))
+        assert_same_bits(
+            made, load('synthetic', image_size=shape[1], channels=shape[0]).floats(slice(300))
+        )
+
+
+def assert_same_bits(computed, *arrays):
+    """In whatever order and company, each row of the outputs is the same."""
+    together = computed(*arrays)
+    count = len(arrays[0])
+    order = np.random.RandomState(1).permutation(count)
+    for chosen in (order, np.roll(np.arange(count), 1), slice(7), slice(30, 32), slice(-1, None)):
+        for mine, other in zip(computed(*(array[chosen] for array in arrays)), together):
+            np.testing.assert_array_equal(mine, other[chosen])
+
+
+@pytest.mark.same_bits
+@pytest.mark.parametrize('count', [1, 2, 5])
+def test_networks_give_a_row_the_same_bits_on_avx2_with_any_number_of_threads(python, count):
+    code = CHECK.replace('FOLDER', repr(os.path.dirname(__file__)))
+    environment = {'DNNL_MAX_CPU_ISA': 'AVX2', 'OMP_WAIT_POLICY': 'passive'}
+    python(code, OMP_NUM_THREADS=str(count), **environment)
+
+
+def test_a_pass_has_shares_for_the_six_rows_that_the_kernel_takes_at_a_time():
+    assert ROWS % 6 == 0 and ROWS % 16 == 0
