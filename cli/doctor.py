@@ -53,7 +53,7 @@ def _check_mxnet() -> list[str]:
         from gluongan import runtime  # sets OMP_NUM_THREADS itself where it is not set
     except (ImportError, OSError, AttributeError) as error:
         return [f'MXNet cannot be imported ({error}): {_import_remedy(error)}']
-    facts = runtime.facts()
+    facts = runtime.describe()
     _line('processor', f'{facts["processor"]}, {facts["cores"]} cores available to this process')
     _line('threads', f'{facts["threads"]} ({threads_source})')
     _line('features', ' '.join(facts['features']))
@@ -92,9 +92,9 @@ def _why_no_gpu(runtime: ModuleType) -> str:
 
 
 def _check_data() -> list[str]:
-    from gluongan.data import found
+    from gluongan.data import locate_datasets
 
-    states = dict(found())
+    states = dict(locate_datasets())
     for name, state in states.items():
         _line(name, state)
     if states['mnist'].startswith('bundled'):

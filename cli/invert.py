@@ -148,9 +148,9 @@ def _read_images(path: Path, shape: tuple[int, ...]) -> np.ndarray:
             'must be a run with square images'
         )
     if path.is_dir():
-        samples = folder.dataset(path, image_size=height, channels=channels).samples
+        samples = folder.load(path, image_size=height, channels=channels).samples
     else:
-        samples = folder.picture(path, height, channels)[None]
+        samples = folder.read_picture(path, height, channels)[None]
     if len(samples) > MOST:
         raise Usage(f'--images {path}: holds {len(samples):,} images; must be at most {MOST}')
     return samples.astype('float32') / 255

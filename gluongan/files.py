@@ -1,82 +1,103 @@
-"""Files and numbered folders on disk: written whole or not at all, and never over somebody else's.
+"""Files and numbered folders on disk: written whole or not at all, and read with distrust.
 
-Every file is written under a temporary name beside its target, flushed to the disk and renamed. What an
-earlier process left when it was killed is removed by the next write into the same folder.
+Every file is written under a temporary name beside its target, flushed to the disk and renamed. The
+next write into the same folder removes the temporary files of processes that were killed.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import re
 import shutil
 import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
-_TEMPORARY = re.compile(r'\..+\.(?P<process>\d+)\.tmp')
+CHUNK = 2**20  # bytes to ask a stream for at a time
+MAX_NPY_HEADER = 4096  # bytes; numpy itself writes 128 for an array without fields
+
+_TEMPORARY = re.compile(r'\..+\.(?P<process>[0-9]+)\.tmp')
+_serial = itertools.count()
+_in_use: set[str] = set()  # the temporary names of this process
+
+
+# Writing
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder; it takes the name `path` when the block ends without an error."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(path.parent)
-    temporary = _temporary_name(path)
-    try:
+    """Yield a temporary path beside `path`. When the block ends, the file there becomes `path`.
+
+    When the block raises, `path` stays as it was and the temporary file is removed.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     target = Path(folder) / 'notes.txt'
+    ...     with replacing(target) as temporary:
+    ...         _ = temporary.write_text('half', encoding='utf-8')
+    ...         print(target.exists())
+    ...     print(target.exists(), temporary.exists())
+    False
+    True False
+    """
+    with _temporary_beside(Path(path)) as temporary:
         yield temporary
         _flush_to_disk(temporary)
         os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def staging(target: str | Path) -> Iterator[Path]:
-    """Yield a new temporary folder beside `target` for files to be moved from; it is gone when the block ends."""
-    target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(target.parent)
-    folder = _temporary_name(target)
-    folder.mkdir()
-    try:
+    """Yield a new temporary folder beside `target`. It is removed when the block ends.
+
+    `publish` moves finished files, or the whole folder, out of it.
+    """
+    with _temporary_beside(Path(target)) as folder:
+        folder.mkdir()
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def publish(staged: Path, target: Path) -> None:
-    """Give a staged file or folder its name, once all of it is on the disk. A file of that name is replaced."""
-    for path in [*staged.rglob('*'), staged]:
+    """Flush a staged file or folder to the disk and rename it to `target`.
+
+    A file of that name is replaced. A folder of that name must be empty, else OSError is raised.
+    """
+    for path in [staged, *staged.rglob('*')]:
         if path.is_file():
             _flush_to_disk(path)
     os.replace(staged, target)
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files and folders that killed processes of this machine left in `folder`."""
+    """Remove the temporary files and folders that killed processes left in `folder`.
+
+    A process is known by its number on this machine. What cannot be removed, such as another user's
+    file, stays.
+    """
     for name in os.listdir(folder):
-        match = _TEMPORARY.fullmatch(name)
-        if match is None or _is_running(int(match['process'])):
-            continue
-        leftover = folder / name
-        if leftover.is_dir() and not leftover.is_symlink():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
+        if name.endswith('.tmp') and _is_abandoned(name):
+            _remove(folder / name)
 
 
-def _temporary_name(path: Path) -> Path:
-    return path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+def _is_abandoned(name: str) -> bool:
+    match = _TEMPORARY.fullmatch(name)
+    if match is None:
+        return False
+    process = int(match['process'])
+    if process == os.getpid():  # a container gives the same number to each first process
+        return name not in _in_use
+    return not _is_running(process)
 
 
 def _is_running(process: int) -> bool:
@@ -84,9 +105,31 @@ def _is_running(process: int) -> bool:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:  # it runs, and is somebody else's
+    except PermissionError:  # another user's process
         return True
     return True
+
+
+@contextmanager
+def _temporary_beside(path: Path) -> Iterator[Path]:
+    """Yield an unused temporary path beside `path`, and remove what is there at the end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    name = f'.{path.name}.{next(_serial)}.{os.getpid()}.tmp'
+    _in_use.add(name)
+    try:
+        remove_leftovers(path.parent)
+        yield path.with_name(name)
+    finally:
+        _remove(path.with_name(name))
+        _in_use.discard(name)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _flush_to_disk(path: Path) -> None:
@@ -154,11 +197,14 @@ def _text_row(row: Sequence[str], widths: Sequence[int], left: Collection[int]) 
     return '  '.join(cells).rstrip()
 
 
-def read_bytes(path: Path, most: int) -> bytes:
-    """Return the content of a file that anybody may have written.
+# Reading what anybody may have written
 
-    Raises OSError, and ValueError where it has more than `most` bytes or is a pipe or a device, which
-    might never end and is not even opened.
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """Return the content of a file.
+
+    Raises OSError, and ValueError for a file of more than `most` bytes. A pipe or a device, which
+    may never end, is not opened and raises ValueError too.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
@@ -169,31 +215,114 @@ def read_bytes(path: Path, most: int) -> bytes:
         return file.read(most)
 
 
+def read_at_most(stream: BinaryIO, limit: int) -> bytearray:
+    """Return what a stream still holds, cut after `limit` + 1 bytes. One too many shows
+    that it is too long.
+
+    Memory grows with the bytes that arrive, not with the limit.
+
+    >>> read_at_most(io.BytesIO(b'abcdef'), 3)
+    bytearray(b'abcd')
+    """
+    content = bytearray()
+    while len(content) <= limit:
+        chunk = stream.read(min(CHUNK, limit + 1 - len(content)))
+        if not chunk:
+            break
+        content += chunk
+    return content
+
+
+def read_npy(stream: BinaryIO, size: int) -> np.ndarray:
+    """Return the array of an .npy stream of `size` bytes, writeable and without a second copy.
+
+    The caller limits `size`; memory is taken only where the header agrees with it. Raises
+    ValueError, in one sentence without a subject, for pickled objects, a damaged header, and more
+    or fewer values than the header states.
+
+    >>> import numpy as np
+    >>> packed = io.BytesIO()
+    >>> np.save(packed, np.array([3, 4], np.int16))
+    >>> read_npy(io.BytesIO(packed.getvalue()), len(packed.getvalue()))
+    array([3, 4], dtype=int16)
+    >>> read_npy(io.BytesIO(packed.getvalue()), 1000)
+    Traceback (most recent call last):
+    ValueError: has a header of int16 (2,), 132 bytes in all; must be the size of the file, 1,000
+    """
+    import numpy as np
+
+    head = io.BytesIO(stream.read(MAX_NPY_HEADER))
+    shape, is_fortran, dtype = _npy_header(head)
+    count = prod(shape) * dtype.itemsize
+    if head.tell() + count != size:
+        kind = f'{dtype} {shape}'
+        raise ValueError(
+            f'has a header of {kind:.80}, {head.tell() + count:,} bytes in all; '
+            f'must be the size of the file, {size:,}'
+        )
+    values = bytearray(head.read())
+    values += read_at_most(stream, count - len(values))
+    if len(values) != count:
+        amount = 'fewer' if len(values) < count else 'more'
+        raise ValueError(f'has {amount} bytes of values; must be {count:,} by its header')
+    try:
+        return np.ndarray(shape, dtype, values, order='F' if is_fortran else 'C')
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f'has an impossible shape ({error}); must be a shape of NumPy') from None
+
+
+def _npy_header(head: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Return shape, Fortran order and dtype. Leaves the stream at the first value."""
+    from numpy.lib import format as npy
+
+    try:
+        version = npy.read_magic(head)
+        if version != (1, 0):  # later versions are for arrays with many named fields
+            raise ValueError(f'its version is {version}')
+        shape, is_fortran, dtype = npy.read_array_header_1_0(head)
+    except Exception as error:  # numpy lets through whatever the parser of Python literals raises
+        reason = str(error).partition('\n')[0]
+        raise ValueError(f'is not a readable .npy ({reason:.80}); must be of version 1.0') from None
+    if dtype.hasobject or not dtype.itemsize:
+        kind = 'pickled Python objects' if dtype.hasobject else 'values of no size'
+        raise ValueError(f'holds {kind}; must be numbers')
+    if min(shape, default=0) < 0:
+        raise ValueError(f'has the shape {shape}; must be without negative sides')
+    return shape, is_fortran, dtype
+
+
+# Numbered folders
+
+
 def next_folder(out: Path, name: str) -> Path:
-    """Make and return `out`/00000-name with the next free number. Raises InputError where `out` is not a folder."""
+    """Make and return `out`/00000-name with the next free number.
+
+    Raises InputError where `out` is not a folder, and OSError where it cannot be made.
+    """
     check_out(out)
+    out.mkdir(parents=True, exist_ok=True)
     while True:
         folder = out / f'{next_number(out):05d}-{name}'
-        try:
-            folder.mkdir(parents=True)
+        with suppress(FileExistsError):  # another process took the number in between
+            folder.mkdir()
             return folder
-        except FileExistsError:  # another process took the number in between
-            continue
 
 
 def check_out(out: Path) -> None:
     """Raise InputError where numbered folders cannot be made in `out`."""
     if (out.exists() or out.is_symlink()) and not out.is_dir():
         raise InputError(
-            'is not a folder; must be a folder, or a name that is free', setting='out', value=out
+            'is not a folder; must be a folder or a new name', setting='out', value=out
         )
 
 
 def next_number(out: Path) -> int:
-    """Return one more than the highest number of a folder in `out`, 0 where there is none."""
-    numbers = [-1]
-    for name in os.listdir(out) if out.is_dir() else []:
-        match = re.match(r'(\d{5,})-', name)
-        if match:
-            numbers.append(int(match[1]))
-    return max(numbers) + 1
+    """Return one more than the highest number in `out`, 0 where there is none.
+
+    >>> next_number(Path('no such folder'))
+    0
+    """
+    names = os.listdir(out) if out.is_dir() else []
+    matches = [re.match(r'(\d{5,})-', name) for name in names]
+    numbers = [int(match[1]) for match in matches if match]
+    return max(numbers, default=-1) + 1

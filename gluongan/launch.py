@@ -53,7 +53,7 @@ def begin(config: Config, out: Path, command: list[str], warn: Warn = print) -> 
     if config.data not in data.NAMES:  # a whole path, so that a resume finds it from any directory
         settings['data'] = str(Path(config.data).expanduser().resolve())
     write_json(folder / CONFIG, settings)
-    environment = {'gluongan': __version__, **runtime.facts(), 'command': command}
+    environment = {'gluongan': __version__, **runtime.describe(), 'command': command}
     write_json(folder / ENVIRONMENT, environment)
     return make_trainer(config, updater, folder, evaluation, warn)
 

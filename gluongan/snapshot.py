@@ -1,6 +1,7 @@
-"""A whole run on disk and back, exactly, without pickle.
+"""The state of a whole run in one file and back, exactly, without pickle.
 
-A snapshot is 8 bytes of name, the SHA-256 of the rest, and an .npz: every array by name, and `meta`, the JSON of the rest.
+A snapshot is 8 bytes of name, the SHA-256 of what follows, and an .npz. The archive holds every
+array by its name, and everything else as JSON in the array `meta`.
 """
 
 from __future__ import annotations
@@ -9,31 +10,47 @@ import hashlib
 import io
 import json
 import zipfile
-from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .errors import FailureError
-from .files import write_bytes
+from .files import read_npy, write_bytes
 
 MAGIC = b'GLUONGAN'
 SUFFIX = '.snapshot'
-_HEAD = len(MAGIC) + 32
+_BODY = len(MAGIC) + hashlib.sha256().digest_size  # where the .npz starts
+
+# What zipfile and json let through when they read a file that somebody forged.
+_DAMAGE = (ValueError, LookupError, OSError, EOFError, MemoryError, ArithmeticError, RuntimeError)
+_DAMAGE += (zipfile.BadZipFile,)
 
 State = tuple[dict[str, np.ndarray], dict[str, Any]]
 
 
 class SnapshotError(FailureError):
-    """A snapshot that is damaged, missing, or of another run: one sentence that names the file."""
+    """A snapshot that is damaged, missing, or of another run."""
 
 
 def write(path: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
-    """Write a snapshot whole or not at all. Raises SnapshotError, and writes nothing, where an array is not finite."""
+    """Write a snapshot whole or not at all.
+
+    meta: what JSON can hold. Raises SnapshotError, and writes nothing, where an array has NaN or
+    infinity.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / 'a.snapshot'
+    ...     write(path, {'gen/bias': np.zeros(3)}, {'iteration': 7})
+    ...     read(path)
+    ({'gen/bias': array([0., 0., 0.])}, {'iteration': 7})
+    """
     for name, value in arrays.items():
         if value.dtype.kind == 'f' and not np.isfinite(value).all():
-            raise SnapshotError(f'{path}: not written, {name} holds NaN or infinity')
+            raise SnapshotError(
+                f'{path}: was not written, {name} holds NaN or infinity; must be finite'
+            )
     packed = io.BytesIO()
     np.savez(packed, meta=np.frombuffer(json.dumps(meta).encode('utf-8'), dtype=np.uint8), **arrays)
     body = packed.getvalue()
@@ -41,71 +58,59 @@ def write(path: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> No
 
 
 def read(path: Path) -> State:
-    """Return the arrays and the meta of a snapshot. Raises SnapshotError for a file that is not what was written."""
+    """Return the arrays and the meta of a snapshot.
+
+    Raises SnapshotError for a file that differs from what was written in a single bit.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise SnapshotError(f'{path}: cannot be read ({error.strerror})') from None
+        reason = error.strerror
+        raise SnapshotError(f'{path}: cannot be read ({reason}); must be a readable file') from None
     if content[: len(MAGIC)] != MAGIC:
-        raise SnapshotError(f'{path}: is not a snapshot of gluongan')
-    if hashlib.sha256(content[_HEAD:]).digest() != content[len(MAGIC) : _HEAD]:
-        raise SnapshotError(f'{path}: is damaged (its SHA-256 is not the one that was written)')
-    return _unpack(path, content[_HEAD:])
+        raise SnapshotError(f'{path}: is not a snapshot; must be a file that gluongan wrote')
+    if hashlib.sha256(content[_BODY:]).digest() != content[len(MAGIC) : _BODY]:
+        raise SnapshotError(f'{path}: is damaged (its SHA-256 is wrong); must be as it was written')
+    return _unpack(path, content[_BODY:])
 
 
 def _unpack(path: Path, body: bytes) -> State:
     try:
-        with zipfile.ZipFile(io.BytesIO(body)) as packed:
-            arrays = {
-                entry.filename[:-4]: _array(body, packed, entry) for entry in packed.infolist()
-            }
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            arrays = {}
+            for entry in archive.infolist():
+                name = entry.filename.removesuffix('.npy')
+                arrays[name] = _read_array(archive, entry, len(body))
         meta = json.loads(arrays.pop('meta').tobytes())
         if not isinstance(meta, dict):
-            raise ValueError('its meta is no object')
+            raise ValueError('meta is not a JSON object')
         return arrays, meta
-    except (
-        ValueError,
-        KeyError,
-        OSError,
-        EOFError,
-        MemoryError,
-        ArithmeticError,
-        RuntimeError,
-        zipfile.BadZipFile,
-    ) as error:
-        raise SnapshotError(f'{path}: is no snapshot inside ({error})') from None
+    except _DAMAGE as error:
+        raise SnapshotError(
+            f'{path}: is not a snapshot inside ({error}); must be a file that gluongan wrote'
+        ) from None
 
 
-def _array(body: bytes, packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
-    # As `write` stores it: an .npy, not compressed. Then its own size bounds what it may take.
-    if (
-        not entry.filename.endswith('.npy')
-        or entry.compress_type != zipfile.ZIP_STORED
-        or entry.file_size > len(body)
-    ):
-        raise ValueError(f'{entry.filename} is not an array as gluongan stores it')
-    content = io.BytesIO(packed.read(entry))
-    version = np.lib.format.read_magic(content)
-    if version != (1, 0):
-        raise ValueError(f'{entry.filename} is not an array as gluongan stores it')
-    shape, _, dtype = np.lib.format.read_array_header_1_0(content)
-    if (
-        dtype.hasobject
-        or prod(shape) * dtype.itemsize != entry.file_size - content.tell()
-        or min(shape, default=0) < 0
-    ):
-        raise ValueError(f'{entry.filename} has not the size that it tells')
-    content.seek(0)
-    return np.lib.format.read_array(content, allow_pickle=False)
+def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> np.ndarray:
+    # As `write` stores it: an .npy, not compressed. So it cannot be larger than the archive.
+    is_stored = entry.compress_type == zipfile.ZIP_STORED and entry.file_size <= limit
+    if not entry.filename.endswith('.npy') or not is_stored:
+        raise ValueError(f'{entry.filename!r:.80} is not an array as gluongan stores it')
+    try:
+        with archive.open(entry) as stream:
+            return read_npy(stream, entry.file_size)
+    except ValueError as error:
+        raise ValueError(f'{entry.filename!r:.80} {error}') from None
 
 
-def check(path: Path, arrays: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> None:
-    """Raise SnapshotError where a snapshot's arrays are not those that a run of these networks needs."""
-    for name, value in wanted.items():
+def check(path: Path, arrays: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    """Raise SnapshotError where an array of `expected` is missing, or of another shape or type."""
+    for name, value in expected.items():
         if name not in arrays:
-            raise SnapshotError(f'{path}: lacks {name}; it is of another run')
-        if (arrays[name].shape, arrays[name].dtype) != (value.shape, value.dtype):
+            raise SnapshotError(f'{path}: has no {name}; must be a snapshot of the same networks')
+        array = arrays[name]
+        if (array.shape, array.dtype) != (value.shape, value.dtype):
             raise SnapshotError(
-                f'{path}: {name} is {arrays[name].dtype} {arrays[name].shape}, '
-                f'this run needs {value.dtype} {value.shape}'
+                f'{path}: has {name} as {array.dtype} {array.shape}; '
+                f'must be {value.dtype} {value.shape} for these networks'
             )

@@ -195,7 +195,7 @@ def test_cases_of_the_same_data_share_one_copy_of_it():
         Case(tiny.tiny(batch=16), 'hybrid'),
         Case(tiny.tiny(binarize=True)),
     ]
-    first, second, other = (subject.updater.real._resident for subject in make_subjects(chosen))
+    first, second, other = (subject.updater.real.resident for subject in make_subjects(chosen))
     assert first is second and other is not first
 
 

@@ -1,9 +1,10 @@
-"""What the data sets without files of the user promise: the digits, mixtures and shapes; Dataset itself; options."""
+"""The data sets that need no files of the user; Dataset itself; the options of `load`."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import itertools
 import struct
 import subprocess
 import sys
@@ -13,15 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluongan.data import NAMES, DataError, Dataset, bundled, found, load, toys
+from gluongan.data import NAMES, DataError, Dataset, bundled, load, locate_datasets, toys
 
 
 def idx_bytes(array):
-    return (
-        bytes((0, 0, 8, array.ndim))
-        + struct.pack(f'>{array.ndim}I', *array.shape)
-        + array.tobytes()
-    )
+    header = bytes((0, 0, 8, array.ndim)) + struct.pack(f'>{array.ndim}I', *array.shape)
+    return header + array.tobytes()
 
 
 @pytest.fixture
@@ -34,22 +32,16 @@ def images():
 
 @pytest.mark.parametrize('name', bundled.FILES)
 def test_bundled_digits_are_the_canonical_files_bit_for_bit(name):
-    assert (
-        hashlib.sha256(idx_bytes(bundled.array(name))).hexdigest() == bundled.FILES[name].original
-    )
+    content = idx_bytes(bundled.decode(name))
+    assert hashlib.sha256(content).hexdigest() == bundled.FILES[name].original
 
 
 def test_bundled_digits_fit_their_budget_and_carry_their_licence():
     assert sum(path.stat().st_size for path in bundled.HOME.glob('*.xz')) <= 9.25e6
     licence = (bundled.HOME / 'LICENSE-MNIST.md').read_text(encoding='utf-8')
-    for word in (
-        'LeCun',
-        'Cortes',
-        'Burges',
-        'CC BY-SA 3.0',
-        *(file.original for file in bundled.FILES.values()),
-    ):
-        assert word in licence
+    digests = [file.original for file in bundled.FILES.values()]
+    for text in ('LeCun', 'Cortes', 'Burges', 'CC BY-SA 3.0', *digests):
+        assert text in licence
 
 
 @pytest.mark.parametrize('split, count', [('train', 60_000), ('test', 10_000)])
@@ -73,13 +65,17 @@ def test_mnist_is_decoded_once_and_cannot_be_written_to():
 
 def test_prefetch_and_load_decode_the_training_images_only_once(monkeypatch):
     calls = []
-    monkeypatch.setattr(
-        bundled, 'verified', lambda name, real=bundled.verified: calls.append(name) or real(name)
-    )
-    bundled._decoded.cache_clear()
+    original = bundled.read_verified
+
+    def counted(name):
+        calls.append(name)
+        return original(name)
+
+    monkeypatch.setattr(bundled, 'read_verified', counted)
+    bundled._decode_once.cache_clear()
     bundled.prefetch()
     load('mnist')
-    bundled.array('train-images')
+    bundled.decode('train-images')
     assert calls.count('train-images') == 1
 
 
@@ -88,26 +84,23 @@ def test_a_changed_bundled_file_is_refused_before_it_is_decoded(tmp_path, monkey
     data[len(data) // 2] ^= 1
     (tmp_path / 't10k-labels.xz').write_bytes(data)
     monkeypatch.setattr(bundled, 'HOME', tmp_path)
-    with pytest.raises(DataError, match=r't10k-labels.xz.*install it again'):
-        bundled.verified('t10k-labels')
-    with pytest.raises(DataError, match=r'train-images.xz.*No such file'):
-        bundled.verified('train-images')
-    assert 'train-images.xz' in found()[0][1]
+    with pytest.raises(DataError, match=r't10k-labels.xz: is damaged .*; must be .* reinstall'):
+        bundled.read_verified('t10k-labels')
+    with pytest.raises(DataError, match=r'train-images.xz: .*No such file'):
+        bundled.read_verified('train-images')
+    assert 'train-images.xz' in dict(locate_datasets())['mnist']
 
 
 def test_packing_gives_back_the_same_values(tmp_path, monkeypatch, images):
     (tmp_path / 'train-images-idx3-ubyte.gz').write_bytes(gzip.compress(idx_bytes(images)))
     original = hashlib.sha256(idx_bytes(images)).hexdigest()
-    monkeypatch.setattr(
-        bundled, 'FILES', {'train-images': bundled.Packed(images.shape, original, '')}
-    )
+    entry = bundled.Packed(images.shape, original, '')
+    monkeypatch.setattr(bundled, 'FILES', {'train-images': entry})
     bundled.pack(tmp_path, tmp_path)
     packed = hashlib.sha256((tmp_path / 'train-images.xz').read_bytes()).hexdigest()
-    monkeypatch.setattr(
-        bundled, 'FILES', {'train-images': bundled.Packed(images.shape, original, packed)}
-    )
+    monkeypatch.setattr(bundled, 'FILES', {'train-images': entry._replace(packed=packed)})
     monkeypatch.setattr(bundled, 'HOME', tmp_path)
-    assert np.array_equal(bundled._decoded.__wrapped__('train-images'), images)
+    assert np.array_equal(bundled._decode_once.__wrapped__('train-images'), images)
 
 
 # Dataset
@@ -158,11 +151,11 @@ def test_binarized_pixels_are_on_above_one_half_and_off_at_or_below():
     ],
 )
 def test_a_dataset_refuses_arrays_of_another_kind(samples, labels, classes):
-    with pytest.raises(DataError, match=r'^odd: .*allowed'):
+    with pytest.raises(DataError, match=r'^odd: has .*; must be'):
         Dataset('odd', samples, labels, classes)
 
 
-def test_batches_hand_on_what_they_are_asked(monkeypatch):
+def test_a_dataset_hands_its_arguments_to_batches(monkeypatch):
     module = types.SimpleNamespace(Batches=lambda *args, **options: (args, options))
     monkeypatch.setitem(sys.modules, 'gluongan.data.batches', module)
     data = load('synthetic')
@@ -171,8 +164,10 @@ def test_batches_hand_on_what_they_are_asked(monkeypatch):
 
 def test_data_is_read_without_mxnet_and_imported_without_pillow_or_network_code():
     code = (
-        'import sys, gluongan.data as data; assert not {"PIL", "urllib.request"} & set(sys.modules); '
-        '[data.load(name) for name in ("mnist", "ring8", "synthetic")]; assert "mxnet" not in sys.modules'
+        'import sys, gluongan.data as data\n'
+        'assert not {"PIL", "urllib.request"} & set(sys.modules)\n'
+        'for name in ("mnist", "ring8", "synthetic"): data.load(name)\n'
+        'assert "mxnet" not in sys.modules'
     )
     subprocess.run([sys.executable, '-c', code], check=True, cwd=Path(__file__).parents[1])
 
@@ -200,38 +195,36 @@ def test_modes_lie_where_the_papers_put_them():
     ring, _ = toys.modes('ring8')
     assert np.allclose(np.linalg.norm(ring, axis=1), 1) and np.allclose(ring.mean(0), 0)
     grid, _ = toys.modes('grid25')
-    assert {tuple(centre) for centre in grid} == {
-        (x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)
-    }
-    with pytest.raises(DataError, match='ring8 and grid25'):
+    steps = (-4, -2, 0, 2, 4)
+    assert {tuple(centre) for centre in grid} == set(itertools.product(steps, steps))
+    with pytest.raises(DataError, match=r'^name mnist: must be ring8 or grid25$'):
         toys.modes('mnist')
 
 
 @pytest.mark.parametrize('name', ['ring8', 'grid25', 'synthetic'])
-def test_made_data_is_the_same_each_time_and_another_for_the_test_split(name):
+def test_generated_data_is_the_same_each_time_and_differs_between_splits(name):
     assert np.array_equal(load(name).samples, load(name).samples)
     assert not np.array_equal(load(name).samples, load(name, split='test').samples)
 
 
 def spread(profile):
-    place = np.arange(profile.shape[1])
-    mean = (profile @ place / profile.sum(axis=1))[:, None]
-    return np.sqrt((profile * (place - mean) ** 2).sum(axis=1) / profile.sum(axis=1))
+    """The standard deviation of the positions, weighted by each row of `profile`."""
+    position = np.arange(profile.shape[1])
+    mean = (profile @ position / profile.sum(axis=1))[:, None]
+    return np.sqrt((profile * (position - mean) ** 2).sum(axis=1) / profile.sum(axis=1))
 
 
 @pytest.mark.parametrize('size, channels', [(8, 1), (28, 1), (32, 3), (97, 3)])
-def test_synthetic_shapes_come_in_any_size_and_are_told_apart_by_their_outline(size, channels):
+def test_synthetic_shapes_come_in_any_size_and_differ_in_their_outline(size, channels):
     data = load('synthetic', image_size=size, channels=channels)
-    assert (
-        data.samples.shape == (512, channels, size, size)
-        and np.bincount(data.labels).tolist() == [128] * 4
-    )
+    assert data.samples.shape == (512, channels, size, size)
+    assert np.bincount(data.labels).tolist() == [128] * 4
     light = data.floats().max(axis=1)
     tall, wide = spread(light.sum(axis=2)), spread(light.sum(axis=1))
-    assert (tall > 1.3 * wide)[data.labels == 0].all() and (wide > 1.3 * tall)[
-        data.labels == 1
-    ].all()
-    assert (abs(tall - wide) < (0.1 if size >= 28 else 0.25) * tall)[data.labels >= 2].all()
+    assert (tall > 1.3 * wide)[data.labels == 0].all()
+    assert (wide > 1.3 * tall)[data.labels == 1].all()
+    tolerance = 0.1 if size >= 28 else 0.25
+    assert (abs(tall - wide) < tolerance * tall)[data.labels >= 2].all()
     on = light > 0.35
     assert data.binarized().samples.max(axis=(1, 2, 3)).min() == 255
     fill = on.sum(axis=(1, 2)) / on.any(axis=2).sum(axis=1) / on.any(axis=1).sum(axis=1)
@@ -244,34 +237,56 @@ def test_synthetic_shapes_come_in_any_size_and_are_told_apart_by_their_outline(s
 
 
 @pytest.mark.parametrize('name', ['cifar', 'no/such/folder', 'no-such.npz', ''])
-def test_unknown_names_are_told_what_is_allowed(name):
+def test_unknown_names_are_refused_with_those_that_are_known(name):
     with pytest.raises(DataError) as caught:
         load(name)
-    assert all(known in str(caught.value) for known in NAMES) and str(caught.value).startswith(name)
+    message = str(caught.value)
+    assert message.startswith(f'data {name}: is neither a ')
+    assert all(known in message for known in NAMES)
 
 
-def test_a_slip_of_the_pen_is_recognised():
+def test_a_typing_error_is_recognised():
     with pytest.raises(DataError, match='did you mean fashion-mnist'):
         load('fashon-mnist')
 
 
 @pytest.mark.parametrize(
-    'name, options, option',
+    'name, options, message',
     [
-        ('mnist', {'image_size': 32}, 'image_size'),
-        ('mnist', {'channels': 1}, 'channels'),
-        ('mnist', {'data_dir': '.'}, 'data_dir'),
-        ('fashion-mnist', {'channels': 3}, 'channels'),
-        ('ring8', {'binarize': True}, 'binarize'),
-        ('grid25', {'image_size': 8}, 'image_size'),
-        ('synthetic', {'data_dir': '.'}, 'data_dir'),
-        ('synthetic', {'image_size': 7}, 'image_size'),
-        ('synthetic', {'image_size': 28.0}, 'image_size'),
-        ('synthetic', {'channels': 2}, 'channels'),
-        ('synthetic', {'channels': True}, 'channels'),
-        ('mnist', {'split': 'validation'}, 'split'),
+        ('mnist', {'image_size': 32}, 'image_size 32: does not apply to mnist; must be left out'),
+        ('mnist', {'channels': 1}, 'channels 1: does not apply to mnist; must be left out'),
+        ('mnist', {'data_dir': '.'}, 'data_dir .: does not apply to mnist; must be left out'),
+        (
+            'fashion-mnist',
+            {'channels': 3},
+            'channels 3: does not apply to fashion-mnist; must be left out',
+        ),
+        ('ring8', {'binarize': True}, 'binarize: does not apply to ring8; must be left out'),
+        ('grid25', {'image_size': 8}, 'image_size 8: does not apply to grid25; must be left out'),
+        (
+            'synthetic',
+            {'data_dir': 'a'},
+            'data_dir a: does not apply to synthetic; must be left out',
+        ),
+        ('synthetic', {'image_size': 7}, 'image_size 7: must be a whole number from 8 to 1024'),
+        (
+            'synthetic',
+            {'image_size': 28.0},
+            'image_size 28.0: must be a whole number from 8 to 1024',
+        ),
+        ('synthetic', {'channels': 2}, 'channels 2: must be 1 or 3'),
+        ('synthetic', {'channels': True}, 'channels true: must be 1 or 3'),
+        ('mnist', {'split': 'validation'}, 'split validation: must be train or test'),
     ],
 )
-def test_options_that_make_no_sense_are_refused_by_name(name, options, option):
-    with pytest.raises(DataError, match=f'^{option}: .*allowed'):
+def test_options_that_do_not_apply_are_refused_by_name(name, options, message):
+    with pytest.raises(DataError) as caught:
         load(name, **options)
+    assert str(caught.value) == message
+
+
+def test_points_cannot_be_binarized():
+    with pytest.raises(
+        DataError, match=r'^binarize: does not apply to ring8, .*; must be left out'
+    ):
+        load('ring8').binarized()

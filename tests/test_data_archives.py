@@ -1,4 +1,4 @@
-"""Archives that are damaged, lie about themselves or mean harm: each is a DataError that names the file."""
+"""Archives that are damaged or forged: each is a DataError that names the file."""
 
 from __future__ import annotations
 
@@ -8,25 +8,29 @@ import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from refusals import refused
+
+from gluongan.data import DataError, Dataset, NoSplit, load
 
 X = np.zeros((4, 8, 8), np.uint8)
 ARCHIVES = {
-    'other keys': ({'pixels': X, 'names': X}, "'names', 'pixels'", 'images, x_train, x'),
+    'other keys': ({'pixels': X, 'names': X}, "'names', 'pixels'", 'images or x_train or x'),
     'nothing': ({}, 'no arrays'),
-    'objects': ({'x': np.array([{}, []], object)}, 'pickled Python objects'),
+    'objects': ({'x': np.array([{}, []], object)}, 'a.npz[x]: holds pickled Python objects'),
     'objects in labels': (
         {'x': X, 'y': np.array([1, None, 2, 3], object)},
-        'pickled Python objects',
+        'a.npz[y]: holds pickled Python objects',
     ),
-    'int32': ({'x': X.astype(np.int32)}, 'int32', 'uint8 and floats'),
+    'int32': ({'x': X.astype(np.int32)}, 'int32', 'must be uint8 or floats'),
     'complex': ({'x': X.astype(complex)}, 'complex128'),
-    'structured': ({'x': np.zeros(4, [('a', 'u1')])}, 'allowed are uint8'),
+    'structured': ({'x': np.zeros(4, [('a', 'u1')])}, 'must be uint8'),
     'flat': ({'x': np.zeros((4, 64), np.uint8)}, '(4, 64)', '(N, H, W)'),
     'two channels': ({'x': np.zeros((4, 8, 8, 2), np.uint8)}, 'C of 1 or 3'),
     'none': ({'x': np.zeros((0, 8, 8), np.uint8)}, 'N >= 1'),
-    'no sides': ({'x': np.zeros((4, 0, 8))}, 'sides of 1..4096'),
-    'long side': ({'x': np.zeros((1, 4097, 1, 1), np.uint8)}, 'sides of 1..4096'),
+    'no sides': ({'x': np.zeros((4, 0, 8))}, 'sides from 1 to 4096'),
+    'long side': ({'x': np.zeros((1, 4097, 1, 1), np.uint8)}, 'sides from 1 to 4096'),
     'not a number': ({'x': np.full((4, 8, 8), np.nan)}, 'from nan to nan'),
     'infinite': ({'x': np.full((4, 8, 8), np.inf)}, 'from inf'),
     'bytes as floats': ({'x': np.full((4, 8, 8), 255.0)}, 'to 255.0', '[0, 1]'),
@@ -35,22 +39,28 @@ ARCHIVES = {
     'one-hot labels': ({'x': X, 'y': np.eye(4, dtype=int)}, '(4, 4)'),
     'float labels': ({'x': X, 'y': np.arange(4.0)}, 'float64', 'integers'),
     'negative labels': ({'x': X, 'y': np.arange(4) - 1}, 'from -1'),
-    'endless labels': ({'x': X, 'y': np.arange(4, dtype=np.uint64) + 2**63}, '0..9999'),
+    'endless labels': ({'x': X, 'y': np.arange(4, dtype=np.uint64) + 2**63}, 'from 0 to 9999'),
 }
 
 
 @pytest.mark.parametrize(
-    'arrays, words', [(row[0], row[1:]) for row in ARCHIVES.values()], ids=ARCHIVES
+    'arrays, parts', [(case[0], case[1:]) for case in ARCHIVES.values()], ids=ARCHIVES
 )
-def test_bad_archives_are_refused(tmp_path, arrays, words):
+def test_bad_archives_are_refused(tmp_path, arrays, parts):
     np.savez_compressed(tmp_path / 'a.npz', **arrays)
-    refused(tmp_path / 'a.npz', 'a.npz', *words)
+    refused(tmp_path / 'a.npz', 'a.npz', *parts)
 
 
 def test_archives_without_a_test_split_say_so(tmp_path):
     np.savez(tmp_path / 'a.npz', x=X)
-    refused(tmp_path / 'a.npz', "split='test'", 'x_test', split='test')
-    refused(tmp_path / 'a.npz', 'image_size: makes no sense', image_size=32)
+    error = refused(tmp_path / 'a.npz', 'no images for the test split', 'x_test', split='test')
+    assert isinstance(error, NoSplit)
+    refused(tmp_path / 'a.npz', 'image_size 32: does not apply to', image_size=32)
+
+
+def test_a_damaged_archive_has_no_split_to_miss(tmp_path):
+    (tmp_path / 'a.npz').write_bytes(b'hello')
+    assert not isinstance(refused(tmp_path / 'a.npz', split='test'), NoSplit)
 
 
 def npy(shape, descr='|u1', data=b'', version=1):
@@ -68,8 +78,8 @@ def zipped(content, compression=zipfile.ZIP_DEFLATED):
 def lying(content, size):
     """A zip whose directory claims another unpacked size than it holds."""
     data = zipped(content)
-    place = data.rindex(b'PK\1\2') + 24
-    return data[:place] + struct.pack('<I', size) + data[place + 4 :]
+    position = data.rindex(b'PK\1\2') + 24
+    return data[:position] + struct.pack('<I', size) + data[position + 4 :]
 
 
 GIB = npy((1024, 1024, 1024))
@@ -102,7 +112,23 @@ def test_archives_that_lie_are_refused(tmp_path, data):
 def test_archives_that_inflate_beyond_the_limit_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr('gluongan.data.npz.MAX_UNPACKED', 10_000)
     np.savez_compressed(tmp_path / 'a.npz', x=np.zeros((40, 28, 28), np.uint8))
-    refused(tmp_path / 'a.npz', 'x.npy promises', 'allowed are 10000')
+    refused(tmp_path / 'a.npz', 'a.npz[x]: unpacks to 31488 bytes', 'must be at most 10000')
 
 
 # Anything at all
+
+
+@settings(max_examples=200, deadline=None, database=None)
+@given(st.data())
+def test_a_mutated_archive_gives_a_dataset_or_a_data_error(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / 'mutated.npz'
+    compression = data.draw(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))
+    mutated = bytearray(zipped(npy((4, 8, 8), data=bytes(256)), compression))
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(mutated)))
+        mutated[start : start + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
+    path.write_bytes(mutated)
+    try:
+        assert isinstance(load(path), Dataset)
+    except DataError as error:
+        assert str(error).startswith(str(path)) and '\n' not in str(error)

@@ -1,4 +1,4 @@
-"""What is read from files of the user: idx folders, pictures, archives, and Fashion-MNIST wherever it lies."""
+"""What is read from files of the user: idx folders, pictures, archives, and Fashion-MNIST."""
 
 from __future__ import annotations
 
@@ -12,15 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gluongan.data import DataError, fashion, found, load
+from gluongan.data import DataError, NoSplit, fashion, load, locate_datasets
 
 
 def idx_bytes(array):
-    return (
-        bytes((0, 0, 8, array.ndim))
-        + struct.pack(f'>{array.ndim}I', *array.shape)
-        + array.tobytes()
-    )
+    header = bytes((0, 0, 8, array.ndim)) + struct.pack(f'>{array.ndim}I', *array.shape)
+    return header + array.tobytes()
 
 
 @pytest.fixture
@@ -43,12 +40,10 @@ def test_idx_folders_are_read_under_their_usual_names(tmp_path, images, labels, 
     (tmp_path / f'train-labels{joint}idx1-ubyte{end}').write_bytes(pack(idx_bytes(labels)))
     data = load(tmp_path)
     assert np.array_equal(data.samples[:, 0], images) and np.array_equal(data.labels, labels)
-    assert (data.classes, data.name, data.labels.dtype) == (
-        ('0', '1', '2'),
-        tmp_path.name,
-        np.int64,
-    )
-    with pytest.raises(DataError, match='has no t10k-images'):
+    assert data.classes == ('0', '1', '2')
+    assert data.name == tmp_path.name
+    assert data.labels.dtype == np.int64
+    with pytest.raises(NoSplit, match='has no t10k-images'):
         load(tmp_path, split='test')
 
 
@@ -74,11 +69,9 @@ def test_subfolders_become_classes_and_other_files_are_ignored(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text('no picture')
     data = load(tmp_path)
-    assert (
-        data.shape == (3, 32, 32)
-        and data.classes == ('cat', 'dog')
-        and data.labels.tolist() == [0, 1, 1]
-    )
+    assert data.shape == (3, 32, 32)
+    assert data.classes == ('cat', 'dog')
+    assert data.labels.tolist() == [0, 1, 1]
     assert data.samples[:, 0, 0, 0].tolist() == [10, 20, 30]
 
 
@@ -90,17 +83,16 @@ def test_a_flat_folder_has_no_labels_and_is_cropped_at_the_centre(tmp_path):
     assert data.labels is None and data.shape == (1, 16, 16) and data.samples.min() == 200
 
 
-def test_train_and_test_folders_are_splits_only_when_both_are_there(tmp_path):
+def test_train_and_test_folders_are_splits_only_when_both_exist(tmp_path):
     save(tmp_path / 'train/ship/a.png', np.full((8, 8), 1, np.uint8))
     save(tmp_path / 'train/a.png', np.full((8, 8), 1, np.uint8))
     (tmp_path / 'train/ship/a.png').unlink()
     assert load(tmp_path).classes == ('train',)
-    with pytest.raises(DataError, match='no sub-folders train and test'):
+    with pytest.raises(NoSplit, match='no sub-folders train and test'):
         load(tmp_path, split='test')
     save(tmp_path / 'test/b.png', np.full((8, 8), 2, np.uint8))
-    assert [
-        load(tmp_path, split=split, channels=1).samples.max() for split in ('train', 'test')
-    ] == [1, 2]
+    assert load(tmp_path, split='train', channels=1).samples.max() == 1
+    assert load(tmp_path, split='test', channels=1).samples.max() == 2
 
 
 def pictured(tmp_path, image, name='a.png', **options):
@@ -128,12 +120,9 @@ def test_every_pixel_format_comes_out_as_the_colour_that_is_seen(tmp_path, image
 def test_cmyk_pictures_and_gifs_are_converted(tmp_path):
     assert pictured(tmp_path, Image.new('CMYK', (9, 9), (0, 0, 0, 0)), 'a.jpg') == [255, 255, 255]
     (tmp_path / 'a.jpg').unlink()
-    frames = [Image.new('RGB', (9, 9), colour) for colour in ('blue', 'red')]
-    assert pictured(tmp_path, frames[0], 'a.gif', save_all=True, append_images=frames[1:]) == [
-        0,
-        0,
-        255,
-    ]
+    blue, red = (Image.new('RGB', (9, 9), colour) for colour in ('blue', 'red'))
+    colour = pictured(tmp_path, blue, 'a.gif', save_all=True, append_images=[red])
+    assert colour == [0, 0, 255]
 
 
 def test_pictures_are_turned_upright_by_their_exif_orientation(tmp_path):
@@ -176,14 +165,10 @@ def test_colours_in_archives_stand_first_or_last(tmp_path):
 
 
 def test_keras_archives_have_both_splits(tmp_path, images, labels):
-    np.savez(
-        tmp_path / 'k.npz',
-        x_train=images,
-        y_train=labels[:, None],
-        x_test=images[:3],
-        y_test=labels[:3],
-    )
-    assert len(load(tmp_path / 'k.npz')) == 12 and len(load(tmp_path / 'k.npz', split='test')) == 3
+    train = {'x_train': images, 'y_train': labels[:, None]}
+    np.savez(tmp_path / 'k.npz', **train, x_test=images[:3], y_test=labels[:3])
+    assert len(load(tmp_path / 'k.npz')) == 12
+    assert len(load(tmp_path / 'k.npz', split='test')) == 3
 
 
 # Fashion-MNIST
@@ -191,7 +176,7 @@ def test_keras_archives_have_both_splits(tmp_path, images, labels):
 
 @pytest.fixture
 def tiny(tmp_path, monkeypatch, images, labels):
-    """A Fashion-MNIST of 12 pictures: its packed files by name; nothing of it on this machine, and no network."""
+    """The packed files of a Fashion-MNIST of 12 pictures by name; none is on this machine."""
     files = {}
     table = {}
     for name, array in (('train-images', images), ('train-labels', labels)):
@@ -205,99 +190,95 @@ def tiny(tmp_path, monkeypatch, images, labels):
 
 @pytest.fixture
 def network(monkeypatch):
-    """A network that answers by the table it is given: the n-th of the mirrors gives bytes or raises."""
-    asked = []
+    """Returns a function of one answer for each mirror: bytes, an error, or a function of the name.
+
+    That function returns the list of requested URLs.
+    """
+    requests = []
 
     def answer_with(*answers):
         def urlopen(url, timeout):
-            asked.append(url)
-            mirror = next(n for n, start in enumerate(fashion.MIRRORS) if url.startswith(start))
-            answer = (
-                answers[mirror](url.rpartition('/')[2])
-                if callable(answers[mirror])
-                else answers[mirror]
-            )
+            requests.append(url)
             assert timeout == 20
+            mirror = next(n for n, start in enumerate(fashion.MIRRORS) if url.startswith(start))
+            answer = answers[mirror]
+            if callable(answer):
+                answer = answer(url.rpartition('/')[2])
             if isinstance(answer, Exception):
                 raise answer
             return io.BytesIO(answer)
 
         monkeypatch.setattr('urllib.request.urlopen', urlopen)
-        return asked
+        return requests
 
     return answer_with
 
 
+def location(data_dir=None):
+    """Where Fashion-MNIST is said to be."""
+    return dict(locate_datasets(data_dir))['fashion-mnist']
+
+
 @pytest.mark.parametrize(
-    'place', ['given', 'given/fashion-mnist', 'debian', 'cache/gluongan/fashion-mnist']
+    'folder', ['given', 'given/fashion-mnist', 'debian', 'cache/gluongan/fashion-mnist']
 )
-def test_fashion_is_found_where_it_may_be_without_the_network(tmp_path, tiny, network, place):
-    asked = network()
+def test_local_fashion_is_read_without_the_network(tmp_path, tiny, network, folder):
+    requests = network()
     (tmp_path / 'given').mkdir()
-    (tmp_path / place).mkdir(parents=True, exist_ok=True)
-    assert (
-        'not on this machine' in found(tmp_path / 'given')[1][1]
-        and 'dataset-fashion-mnist' in found()[1][1]
-    )
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    assert 'not on this machine' in location(tmp_path / 'given')
+    assert 'dataset-fashion-mnist' in location()
     for name, data in tiny.items():
-        (tmp_path / place / name).write_bytes(data)
+        (tmp_path / folder / name).write_bytes(data)
     data = load('fashion-mnist', data_dir=tmp_path / 'given')
-    assert (
-        len(data) == 12
-        and len(data.classes) == 10
-        and data.classes[9] == 'Ankle boot'
-        and asked == []
-    )
-    assert str(tmp_path / place) in found(tmp_path / 'given')[1][1]
+    assert len(data) == 12
+    assert len(data.classes) == 10 and data.classes[9] == 'Ankle boot'
+    assert requests == []
+    assert location(tmp_path / 'given') == f'in {tmp_path / folder}'
 
 
 def test_a_changed_fashion_file_is_refused_by_name(tmp_path, tiny, images):
     for name in tiny:
         (tmp_path / name).write_bytes(gzip.compress(idx_bytes(images ^ 1)))
-    with pytest.raises(DataError, match=r'train-images-idx3-ubyte.gz: has SHA-256 .* allowed is'):
+    with pytest.raises(DataError, match=r'train-images-idx3-ubyte.gz: has the SHA-256 .*; must be'):
         load('fashion-mnist', data_dir=tmp_path)
-    with pytest.raises(DataError, match=r'data_dir: .*nowhere is not a folder'):
+    with pytest.raises(DataError, match=r'^data_dir .*nowhere: is not a folder; must be'):
         load('fashion-mnist', data_dir=tmp_path / 'nowhere')
-    assert 'nowhere' in found(tmp_path / 'nowhere')[1][1]
+    assert 'nowhere: is not a folder' in location(tmp_path / 'nowhere')
 
 
 def test_fashion_files_that_inflate_beyond_their_size_are_stopped(tmp_path, tiny, images):
     bomb = gzip.compress(idx_bytes(images) + bytes(50_000_000))
     (tmp_path / 'train-images-idx3-ubyte.gz').write_bytes(bomb)
-    with pytest.raises(DataError, match='holds more bytes'):
+    with pytest.raises(DataError, match='has more than 756 bytes'):
         load('fashion-mnist', data_dir=tmp_path)
 
 
-def test_fashion_is_downloaded_once_past_dead_and_lying_mirrors(tmp_path, tiny, network, images):
-    asked = network(TimeoutError('timed out'), gzip.compress(idx_bytes(images ^ 1)), tiny.get)
+def test_fashion_is_downloaded_once_past_dead_and_wrong_mirrors(tmp_path, tiny, network, images):
+    wrong = gzip.compress(idx_bytes(images ^ 1))
+    requests = network(TimeoutError('timed out'), wrong, tiny.get)
     assert np.array_equal(load('fashion-mnist').samples[:, 0], images)
-    assert len(asked) == 6
+    assert len(requests) == 6
     assert sorted(path.name for path in fashion.cache().iterdir()) == sorted(tiny)
     load('fashion-mnist')
-    assert len(asked) == 6
+    assert len(requests) == 6
 
 
-def test_when_every_mirror_fails_the_message_says_what_was_tried_and_how_to_do_without(
+def test_when_every_mirror_fails_the_message_names_each_failure_and_the_remedy(
     tmp_path, tiny, network
 ):
     network(URLError('no route'), b'<html>moved</html>', TimeoutError('timed out'))
     with pytest.raises(DataError) as caught:
         load('fashion-mnist')
-    for word in (
-        *fashion.MIRRORS,
-        'no route',
-        'timed out',
-        'gzip',
-        'dataset-fashion-mnist',
-        '--data-dir',
-    ):
-        assert word in str(caught.value)
+    failures = (*fashion.MIRRORS, 'no route', 'timed out', 'gzip')
+    for part in (*failures, '; must be on this machine', 'dataset-fashion-mnist', '`data_dir`'):
+        assert part in str(caught.value)
     assert list(fashion.cache().iterdir()) == []
 
 
-def test_a_download_that_cannot_be_kept_is_not_begun(tmp_path, tiny, network):
-    asked = network()
+def test_a_download_that_cannot_be_kept_is_not_started(tmp_path, tiny, network):
+    requests = network()
     (tmp_path / 'cache').write_text('in the way')
-    with pytest.raises(DataError, match='cannot be made'):
+    with pytest.raises(DataError, match='cannot be created'):
         load('fashion-mnist')
-    assert asked == []
+    assert requests == []

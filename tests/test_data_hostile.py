@@ -1,4 +1,4 @@
-"""Files that are damaged, lie about themselves or mean harm: each is a DataError of one sentence that names it."""
+"""Files that are damaged or forged: each is a DataError of one sentence that names the file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from refusals import refused
 
-from gluongan.data import DataError, Dataset, files, idx, load
+from gluongan.data import DataError, Dataset, NoSplit, idx, load
+from gluongan.files import read_at_most
 
 MAGIC = bytes((0, 0, 8, 3))
 GOOD = MAGIC + struct.pack('>3I', 4, 5, 6) + bytes(range(120))
@@ -33,20 +34,23 @@ IDX = {
     'wrong magic': (b'\x89PNG' + GOOD[4:], '0x89504e47'),
     'float type': (bytes((0, 0, 13, 3)) + GOOD[4:], '0x00000d03'),
     'labels in the place of images': (bytes((0, 0, 8, 1)) + GOOD[4:], '0x00000803'),
-    'truncated values': (GOOD[:-1], '135 bytes long'),
-    'trailing bytes': (GOOD + b'\0', '137 bytes long'),
+    'truncated values': (GOOD[:-1], 'has 135 bytes; must be 136'),
+    'trailing bytes': (GOOD + b'\0', 'has 137 bytes; must be 136'),
     'no images': (header(0, 28, 28), 'N >= 1'),
-    'no height': (header(9, 0, 28), '1..4096'),
-    'huge width': (header(1, 1, 4097) + bytes(4097), '1..4096'),
-    'size that overflows': (header(2**32 - 1, 4096, 4096) + bytes(99), '115 bytes long'),
+    'no height': (header(9, 0, 28), 'from 1 to 4096'),
+    'huge width': (header(1, 1, 4097) + bytes(4097), 'from 1 to 4096'),
+    'size that overflows': (header(2**32 - 1, 4096, 4096) + bytes(99), 'has 115 bytes;'),
 }
 PACKED = {
-    'truncated values': (gzip.compress(GOOD[:-1]), 'only 119 bytes'),
-    'trailing bytes': (gzip.compress(GOOD + b'\0'), 'more bytes'),
-    'second member': (gzip.compress(GOOD) + gzip.compress(bytes(10**7)), 'more bytes'),
-    'bomb': (gzip.compress(GOOD + bytes(10**8)), 'more bytes'),
-    'size that overflows': (gzip.compress(header(2**32 - 1, 4096, 4096)), 'in a packed file'),
-    'promise of 2 GB': (gzip.compress(header(2**17, 128, 128)), 'only 0 bytes'),
+    'truncated values': (gzip.compress(GOOD[:-1]), 'has 119 bytes of values; must be 120'),
+    'trailing bytes': (gzip.compress(GOOD + b'\0'), 'has more than 120 bytes of values'),
+    'second member': (gzip.compress(GOOD) + gzip.compress(bytes(10**7)), 'has more than 120 bytes'),
+    'bomb': (gzip.compress(GOOD + bytes(10**8)), 'has more than 120 bytes of values'),
+    'size that overflows': (
+        gzip.compress(header(2**32 - 1, 4096, 4096)),
+        'must be at most 2147483648',
+    ),
+    'header of 2 GB': (gzip.compress(header(2**17, 128, 128)), 'has 0 bytes of values'),
     'truncated gzip': (gzip.compress(GOOD)[:-12], 'gzip'),
     'bad checksum': (gzip.compress(GOOD)[:-8] + bytes(8), 'gzip'),
     'bad deflate': (gzip.compress(GOOD)[:10] + b'\xff' * 50, 'gzip'),
@@ -55,22 +59,30 @@ PACKED = {
 }
 
 
-@pytest.mark.parametrize('data, words', IDX.values(), ids=IDX)
-def test_bad_idx_files_are_refused(tmp_path, data, words):
+@pytest.mark.parametrize('data, part', IDX.values(), ids=IDX)
+def test_bad_idx_files_are_refused(tmp_path, data, part):
     (tmp_path / IMAGES).write_bytes(data)
-    refused(tmp_path, IMAGES, words)
+    refused(tmp_path, IMAGES, part)
 
 
-@pytest.mark.parametrize('data, words', PACKED.values(), ids=PACKED)
-def test_bad_packed_idx_files_are_refused(tmp_path, data, words):
+@pytest.mark.parametrize('data, part', PACKED.values(), ids=PACKED)
+def test_bad_packed_idx_files_are_refused(tmp_path, data, part):
     (tmp_path / f'{IMAGES}.gz').write_bytes(data)
-    refused(tmp_path, f'{IMAGES}.gz', words)
+    refused(tmp_path, f'{IMAGES}.gz', part)
 
 
 def test_labels_must_be_as_many_as_images(tmp_path):
     (tmp_path / IMAGES).write_bytes(GOOD)
     (tmp_path / LABELS).write_bytes(bytes((0, 0, 8, 1)) + struct.pack('>I', 5) + bytes(5))
-    refused(tmp_path, LABELS, '5 labels for 4 images')
+    refused(tmp_path, LABELS, 'has 5 labels for 4 images')
+
+
+def test_only_a_folder_without_test_images_has_no_test_split(tmp_path):
+    (tmp_path / IMAGES).write_bytes(GOOD)
+    error = refused(tmp_path, 'has no t10k-images', split='test')
+    assert isinstance(error, NoSplit)
+    (tmp_path / 't10k-images-idx3-ubyte').write_bytes(GOOD[:-1])
+    assert not isinstance(refused(tmp_path, 't10k-images', split='test'), NoSplit)
 
 
 def test_a_directory_or_a_pipe_in_the_place_of_a_file_is_refused(tmp_path):
@@ -89,13 +101,11 @@ def test_permission_denied_is_refused_by_name(tmp_path, monkeypatch, name):
         raise PermissionError(13, 'Permission denied', str(path))
 
     (tmp_path / name).write_bytes(GOOD)
-    for place in (
-        'builtins.open',
-        'io.open',
-        'PIL.Image.open',
-    ):  # root may read everything, so chmod would not do
-        monkeypatch.setattr(place, denied)
-    refused(tmp_path / name if name == 'a.npz' else tmp_path, name, 'Permission denied')
+    # Not by chmod, because root may read everything.
+    for function in ('builtins.open', 'io.open', 'PIL.Image.open'):
+        monkeypatch.setattr(function, denied)
+    path = tmp_path / name if name == 'a.npz' else tmp_path
+    refused(path, name, 'Permission denied')
 
 
 @pytest.mark.skipif(
@@ -119,24 +129,18 @@ def png(width, height):
     """A PNG that claims these sizes and holds next to nothing."""
 
     def chunk(kind, data):
-        return (
-            struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
-        )
+        checksum = zlib.crc32(kind + data)
+        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', checksum)
 
-    head = struct.pack('>2I5B', width, height, 8, 0, 0, 0, 0)
-    return (
-        b'\x89PNG\r\n\x1a\n'
-        + chunk(b'IHDR', head)
-        + chunk(b'IDAT', zlib.compress(b''))
-        + chunk(b'IEND', b'')
-    )
+    head = chunk(b'IHDR', struct.pack('>2I5B', width, height, 8, 0, 0, 0, 0))
+    body = chunk(b'IDAT', zlib.compress(b''))
+    return b'\x89PNG\r\n\x1a\n' + head + body + chunk(b'IEND', b'')
 
 
 def encoded(kind):
     buffer = io.BytesIO()
-    Image.fromarray(np.random.RandomState(0).randint(0, 256, (40, 40, 3)).astype(np.uint8)).save(
-        buffer, kind
-    )
+    pixels = np.random.RandomState(0).randint(0, 256, (40, 40, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(buffer, kind)
     return buffer.getvalue()
 
 
@@ -148,7 +152,7 @@ PICTURES = {
     'half a webp': ('a.webp', encoded('WEBP')[:500], 'not a readable picture'),
     'half a gif': ('a.gif', encoded('GIF')[:900], 'not a readable picture'),
     'half a bmp': ('a.bmp', encoded('BMP')[:900], 'not a readable picture'),
-    'a good picture of a format not asked for': (
+    'a good picture of another format': (
         'a.png',
         b'P5 9 9 255\n' + bytes(81),
         'not a readable picture',
@@ -160,11 +164,11 @@ PICTURES = {
 }
 
 
-@pytest.mark.parametrize('name, data, words', PICTURES.values(), ids=PICTURES)
-def test_one_bad_picture_is_refused_by_name_among_good_ones(tmp_path, name, data, words):
+@pytest.mark.parametrize('name, data, part', PICTURES.values(), ids=PICTURES)
+def test_one_bad_picture_is_refused_by_name_among_good_ones(tmp_path, name, data, part):
     (tmp_path / '0.png').write_bytes(encoded('PNG'))
     (tmp_path / name).write_bytes(data)
-    refused(tmp_path, name, words)
+    refused(tmp_path, name, part)
 
 
 def test_a_dangling_link_is_refused(tmp_path):
@@ -173,16 +177,16 @@ def test_a_dangling_link_is_refused(tmp_path):
 
 
 def test_folders_without_pictures_are_refused(tmp_path):
-    refused(tmp_path, tmp_path, 'holds no pictures', '.png')
+    refused(tmp_path, tmp_path, 'has no pictures', '.png')
     (tmp_path / 'README.txt').write_text('nothing here')
-    refused(tmp_path, tmp_path, 'holds no pictures')
+    refused(tmp_path, tmp_path, 'has no pictures')
 
 
 def test_pictures_on_two_levels_are_refused(tmp_path):
     (tmp_path / 'cat').mkdir()
     for name in ('a.png', 'cat/b.png'):
         (tmp_path / name).write_bytes(encoded('PNG'))
-    refused(tmp_path, 'both in itself and in cat')
+    refused(tmp_path, 'has pictures in itself and in cat')
 
 
 def test_pictures_that_do_not_fit_in_memory_are_refused(tmp_path, monkeypatch):
@@ -191,10 +195,10 @@ def test_pictures_that_do_not_fit_in_memory_are_refused(tmp_path, monkeypatch):
 
     (tmp_path / 'a.png').write_bytes(encoded('PNG'))
     monkeypatch.setattr('gluongan.data.folder.np.empty', full)
-    refused(tmp_path, tmp_path, 'do not fit', 'image_size=32')
+    refused(tmp_path, tmp_path, 'its pictures (1) do not fit in memory', '`image_size` below 32')
 
 
-# Archives
+# Anything at all
 
 
 @settings(max_examples=300, deadline=None, database=None)
@@ -218,7 +222,7 @@ def test_a_mutated_idx_file_gives_a_dataset_or_a_data_error(tmp_path_factory, da
 @settings(max_examples=100, deadline=None, database=None)
 @given(st.binary(max_size=300), st.integers(0, 300))
 def test_bounded_reading_gives_at_most_one_byte_too_many(data, limit):
-    assert files.read_at_most(io.BytesIO(data), limit) == data[: limit + 1]
+    assert read_at_most(io.BytesIO(data), limit) == data[: limit + 1]
 
 
 def test_the_file_that_all_these_were_made_from_is_good(tmp_path):

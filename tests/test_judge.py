@@ -193,7 +193,7 @@ def test_judge_of_digits_has_its_hash_and_its_accuracy():
 
 
 @pytest.mark.skipif(
-    not any(name == 'fashion-mnist' and state.startswith('in ') for name, state in data.found()),
+    not any(name == 'fashion-mnist' and state.startswith('in ') for name, state in data.locate_datasets()),
     reason='Fashion-MNIST is not on this machine',
 )
 def test_judge_of_fashion_has_its_accuracy():

@@ -209,7 +209,7 @@ def test_a_processor_without_matrix_units_has_none(tmp_path, monkeypatch):
 def test_what_the_user_has_set_stays(monkeypatch):
     monkeypatch.setenv('DNNL_MAX_CPU_ISA', 'AVX2')
     assert not runtime.ask_for_amx()
-    with runtime._told({'DNNL_MAX_CPU_ISA': 'AVX512_CORE'}):
+    with runtime._default_environment({'DNNL_MAX_CPU_ISA': 'AVX512_CORE'}):
         assert os.environ['DNNL_MAX_CPU_ISA'] == 'AVX2'
     assert os.environ['DNNL_MAX_CPU_ISA'] == 'AVX2'
 

@@ -55,7 +55,7 @@ class OurGAN:
         self._drawn = self._updater.noise, self._updater.real
         for name, value in self._live().items():
             value[:] = arrays[name]
-        facts = runtime.facts()
+        facts = runtime.describe()
         self.versions = {name: facts[name] for name in ('mxnet', 'numpy')}
 
     def _live(self) -> dict[str, mx.nd.NDArray]:

@@ -31,7 +31,7 @@ def make_subjects(cases: Sequence[Case]) -> list[Subject]:
             loaded[key] = build.load_data(config)
         updater = make_updater(case, loaded[key])
         batches = updater.real
-        batches._resident = resident.setdefault((key, str(batches.device)), batches._resident)
+        batches.resident = resident.setdefault((key, str(batches.device)), batches.resident)
         images = config.batch * config.dis_steps
         subjects.append(
             Subject(case.name, case.facts, images, updater.update, updater.drain, updater)
@@ -46,7 +46,7 @@ def environment(command: Sequence[str]) -> dict[str, Any]:
     """
     return {
         'gluongan': __version__,
-        **runtime.facts(),
+        **runtime.describe(),
         'load': list(os.getloadavg()),
         'command': list(command),
     }
@@ -71,7 +71,7 @@ def make_updater(case: Case, dataset: Dataset) -> GANUpdater:
 
 def _blocks(updater: GANUpdater) -> list[mx.gluon.HybridBlock]:
     tangents = [updater.penalty._tangent] if updater.penalty else []
-    return [updater.gen, updater.dis, updater.dis_view, updater.real._gather, *tangents]
+    return [updater.gen, updater.dis, updater.dis_view, updater.real.gather, *tangents]
 
 
 def _view(case: Case, updater: GANUpdater) -> Chain:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .dataset import DataError, Dataset
-from .sources import NAMES, found, load
+from .dataset import DataError, Dataset, NoSplit
+from .sources import NAMES, load, locate_datasets
 
-__all__ = ['NAMES', 'DataError', 'Dataset', 'found', 'load']
+__all__ = ['NAMES', 'DataError', 'Dataset', 'NoSplit', 'load', 'locate_datasets']

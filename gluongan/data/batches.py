@@ -9,11 +9,11 @@ import numpy as np
 
 from ..runtime import device as context
 from ..runtime import mx
-from .dataset import Dataset
+from .dataset import DataError, Dataset
 
 
-class _Gather(mx.gluon.HybridBlock):
-    """Rows of the resident array by index, images from bytes to [0, 1]: one fused call instead of three."""
+class Gather(mx.gluon.HybridBlock):
+    """Take samples of the resident array by index, and scale bytes to [0, 1], in one fused call."""
 
     def __init__(self, is_image: bool) -> None:
         super().__init__()
@@ -21,51 +21,74 @@ class _Gather(mx.gluon.HybridBlock):
         self.hybridize(static_alloc=True)
 
     def hybrid_forward(self, F: Any, resident: Any, index: Any) -> Any:
+        """Return float32 (batch, *shape) for int32 indices (batch,)."""
         x = F.take(resident, index)
-        return F.cast(x, dtype='float32') * (1 / 255) if self._is_image else x
+        if not self._is_image:
+            return x
+        return F.cast(x, dtype='float32') * (1 / 255)
 
 
 class Batches:
-    """Batches (batch, *shape), float32, images in [0, 1], in a new random order each epoch; no worker processes.
+    """Batches (batch, *shape), float32, images in [0, 1], in a new random order each epoch.
 
-    The whole data set is copied to the device once, as bytes. What is left over at an epoch's end is dropped (another
-    order leaves out others). Iterating goes to the end of the epoch, `draw` goes on for ever.
+    The whole data set is copied to the device once, as bytes; there are no worker processes. The
+    samples left over at the end of an epoch are dropped; other ones are left over in the next.
+    Iterating ends with the epoch, `draw` never ends. Raises DataError for a `batch` that is
+    larger than the data set.
+
+    resident: the data on the device, uint8 or float32 (N, *shape). Batches of the same data set
+              on one device may share it: assign one's `resident` to the other.
+    gather:   the HybridBlock that cuts a batch out of it.
+
+    >>> from gluongan.data import load
+    >>> batches = load('synthetic').batches(100, seed=0)
+    >>> len(batches), sum(len(x_real) for x_real in batches)
+    (5, 500)
+    >>> x_real = batches.draw()
+    >>> x_real.shape, x_real.dtype.__name__, float(x_real.max().asscalar()) <= 1
+    ((100, 1, 28, 28), 'float32', True)
+    >>> batches.labels().shape
+    (100, 4)
     """
 
     def __init__(
         self, dataset: Dataset, batch: int, *, seed: int = 0, device: str | mx.Context = 'cpu'
     ) -> None:
         if not 1 <= batch <= len(dataset):
-            raise ValueError(
-                f'batch {batch}: must be from 1 to {len(dataset):,}, the number of samples in {dataset.name}'
+            raise DataError(
+                f'must be from 1 to {len(dataset):,}, the number of samples in {dataset.name}',
+                setting='batch',
+                value=batch,
             )
-        self.dataset, self.batch, self.device = dataset, batch, context(device)
+        self.dataset = dataset
+        self.batch = batch
+        self.device = context(device)
         self.per_epoch = len(dataset) // batch
-        self._resident = mx.nd.array(dataset.samples, ctx=self.device, dtype=dataset.samples.dtype)
-        self._gather = _Gather(dataset.is_image)
-        self._labels = (
-            None
-            if dataset.labels is None
-            else mx.nd.array(dataset.labels, ctx=self.device, dtype='int32')
-        )
+        self.resident = self._on_device(dataset.samples, dataset.samples.dtype)
+        self.gather = Gather(dataset.is_image)
+        self._labels = None
+        if dataset.labels is not None:
+            self._labels = self._on_device(dataset.labels, 'int32')
         self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 0])))
         self._shuffle()
 
+    def _on_device(self, array: np.ndarray, dtype: Any) -> mx.nd.NDArray:
+        return mx.nd.array(array, ctx=self.device, dtype=dtype)
+
     def _shuffle(self) -> None:
         self._at_epoch = self._generator.bit_generator.state
-        # The order goes to the device whole: a slice of it costs nothing there.
-        self._order = mx.nd.array(
-            self._generator.permutation(len(self.dataset)), ctx=self.device, dtype='int32'
-        )
+        # The whole order goes to the device, because a slice of it costs nothing there.
+        self._order = self._on_device(self._generator.permutation(len(self.dataset)), 'int32')
         self._drawn = 0
 
     def draw(self) -> mx.nd.NDArray:
-        """Return the next batch; after an epoch's last one the next epoch begins."""
+        """Return the next batch; after the last one of an epoch the next epoch begins."""
         if self._drawn == self.per_epoch:
             self._shuffle()
-        self._index = self._order[self._drawn * self.batch : (self._drawn + 1) * self.batch]
+        start = self._drawn * self.batch
+        self._index = self._order[start : start + self.batch]
         self._drawn += 1
-        return self._gather(self._resident, self._index)
+        return self.gather(self.resident, self._index)
 
     def labels(self) -> mx.nd.NDArray:
         """Return the one-hot labels (batch, classes) of the batch that was drawn last."""
@@ -81,11 +104,23 @@ class Batches:
         return self.per_epoch
 
     def state(self) -> dict[str, Any]:
-        """Return the generator's state at this epoch's start and the number of batches drawn since: JSON can hold it."""
+        """Return the generator's state at the start of this epoch, and how many batches were drawn.
+
+        JSON can hold it, and `restore` takes it.
+        """
         return {'generator': self._at_epoch, 'drawn': self._drawn}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from where `state` was read."""
+        """Continue where `state` was taken.
+
+        >>> from gluongan.data import load
+        >>> dataset = load('synthetic')
+        >>> first, second = dataset.batches(8, seed=1), dataset.batches(8, seed=2)
+        >>> _ = first.draw()
+        >>> second.restore(first.state())
+        >>> bool((first.draw() == second.draw()).min().asscalar())
+        True
+        """
         self._generator.bit_generator.state = state['generator']
         self._shuffle()
         self._drawn = state['drawn']

@@ -1,6 +1,6 @@
 """The MNIST digits that come with the package: raw pixels in four .xz files, 9.2 MB, lossless.
 
-`python -m gluongan.data.bundled SOURCE` packs them anew from the canonical idx files in the folder SOURCE.
+`python -m gluongan.data.bundled SOURCE` packs them again from the original idx files in SOURCE.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from . import idx
 from .dataset import DataError, Dataset
-from .files import faults
+from .reading import as_data_errors
 
 HOME = Path(__file__).parent / 'mnist'
 CLASSES = tuple('0123456789')
@@ -57,65 +57,70 @@ FILES = {
 _decoding = threading.Lock()
 
 
-def dataset(split: str = 'train') -> Dataset:
-    """MNIST: 60,000 ('train') or 10,000 ('test') digits, read-only uint8 (N, 1, 28, 28); DataError if damaged.
+def load(split: str = 'train') -> Dataset:
+    """Return MNIST: 60,000 digits for 'train' or 10,000 for 'test', read-only uint8 (N, 1, 28, 28).
+
+    Raises DataError where a file of the package is damaged.
 
     Y. LeCun, C. Cortes, C. J. C. Burges, 'The MNIST database of handwritten digits', CC BY-SA 3.0.
     """
     prefix = idx.PREFIXES[split]
-    labels = array(f'{prefix}-labels').astype(np.int64)
-    return Dataset('mnist', array(f'{prefix}-images')[:, None], labels, CLASSES, split)
+    images = decode(f'{prefix}-images')[:, None]
+    labels = decode(f'{prefix}-labels').astype(np.int64)
+    return Dataset('mnist', images, labels, CLASSES, split)
 
 
 def prefetch() -> None:
-    """Start to decode the training images in the background (xz releases the GIL); `dataset` waits for the end."""
-    threading.Thread(target=_quietly, args=('train-images',), daemon=True).start()
+    """Start to decode the training images in a thread; `load` waits for it. xz releases the GIL."""
+    threading.Thread(target=_decode_in_silence, args=('train-images',), daemon=True).start()
 
 
-def _quietly(name: str) -> None:
-    with suppress(DataError):  # whoever needs the array will meet the same error in the open
-        array(name)
+def _decode_in_silence(name: str) -> None:
+    with suppress(DataError):  # `load` raises the same error where the user sees it
+        decode(name)
 
 
-def array(name: str) -> np.ndarray:
-    """The read-only uint8 array of one of FILES, decoded once per process."""
-    with _decoding:  # the second to come waits for the first instead of decoding again
-        return _decoded(name)
+def decode(name: str) -> np.ndarray:
+    """Return the read-only uint8 array of one of FILES, decoded once per process."""
+    with _decoding:  # the second caller waits for the first instead of decoding again
+        return _decode_once(name)
 
 
 @functools.cache
-def _decoded(name: str) -> np.ndarray:
-    import lzma  # here, because some home-made Pythons lack it, and all other data works without
+def _decode_once(name: str) -> np.ndarray:
+    import lzma  # here, because some builds of Python lack it, and all other data works without
 
-    # `bytes` are immutable, and so is the array that looks at them.
-    return np.frombuffer(lzma.decompress(verified(name)), np.uint8).reshape(FILES[name].shape)
+    pixels = lzma.decompress(read_verified(name))
+    # `bytes` are immutable, and so is an array that shares their memory.
+    return np.frombuffer(pixels, np.uint8).reshape(FILES[name].shape)
 
 
-def verified(name: str) -> bytes:
-    """The bytes of a packed file, after a check of their SHA-256; DataError when they are missing or changed."""
+def read_verified(name: str) -> bytes:
+    """Return the bytes of a packed file. Raises DataError where its SHA-256 is wrong."""
     path = HOME / f'{name}.xz'
-    with faults(path):
-        data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != FILES[name].packed:
+    with as_data_errors(path):
+        packed = path.read_bytes()
+    if hashlib.sha256(packed).hexdigest() != FILES[name].packed:
         raise DataError(
-            f'{path}: is not the file that came with the package, allowed is that one: install it again'
+            f'{path}: is damaged (its SHA-256 is wrong); must be the file of the package, '
+            'so reinstall gluongan'
         )
-    return data
+    return packed
 
 
 def pack(source: Path, target: Path = HOME) -> None:
-    """Write the four .xz files from the canonical idx files in `source`, and print their sizes and SHA-256."""
+    """Write the four .xz files from the idx files in `source`; print their sizes and SHA-256."""
     import lzma
 
-    # lc=4, pb=0: bytes that follow bytes, with no alignment; preset 9 extreme alone gives 2.7 % more.
-    filters = [
-        {'id': lzma.FILTER_LZMA2, 'preset': 9 | lzma.PRESET_EXTREME, 'lc': 4, 'lp': 0, 'pb': 0}
-    ]
+    # lc=4, pb=0: pixels are bytes without alignment. Preset 9 extreme alone gives 2.7 % more.
+    preset = {'preset': 9 | lzma.PRESET_EXTREME, 'lc': 4, 'lp': 0, 'pb': 0}
+    filters = [{'id': lzma.FILTER_LZMA2, **preset}]
     for name, (shape, original, _) in FILES.items():
-        pixels = idx.read(idx.find(source, name), rank=len(shape), shape=shape, sha256=original)
-        data = lzma.compress(pixels.tobytes(), check=lzma.CHECK_NONE, filters=filters)
-        (target / f'{name}.xz').write_bytes(data)
-        print(f'{name} {len(data):>9,} {hashlib.sha256(data).hexdigest()}')
+        path = idx.find_file(source, name)
+        pixels = idx.read(path, rank=len(shape), shape=shape, sha256=original)
+        packed = lzma.compress(pixels.tobytes(), check=lzma.CHECK_NONE, filters=filters)
+        (target / f'{name}.xz').write_bytes(packed)
+        print(f'{name} {len(packed):>9,} {hashlib.sha256(packed).hexdigest()}')
 
 
 if __name__ == '__main__':

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 class DataError(InputError):
-    """Data that cannot be used: one sentence naming the file or option, what is wrong and what is allowed."""
+    """Data that cannot be used: a file, or an argument of `load`."""
+
+
+class NoSplit(DataError):
+    """Intact data that has no samples for the requested split."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +29,15 @@ class Dataset:
     samples: uint8 (N, C, H, W) images in 0..255, or float32 (N, 2) points in the plane; N >= 1.
     labels:  int64 (N,) in 0..len(classes)-1, or None; classes is () when there are none.
     Raises DataError when the arrays are of any other kind.
+
+    >>> images = np.zeros((6, 1, 28, 28), np.uint8)
+    >>> dataset = Dataset('black', images, labels=np.arange(6) % 2, classes=('even', 'odd'))
+    >>> len(dataset), dataset.shape, dataset.is_image
+    (6, (1, 28, 28), True)
+    >>> Dataset('black', images / 255)
+    Traceback (most recent call last):
+    gluongan.data.dataset.DataError: black: has samples of type float64 and shape (6, 1, 28, 28); \
+must be uint8 (N, C, H, W) images or float32 (N, 2) points with N >= 1
     """
 
     name: str
@@ -34,15 +47,12 @@ class Dataset:
     split: str = 'train'
 
     def __post_init__(self) -> None:
-        points = (
-            self.samples.dtype == np.float32
-            and self.samples.ndim == 2
-            and self.samples.shape[1] == 2
-        )
-        if not (points or self.is_image) or not self.samples.size:
+        kind, shape = self.samples.dtype, self.samples.shape
+        is_points = kind == np.float32 and len(shape) == 2 and shape[1] == 2
+        if not (is_points or self.is_image) or not self.samples.size:
             raise DataError(
-                f'{self.name}: samples are {self.samples.dtype} {self.samples.shape}, '
-                'allowed are uint8 (N, C, H, W) images and float32 (N, 2) points with N >= 1'
+                f'{self.name}: has samples of type {kind} and shape {shape}; '
+                'must be uint8 (N, C, H, W) images or float32 (N, 2) points with N >= 1'
             )
         if self.labels is not None:
             self._check_labels(self.labels)
@@ -50,12 +60,13 @@ class Dataset:
     def _check_labels(self, labels: np.ndarray) -> None:
         if labels.dtype != np.int64 or labels.shape != (len(self),):
             raise DataError(
-                f'{self.name}: labels are {labels.dtype} {labels.shape}, allowed is int64 ({len(self)},)'
+                f'{self.name}: has labels of type {labels.dtype} and shape {labels.shape}; '
+                f'must be int64 ({len(self)},)'
             )
         if labels.min() < 0 or labels.max() >= len(self.classes):
             raise DataError(
-                f'{self.name}: labels run from {labels.min()} to {labels.max()}, '
-                f'allowed are the indices of its {len(self.classes)} classes'
+                f'{self.name}: has labels from {labels.min()} to {labels.max()}; '
+                f'must be the indices of its {len(self.classes)} classes'
             )
 
     def __len__(self) -> int:
@@ -72,43 +83,74 @@ class Dataset:
         return self.samples.dtype == np.uint8 and self.samples.ndim == 4
 
     def floats(self, index: object = slice(None)) -> np.ndarray:
-        """The samples at `index` as float32: images scaled to [0, 1], points as they are."""
+        """Return the samples at `index` as float32: images scaled to [0, 1], points as they are.
+
+        >>> pixels = np.array([0, 51, 255, 102], np.uint8).reshape(1, 1, 2, 2)
+        >>> Dataset('pixels', pixels).floats(0).tolist()
+        [[[0.0, 0.20000000298023224], [1.0, 0.4000000059604645]]]
+        """
         chosen = self.samples[index]
-        # The dtype is named because uint8 / 255 would be float64, twice as large and slow.
-        return np.divide(chosen, 255, dtype=np.float32) if self.is_image else np.array(chosen)
+        if not self.is_image:
+            return np.array(chosen)
+        # With its dtype, because uint8 / 255 would be float64, twice as large and slow.
+        return np.divide(chosen, 255, dtype=np.float32)
 
     def moments(self) -> tuple[float, float]:
-        """Mean and standard deviation over all pixels, in units of [0, 1]; over all coordinates for points."""
+        """Return mean and standard deviation over all pixels in [0, 1], or all coordinates.
+
+        >>> black_and_white = np.array([0, 255], np.uint8).reshape(2, 1, 1, 1)
+        >>> Dataset('chess', black_and_white).moments()
+        (0.5, 0.5)
+        """
         if not self.is_image:
-            return float(self.samples.mean(dtype=np.float64)), float(
-                self.samples.std(dtype=np.float64)
-            )
+            mean = self.samples.mean(dtype=np.float64)
+            deviation = self.samples.std(dtype=np.float64)
+            return float(mean), float(deviation)
         share = self._histogram() / self.samples.size
         values = np.arange(256) / 255
         mean = float(share @ values)
         return mean, math.sqrt(share @ (values - mean) ** 2)
 
     def _histogram(self) -> np.ndarray:
-        # In blocks of about a million pixels, because bincount casts what it is given to int64.
+        # In blocks of about a million pixels, because bincount casts its input to int64.
         step = max(1, 2**20 // math.prod(self.shape))
-        blocks = (self.samples[start : start + step] for start in range(0, len(self), step))
-        return sum(np.bincount(block.ravel(), minlength=256) for block in blocks)
+        counts = np.zeros(256, np.int64)
+        for start in range(0, len(self), step):
+            counts += np.bincount(self.samples[start : start + step].ravel(), minlength=256)
+        return counts
 
     def binarized(self) -> Dataset:
-        """The same images in pure black and white: 255 where value / 255 > 0.5, else 0; DataError for points."""
+        """Return the images in pure black and white: 255 where value / 255 > 0.5, else 0.
+
+        Raises DataError for points.
+
+        >>> pixels = np.array([0, 127, 128, 255], np.uint8).reshape(1, 1, 2, 2)
+        >>> Dataset('pixels', pixels).binarized().samples.ravel().tolist()
+        [0, 0, 255, 255]
+        """
         if not self.is_image:
             raise DataError(
-                f'{self.name} is made of points; only images can be binarized', setting='binarize'
+                f'does not apply to {self.name}, which has points; must be left out',
+                setting='binarize',
             )
         return replace(self, samples=np.where(self.samples > 127, np.uint8(255), np.uint8(0)))
 
     def batches(self, batch: int, *, seed: int = 0, device: Any = 'cpu') -> Batches:
-        """Shuffled batches of `batch` samples, float32 NDArrays on `device` (a name or a context); see Batches."""
-        from .batches import Batches  # here, because it brings MXNet in
+        """Return shuffled batches of `batch` samples, float32 NDArrays on `device`; see `Batches`.
+
+        device: a name, such as 'gpu(0)', or an MXNet context.
+        """
+        from .batches import Batches  # here, because it imports MXNet
 
         return Batches(self, batch, seed=seed, device=device)
 
 
-def numbered(labels: np.ndarray | None) -> tuple[str, ...]:
-    """Class names '0', '1', ... up to the highest label, for data that brings no names of its own."""
-    return () if labels is None else tuple(str(k) for k in range(int(labels.max()) + 1))
+def numbered_classes(labels: np.ndarray | None) -> tuple[str, ...]:
+    """Return class names '0', '1', ... up to the highest label; () without labels.
+
+    >>> numbered_classes(np.array([2, 0])), numbered_classes(None)
+    (('0', '1', '2'), ())
+    """
+    if labels is None:
+        return ()
+    return tuple(str(number) for number in range(int(labels.max()) + 1))

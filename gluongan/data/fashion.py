@@ -1,6 +1,7 @@
-"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017, arXiv 1708.07747; MIT licence): found on this machine, or downloaded.
+"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017, arXiv 1708.07747; MIT licence), local or downloaded.
 
-Gluon's own class pins an older edition with duplicates (removed upstream on 2017-08-31) and refuses these files.
+Gluon's own class expects an older edition with duplicates, which were removed upstream on
+2017-08-31, and refuses these files.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..files import write_bytes
+from ..files import read_at_most, write_bytes
 from . import idx
 from .dataset import DataError, Dataset
-from .files import faults, read_at_most
+from .reading import as_data_errors
 
 CLASSES = (
     'T-shirt/top',
@@ -39,7 +40,10 @@ MIRRORS = (
 )
 TIMEOUT = 20  # seconds without an answer before the next mirror is tried
 MAX_DOWNLOAD = 2**25  # bytes; the largest file has 26.4 MB
-REMEDY = 'install the Debian package dataset-fashion-mnist, or name the folder of its four idx files with `data_dir`'
+REMEDY = (
+    'install the Debian package dataset-fashion-mnist, '
+    'or set `data_dir` to the folder of its four idx files'
+)
 
 log = logging.getLogger(__name__)
 
@@ -67,39 +71,42 @@ FILES = {
 }
 
 
-def dataset(split: str = 'train', data_dir: str | Path | None = None) -> Dataset:
-    """Fashion-MNIST, uint8 (N, 1, 28, 28): from data_dir, Debian's folder, the cache, or three public mirrors."""
-    images, labels = (
-        _array(f'{idx.PREFIXES[split]}-{kind}', data_dir) for kind in ('images', 'labels')
-    )
-    return Dataset('fashion-mnist', images[:, None], labels.astype(np.int64), CLASSES, split)
+def load(split: str = 'train', data_dir: str | Path | None = None) -> Dataset:
+    """Return Fashion-MNIST, uint8 (N, 1, 28, 28).
+
+    It is read from `data_dir`, Debian's folder or the cache, or downloaded from a public mirror.
+    Raises DataError.
+    """
+    prefix = idx.PREFIXES[split]
+    images = _read(f'{prefix}-images', data_dir)[:, None]
+    labels = _read(f'{prefix}-labels', data_dir).astype(np.int64)
+    return Dataset('fashion-mnist', images, labels, CLASSES, split)
 
 
-def _array(name: str, data_dir: str | Path | None) -> np.ndarray:
+def _read(name: str, data_dir: str | Path | None) -> np.ndarray:
     shape, sha256 = FILES[name]
-    path = located(name, data_dir) or _download(name)
+    path = find_file(name, data_dir) or _download(name)
     return idx.read(path, rank=len(shape), shape=shape, sha256=sha256)
 
 
-def located(name: str, data_dir: str | Path | None = None) -> Path | None:
-    """Where one of FILES is on this machine, or None."""
-    places = (*_own_places(data_dir), DEBIAN, cache())
-    for place in places:
-        with faults(place):
-            path = idx.find(place, name)
+def find_file(name: str, data_dir: str | Path | None = None) -> Path | None:
+    """Return the path of one of FILES on this machine, or None."""
+    for folder in (*_user_folders(data_dir), DEBIAN, cache()):
+        with as_data_errors(folder):
+            path = idx.find_file(folder, name)
         if path:
             return path
     return None
 
 
-def _own_places(data_dir: str | Path | None) -> tuple[Path, ...]:
+def _user_folders(data_dir: str | Path | None) -> tuple[Path, ...]:
     if data_dir is None:
         return ()
     folder = Path(os.path.expanduser(data_dir))
-    with faults(folder):
+    with as_data_errors(folder):
         if not folder.is_dir():
             raise DataError(
-                'is not a folder; must be one that holds the idx files',
+                'is not a folder; must be the folder of the idx files',
                 setting='data_dir',
                 value=folder,
             )
@@ -107,7 +114,7 @@ def _own_places(data_dir: str | Path | None) -> tuple[Path, ...]:
 
 
 def cache() -> Path:
-    """The folder that downloads are kept in: $XDG_CACHE_HOME, or ~/.cache, and therein gluongan/fashion-mnist."""
+    """Return the folder of downloads: gluongan/fashion-mnist in $XDG_CACHE_HOME or ~/.cache."""
     root = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
     return Path(root) / 'gluongan' / 'fashion-mnist'
 
@@ -116,41 +123,41 @@ def _download(name: str) -> Path:
     from http.client import HTTPException
 
     target = cache() / f'{name}-idx{len(FILES[name].shape)}-ubyte.gz'
-    _make(target.parent)
-    tried = []
+    _make_cache(target.parent)
+    failures = []
     for mirror in MIRRORS:
+        url = mirror + target.name
         try:
-            return _fetch(mirror + target.name, name, target)
-        except (OSError, ValueError, HTTPException) as error:  # a DataError is a ValueError
-            tried.append(
-                str(error) if target.name in str(error) else f'{mirror}{target.name}: {error}'
-            )
+            _fetch(url, name, target)
+            return target
+        except DataError as error:  # names the URL
+            failures.append(str(error))
+        except (OSError, ValueError, HTTPException) as error:
+            failures.append(f'{url}: {error}')
     raise DataError(
-        f'fashion-mnist: {target.name} is not on this machine and no mirror gave it '
-        f'({"; ".join(tried)}): {REMEDY}'
+        f'fashion-mnist: {target.name} is not on this machine, and no download succeeded '
+        f'({"; ".join(failures)}); must be on this machine: {REMEDY}'
     )
 
 
-def _make(folder: Path) -> None:
-    # Before the download, so that nothing is fetched that cannot be kept.
+def _make_cache(folder: Path) -> None:
+    # Before the download, so that nothing is fetched in vain.
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(
-            f'{folder}: cannot be made to hold a download ({error.strerror}): {REMEDY}'
+            f'{folder}: cannot be created ({error.strerror}); must be a folder for downloads. '
+            f'To do without, {REMEDY}'
         ) from error
 
 
-def _fetch(url: str, name: str, target: Path) -> Path:
-    from urllib.request import (
-        urlopen,
-    )  # here, because it takes as long to import as all of this package
+def _fetch(url: str, name: str, target: Path) -> None:
+    from urllib.request import urlopen  # here, because its import takes as long as this package
 
     log.info('downloading %s', url)
-    with urlopen(url, timeout=TIMEOUT) as answer:
-        data = read_at_most(answer, MAX_DOWNLOAD)
+    with urlopen(url, timeout=TIMEOUT) as response:
+        packed = read_at_most(response, MAX_DOWNLOAD)
     shape, sha256 = FILES[name]
-    with faults(url), gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+    with as_data_errors(url), gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
         idx.decode(stream, url, rank=len(shape), shape=shape, sha256=sha256)
-    write_bytes(target, data)
-    return target
+    write_bytes(target, packed)

@@ -1,6 +1,7 @@
-"""LeCun's idx format, read with distrust: magic and sizes are checked before any pixel is.
+"""LeCun's idx format, read with distrust: magic number and sizes are checked before any pixel is.
 
-Layout: two zero bytes, a type byte (0x08 = uint8), the rank, `rank` big-endian uint32 sizes, then the values.
+Layout: two zero bytes, a type byte (0x08 = uint8), the rank, `rank` big-endian uint32 sizes, then
+the values.
 """
 
 from __future__ import annotations
@@ -13,44 +14,54 @@ from typing import BinaryIO
 
 import numpy as np
 
-from .dataset import DataError, Dataset, numbered
-from .files import MAX_UNPACKED, read_at_most, unpacked
+from ..files import read_at_most
+from .dataset import DataError, Dataset, NoSplit, numbered_classes
+from .reading import MAX_UNPACKED, open_unpacked
 
 MAX_SIDE = 4096
 RANKS = {'images': 3, 'labels': 1}
 PREFIXES = {'train': 'train', 'test': 't10k'}
 
 
-def dataset(folder: Path, split: str = 'train') -> Dataset:
-    """The images of `split`, (N, 1, H, W), and its labels if their file is there; DataError for anything amiss."""
-    images = read(_required(folder, f'{PREFIXES[split]}-images'), rank=3)
-    labels = _labels(folder, f'{PREFIXES[split]}-labels', len(images))
-    return Dataset(folder.resolve().name, images[:, None], labels, numbered(labels), split)
+def load(folder: Path, split: str = 'train') -> Dataset:
+    """Return the images of `split`, (N, 1, H, W), and their labels if there is a file of them.
+
+    Raises NoSplit where there are no such images, and DataError for a file that is damaged.
+    """
+    images = _read_images(folder, split)
+    labels = _read_labels(folder, split, len(images))
+    name = folder.resolve().name
+    return Dataset(name, images[:, None], labels, numbered_classes(labels), split)
 
 
-def _required(folder: Path, stem: str) -> Path:
-    path = find(folder, stem)
+def _read_images(folder: Path, split: str) -> np.ndarray:
+    stem = f'{PREFIXES[split]}-images'
+    path = find_file(folder, stem)
     if path is None:
-        raise DataError(f'{folder}: has no {stem} file, allowed are {", ".join(_spellings(stem))}')
-    return path
+        spellings = ', '.join(_spellings(stem))
+        raise NoSplit(f'{folder}: has no {stem} file; must be a folder with one of {spellings}')
+    return read(path, rank=3)
 
 
-def _labels(folder: Path, stem: str, count: int) -> np.ndarray | None:
-    path = find(folder, stem)
+def _read_labels(folder: Path, split: str, count: int) -> np.ndarray | None:
+    path = find_file(folder, f'{PREFIXES[split]}-labels')
     if path is None:
         return None
     labels = read(path, rank=1)
     if len(labels) != count:
         raise DataError(
-            f'{path}: holds {len(labels)} labels for {count} images, allowed is one for each'
+            f'{path}: has {len(labels)} labels for {count} images; must be one for each'
         )
     return labels.astype(np.int64)
 
 
-def find(folder: Path, stem: str) -> Path | None:
-    """The file of e.g. 'train-images' under any of its usual names, or None."""
-    candidates = (folder / name for name in _spellings(stem))
-    return next((path for path in candidates if path.exists()), None)
+def find_file(folder: Path, stem: str) -> Path | None:
+    """Return the file of e.g. 'train-images' under any of its usual names, or None."""
+    for name in _spellings(stem):
+        path = folder / name
+        if path.exists():
+            return path
+    return None
 
 
 def _spellings(stem: str) -> list[str]:
@@ -59,18 +70,20 @@ def _spellings(stem: str) -> list[str]:
 
 
 def is_idx_folder(folder: Path) -> bool:
-    """Whether the folder holds at least one idx file under a usual name."""
-    return any(find(folder, f'{prefix}-{kind}') for prefix in PREFIXES.values() for kind in RANKS)
+    """Return whether the folder holds at least one idx file under a usual name."""
+    stems = [f'{prefix}-{kind}' for prefix in PREFIXES.values() for kind in RANKS]
+    return any(find_file(folder, stem) for stem in stems)
 
 
 def read(
     path: Path, *, rank: int, shape: tuple[int, ...] | None = None, sha256: str | None = None
 ) -> np.ndarray:
-    """One idx file, gzipped or not, as uint8 of `rank` dimensions; DataError for anything amiss.
+    """Return an idx file, gzipped or not, as uint8 of `rank` dimensions.
 
-    shape and sha256 (of the unpacked file) are demanded when they are given.
+    shape, sha256: of the unpacked file, checked where they are given. Raises DataError for any
+    file that is not exactly what its header states.
     """
-    with unpacked(path) as (stream, size):
+    with open_unpacked(path) as (stream, size):
         return decode(stream, path, rank=rank, shape=shape, sha256=sha256, size=size)
 
 
@@ -83,52 +96,56 @@ def decode(
     sha256: str | None = None,
     size: int | None = None,
 ) -> np.ndarray:
-    """What `read` does, from an open stream of unpacked bytes; `where` names it, `size` is its length if known."""
+    """Do what `read` does, with an open stream of unpacked bytes.
+
+    where: what error messages call it. size: its length in bytes, None where it is not known.
+
+    >>> import io
+    >>> content = bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1])    # three labels: 7, 2, 1
+    >>> decode(io.BytesIO(content), 'labels', rank=1)
+    array([7, 2, 1], dtype=uint8)
+    >>> decode(io.BytesIO(content[:-1]), 'labels', rank=1)
+    Traceback (most recent call last):
+    gluongan.data.dataset.DataError: labels: has 2 bytes of values; must be 3 by its header
+    """
     head = bytes(read_at_most(stream, 3 + 4 * rank))
-    found = _shape(head, where, rank)
-    if shape is not None and found != shape:
-        raise DataError(f'{where}: its header says {found}, allowed is {shape}')
-    promised = math.prod(found)
-    if size is not None and size != len(head) + promised:
-        raise DataError(
-            f'{where}: is {size} bytes long, allowed are {len(head) + promised} by its header'
-        )
-    if size is None and promised > MAX_UNPACKED:
-        raise DataError(
-            f'{where}: promises {promised} bytes, allowed are {MAX_UNPACKED} in a packed file'
-        )
-    body = read_at_most(stream, promised)
-    _check_body(head, body, where, promised, sha256)
-    return np.frombuffer(body, np.uint8).reshape(found)
+    stated = _read_shape(head, where, rank)
+    if shape is not None and stated != shape:
+        raise DataError(f'{where}: has the shape {stated}; must be {shape}')
+    count = math.prod(stated)
+    if size is not None and size != len(head) + count:
+        raise DataError(f'{where}: has {size} bytes; must be {len(head) + count} by its header')
+    if size is None and count > MAX_UNPACKED:
+        raise DataError(f'{where}: unpacks to {count} bytes; must be at most {MAX_UNPACKED}')
+    values = read_at_most(stream, count)
+    if len(values) != count:
+        amount = len(values) if len(values) < count else f'more than {count}'
+        raise DataError(f'{where}: has {amount} bytes of values; must be {count} by its header')
+    if sha256 is not None:
+        _check_sha256(head, values, where, sha256)
+    return np.frombuffer(values, np.uint8).reshape(stated)
 
 
-def _shape(head: bytes, where: object, rank: int) -> tuple[int, ...]:
+def _read_shape(head: bytes, where: object, rank: int) -> tuple[int, ...]:
     if len(head) != 4 + 4 * rank:
         raise DataError(
-            f'{where}: ends inside its header, allowed is an idx file of {rank} dimensions'
+            f'{where}: ends inside its header; must be an idx file of {rank} dimensions'
         )
-    if head[:4] != bytes((0, 0, 8, rank)):
+    magic = bytes((0, 0, 8, rank))
+    if head[:4] != magic:
         raise DataError(
-            f'{where}: begins with 0x{head[:4].hex()}, allowed is the idx magic number 0x000008{rank:02x}'
+            f'{where}: begins with 0x{head[:4].hex()}; must be the idx magic number 0x{magic.hex()}'
         )
     shape = struct.unpack(f'>{rank}I', head[4:])
     if shape[0] < 1 or not all(1 <= side <= MAX_SIDE for side in shape[1:]):
         raise DataError(
-            f'{where}: its header says {shape}, allowed are N >= 1 and sides of 1..{MAX_SIDE}'
+            f'{where}: has the shape {shape}; must be N >= 1 and sides from 1 to {MAX_SIDE}'
         )
     return shape
 
 
-def _check_body(
-    head: bytes, body: bytearray, where: object, promised: int, sha256: str | None
-) -> None:
-    if len(body) != promised:
-        held = f'only {len(body)}' if len(body) < promised else 'more'
-        raise DataError(
-            f'{where}: holds {held} bytes of values, allowed are the {promised} that its header promises'
-        )
-    if sha256 is not None:
-        digest = hashlib.sha256(head)
-        digest.update(body)
-        if digest.hexdigest() != sha256:
-            raise DataError(f'{where}: has SHA-256 {digest.hexdigest()}, allowed is {sha256}')
+def _check_sha256(head: bytes, values: bytearray, where: object, sha256: str) -> None:
+    digest = hashlib.sha256(head)
+    digest.update(values)
+    if digest.hexdigest() != sha256:
+        raise DataError(f'{where}: has the SHA-256 {digest.hexdigest()}; must be {sha256}')

@@ -1,4 +1,4 @@
-"""From a name or a path to a Dataset: one table of names, one look at the path."""
+"""From a name or a path to a Dataset: a table of names, and a look at the path."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from . import fashion, folder, idx, npz, toys
 from .dataset import DataError, Dataset
-from .files import faults
+from .reading import as_data_errors
 
 SPLITS = ('train', 'test')
 SIDES = range(8, 1025)
@@ -20,33 +20,32 @@ CHANNELS = (1, 3)
 
 
 class Source(NamedTuple):
-    """A reader called as read(split=..., **options), and the options of `load` that make sense for it."""
+    """A function called as load(split=..., **options), and the options that it takes."""
 
-    read: Callable[..., Dataset]
+    load: Callable[..., Dataset]
     options: tuple[str, ...]
 
 
 def _mnist(split: str) -> Dataset:
-    from . import (
-        bundled,  # here, so that `python -m gluongan.data.bundled` does not find itself imported
-    )
+    # Here, so that `python -m gluongan.data.bundled` does not import itself twice.
+    from . import bundled
 
-    return bundled.dataset(split)
+    return bundled.load(split)
 
 
 def _stacked(split: str) -> Dataset:
     from . import stacked  # here, because it needs the bundled digits
 
-    return stacked.dataset(split)
+    return stacked.load(split)
 
 
 TABLE = {
     'mnist': Source(_mnist, ('binarize',)),
-    'fashion-mnist': Source(fashion.dataset, ('data_dir', 'binarize')),
+    'fashion-mnist': Source(fashion.load, ('data_dir', 'binarize')),
     'stacked-mnist': Source(_stacked, ('binarize',)),
-    'ring8': Source(partial(toys.mixture, 'ring8'), ()),
-    'grid25': Source(partial(toys.mixture, 'grid25'), ()),
-    'synthetic': Source(toys.synthetic, ('binarize', 'image_size', 'channels')),
+    'ring8': Source(partial(toys.make_mixture, 'ring8'), ()),
+    'grid25': Source(partial(toys.make_mixture, 'grid25'), ()),
+    'synthetic': Source(toys.make_synthetic, ('binarize', 'image_size', 'channels')),
 }
 NAMES = tuple(TABLE)
 
@@ -60,111 +59,133 @@ def load(
     image_size: int | None = None,
     channels: int | None = None,
 ) -> Dataset:
-    """The data set of that name (one of NAMES) or at that path, in memory.
+    """Return the data set of that name, one of NAMES, or at that path, in memory.
 
     A path is a folder of idx files, a folder of pictures (sub-folder = class) or an .npz file.
     split:       'train' or 'test'.
-    data_dir:    where to look for Fashion-MNIST first.
+    data_dir:    the folder to look for Fashion-MNIST in first.
     binarize:    images in pure black and white.
-    image_size:  side in pixels, 8..1024: pictures (default 32) and 'synthetic' (28) only.
-    channels:    1 or 3: pictures (default 3) and 'synthetic' (1) only.
-    Raises DataError for an unknown name, an option that its source does not have, and any fault in the files.
+    image_size:  side in pixels, 8 to 1024; only for pictures (default 32) and 'synthetic' (28).
+    channels:    1 or 3; only for pictures (default 3) and 'synthetic' (1).
+    Raises DataError for an unknown name, an option that does not apply, and files that are
+    damaged; NoSplit, a DataError, for data without samples of that split.
+
+    >>> load('mnist', split='test').samples.shape
+    (10000, 1, 28, 28)
+    >>> load('synthetic', image_size=16).shape
+    (1, 16, 16)
+    >>> load('synthetic', image_size=7)
+    Traceback (most recent call last):
+    gluongan.data.dataset.DataError: image_size 7: must be a whole number from 8 to 1024
     """
-    options = {
-        'data_dir': data_dir,
-        'binarize': binarize or None,
-        'image_size': image_size,
-        'channels': channels,
-    }
-    given = {option: value for option, value in options.items() if value is not None}
     _check_values(split, image_size, channels)
-    source = _source(name)
-    for option in given:
-        if option not in source.options:
-            raise DataError(
-                f'does not apply to {os.fspath(name)}; must be left out',
-                setting=option,
-                value=None if option == 'binarize' else options[option],
-            )
-    given.pop('binarize', None)
-    data = source.read(split=split, **given)
-    return data.binarized() if binarize else data
+    source = _find_source(name)
+    options = {'data_dir': data_dir, 'image_size': image_size, 'channels': channels}
+    options = {option: value for option, value in options.items() if value is not None}
+    for option, value in options.items():
+        _check_applies(option, value, source, name)
+    if binarize:
+        _check_applies('binarize', None, source, name)
+    dataset = source.load(split=split, **options)
+    if binarize:
+        dataset = dataset.binarized()
+    return dataset
+
+
+def _check_applies(
+    option: str, value: object, source: Source, name: str | os.PathLike[str]
+) -> None:
+    if option not in source.options:
+        raise DataError(
+            f'does not apply to {os.fspath(name)}; must be left out', setting=option, value=value
+        )
 
 
 def _check_values(split: str, image_size: int | None, channels: int | None) -> None:
     if split not in SPLITS:
         raise DataError('must be train or test', setting='split', value=split)
-    if image_size is not None and not _within(image_size, SIDES):
+    if image_size is not None and not _is_one_of(image_size, SIDES):
         raise DataError(
             f'must be a whole number from {SIDES[0]} to {SIDES[-1]}',
             setting='image_size',
             value=image_size,
         )
-    if channels is not None and not _within(channels, CHANNELS):
+    if channels is not None and not _is_one_of(channels, CHANNELS):
         raise DataError('must be 1 or 3', setting='channels', value=channels)
 
 
-def _within(value: object, allowed: range | tuple[int, ...]) -> bool:
+def _is_one_of(value: object, allowed: range | tuple[int, ...]) -> bool:
     try:
-        return operator.index(value) in allowed and not isinstance(value, bool)
+        number = operator.index(value)
     except TypeError:
         return False
+    return number in allowed and not isinstance(value, bool)
 
 
-def _source(name: str | os.PathLike[str]) -> Source:
+def _find_source(name: str | os.PathLike[str]) -> Source:
     if name in TABLE:
         return TABLE[name]
     path = Path(os.path.expanduser(name))
-    with faults(path):
+    with as_data_errors(path):
         if path.is_dir() and os.fspath(name):  # '' would be the working directory
-            return _folder(path)
+            return _source_of_folder(path)
         if path.suffix == '.npz' and path.exists():
-            return Source(partial(npz.dataset, path), ('binarize',))
+            return Source(partial(npz.load, path), ('binarize',))
         raise DataError(
-            f'{_complaint(path)}; must be {", ".join(NAMES)}, or the path of '
+            f'{_what_is_wrong(path)}; must be {", ".join(NAMES)}, or the path of '
             'a folder of idx files, a folder of pictures or an .npz file',
             setting='data',
             value=os.fspath(name),
         )
 
 
-def _folder(path: Path) -> Source:
+def _source_of_folder(path: Path) -> Source:
     if idx.is_idx_folder(path):
-        return Source(partial(idx.dataset, path), ('binarize',))
-    return Source(partial(folder.dataset, path), ('binarize', 'image_size', 'channels'))
+        return Source(partial(idx.load, path), ('binarize',))
+    return Source(partial(folder.load, path), ('binarize', 'image_size', 'channels'))
 
 
-def _complaint(path: Path) -> str:
+def _what_is_wrong(path: Path) -> str:
     if path.exists():
         return 'is neither a folder nor an .npz file'
-    near = difflib.get_close_matches(str(path), NAMES, n=1)
-    return 'is no known name and no path' + (f' (did you mean {near[0]}?)' if near else '')
+    message = 'is neither a known name nor an existing path'
+    for name in difflib.get_close_matches(str(path), NAMES, n=1):
+        message += f' (did you mean {name}?)'
+    return message
 
 
-def found(data_dir: str | os.PathLike[str] | None = None) -> list[tuple[str, str]]:
-    """(name, where it is or how to get it) of the data sets that live in files; decodes and downloads nothing."""
-    return [
-        ('mnist', _said(_mnist_state)),
-        ('fashion-mnist', _said(partial(_fashion_state, data_dir))),
-    ]
+def locate_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[tuple[str, str]]:
+    """Return (name, where it is or how to get it) of each data set with files of its own.
+
+    It decodes and downloads nothing. An error is returned as the text of that data set.
+
+    >>> locate_datasets()[0]
+    ('mnist', 'bundled, 9.2 MB, intact')
+    """
+    locations = {'mnist': _locate_mnist, 'fashion-mnist': partial(_locate_fashion, data_dir)}
+    return [(name, _text_or_error(locate)) for name, locate in locations.items()]
 
 
-def _said(state: Callable[[], str]) -> str:
+def _text_or_error(locate: Callable[[], str]) -> str:
     try:
-        return state()
+        return locate()
     except DataError as error:
         return str(error)
 
 
-def _mnist_state() -> str:
+def _locate_mnist() -> str:
     from . import bundled
 
-    size = sum(len(bundled.verified(name)) for name in bundled.FILES)
+    size = sum(len(bundled.read_verified(name)) for name in bundled.FILES)
     return f'bundled, {size / 1e6:.1f} MB, intact'
 
 
-def _fashion_state(data_dir: str | os.PathLike[str] | None) -> str:
-    paths = [fashion.located(name, data_dir) for name in fashion.FILES]
+def _locate_fashion(data_dir: str | os.PathLike[str] | None) -> str:
+    paths = [fashion.find_file(name, data_dir) for name in fashion.FILES]
     if None in paths:
-        return f'not on this machine, will be downloaded (31 MB) when first asked for; offline: {fashion.REMEDY}'
-    return f'in {" and ".join(sorted({str(path.parent) for path in paths}))}'
+        return (
+            'not on this machine; the first use downloads it (31 MB). '
+            f'Without a network, {fashion.REMEDY}'
+        )
+    folders = sorted({str(path.parent) for path in paths})
+    return f'in {" and ".join(folders)}'

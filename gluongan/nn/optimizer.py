@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..runtime import gluoncv, mx
+from ..runtime import import_gluoncv, mx
 
 RULES = ('adam', 'rmsprop', 'sgd')
 SCHEDULES = ('constant', 'linear', 'cosine')
@@ -89,4 +89,4 @@ def _scheduler(name: str, lr: float, steps: int) -> mx.lr_scheduler.LRScheduler 
     if name == 'constant':
         return None
     # Its last step is number niters - 1, and MXNet counts from 1: so step t = 0, 1, … has lr · f(t / steps).
-    return gluoncv('utils').LRScheduler(name, base_lr=lr, target_lr=0, niters=steps + 1, offset=1)
+    return import_gluoncv('utils').LRScheduler(name, base_lr=lr, target_lr=0, niters=steps + 1, offset=1)

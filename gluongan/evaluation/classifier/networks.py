@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ...nn.layers import Centre, Chain, Dense
 from ...runtime import device as context
-from ...runtime import gluoncv, mx
+from ...runtime import import_gluoncv, mx
 
 nn = mx.gluon.nn
 
@@ -42,7 +42,7 @@ def lenet(shape: tuple[int, int, int], classes: int) -> Net:
 
 def resnet20(shape: tuple[int, int, int], classes: int) -> Net:
     """Return gluoncv's `cifar_resnet20_v1` (He et al. 2016, arXiv 1512.03385, section 4.2); its features are 64 values."""
-    net = gluoncv('model_zoo').get_model('cifar_resnet20_v1', classes=classes)
+    net = import_gluoncv('model_zoo').get_model('cifar_resnet20_v1', classes=classes)
     return Net(Chain(Centre(), net.features, nn.Flatten(), shape_in=shape), net.output)
 
 
