@@ -40,6 +40,7 @@ setup(
         'matplotlib>=3.5',
         'click>=8.0',
         'pillow>=9.1',
+        'graphviz>=0.8.1,<0.9.0',  # for `gluongan summary --graph`; the range that mxnet 1.9.1 pins
         # MXNet imports distutils, which Python 3.12 no longer has; setuptools brings it.
         'setuptools; python_version >= "3.12"',
     ],

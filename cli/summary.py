@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,87 +18,102 @@ from .options import output
 if TYPE_CHECKING:
     from gluongan.nn.layers import Chain
 
+Draw = Callable[[Path], Path]
+
 TITLES = {'gen': 'generator', 'dis': 'discriminator'}
 
 
-@click.command(short_help="Print a recipe's, a run's or an export's networks layer by layer.")
+@click.command(short_help='Print the networks of a recipe, a run or an export layer by layer.')
 @click.argument('name', metavar='RECIPE|RUN|EXPORT')
 @click.option(
     '--network',
     type=click.Choice(list(TITLES)),
-    help='Only the generator or the discriminator. [default: both; the '
-    'drawing is of the generator]',
+    help='Print the generator or the discriminator alone. '
+    '[default: both; the drawing shows the generator]',
 )
 @click.option(
     '--graph',
     'drawing',
     type=click.Path(path_type=Path),
     metavar='FILE.svg',
-    help='Draw the symbol graph.',
+    help='Draw the symbol graph into a file; needs the program dot of graphviz.',
 )
 def summary(name: str, network: str | None, drawing: Path | None) -> None:
-    """Print the networks of a recipe or a run, or the one of an export: layers, activations, output shapes, parameters, and
-    FLOPs a sample, which are 2 × the multiply-adds of dense layers and convolutions.
+    """Print the networks of a recipe or a run, or the network of an export.
+
+    The table has a row for each layer: activation, output shape, parameters, and FLOPs a sample.
+    FLOPs are 2 × the multiply-adds of dense layers and convolutions.
 
     \b
     gluongan summary dense
     gluongan summary runs/00000-dense-mnist --network gen --graph generator.svg
     gluongan summary generator
     """
-    path = drawing and output(drawing, drawing, '.svg', flag='--graph')
+    if drawing:
+        output(drawing, drawing, '.svg', flag='--graph')
     with refusals():
         if name not in RECIPES and not Path(name).is_dir():
-            raise Usage(f'{name}: must be a run folder, an export or one of {", ".join(RECIPES)}')
+            recipes = ', '.join(RECIPES)
+            raise Usage(f'{name}: must be a run folder, an export, or one of {recipes}')
         from gluongan.exports import is_export
 
-        show = _export if is_export(Path(name)) else _networks
-        draw = show(name, network)
-        if path:
-            click.echo(draw(path))
+        print_networks = _print_export if is_export(Path(name)) else _print_networks
+        draw = print_networks(name, network)
+        if drawing:
+            click.echo(draw(drawing))
 
 
-def _export(name: str, network: str | None) -> Callable[[Path], Path]:
+def _print_export(name: str, network: str | None) -> Draw:
+    """Print the network of an export, and return what draws it."""
     from gluongan.exports import load_export, summary
     from gluongan.nn.layers import format_table
 
     loaded = load_export(name)
-    own = loaded.manifest.network
-    if network not in (None, own):
-        raise Usage(f'--network {network}: {name} is the export of a {TITLES[own]}; leave it out')
-    rows = summary.rows(loaded.graph, loaded.weights, loaded.shapes, loaded.rows)
-    click.echo(f'{TITLES[own]} of {name}\n{format_table(rows)}\n')
+    title = TITLES[loaded.manifest.network]
+    if network not in (None, loaded.manifest.network):
+        raise Usage(
+            f'--network {network}: {name} is the export of a {title}; '
+            f'must be {loaded.manifest.network} or left out'
+        )
+    rows = summary.rows(loaded.graph, loaded.weights, loaded.shapes, loaded.batch)
+    click.echo(f'{title} of {name}\n{format_table(rows)}\n')
     return lambda path: summary.draw(loaded.graph, loaded.shapes, path)
 
 
-def _networks(name: str, network: str | None) -> Callable[[Path], Path]:
-    config, shape, classes = _found(name)
+def _print_networks(name: str, network: str | None) -> Draw:
+    """Print networks of a recipe or a run, and return what draws the first of them."""
+    config, shape, classes = _settings(name)
     from gluongan import build
 
     makers: dict[str, Callable[..., Chain]] = {
         'gen': build.make_generator,
         'dis': build.make_discriminator,
     }
-    nets = {
-        key: makers[key](config, shape, classes if config.conditional else 0, 'cpu')
-        for key in ([network] if network else makers)
-    }
-    for key, net in nets.items():
+    if not config.conditional:
+        classes = 0
+    nets = []
+    for key in [network] if network else list(makers):
+        net = makers[key](config, shape, classes, 'cpu')
         click.echo(f'{TITLES[key]} of {name}\n{net}\n')
-    return lambda path: _drawn(next(iter(nets.values())), config.pack, path)
+        nets.append(net)
+    return lambda path: _draw(nets[0], config.pack, path)
 
 
-def _drawn(net: Any, batch: int, path: Path) -> Path:
+def _draw(net: Chain, batch: int, path: Path) -> Path:
     from gluongan.exports import summary
 
-    return summary.draw(*summary.graph_of(net, batch), path)
+    graph, shapes = summary.trace_graph(net, batch)
+    return summary.draw(graph, shapes, path)
 
 
-def _found(name: str) -> tuple[Config, tuple[int, ...], int]:
-    if name in RECIPES:
-        from gluongan.data.toys import MIXTURES
+def _settings(name: str) -> tuple[Config, tuple[int, ...], int]:
+    """Return the Config of a recipe or a run, the shape of a sample, the number of classes."""
+    if name not in RECIPES:
+        from gluongan.runs.reading import class_names, sample_shape
 
-        config = recipe(name)
-        return config, (2,) if config.data in MIXTURES else (1, 28, 28), 10
-    from gluongan.runs.reading import class_names, sample_shape
+        return read_config(Path(name)), sample_shape(name), len(class_names(name))
+    from gluongan.data.toys import MIXTURES
 
-    return read_config(Path(name)), sample_shape(name), len(class_names(name))
+    config = recipe(name)
+    shape = (2,) if config.data in MIXTURES else (1, 28, 28)
+    return config, shape, 10

@@ -1,4 +1,9 @@
-"""Pictures of an exported generator by MXNet's SymbolBlock: python mxnet_symbolblock.py FOLDER FILE.png"""
+"""Draw 64 pictures with an exported generator, in MXNet's Gluon, without gluongan.
+
+python mxnet_symbolblock.py FOLDER FILE.png
+
+Each example is complete on its own, so this one and mxnet_module.py repeat how noise is drawn.
+"""
 
 import json
 import sys
@@ -8,38 +13,53 @@ import numpy as np
 from PIL import Image
 
 if 'bool' not in vars(np):
-    np.bool = bool  # MXNet 1.9.1 imports this name, which NumPy 1.24 took away
+    np.bool = bool  # MXNet 1.9.1 imports this name, which NumPy 1.24 removed
 import mxnet as mx
 
 
-def noise(seed, size, kind):
-    """z (1, size) as `gluongan sample --seeds SEED` draws it."""
+def noise(seed, size, distribution):
+    """Return z (1, size) as `gluongan sample --seeds SEED` draws it."""
     random = np.random.default_rng(seed)
-    if kind == 'uniform':
+    if distribution == 'uniform':
         return random.random((1, size), dtype=np.float32) * np.float32(2) - np.float32(1)
     z = random.standard_normal((1, size), dtype=np.float32)
-    while kind == 'truncated' and (far := np.abs(z) > 2).any():
-        z[far] = random.standard_normal(int(far.sum()), dtype=np.float32)
+    while distribution == 'truncated' and (np.abs(z) > 2).any():
+        outside = np.abs(z) > 2
+        z[outside] = random.standard_normal(int(outside.sum()), dtype=np.float32)
     return z
 
 
-folder, out = Path(sys.argv[1]), sys.argv[2]
-told = json.loads((folder / 'manifest.json').read_text(encoding='utf-8'))
-symbol, params = (next(folder.glob(f'*{ending}')) for ending in ('-symbol.json', '.params'))
-generator = mx.gluon.SymbolBlock.imports(str(symbol), [told['input']['name']], str(params))
+def inputs(manifest):
+    """Return z of seeds 0 to 95; a conditional generator gets each class in turn, one-hot."""
+    z = [noise(seed, manifest['latent'], manifest['noise']) for seed in range(96)]
+    classes = len(manifest['classes'])
+    if not classes:
+        return np.concatenate(z)
+    labels = np.arange(96) % classes
+    one_hot = np.eye(classes, dtype=np.float32)[labels]
+    return np.concatenate([np.concatenate(z), one_hot], axis=1)
 
-# Two passes of 48 rows, gluongan's own number: in passes of another size the last bit may differ.
-z = np.concatenate([noise(seed, told['latent'], told['noise']) for seed in range(96)])
-if told['classes']:  # of a conditional generator: every class in turn, as a one-hot vector behind z
-    one_hot = np.eye(len(told['classes']), dtype=np.float32)
-    z = np.concatenate([z, one_hot[np.arange(96) % len(told['classes'])]], axis=1)
-x = np.concatenate([generator(mx.nd.array(part)).asnumpy() for part in np.split(z, 2)])
-x = x[:64]  # (64, channels, height, width) in [0, 1]
 
-channels, height, width = told['output']['shape']
-sheet = (
-    x.reshape(8, 8, channels, height, width)
-    .transpose(0, 3, 1, 4, 2)
-    .reshape(8 * height, 8 * width, channels)
-)
-Image.fromarray((np.clip(sheet, 0, 1) * 255 + 0.5).astype(np.uint8).squeeze()).save(out)
+def in_passes(generate, z):
+    """Return 64 pictures from two passes of 48 rows, as gluongan has them: the same bits.
+
+    In passes of another size, the last bit may differ.
+    """
+    return np.concatenate([generate(part) for part in np.split(z, 2)])[:64]
+
+
+def save(x, path):
+    """Write pictures (64, channels, height, width) in [0, 1] as a sheet of 8 × 8."""
+    channels, height, width = x.shape[1:]
+    grid = x.reshape(8, 8, channels, height, width).transpose(0, 3, 1, 4, 2)
+    sheet = grid.reshape(8 * height, 8 * width, channels)
+    pixels = (np.clip(sheet, 0, 1) * 255 + 0.5).astype(np.uint8)
+    Image.fromarray(pixels.squeeze()).save(path)
+
+
+folder = Path(sys.argv[1])
+manifest = json.loads((folder / 'manifest.json').read_text(encoding='utf-8'))
+symbol = next(folder.glob('*-symbol.json'))
+weights = next(folder.glob('*.params'))
+generator = mx.gluon.SymbolBlock.imports(str(symbol), [manifest['input']['name']], str(weights))
+save(in_passes(lambda z: generator(mx.nd.array(z)).asnumpy(), inputs(manifest)), sys.argv[2])

@@ -1,4 +1,4 @@
-"""Begin a run, or resume one: the updater, the extensions with their triggers, and the run folder."""
+"""Begin a run, or resume one: its updater, its extensions with their triggers, and its folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Warn = Callable[[str], None]
 
 
 def prepare(config: Config) -> tuple[GANUpdater, Evaluation | None]:
-    """Return the updater of a run, and the extension that evaluates its samples if there is one.
+    """Return the updater of a run, and its Evaluation extension if it has one.
 
     Every fault of the settings is raised here, before anything is written.
     """
@@ -43,14 +43,15 @@ def prepare(config: Config) -> tuple[GANUpdater, Evaluation | None]:
 
 
 def begin(config: Config, out: Path, command: list[str], warn: Warn = print) -> Trainer:
-    """Return a run that has not begun, in a new numbered folder under `out`.
+    """Return a new run in a new numbered folder in `out`; its `run()` trains it.
 
-    command: what started it, for environment.json. Every fault is raised before the folder is made.
+    command: the command line that started it, for environment.json.
+    Every fault of the settings is raised before the folder is made.
     """
     updater, evaluation = prepare(config)
     folder = next_folder(out, run_name(config))
     settings = config.to_dict()
-    if config.data not in data.NAMES:  # a whole path, so that a resume finds it from any directory
+    if config.data not in data.NAMES:  # absolute, so that a resume finds it from any directory
         settings['data'] = str(Path(config.data).expanduser().resolve())
     write_json(folder / CONFIG, settings)
     environment = {'gluongan': __version__, **runtime.describe(), 'command': command}
@@ -59,13 +60,15 @@ def begin(config: Config, out: Path, command: list[str], warn: Warn = print) -> 
 
 
 def resume(folder: Path, config: Config | None = None, warn: Warn = print) -> Trainer:
-    """Return the run in `folder` as its newest intact snapshot left it, to go on under `config`, by default its own.
+    """Return the run in `folder` at its newest intact snapshot; its `run()` continues it.
 
-    Raises RunError, SnapshotError, and ConfigError where `config` changes a setting that must not change
-    on the way (those that may are `free` in their Knob).
+    config: the settings to continue with, by default those it was trained with. Only the settings
+    that are `free` in their Knob may differ; config.json then holds the new ones.
+    warn: is told about damaged snapshots. Raises RunError, SnapshotError and ConfigError.
     """
     saved = read_config(folder)
-    config = saved if config is None else config
+    if config is None:
+        config = saved
     check_resumable(folder, saved, config)
     updater, evaluation = prepare(config)
     _restore(updater, folder, config, warn)
@@ -79,7 +82,7 @@ def _restore(updater: GANUpdater, folder: Path, config: Config, warn: Warn) -> N
     snapshot.check(path, arrays, updater.state()[0])
     if config.iterations < meta['iteration']:
         raise ConfigError(
-            f'must be at least {meta["iteration"]}, where {folder} is already',
+            f'{folder} is already at {meta["iteration"]}; must be at least that',
             setting='iterations',
             value=config.iterations,
         )
@@ -87,13 +90,13 @@ def _restore(updater: GANUpdater, folder: Path, config: Config, warn: Warn) -> N
         updater.restore(arrays, meta)
     except (KeyError, TypeError, ValueError):
         raise snapshot.SnapshotError(
-            f'{path}: was written by another version of gluongan, whose noise and data order cannot '
-            'be restored; it can be sampled and evaluated, but not resumed'
+            f'{path}: was written by another version of gluongan, whose noise and data order '
+            'cannot be restored; it can be sampled and evaluated, but not resumed'
         ) from None
 
 
 def make_evaluation(config: Config, dataset: Dataset) -> Evaluation | None:
-    """Return the extension that evaluates samples while a run trains, None without `judge_every`.
+    """Return the extension that evaluates samples during training, None without `judge_every`.
 
     Raises ConfigError, JudgeError, SnapshotError.
     """
@@ -115,7 +118,13 @@ def make_evaluation(config: Config, dataset: Dataset) -> Evaluation | None:
 
 
 def remedies(config: Config) -> list[str]:
-    """Return two settings to try where samples become alike: those that are unset, and legal beside the others."""
+    """Return at most two settings to try against collapse: unset so far, legal with the others.
+
+    >>> remedies(Config())
+    ['`pack` 2', '`dis_kernels` 16']
+    >>> remedies(Config(pack=2, gen_lr=1e-4, loss='wasserstein', penalty='gp'))
+    ['`instance_noise` 0.1']
+    """
     candidates = {
         'pack': 2,
         'dis_kernels': 16,
@@ -141,29 +150,27 @@ def make_trainer(
 ) -> Trainer:
     """Return the run in `folder`: the updater, and every extension with its trigger."""
     trainer = Trainer(updater, stop=(config.iterations, 'iteration'), folder=folder)
-    measured = Every(config.eval_every if config.best in QUICK_METRICS else config.judge_every)
+    sampled = AnyOf((Every(config.sample_every), Every(1, 'epoch')))
+    scored = Every(config.eval_every if config.best in QUICK_METRICS else config.judge_every)
+    about = {'recipe': config.recipe, 'loss': config.loss, 'binarize': config.binarize}
+
     trainer.extend(LogReport(), trigger=Every(config.log_every))
-    trainer.extend(
-        _sample_grid(config, updater),
-        trigger=AnyOf((Every(config.sample_every), Every(1, 'epoch'))),
-    )
+    trainer.extend(_sample_grid(config, updater), trigger=sampled)
     trainer.extend(QuickMetrics(), trigger=Every(config.eval_every))
     if evaluation:
         trainer.extend(evaluation, trigger=Every(config.judge_every))
     trainer.extend(CollapseAlarm(remedies(config), warn=warn), trigger=_any_metric(config))
     if config.patience:
-        trainer.extend(EarlyStopping(config.best, config.patience), trigger=measured)
-    trainer.extend(
-        Snapshot(config.keep, best=config.best), trigger=_snapshot_trigger(config, measured)
-    )
+        trainer.extend(EarlyStopping(config.best, config.patience), trigger=scored)
+    snapshots = Snapshot(config.keep, best=config.best)
+    trainer.extend(snapshots, trigger=_snapshot_trigger(config, scored))
     trainer.extend(Progress(lines_every=config.log_every))
-    about = {'recipe': config.recipe, 'loss': config.loss, 'binarize': config.binarize}
     trainer.extend(FigureReport(about))
     return trainer
 
 
 def _sample_grid(config: Config, updater: GANUpdater) -> SampleGrid:
-    if updater.classes:  # a row for each class
+    if updater.classes:  # one row per class
         cols = max(8, ceil(24 / updater.classes))
         return SampleGrid(count=cols * updater.classes, cols=cols)
     return SampleGrid(count=config.samples, cols=isqrt(config.samples - 1) + 1)
@@ -177,9 +184,12 @@ def _any_metric(config: Config) -> AnyOf:
     return AnyOf(tuple(triggers))
 
 
-def _snapshot_trigger(config: Config, measured: Every) -> AnyOf:
-    """Return when snapshots are written: where a run is to stop at its best, also at each measurement."""
+def _snapshot_trigger(config: Config, scored: Every) -> AnyOf:
+    """Return when snapshots are written.
+
+    Where the best one matters, this is also each time that the metric behind `best` is measured.
+    """
     triggers = [Every(config.snapshot_every)]
     if config.patience or config.best not in QUICK_METRICS:
-        triggers.append(measured)
+        triggers.append(scored)
     return AnyOf(tuple(triggers))

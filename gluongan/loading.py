@@ -1,4 +1,4 @@
-"""A run read back: its settings, its trained networks, and what draws samples of them."""
+"""A run read back: its settings, its trained networks, and a sampler that draws from them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def load_net(
     """Return the Config of a run, one of its trained networks, and the iteration of its snapshot.
 
     network: `gen`, which is the generator's moving average where the run has one, or `dis`.
-    which: `last`, `best` by the run's own metric, or the iteration of a snapshot that was kept.
+    which: `last`, `best` by the run's `best` metric, or the iteration of a snapshot that was kept.
     Raises RunError or SnapshotError.
     """
     run = Path(run)
@@ -44,11 +44,11 @@ def load_net(
     classes = len(class_names(run)) if config.conditional else 0
     net = MAKERS[network](config, sample_shape(run), classes, device)
     part = 'ema' if config.ema and network == 'gen' else network
-    _fill(net, path, arrays, part)
+    _restore_weights(net, path, arrays, part)
     return config, net, int(path.stem)
 
 
-def _fill(net: Chain, path: Path, arrays: dict[str, np.ndarray], part: str) -> None:
+def _restore_weights(net: Chain, path: Path, arrays: dict[str, np.ndarray], part: str) -> None:
     """Give a network the weights that a snapshot has for `part`."""
     live = weights(net)
     expected = {f'{part}/{name}': value.asnumpy() for name, value in live.items()}
@@ -60,9 +60,13 @@ def _fill(net: Chain, path: Path, arrays: dict[str, np.ndarray], part: str) -> N
 def load_updater(
     run: str | Path, dataset: data.Dataset, *, which: str = 'last', device: Device = 'cpu'
 ) -> GANUpdater:
-    """Return the updater of a run with the weights of a snapshot, to sample and to score with; see `load_net`."""
+    """Return the updater of a run with the weights of a snapshot, for sampling and scoring.
+
+    dataset: the run's own, see `build.load_data`. which: see `load_net`.
+    Raises RunError or SnapshotError.
+    """
     run = Path(run)
-    # float32, as everything that is drawn from a run
+    # float32, like everything that is drawn from a run
     config = replace(read_config(run), device=str(device), precision='float32')
     path = find_snapshot(run, which)
     arrays, meta = snapshot.read(path)
@@ -73,7 +77,7 @@ def load_updater(
 
 
 def load_sampler(run: str | Path, *, which: str = 'last', device: Device = 'cpu') -> Sampler:
-    """Return what draws samples of a run by seed and class; see `load_net`."""
+    """Return a sampler that draws from a run by seed and class; see `load_net`."""
     config, gen = load_run(run, which=which, device=device)
     classes = class_names(run) if config.conditional else []
     return Sampler(gen, config.noise, config.latent, classes)

@@ -1,4 +1,7 @@
-"""The loop: while not stop, update; then call every extension whose trigger fires. Nothing here knows of MXNet or of GANs."""
+"""The loop: while not stop, update; then call every extension whose trigger fires.
+
+Nothing here knows of MXNet or of GANs.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from .files import next_folder
 
 
 class Updater(Protocol):
-    """What the loop needs of an algorithm."""
+    """What the loop needs of an updater; epochs need not be whole numbers."""
 
     iteration: int
 
@@ -28,7 +31,16 @@ class Updater(Protocol):
 
 
 class Every(NamedTuple):
-    """A trigger: fires every `period` iterations, or when that many epochs more are complete; it remembers nothing."""
+    """A trigger without memory: fires every `period` iterations, or every `period` epochs.
+
+    unit: 'iteration' or 'epoch'.
+
+    >>> from types import SimpleNamespace
+    >>> [Every(100)(SimpleNamespace(iteration=i)) for i in (99, 100, 200)]
+    [False, True, True]
+    >>> Every(1, 'epoch')(SimpleNamespace(previous_epoch=0.9, epoch=1.1))
+    True
+    """
 
     period: int
     unit: str = 'iteration'
@@ -40,7 +52,13 @@ class Every(NamedTuple):
 
 
 class AnyOf(NamedTuple):
-    """A trigger that fires when any of several does."""
+    """A trigger that fires when any of several does.
+
+    >>> from types import SimpleNamespace
+    >>> trigger = AnyOf((Every(4), Every(6)))
+    >>> [i for i in range(1, 13) if trigger(SimpleNamespace(iteration=i))]
+    [4, 6, 8, 12]
+    """
 
     triggers: tuple[Callable[[Updater], bool], ...]
 
@@ -52,7 +70,13 @@ Trigger = Union[tuple[int, str], Callable[[Updater], bool]]
 
 
 def as_trigger(trigger: Trigger) -> Callable[[Updater], bool]:
-    """Return a trigger from what `extend` takes: (period, 'iteration' | 'epoch'), or any function of the updater."""
+    """Return a trigger from (period, 'iteration' | 'epoch'), or from any function of the updater.
+
+    Raises ValueError where the period is not a whole number of at least 1, or the unit is unknown.
+
+    >>> as_trigger((2, 'epoch'))
+    Every(period=2, unit='epoch')
+    """
     if callable(trigger):
         return trigger
     period, unit = trigger
@@ -64,7 +88,16 @@ def as_trigger(trigger: Trigger) -> Callable[[Updater], bool]:
 
 
 class Extension:
-    """What happens beside training: override what you need. Extensions are called in the order they were added."""
+    """What happens beside training: override what you need.
+
+    Extensions are called in the order in which they were added.
+
+    >>> class LossPrinter(Extension):
+    ...     trigger = (100, 'iteration')
+    ...
+    ...     def __call__(self, trainer):
+    ...         print(f'{trainer.updater.iteration}: {trainer.report["gen/loss"]:.3f}')
+    """
 
     trigger: Trigger = (1, 'iteration')
 
@@ -75,19 +108,39 @@ class Extension:
         """Called after an update when the trigger fires."""
 
     def flush(self, trainer: Trainer) -> None:
-        """Called before a snapshot: what has been seen so far must be on disk when this returns."""
+        """Called before a snapshot: all that was recorded must be on disk when this returns."""
 
     def finish(self, trainer: Trainer) -> None:
-        """Called once at the end, not after an error; `trainer.interrupted` tells which end it is."""
+        """Called once at the end, but not after an error; see `trainer.interrupted`."""
 
     def close(self, trainer: Trainer) -> None:
-        """Called last of all, also after an error."""
+        """Called last, also after an error."""
 
 
 class Trainer:
-    """Runs an updater until `stop` and keeps what the extensions write in the folder `out`/00000-run, or in `folder`.
+    """Runs an updater until `stop`, and calls the extensions.
 
-    stop: (number, 'iteration' | 'epoch'). `report` holds the newest numbers that an extension has published.
+    stop: (number, 'iteration' | 'epoch').
+    out: where the folder OUT/00000-run is made, with the next free number; or `folder` is used.
+    report: the newest numbers that the extensions have published, by name.
+    interrupted: whether the run was interrupted. stopped: why an extension ended it early, else ''.
+
+    >>> class Counter:
+    ...     iteration, iterations_per_epoch = 0, 4
+    ...     def update(self):
+    ...         self.iteration += 1
+    ...     def drain(self):
+    ...         pass
+    >>> class Printer(Extension):
+    ...     def __call__(self, trainer):
+    ...         print('iteration', trainer.updater.iteration)
+    >>> trainer = Trainer(Counter(), stop=(2, 'epoch'), folder=Path('.'))
+    >>> trainer.extend(Printer(), trigger=(3, 'iteration'))
+    >>> trainer.run()
+    iteration 3
+    iteration 6
+    >>> trainer.updater.iteration
+    8
     """
 
     def __init__(
@@ -103,37 +156,37 @@ class Trainer:
                 "stop: must be a number and iteration or epoch, such as (15_000, 'iteration')"
             )
         as_trigger(stop)
-        self.updater, self.stop = updater, stop
+        self.updater = updater
+        self.stop = stop
         self.extensions: list[tuple[Extension, Callable[[Updater], bool]]] = []
         self.report: dict[str, float] = {}
-        self.interrupted, self.stopped = False, ''
+        self.interrupted = False
+        self.stopped = ''
         self.folder = folder or next_folder(Path(out), 'run')
 
     def extend(self, extension: Extension, *, trigger: Trigger | None = None) -> None:
-        """Add an extension; `trigger` replaces its own."""
+        """Add an extension. `trigger` replaces its own."""
         self.extensions.append((extension, as_trigger(trigger or extension.trigger)))
 
     @property
     def total(self) -> int:
-        """The number of iterations after which it stops."""
+        """The number of iterations at `stop`."""
         number, unit = self.stop
+        if unit == 'iteration':
+            return number
         # Rounded first: 7 × (29 / 7) is a hair above 29.
-        return (
-            number
-            if unit == 'iteration'
-            else ceil(round(number * self.updater.iterations_per_epoch, 6))
-        )
+        return ceil(round(number * self.updater.iterations_per_epoch, 6))
 
     def done(self) -> bool:
-        """Return whether `stop` has been reached, or an extension has stopped the run early."""
+        """Return whether `stop` has been reached, or an extension has ended the run early."""
         return self.updater.iteration >= self.total or bool(self.stopped)
 
     def stop_early(self, reason: str) -> None:
-        """End the run after this iteration, as if `stop` had been reached; `stopped` holds the reason."""
+        """End the run after this iteration, as if `stop` had been reached."""
         self.stopped = reason
 
     def run(self, interrupt: Callable[[], bool] = lambda: False) -> None:
-        """Train until `stop`, or until `interrupt()` is true after some update.
+        """Train until `stop`, or until `interrupt()` is true after an update.
 
         It stands for: while not done: updater.update(), then every extension whose trigger fires.
         """
@@ -151,7 +204,7 @@ class Trainer:
             self._call('close')
 
     def flush(self) -> None:
-        """Have every extension put on disk what it has seen."""
+        """Have every extension write what it has recorded to disk."""
         self.updater.drain()
         self._call('flush')
 
@@ -161,12 +214,14 @@ class Trainer:
 
 
 class Interrupt:
-    """Turns the first Ctrl-C or SIGTERM into a question that the loop asks; a second one ends the process at once.
+    """Turns the first Ctrl-C or SIGTERM into a flag that the loop checks; a second one kills.
 
         with Interrupt() as interrupt:
             trainer.run(interrupt)
 
-    A KeyboardInterrupt will not do: raised inside one of MXNet's destructors, it is swallowed and training runs on.
+    signal: the number of the signal that came, None before.
+    A KeyboardInterrupt does not work here: raised inside one of MXNet's destructors, it is
+    swallowed, and training continues.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -179,14 +234,14 @@ class Interrupt:
         return self.signal is not None
 
     def __enter__(self) -> Interrupt:
-        self._before = {number: signal.signal(number, self._note) for number in self.SIGNALS}
+        self._before = {number: signal.signal(number, self._handle) for number in self.SIGNALS}
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         self.signal = number
         for each in self.SIGNALS:
             signal.signal(each, signal.SIG_DFL)

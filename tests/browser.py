@@ -1,4 +1,4 @@
-"""A page in headless Chromium: the few messages of the DevTools protocol that a test needs, over a pipe."""
+"""A page in headless Chromium: the few DevTools messages that a test needs, over a pipe."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
+PROGRAMS = ('chromium', 'chromium-browser', 'google-chrome')
 FLAGS = (
     '--headless',
     '--no-sandbox',
@@ -29,13 +30,11 @@ SECONDS = 90
 
 
 def chromium():
-    """The program's path, or None."""
-    return next(
-        filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None
-    )
+    """Return the path of the program, or None."""
+    return next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class _QuietHandler(SimpleHTTPRequestHandler):
     extensions_map: ClassVar = {
         **SimpleHTTPRequestHandler.extensions_map,
         '.mjs': 'text/javascript',
@@ -47,28 +46,36 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 class Page:
-    """The folder served on localhost, and its index.html in a browser of its own."""
+    """A folder served on localhost, and its index.html in a new browser."""
 
     def __init__(self, folder):
-        self._server = ThreadingHTTPServer(('127.0.0.1', 0), partial(_Quiet, directory=str(folder)))
+        handler = partial(_QuietHandler, directory=str(folder))
+        self._server = ThreadingHTTPServer(('127.0.0.1', 0), handler)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self._profile, self._number = tempfile.mkdtemp(), 0
-        (read, self._in), (self._out, write) = os.pipe(), os.pipe()
+        self._number = 0
+        self._session = None
+        self._start_browser()
+        target = self._send('Target.createTarget', url='about:blank')['targetId']
+        attached = self._send('Target.attachToTarget', targetId=target, flatten=True)
+        self._session = attached['sessionId']
+        address = f'http://127.0.0.1:{self._server.server_port}/index.html'
+        self._send('Page.navigate', url=address)
+
+    def _start_browser(self):
+        """Start Chromium; it reads messages from file 3 and answers in file 4."""
+        self._profile = tempfile.mkdtemp()
+        browser_in, self._requests = os.pipe()
+        answers, browser_out = os.pipe()
         self._process = subprocess.Popen(
             [chromium(), *FLAGS, f'--user-data-dir={self._profile}'],
             pass_fds=(3, 4),
-            preexec_fn=lambda: (os.dup2(read, 3), os.dup2(write, 4)),
+            preexec_fn=lambda: (os.dup2(browser_in, 3), os.dup2(browser_out, 4)),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        os.close(read)
-        os.close(write)
-        self._lines, self._session = os.fdopen(self._out, 'rb'), None
-        target = self._ask('Target.createTarget', url='about:blank')['targetId']
-        self._session = self._ask('Target.attachToTarget', targetId=target, flatten=True)[
-            'sessionId'
-        ]
-        self._ask('Page.navigate', url=f'http://127.0.0.1:{self._server.server_port}/index.html')
+        os.close(browser_in)
+        os.close(browser_out)
+        self._answers = os.fdopen(answers, 'rb')
 
     def __enter__(self):
         return self
@@ -76,38 +83,37 @@ class Page:
     def __exit__(self, *_):
         self._process.kill()
         self._process.wait()
-        self._lines.close()
-        os.close(self._in)
+        self._answers.close()
+        os.close(self._requests)
         self._server.shutdown()
         self._server.server_close()
         shutil.rmtree(self._profile, ignore_errors=True)
 
-    def _ask(self, method, **params):
+    def _send(self, method, **params):
+        """Send a message and return the result of its answer."""
         self._number += 1
         message = {'id': self._number, 'method': method, 'params': params}
-        os.write(
-            self._in,
-            json.dumps(
-                {**message, **({'sessionId': self._session} if self._session else {})}
-            ).encode()
-            + b'\0',
-        )
+        if self._session:
+            message['sessionId'] = self._session
+        os.write(self._requests, json.dumps(message).encode() + b'\0')
         while True:
-            answer = json.loads(self._message())
+            answer = json.loads(self._next_message())
             if answer.get('id') == self._number:
                 assert 'error' not in answer, answer
                 return answer['result']
 
-    def _message(self):
-        read = bytearray()
-        while (byte := self._lines.read(1)) != b'\0':
-            assert byte, 'the browser has gone'
-            read += byte
-        return bytes(read)
+    def _next_message(self):
+        message = bytearray()
+        while True:
+            byte = self._answers.read(1)
+            assert byte, 'the browser has ended'
+            if byte == b'\0':
+                return bytes(message)
+            message += byte
 
     def evaluate(self, script):
-        """The value of a JavaScript expression, awaited."""
-        answer = self._ask(
+        """Return the value of a JavaScript expression; a promise is awaited."""
+        answer = self._send(
             'Runtime.evaluate', expression=script, awaitPromise=True, returnByValue=True
         )
         assert 'exceptionDetails' not in answer, answer['exceptionDetails']
@@ -121,14 +127,14 @@ class Page:
             time.sleep(0.1)
 
     def click(self, selector):
-        """A mouse click in the middle of an element."""
+        """Click with the mouse in the middle of an element."""
+        box = f'document.querySelector({json.dumps(selector)}).getBoundingClientRect()'
         x, y = self.evaluate(
-            f'(() => {{ const b = document.querySelector({json.dumps(selector)}).getBoundingClientRect();'
-            ' return [b.x + b.width / 2, b.y + b.height / 2] })()'
+            f'(() => {{ const b = {box}; return [b.x + b.width / 2, b.y + b.height / 2] }})()'
         )
         for kind in ('mousePressed', 'mouseReleased'):
-            self._ask('Input.dispatchMouseEvent', type=kind, x=x, y=y, button='left', clickCount=1)
+            self._send('Input.dispatchMouseEvent', type=kind, x=x, y=y, button='left', clickCount=1)
 
     def screenshot(self, path):
-        """Write what is to be seen as PNG."""
-        path.write_bytes(base64.b64decode(self._ask('Page.captureScreenshot')['data']))
+        """Write a screenshot as PNG."""
+        path.write_bytes(base64.b64decode(self._send('Page.captureScreenshot')['data']))

@@ -1,4 +1,7 @@
-"""Critics computed again in NumPy, float64 or complex, from the list of their layers: the oracle of the derivative tests."""
+"""Discriminators computed again in NumPy, from the list of their layers, in float64 or complex.
+
+They are the reference of the derivative tests.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ from math import prod
 import numpy as np
 from scipy.special import erf
 
-from gluongan.gan.updater import weights
-from gluongan.nn.layers import Pack
+from gluongan.nn.layers import Pack, weights
 
-SCALE, SLOPE = 1.0507009873554805, 1.6732632423543772
+# Klambauer et al. 2017, section 2
+SELU_SCALE = 1.0507009873554805
+SELU_SLOPE = 1.6732632423543772
 
 
 def _logistic(x):
@@ -18,10 +22,11 @@ def _logistic(x):
 
 
 def _elu(x, slope=1.0):
-    return np.where(x.real > 0, x, slope * (np.exp(np.where(x.real > 0, 0, x)) - 1))
+    negative = np.where(x.real > 0, 0, x)
+    return np.where(x.real > 0, x, slope * (np.exp(negative) - 1))
 
 
-# Analytic functions of complex numbers (by pieces), so that f(x + i h).imag / h is f'(x) to the last digit.
+# Piecewise analytic functions of complex numbers, so that f(x + i h).imag / h is f'(x) exactly.
 FUNCTIONS = {
     'identity': lambda x, slope: x,
     'relu': lambda x, slope: np.where(x.real > 0, x, 0),
@@ -30,7 +35,7 @@ FUNCTIONS = {
     'sigmoid': lambda x, slope: _logistic(x),
     'softplus': lambda x, slope: np.log(1 + np.exp(x)),
     'elu': lambda x, slope: _elu(x),
-    'selu': lambda x, slope: SCALE * _elu(x, SLOPE),
+    'selu': lambda x, slope: SELU_SCALE * _elu(x, SELU_SLOPE),
     'gelu': lambda x, slope: x * (1 + erf(x / np.sqrt(2))) / 2,
     'swish': lambda x, slope: x * _logistic(x),
 }
@@ -40,52 +45,34 @@ def convolve(x, weight, bias):
     """4×4 filters, stride 2, padding 1: (N, C, H, W) -> (N, O, H/2, W/2)."""
     n, h, w = len(x), x.shape[2] // 2, x.shape[3] // 2
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
-    taps = [padded[:, :, i : i + 2 * h : 2, j : j + 2 * w : 2] for i in range(4) for j in range(4)]
+    taps = []
+    for i in range(4):
+        for j in range(4):
+            taps.append(padded[:, :, i : i + 2 * h : 2, j : j + 2 * w : 2])
     columns = np.stack(taps, axis=2).reshape(n, -1, h * w)  # (N, C·16, H/2·W/2)
     y = (weight.reshape(len(weight), -1) @ columns).reshape(n, -1, h, w)
     return y if bias is None else y + bias[:, None, None]
 
 
 def numbers(net):
-    """All of a network's parameters in float64, by their place (`0.weight`)."""
+    """All of a network's parameters in float64, by their position (`0.weight`)."""
     return {name: value.asnumpy().astype(np.float64) for name, value in weights(net).items()}
 
 
+def part(w, position):
+    """The parameters of one part of a network, by their names inside it."""
+    prefix = f'{position}.'
+    return {
+        name.removeprefix(prefix): value for name, value in w.items() if name.startswith(prefix)
+    }
+
+
 def forward(net, w, x):
-    """What `net` gives for x with the parameters w, real or complex; u and v of a normalised layer as they are."""
+    """What `net` gives for x with the parameters w, real or complex."""
     for i, layer in enumerate(net):
-        kind, own = (
-            type(layer).__name__,
-            {name: w.get(f'{i}.{name}') for name in ('weight', 'bias', 'u', 'v')},
-        )
-        if own['weight'] is not None:
-            own['weight'] = normalised(own)
-        if kind == 'Dense':
-            x = x.reshape(len(x), -1) @ own['weight'].T + own['bias']
-        elif kind == 'Conv':
-            x = convolve(x, own['weight'], own['bias'])
-        elif kind == 'Pack':
-            x = x.reshape(-1, layer.m * x.shape[1], *x.shape[2:])
-        elif kind == 'TwoUnitSoftmax':
-            x = x[:, :1] - x[:, 1:]
-        elif kind == 'Centre':
-            x = 2 * x - 1
-        elif kind == 'Flatten':
-            x = x.reshape(len(x), -1)
-        elif kind == 'Reshape':
-            x = x.reshape(len(x), *layer._shape)
-        elif kind == 'Projection':
-            x = project(
-                layer,
-                {
-                    name.removeprefix(f'{i}.'): value
-                    for name, value in w.items()
-                    if name.startswith(f'{i}.')
-                },
-                x,
-            )
-        elif kind != 'Activation':
-            raise AssertionError(f'no oracle for {kind}')
+        kind = type(layer).__name__
+        if kind != 'Activation':
+            x = LAYERS[kind](layer, part(w, i), x)
         act = layer if kind == 'Activation' else getattr(layer, 'act', None)
         if act is not None:
             x = FUNCTIONS[act.title](x, act.slope)
@@ -93,72 +80,71 @@ def forward(net, w, x):
 
 
 def project(layer, w, x):
-    """w · φ(x) + b + (V label) · φ(x), the label being the last planes or values of x."""
-    parts = {
-        part: {
-            name.removeprefix(f'{part}.'): value
-            for name, value in w.items()
-            if name.startswith(f'{part}.')
-        }
-        for part in ('body', 'head', 'embed')
-    }
-    sample, label = (
-        x[:, : -layer._classes],
-        x[:, -layer._classes :].reshape(len(x), layer._classes, -1).mean(axis=2),
-    )
-    features = forward(layer.body, parts['body'], sample)
-    head, embed = (normalised(parts[part]) for part in ('head', 'embed'))
-    return (
-        features @ head.T
-        + parts['head']['bias']
-        + ((label @ embed.T) * features).sum(axis=1, keepdims=True)
-    )
+    """w · φ(x) + b + (V label) · φ(x); the label is the last planes or values of x."""
+    head, embed = part(w, 'head'), part(w, 'embed')
+    sample, planes = x[:, : -layer._classes], x[:, -layer._classes :]
+    label = planes.reshape(len(x), layer._classes, -1).mean(axis=2)
+    features = forward(layer.body, part(w, 'body'), sample)
+    embedded = label @ spectral_weight(embed).T
+    logit = features @ spectral_weight(head).T + head['bias']
+    return logit + (embedded * features).sum(axis=1, keepdims=True)
 
 
-def normalised(own):
-    """A layer's weight, divided by uᵀ W v where it has such vectors."""
-    weight = own['weight']
-    if own.get('u') is None:
+def spectral_weight(w):
+    """A layer's weight, divided by uᵀ W v where it has u and v; they stay as they are."""
+    weight = w['weight']
+    if w.get('u') is None:
         return weight
-    return weight / (own['u'].T @ weight.reshape(len(weight), -1) @ own['v']).item()
+    return weight / (w['u'].T @ weight.reshape(len(weight), -1) @ w['v']).item()
+
+
+# (layer, its parameters, its input) -> its output, before the activation
+LAYERS = {
+    'Dense': lambda layer, w, x: x.reshape(len(x), -1) @ spectral_weight(w).T + w['bias'],
+    'Conv': lambda layer, w, x: convolve(x, spectral_weight(w), w.get('bias')),
+    'Pack': lambda layer, w, x: x.reshape(-1, layer.m * x.shape[1], *x.shape[2:]),
+    'TwoUnitSoftmax': lambda layer, w, x: x[:, :1] - x[:, 1:],
+    'Centre': lambda layer, w, x: 2 * x - 1,
+    'Flatten': lambda layer, w, x: x.reshape(len(x), -1),
+    'Reshape': lambda layer, w, x: x.reshape(len(x), *layer._shape),
+    'Projection': project,
+}
 
 
 def directional(net, w, x, v, step=1e-30):
-    """d/ds net(x + s v) at s = 0, by a complex step: no difference is taken, so nothing cancels."""
+    """d/ds net(x + s v) at s = 0, by a complex step: without a difference, nothing cancels."""
     return forward(net, w, x + 1j * step * v).imag / step
 
 
 def input_gradient(net, w, x):
-    """The gradient of each logit by its own sample, or by its own pack of samples: (logits, values)."""
+    """The gradient of each logit by its own sample or pack of samples: (logits, values)."""
     m = next((layer.m for layer in net if isinstance(layer, Pack)), 1)
-    directions = np.eye(m * prod(x.shape[1:])).reshape(-1, 1, m, *x.shape[1:])
-    v = np.broadcast_to(directions, (len(directions), len(x) // m, m, *x.shape[1:])).reshape(
-        -1, *x.shape[1:]
-    )
-    return (
-        directional(net, w, np.tile(x, (len(directions), *[1] * (x.ndim - 1))), v)
-        .reshape(len(directions), -1)
-        .T
-    )
+    sample = x.shape[1:]
+    values = m * prod(sample)
+    directions = np.eye(values).reshape(values, 1, m, *sample)
+    v = np.broadcast_to(directions, (values, len(x) // m, m, *sample))
+    repeated = np.tile(x, (values, *[1] * len(sample)))
+    slopes = directional(net, w, repeated, v.reshape(-1, *sample))
+    return slopes.reshape(values, -1).T
 
 
 def weight_slopes(function, w, names, step=1e-6):
     """The gradient of function(w) by each parameter in names, by central differences in float64."""
-    found = {name: np.empty_like(w[name]) for name in names}
+    slopes = {name: np.empty_like(w[name]) for name in names}
     for name in names:
-        for place in np.ndindex(w[name].shape):
-            kept = w[name][place]
-            ends = []
-            for end in (kept + step, kept - step):
-                w[name][place] = end
-                ends.append(function(w))
-            w[name][place] = kept
-            found[name][place] = (ends[0] - ends[1]) / (2 * step)
-    return found
+        for index in np.ndindex(w[name].shape):
+            value = w[name][index]
+            w[name][index] = value + step
+            above = function(w)
+            w[name][index] = value - step
+            below = function(w)
+            w[name][index] = value
+            slopes[name][index] = (above - below) / (2 * step)
+    return slopes
 
 
 def scatter(net, seed=1, sd=0.3):
-    """Biases that are not 0, so that a lost one is found out; return the net."""
+    """Give a network biases that are not 0, so that a missing one shows; return the network."""
     draw = np.random.RandomState(seed)
     for name, value in weights(net).items():
         if name.endswith('bias'):

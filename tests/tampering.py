@@ -1,4 +1,4 @@
-"""What the tests of tampered exports share: a small honest one, ways to change it, and how it must then be refused."""
+"""What the tests of tampered exports share: a small export, ways to change it, its refusal."""
 
 from __future__ import annotations
 
@@ -9,37 +9,38 @@ import tracemalloc
 import pytest
 
 import gluongan as gg
-from gluongan.exports import verify as comparing
-from gluongan.nn import models as nets
+from gluongan.exports import verify
+from gluongan.nn import models
 
 SYMBOL, WEIGHTS, MANIFEST = 'net-symbol.json', 'net-0000.params', 'manifest.json'
 
 
-def honest(folder, monkeypatch, sizes=(6, 8, 64)):
-    """Export a small G into `folder`, without the check in a new process, and return the folder."""
-    monkeypatch.setattr(comparing, 'same_bits', lambda *_: None)
-    gg.export(nets.dense_generator(sizes), folder / 'net')
+def export_small(folder, monkeypatch, sizes=(6, 8, 64)):
+    """Export a small generator, without the check in a new process, and return the folder."""
+    monkeypatch.setattr(verify, 'same_bits', lambda *_: None)
+    gg.export(models.dense_generator(sizes), folder / 'net')
     return folder
 
 
-def lying(folder):
-    """Give the manifest the true sizes and hashes of what the files are now."""
-    told = json.loads((folder / MANIFEST).read_text())
-    for name in told['files']:
+def reseal(folder):
+    """Give the manifest the sizes and SHA-256 sums of the files as they are now."""
+    manifest = json.loads((folder / MANIFEST).read_text())
+    for name in manifest['files']:
         content = (folder / name).read_bytes()
-        told['files'][name] = {'bytes': len(content), 'sha256': hashlib.sha256(content).hexdigest()}
-    (folder / MANIFEST).write_text(json.dumps(told))
+        digest = hashlib.sha256(content).hexdigest()
+        manifest['files'][name] = {'bytes': len(content), 'sha256': digest}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
 
 
 def edit(path, change):
     """Change a JSON file in place."""
-    whole = json.loads(path.read_text())
-    change(whole)
-    path.write_text(json.dumps(whole))
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
 
 
-def refused(folder, *words):
-    """Loading fails in one sentence with these words, and without memory for more than a few MB."""
+def assert_refused(folder, *parts):
+    """Loading fails with one sentence that has these parts, and needs only a few MB of memory."""
     tracemalloc.start()
     try:
         with pytest.raises(gg.ExportError) as caught:
@@ -48,7 +49,7 @@ def refused(folder, *words):
     finally:
         tracemalloc.stop()
     message = str(caught.value)
-    assert (
-        '\n' not in message and str(folder) in message and all(word in message for word in words)
-    ), message
-    assert peak < 16e6, peak
+    assert '\n' not in message
+    for part in (str(folder), *parts):
+        assert part in message
+    assert peak < 16e6

@@ -166,6 +166,31 @@ def test_every_public_name_exists_and_no_other(python):
     assert python(code) == 'True True False'
 
 
+def spelt_file_names(path):
+    """The names of files of a run in the texts of a source, docstrings aside."""
+    from gluongan.runs import folder
+
+    names = {value for value in vars(folder).values() if isinstance(value, str)}
+    names = {name for name in names if re.search(r'\w\.(json|jsonl|csv|gif)$', name)}
+    assert len(names) >= 10
+    docstrings = set(map(id, docstring_nodes(TREES[path])))
+    spelt = []
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            name = node.value.rpartition('/')[2]
+            if id(node) not in docstrings and name in names:
+                spelt.append(f'line {node.lineno}: {name}')
+    return spelt
+
+
+OUTSIDE_RUNS = [path for name, path in MODULES.items() if room(name) != 'runs']
+
+
+@pytest.mark.parametrize('path', OUTSIDE_RUNS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_runs_alone_names_the_files_of_a_run(path):
+    assert spelt_file_names(path) == []
+
+
 # What must never be in it
 
 FORBIDDEN_MODULES = {

@@ -1,4 +1,4 @@
-"""Layers that look at several samples at once, by hand and by NumPy."""
+"""Layers that look at several samples at once, against NumPy and results worked out by hand."""
 
 from __future__ import annotations
 
@@ -27,16 +27,15 @@ def discrimination(in_units, kernels, width, sd=0.5):
     return layer
 
 
-def likeness(x, weight, kernels, width):
-    """Salimans et al. 2016, section 3.2, sample by sample: o(x_i)_b = sum over j of exp(-|M_ib - M_jb|)."""
+def similarity(x, weight, kernels, width):
+    """Salimans et al. 2016, section 3.2: o(x_i)_b = sum over j ≠ i of exp(-|M_ib - M_jb|)."""
     m = (x.astype(np.float64) @ weight.astype(np.float64).T).reshape(len(x), kernels, width)
-    found = np.zeros((len(x), kernels))
+    o = np.zeros((len(x), kernels))
     for i in range(len(x)):
-        for b in range(kernels):
-            found[i, b] = sum(
-                np.exp(-np.abs(m[i, b] - m[j, b]).sum()) for j in range(len(x)) if j != i
-            )
-    return found
+        for j in range(len(x)):
+            if j != i:
+                o[i] += np.exp(-np.abs(m[i] - m[j]).sum(axis=1))
+    return o
 
 
 @pytest.mark.parametrize('hybridize', [False, True])
@@ -49,50 +48,44 @@ def test_discrimination_is_its_formula(count, in_units, kernels, width, hybridiz
     y = layer(mx.nd.array(x)).asnumpy()
     assert y.shape == (count, in_units + kernels)
     np.testing.assert_array_equal(y[:, :in_units], x)
-    exact = likeness(x, layer.weight.data().asnumpy(), kernels, width)
+    exact = similarity(x, layer.weight.data().asnumpy(), kernels, width)
     np.testing.assert_allclose(y[:, in_units:], exact, rtol=1e-5, atol=2e-6)
 
 
 def test_discrimination_by_hand():
     layer = discrimination(1, 1, 1)
     layer.weight.data()[:] = 2
-    y = layer(mx.nd.array([[0.0], [0.5], [2.0]])).asnumpy()  # M = 0, 1, 4: apart by 1, 3 and 4
-    np.testing.assert_allclose(
-        y[:, 1],
-        [np.exp(-1) + np.exp(-4), np.exp(-1) + np.exp(-3), np.exp(-4) + np.exp(-3)],
-        rtol=1e-5,
-    )
+    y = layer(mx.nd.array([[0.0], [0.5], [2.0]])).asnumpy()  # M = 0, 1, 4
+    near, middle, far = np.exp([-1, -3, -4])
+    np.testing.assert_allclose(y[:, 1], [near + far, near + middle, far + middle], rtol=1e-5)
 
 
 def test_discrimination_tells_a_batch_of_one_picture_from_a_batch_of_many():
     layer = discrimination(6, 4, 5, sd=1)
-    alike, apart = np.tile(batch(1, 6), (10, 1)), batch(10, 6)
-    np.testing.assert_allclose(layer(mx.nd.array(alike)).asnumpy()[:, 6:], 9, rtol=1e-5)
-    assert layer(mx.nd.array(apart)).asnumpy()[:, 6:].mean() < 1
+    repeated = mx.nd.array(np.tile(batch(1, 6), (10, 1)))
+    distinct = mx.nd.array(batch(10, 6))
+    np.testing.assert_allclose(layer(repeated).asnumpy()[:, 6:], 9, rtol=1e-5)
+    assert layer(distinct).asnumpy()[:, 6:].mean() < 1
 
 
 def test_gradient_of_the_discrimination_is_that_of_float64_differences():
     layer, x, head = discrimination(3, 2, 2), batch(4, 3), batch(4, 2, seed=2)
-    weight, exact, inside = (
-        layer.weight.data().asnumpy().astype(np.float64),
-        np.empty((4, 3)),
-        mx.nd.array(x),
-    )
-    for place in np.ndindex(4, 3):
-        ends = []
-        for step in (1e-6, -1e-6):
-            moved = x.astype(np.float64)
-            moved[place] += step
-            m = (moved @ weight.T).reshape(4, 2, 2)
-            ends.append(
-                (np.exp(-np.abs(m[:, None] - m[None]).sum(axis=3)).sum(axis=0) * head).sum()
-            )
-        exact[place] = (ends[0] - ends[1]) / 2e-6
-    inside.attach_grad()
+    weight = layer.weight.data().asnumpy()
+
+    def weighted_sum(index, step):
+        moved = x.astype(np.float64)
+        moved[index] += step
+        return (similarity(moved, weight, 2, 2) * head).sum()
+
+    exact = np.empty((4, 3))
+    for index in np.ndindex(4, 3):
+        exact[index] = (weighted_sum(index, 1e-6) - weighted_sum(index, -1e-6)) / 2e-6
+    inputs = mx.nd.array(x)
+    inputs.attach_grad()
     with mx.autograd.record():
-        total = (layer(inside)[:, 3:] * mx.nd.array(head)).sum()
+        total = (layer(inputs)[:, 3:] * mx.nd.array(head)).sum()
     total.backward()
-    np.testing.assert_allclose(inside.grad.asnumpy(), exact, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(inputs.grad.asnumpy(), exact, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize('hybridize', [False, True])
@@ -105,18 +98,18 @@ def test_standard_deviation_is_the_mean_of_each_features_and_the_same_for_all(
     y = layer(mx.nd.array(x)).asnumpy()
     assert y.shape == (count, in_units + 1)
     np.testing.assert_array_equal(y[:, :-1], x)
-    np.testing.assert_allclose(
-        y[:, -1], np.sqrt(x.astype(np.float64).var(axis=0) + 1e-8).mean(), rtol=1e-5
-    )
+    deviations = np.sqrt(x.astype(np.float64).var(axis=0) + 1e-8)
+    np.testing.assert_allclose(y[:, -1], deviations.mean(), rtol=1e-5)
 
 
-def test_standard_deviation_of_equal_samples_is_nothing_and_its_gradient_finite():
+def test_standard_deviation_of_equal_samples_is_zero_and_its_gradient_finite():
     x = mx.nd.array(np.tile(batch(1, 4), (6, 1)))
     x.attach_grad()
     with mx.autograd.record():
         y = MinibatchStdDev()(x)
     y.backward()
-    assert (np.abs(y.asnumpy()[:, -1]) < 2e-4).all() and np.isfinite(x.grad.asnumpy()).all()
+    assert (np.abs(y.asnumpy()[:, -1]) < 2e-4).all()
+    assert np.isfinite(x.grad.asnumpy()).all()
 
 
 @pytest.mark.parametrize('m, shape', [(2, (1, 4, 4)), (3, (3, 2, 2)), (4, (5,))])
@@ -149,9 +142,8 @@ def test_packed_dis_gives_one_logit_a_pack_and_it_depends_on_that_pack_alone(mak
     for sample in range(12):
         moved = x.copy()
         moved[sample] += 1
-        assert list(np.flatnonzero(np.abs(dis(mx.nd.array(moved)).asnumpy() - y) > 1e-6)) == [
-            sample // m
-        ]
+        change = np.abs(dis(mx.nd.array(moved)).asnumpy() - y)
+        assert list(np.flatnonzero(change > 1e-6)) == [sample // m]
 
 
 MIXES = [
@@ -162,10 +154,8 @@ MIXES = [
     (lambda: dense_discriminator([64, 8, 1], kernels=2), True),
     (lambda: dense_discriminator([64, 8, 1], stddev=True), True),
     (lambda: conv_discriminator((1, 8, 8), width=2, depth=2), True),
-    (
-        lambda: conv_discriminator((1, 8, 8), width=2, depth=1),
-        False,
-    ),  # its only convolution has no BatchNorm
+    # The only convolution has no BatchNorm.
+    (lambda: conv_discriminator((1, 8, 8), width=2, depth=1), False),
     (lambda: conv_discriminator((1, 8, 8), width=2, batchnorm=False, spectral=True), False),
     (lambda: conv_discriminator((1, 8, 8), width=2, batchnorm=False, stddev=True), True),
     (lambda: conv_generator(5, (1, 8, 8), width=2), True),
@@ -179,19 +169,19 @@ MIXES = [
 
 
 @pytest.mark.parametrize('make, mixes', MIXES)
-def test_it_is_known_which_networks_mix_the_samples_of_a_batch(make, mixes):
+def test_mixes_samples_knows_which_networks_mix_the_samples_of_a_batch(make, mixes):
     assert mixes_samples(make()) is mixes
 
 
-@pytest.mark.parametrize(
-    'make, mixes', [MIXES[0], *MIXES[2:10]]
-)  # dropout changes a sample by itself
-def test_and_in_training_just_those_do(make, mixes):
+# All discriminators but the one with dropout, which changes a sample by itself.
+@pytest.mark.parametrize('make, mixes', [MIXES[0], *MIXES[2:10]])
+def test_in_training_exactly_those_networks_mix_samples(make, mixes):
     runtime.seed(0)
     dis = make()
     x = batch(8, 1, 8, 8)
-    for value in (p.data() for name, p in dis.collect_params().items() if name.endswith('weight')):
-        value[:] *= 10  # from N(0, 0.02), so that what others do shows
+    for name, parameter in dis.collect_params().items():
+        if name.endswith('weight'):
+            parameter.data()[:] *= 10  # from N(0, 0.02), so that the effect of others shows
     outputs = []
     for others in (x[4:], x[4:] * 2 + 1):
         with mx.autograd.train_mode():

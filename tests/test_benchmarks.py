@@ -14,7 +14,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 sys.path.append(str(Path(__file__).resolve().parents[1] / 'benchmarks' / 'peers'))
 
 from layout import Layout
-from protocol import unbiased
+from protocol import variance_scales
 
 from benchmarks import cases, growth, limits
 from gluongan.recipes import recipe
@@ -72,8 +72,8 @@ def test_weights_in_the_other_layout_can_be_brought_back(own):
     for name, value in updater.state()[0].items():
         if not name.startswith('opt_'):
             arrays[name] = draw.random(value.shape)
-    theirs = Layout(case).there(arrays)
-    back = Layout(case).back(theirs)
+    theirs = Layout(case).channels_last(arrays)
+    back = Layout(case).channels_first(theirs)
     for name, value in arrays.items():
         assert (back[name] == value).all()
         if value.ndim == 4 and len(set(value.shape)) > 2:
@@ -86,7 +86,7 @@ def test_a_dense_layer_after_an_image_is_reordered_with_it():
     name = case['dis'][-2]['name']
     x = np.random.default_rng(0).random(case['dis'][-4]['output'])
     w = updater.dis[int(name)].weight.data().asnumpy()
-    theirs = Layout(case).there({f'dis/{name}.weight': w})[f'dis/{name}.weight']
+    theirs = Layout(case).channels_last({f'dis/{name}.weight': w})[f'dis/{name}.weight']
     assert np.allclose(w @ x.ravel(), x.transpose(1, 2, 0).ravel() @ theirs, rtol=1e-5, atol=1e-7)
 
 
@@ -95,7 +95,7 @@ def test_the_scale_of_a_running_variance_is_that_of_its_batch():
     layer = next(layer for layer in case['dis'] if layer['kind'] == 'BatchNorm')
     height, width = layer['output'][1:]
     count = 64 * height * width
-    scale = unbiased(case)[f'dis/{layer["name"]}.running_var']
+    scale = variance_scales(case)[f'dis/{layer["name"]}.running_var']
     assert scale == np.float32(count / (count - 1))
 
 

@@ -1,4 +1,4 @@
-"""The examples make the pictures that gluongan makes, and know nothing of it."""
+"""The examples make the pictures that gluongan makes, without gluongan."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ import browser
 import numpy as np
 import pytest
 import tiny
-from test_export_combinations import has_onnx
+from test_export_combinations import has_onnx, needs_onnx
 
 from gluongan import figures
-from gluongan.exports import load_sampler
-from gluongan.exports import verify as comparing
-from gluongan.gan.sampling import pixels
+from gluongan.exports import load_sampler, verify
+from gluongan.gan.sampling import generate, pixels
 
 EXAMPLES = Path(__file__).parent.parent / 'examples'
 PROGRAMS = sorted(EXAMPLES.glob('*.py'))
@@ -26,23 +25,24 @@ WEB = EXAMPLES / 'web'
 SIDE = 8
 
 
-def begun(place, **changes):
-    """A run whose pictures are not all of one grey."""
-    return tiny.begun(place, until=20, init='he', **changes).folder
+def train(out, **changes):
+    """Return a run whose pictures are not all of one grey."""
+    return tiny.begun(out, until=20, init='he', **changes).folder
 
 
-def exported(run, out, format='mxnet'):
+def export(run, out, format='mxnet'):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(comparing, 'same_bits', lambda *_: None)
+        patch.setattr(verify, 'same_bits', lambda *_: None)
         result = tiny.gluongan('export', run, '--out', out, '--format', format)
     assert result.exit_code == 0, result.stderr
     return out
 
 
-def shown(program, folder, out):
-    """The 64 pictures that a program writes, as it is run by somebody without gluongan's folder on the path."""
-    environment = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
-    done = subprocess.run(
+def run_example(program, folder, out):
+    """Return the 64 pictures that an example writes, without PYTHONPATH."""
+    environment = dict(os.environ)
+    environment.pop('PYTHONPATH', None)
+    process = subprocess.run(
         [sys.executable, str(EXAMPLES / program), str(folder), str(out)],
         cwd=out.parent,
         timeout=120,
@@ -50,38 +50,43 @@ def shown(program, folder, out):
         text=True,
         env=environment,
     )
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
     with figures.grids.Image.open(out) as picture:
         sheet = np.asarray(picture)
     return sheet.reshape(8, SIDE, 8, SIDE).transpose(0, 2, 1, 3).reshape(64, 1, SIDE, SIDE)
 
 
-def expected(run):
-    """Seeds 0 to 63; of a conditional run the classes in turn."""
+def expected_pictures(run):
+    """Return the pictures of seeds 0 to 63; of a conditional run, with each class in turn."""
     sampler = load_sampler(run)
-    x, width = sampler.sheet(list(range(64)))
-    if width:
-        x = x.reshape(len(sampler.classes), 64, *x.shape[1:])[
-            np.arange(64) % len(sampler.classes), np.arange(64)
-        ]
+    x, _ = sampler.sheet(list(range(64)))
+    if sampler.classes:
+        seeds = np.arange(64)
+        x = x.reshape(len(sampler.classes), 64, *x.shape[1:])
+        x = x[seeds % len(sampler.classes), seeds]
     return pixels(x)
+
+
+def imported_modules(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
 
 
 @pytest.mark.parametrize('path', PROGRAMS, ids=lambda path: path.name)
 def test_no_example_imports_gluongan(path):
-    names = [
-        name
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-        for name in [getattr(node, 'module', None), *(alias.name for alias in node.names)]
-        if name
-    ]
-    assert 'numpy' in names and not any(name.startswith('gluongan') for name in names)
+    modules = {name.split('.')[0] for name in imported_modules(path)}
+    assert 'numpy' in modules
+    assert 'gluongan' not in modules
 
 
 def test_fifteen_lines_are_fifteen_at_most():
-    tree = ast.parse((EXAMPLES / 'onnxruntime_15_lines.py').read_text())
-    assert len(tree.body) - 1 <= 15 and all(node.lineno == node.end_lineno for node in tree.body)
+    _, *statements = ast.parse((EXAMPLES / 'onnxruntime_15_lines.py').read_text()).body
+    assert len(statements) <= 15
+    for statement in statements:
+        assert statement.lineno == statement.end_lineno
 
 
 @pytest.mark.same_bits
@@ -89,66 +94,85 @@ def test_fifteen_lines_are_fifteen_at_most():
     'program, changes',
     [
         ('mxnet_symbolblock.py', {'conditional': True, 'noise': 'uniform'}),
+        ('mxnet_symbolblock.py', {'noise': 'truncated'}),
         ('mxnet_module.py', {'noise': 'truncated'}),
         ('mxnet_module.py', {}),
     ],
     ids=str,
 )
 def test_plain_mxnet_makes_the_same_pictures(tmp_path, program, changes):
-    run = begun(tmp_path, **changes)
-    assert np.array_equal(
-        shown(program, exported(run, tmp_path / 'gen'), tmp_path / 'x.png'), expected(run)
-    )
+    run = train(tmp_path, **changes)
+    folder = export(run, tmp_path / 'gen')
+    drawn = run_example(program, folder, tmp_path / 'x.png')
+    assert np.array_equal(drawn, expected_pictures(run))
 
 
-@pytest.mark.skipif(not has_onnx(), reason="needs pip install 'gluongan[onnx]'")
-def test_onnxruntime_makes_the_same_pictures(tmp_path):
-    run = begun(tmp_path, conditional=True)
-    found = shown(
-        'onnxruntime_15_lines.py', exported(run, tmp_path / 'gen', 'onnx'), tmp_path / 'x.png'
-    )
-    assert (np.abs(found.astype(int) - expected(run)) <= 1).all()
+@needs_onnx
+@pytest.mark.parametrize('changes', [{}, {'conditional': True}], ids=str)
+def test_onnxruntime_makes_the_same_pictures(tmp_path, changes):
+    run = train(tmp_path, **changes)
+    folder = export(run, tmp_path / 'gen', 'onnx')
+    drawn = run_example('onnxruntime_15_lines.py', folder, tmp_path / 'x.png')
+    assert (np.abs(drawn.astype(int) - expected_pictures(run)) <= 1).all()
 
 
 # The page
 
 
-def page_is_there():
+def can_test_the_page():
     return has_onnx() and browser.chromium() and (WEB / 'ort').is_dir()
 
 
-@pytest.mark.skipif(
-    not page_is_there(),
+needs_page = pytest.mark.skipif(
+    not can_test_the_page(),
     reason='needs chromium, gluongan[onnx], and `npm install && npm run copy` in examples/web',
 )
+CANVAS = 'document.getElementById("picture")'
+
+
+def serve_page(run, folder):
+    """Copy the page into a folder and export the run into it."""
+    shutil.copytree(WEB, folder, ignore=shutil.ignore_patterns('node_modules', 'model'))
+    export(run, folder / 'model', 'onnx')
+    return browser.Page(folder)
+
+
+def drawn_pixels(page):
+    image = f'{CANVAS}.getContext("2d").getImageData(0, 0, {SIDE}, {SIDE})'
+    return tuple(page.evaluate(f'Array.from({image}.data)'))
+
+
+@needs_page
 @pytest.mark.parametrize(
     'changes', [{}, {'conditional': True, 'channels': 3}], ids=['grey', 'colour, classes']
 )
-def test_page_draws_another_picture_at_each_click(tmp_path, changes):
-    run = begun(tmp_path, **changes)
-    shutil.copytree(WEB, tmp_path / 'web', ignore=shutil.ignore_patterns('node_modules', 'model'))
-    exported(run, tmp_path / 'web' / 'model', 'onnx')
-    canvas = 'document.getElementById("picture")'
-    with browser.Page(tmp_path / 'web') as page:
-        drawn = []
+def test_the_page_draws_another_picture_at_each_click(tmp_path, changes):
+    run = train(tmp_path, **changes)
+    drawn = []
+    with serve_page(run, tmp_path / 'web') as page:
         for count in (1, 2, 3):
-            page.wait(f'{canvas}?.dataset.drawn === "{count}"')
-            drawn.append(
-                page.evaluate(
-                    f'Array.from({canvas}.getContext("2d").getImageData(0, 0, {SIDE}, {SIDE}).data)'
-                )
-            )
+            page.wait(f'{CANVAS}?.dataset.drawn === "{count}"')
+            drawn.append(drawn_pixels(page))
             page.click('#picture')
-        assert len({tuple(each) for each in drawn}) == 3 and len(set(drawn[0])) > 10
-        told = page.evaluate('document.getElementById("told").textContent')
-        assert 'dense on synthetic, iteration 20' in told
-        assert page.evaluate('document.getElementById("choice").hidden') == (not changes)
-        sampler = load_sampler(run)
-        z = sampler._seeded([5], None)
-        z = sampler._labelled(z, sampler.classes[1] if changes else None)
-        made = page.evaluate(
-            f'import("/draw.mjs").then(async (m) => Array.from(await m.picture({z[0].tolist()})))'
-        )
-    from gluongan.gan.sampling import generate
+        caption = page.evaluate('document.getElementById("caption").textContent')
+        no_choice = page.evaluate('document.getElementById("choice").hidden')
+    assert len(set(drawn)) == 3
+    assert len(set(drawn[0])) > 10
+    assert 'dense on synthetic, iteration 20' in caption
+    assert no_choice == (not changes)
 
-    np.testing.assert_allclose(np.array(made), generate(sampler._gen, z).ravel(), atol=1e-5)
+
+@needs_page
+@pytest.mark.parametrize(
+    'changes', [{}, {'conditional': True, 'channels': 3}], ids=['grey', 'colour, classes']
+)
+def test_the_page_computes_what_the_run_computes(tmp_path, changes):
+    run = train(tmp_path, **changes)
+    sampler = load_sampler(run)
+    name = sampler.classes[1] if changes else None
+    z = sampler._labelled(sampler._seeded([5], None), name)
+    with serve_page(run, tmp_path / 'web') as page:
+        page.wait(f'{CANVAS}?.dataset.drawn === "1"')
+        picture = f'm.picture({z[0].tolist()})'
+        x = page.evaluate(f'import("/draw.mjs").then(async (m) => Array.from(await {picture}))')
+    np.testing.assert_allclose(np.array(x), generate(sampler._gen, z).ravel(), atol=1e-5)

@@ -1,124 +1,145 @@
-"""An exported network is the live one, bit for bit, in a process knowing nothing of gluongan; or nothing is kept."""
+"""An export computes the same bits as the live network, in a process without gluongan.
+
+If it does not, nothing is kept.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
+import tiny
 
 import gluongan as gg
-from gluongan.exports import making
-from gluongan.exports import verify as comparing
-from gluongan.nn import models as nets
+from gluongan.exports import making, verify
+from gluongan.exports.making import export_run
+from gluongan.nn import models
 from gluongan.runtime import mx
 
-ELSEWHERE = """
+WITHOUT_GLUONGAN = """
 import sys
 import warnings
 import numpy as np
 np.bool = bool
 warnings.simplefilter('ignore')
 import mxnet as mx
-for prefix in sys.argv[1:]:
+for prefix in PREFIXES:
     net = mx.gluon.SymbolBlock.imports(prefix + '-symbol.json', ['data'], prefix + '-0000.params')
     np.save(prefix + '-y.npy', net(mx.nd.array(np.load(prefix + '-x.npy'))).asnumpy())
 print(sorted(name for name in sys.modules if name.split('.')[0] == 'gluongan'))
 """
 NETS = {
-    'G': lambda: nets.dense_generator([100, 256, 784], dropout=0.2),
-    'G of points': lambda: nets.dense_generator([8, 32, 2], output='identity'),
-    'tanh G': lambda: nets.dense_generator([8, 32, 784], 'swish', 'tanh', batchnorm=False),
-    'grey conv G': lambda: nets.conv_generator(8, (1, 8, 8), width=16),
-    'D': lambda: nets.dense_discriminator([784, 512, 256, 1], dropout=0.3),
-    'softmax D': lambda: nets.dense_discriminator([784, 50, 2], 'selu', 'softmax', batchnorm=True),
-    'packed D': lambda: nets.dense_discriminator([16, 8, 1], pack=3),
+    'generator': lambda: models.dense_generator([100, 256, 784], dropout=0.2),
+    'generator of points': lambda: models.dense_generator([8, 32, 2], output='identity'),
+    'tanh generator': lambda: models.dense_generator(
+        [8, 32, 784], 'swish', 'tanh', batchnorm=False
+    ),
+    'conv generator': lambda: models.conv_generator(8, (1, 8, 8), width=16),
+    'discriminator': lambda: models.dense_discriminator([784, 512, 256, 1], dropout=0.3),
+    'softmax discriminator': lambda: models.dense_discriminator(
+        [784, 50, 2], 'selu', 'softmax', batchnorm=True
+    ),
+    'packed discriminator': lambda: models.dense_discriminator([16, 8, 1], pack=3),
 }
 FILES = ['net-symbol.json', 'net-0000.params', 'manifest.json']
 
 
 @pytest.fixture
-def here(monkeypatch):
-    """The check in a process of its own, which takes seconds, is left out."""
-    monkeypatch.setattr(comparing, 'same_bits', lambda *_: None)
+def unverified(monkeypatch):
+    """Leaves out the check in a new process, which takes seconds."""
+    monkeypatch.setattr(verify, 'same_bits', lambda *_: None)
 
 
 def trained(net):
-    """The network after a pass that has moved BatchNorm's running statistics."""
+    """Return the network after a pass that has moved BatchNorm's running statistics."""
     with mx.autograd.record():
         y = net(mx.nd.random.normal(1, 2, (48, *net.shape_in)))
     y.backward()
     return net
 
 
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def read_manifest(folder):
+    return json.loads((folder / 'manifest.json').read_text())
+
+
 @pytest.mark.same_bits
-def test_another_process_computes_the_same_bits(tmp_path, python, here):
+def test_another_process_computes_the_same_bits(tmp_path, python, unverified):
     expected = {}
     for name, make in NETS.items():
-        net, folder = trained(make()), tmp_path / name
+        net = trained(make())
+        folder = tmp_path / name
         files = gg.export(net, folder / 'net')
-        assert [file.name for file in files] == FILES and sorted(
-            file.name for file in folder.iterdir()
-        ) == sorted(FILES)
+        assert [file.name for file in files] == FILES
+        assert names_in(folder) == sorted(FILES)
         x = np.random.RandomState(0).standard_normal((48, *net.shape_in)).astype(np.float32)
         np.save(folder / 'net-x.npy', x)
-        expected[folder / 'net'] = net(mx.nd.array(x)).asnumpy()
-    assert python(ELSEWHERE.replace('sys.argv[1:]', repr(list(map(str, expected))))) == '[]'
+        expected[str(folder / 'net')] = net(mx.nd.array(x)).asnumpy()
+    assert python(WITHOUT_GLUONGAN.replace('PREFIXES', repr(list(expected)))) == '[]'
     for prefix, y in expected.items():
         np.testing.assert_array_equal(np.load(f'{prefix}-y.npy'), y)
 
 
-def test_manifest_tells_what_a_consumer_needs(tmp_path, here):
-    gg.export(
-        nets.dense_generator([103, 16, 784]),
-        tmp_path / 'net',
-        noise='uniform',
-        classes=['a', 'b', 'ç'],
-    )
-    told = json.loads((tmp_path / 'manifest.json').read_text())
-    assert told['input'] == {'name': 'data', 'shape': [103], 'range': [-1, 1]}
-    assert told['output'] == {'name': 'sample_output', 'shape': [1, 28, 28], 'range': [0, 1]}
-    assert (told['latent'], told['noise'], told['classes'], told['network']) == (
-        100,
-        'uniform',
-        ['a', 'b', 'ç'],
-        'gen',
-    )
+def test_the_manifest_describes_input_and_output(tmp_path, unverified):
+    net = models.dense_generator([103, 16, 784])
+    gg.export(net, tmp_path / 'net', noise='uniform', classes=['a', 'b', 'ç'])
+    manifest = read_manifest(tmp_path)
+    assert manifest['input'] == {'name': 'data', 'shape': [103], 'range': [-1, 1]}
+    assert manifest['output'] == {'name': 'sample_output', 'shape': [1, 28, 28], 'range': [0, 1]}
+    assert manifest['network'] == 'gen'
+    assert manifest['latent'] == 100
+    assert manifest['noise'] == 'uniform'
+    assert manifest['classes'] == ['a', 'b', 'ç']
+
+
+def test_the_manifest_has_the_size_and_sha256_of_each_file(tmp_path, unverified):
+    gg.export(NETS['discriminator'](), tmp_path / 'net')
+    manifest = read_manifest(tmp_path)
     for name in FILES[:2]:
         content = (tmp_path / name).read_bytes()
-        assert told['files'][name] == {
-            'bytes': len(content),
-            'sha256': hashlib.sha256(content).hexdigest(),
-        }
+        digest = hashlib.sha256(content).hexdigest()
+        assert manifest['files'][name] == {'bytes': len(content), 'sha256': digest}
 
 
 @pytest.mark.parametrize(
-    'name, shape, span',
+    'name, shape, values',
     [
-        ('G of points', [2], None),
-        ('tanh G', [1, 28, 28], [0, 1]),
-        ('D', [], None),
-        ('packed D', [], None),
+        ('generator of points', [2], None),
+        ('tanh generator', [1, 28, 28], [0, 1]),
+        ('discriminator', [], None),
+        ('packed discriminator', [], None),
     ],
 )
-def test_manifest_tells_the_output_of_every_kind(tmp_path, here, name, shape, span):
+def test_the_manifest_has_shape_and_range_of_every_output(
+    tmp_path, unverified, name, shape, values
+):
     gg.export(NETS[name](), tmp_path / 'net')
-    told = json.loads((tmp_path / 'manifest.json').read_text())
-    assert (told['output']['shape'], told['output']['range']) == (shape, span)
-    assert told['pack'] == (3 if name == 'packed D' else 1)
+    manifest = read_manifest(tmp_path)
+    assert manifest['output']['shape'] == shape
+    assert manifest['output']['range'] == values
+    assert manifest['pack'] == (3 if name == 'packed discriminator' else 1)
 
 
-def test_the_graph_has_one_input_and_the_same_network_is_the_same_file(tmp_path, here):
-    first = gg.export(NETS['D'](), tmp_path / 'one' / 'net')[0].read_text()
-    assert first == gg.export(NETS['D'](), tmp_path / 'two' / 'net')[0].read_text()
+def test_the_graph_has_one_input_and_the_same_network_is_the_same_file(tmp_path, unverified):
+    first = gg.export(NETS['discriminator'](), tmp_path / 'one' / 'net')[0].read_text()
+    second = gg.export(NETS['discriminator'](), tmp_path / 'two' / 'net')[0].read_text()
+    assert first == second
     graph = json.loads(first)
     names = [graph['nodes'][i]['name'] for i in graph['arg_nodes']]
     assert [name for name in names if not name.startswith('layer')] == ['data']
 
 
-def test_exporting_leaves_the_network_as_it_was(tmp_path, here):
-    net = trained(NETS['G']())
+def test_exporting_leaves_the_network_as_it_was(tmp_path, unverified):
+    net = trained(NETS['generator']())
     before = {name: p.data().asnumpy() for name, p in net.collect_params().items()}
     gg.export(net, tmp_path / 'net')
     for name, parameter in net.collect_params().items():
@@ -128,68 +149,121 @@ def test_exporting_leaves_the_network_as_it_was(tmp_path, here):
 # The check
 
 
-def test_one_bit_of_difference_in_the_new_process_deletes_the_export(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        comparing,
-        'computed',
-        lambda files, x, device: np.nextafter(net(mx.nd.array(x)).asnumpy(), 2),
-    )
-    net = NETS['tanh G']()
+def test_one_different_bit_in_the_new_process_deletes_the_export(tmp_path, monkeypatch):
+    net = NETS['tanh generator']()
+
+    def compute(files, x, device):
+        return np.nextafter(net(mx.nd.array(x)).asnumpy(), 2)
+
+    monkeypatch.setattr(verify, 'compute', compute)
     with pytest.raises(gg.ExportError, match='differs from the live network by up to'):
         gg.export(net, tmp_path / 'net')
-    assert list(tmp_path.iterdir()) == []
+    assert names_in(tmp_path) == []
 
 
 def test_the_new_process_reads_the_files_and_nothing_else(tmp_path, monkeypatch):
-    """Weights that change between writing and checking are found."""
+    """Weights that change between writing and checking are noticed."""
     write = making.symbol.write
 
-    def forged(traced, prefix):
+    def forge(traced, prefix):
         files = write(traced, prefix)
         weights = mx.nd.load(str(files[1]))
         weights['arg:layer0_bias'][0] += 1e-3
         mx.nd.save(str(files[1]), weights)
         return files
 
-    monkeypatch.setattr(making.symbol, 'write', forged)
+    monkeypatch.setattr(making.symbol, 'write', forge)
     with pytest.raises(gg.ExportError, match='differs from the live network by up to'):
-        gg.export(NETS['tanh G'](), tmp_path / 'net')
-    assert list(tmp_path.iterdir()) == []
+        gg.export(NETS['tanh generator'](), tmp_path / 'net')
+    assert names_in(tmp_path) == []
 
 
-def test_an_export_that_cannot_be_reloaded_is_deleted_too(tmp_path, monkeypatch):
+def test_an_export_that_cannot_be_loaded_is_deleted(tmp_path, monkeypatch):
     monkeypatch.setattr(making.symbol, 'INPUT', 'another')
-    with pytest.raises(gg.ExportError, match='cannot be loaded in a new process'):
-        gg.export(NETS['tanh G'](), tmp_path / 'net')
-    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(gg.ExportError, match=r'cannot be loaded in a new process \(AssertionError'):
+        gg.export(NETS['tanh generator'](), tmp_path / 'net')
+    assert names_in(tmp_path) == []
 
 
-def test_an_honest_export_passes_its_own_check(tmp_path):
-    assert len(gg.export(trained(NETS['packed D']()), tmp_path / 'deep' / 'net')) == 3
-    assert sorted(file.name for file in tmp_path.iterdir()) == ['deep']
+def test_an_export_passes_its_own_check(tmp_path):
+    files = gg.export(trained(NETS['packed discriminator']()), tmp_path / 'deep' / 'net')
+    assert len(files) == 3
+    assert names_in(tmp_path) == ['deep']
 
 
 # Where it goes
 
 
-def test_an_export_of_the_same_name_is_replaced_and_that_of_another_is_not(tmp_path, here):
-    gg.export(NETS['D'](), tmp_path / 'net')
-    gg.export(NETS['G of points'](), tmp_path / 'net')
+def test_an_export_of_the_same_name_is_replaced_and_another_one_is_not(tmp_path, unverified):
+    gg.export(NETS['discriminator'](), tmp_path / 'net')
+    gg.export(NETS['generator of points'](), tmp_path / 'net')
     assert gg.load_export(tmp_path).manifest.output.shape == (2,)
-    with pytest.raises(gg.ExportError, match='of another export'):
-        gg.export(NETS['D'](), tmp_path / 'judge')
-    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(FILES)
+    with pytest.raises(gg.ExportError, match='belongs to another export'):
+        gg.export(NETS['discriminator'](), tmp_path / 'other')
+    assert names_in(tmp_path) == sorted(FILES)
 
 
-def test_a_manifest_of_somebody_else_is_not_touched(tmp_path, here):
+def test_the_manifest_of_another_program_is_not_overwritten(tmp_path, unverified):
     (tmp_path / 'manifest.json').write_text('{"name": "a web app"}')
     with pytest.raises(gg.ExportError, match=r'manifest\.json'):
-        gg.export(NETS['D'](), tmp_path / 'net')
-    assert [file.read_text() for file in tmp_path.iterdir()] == ['{"name": "a web app"}']
+        gg.export(NETS['discriminator'](), tmp_path / 'net')
+    assert names_in(tmp_path) == ['manifest.json']
+    assert (tmp_path / 'manifest.json').read_text() == '{"name": "a web app"}'
 
 
 @pytest.mark.parametrize('format', ['torch', ''])
 def test_an_unknown_format_is_refused(tmp_path, format):
-    with pytest.raises(gg.ExportError, match='mxnet, onnx'):
-        gg.export(NETS['D'](), tmp_path / 'net', format=format)
-    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(gg.ExportError, match='must be one of mxnet, onnx'):
+        gg.export(NETS['discriminator'](), tmp_path / 'net', format=format)
+    assert names_in(tmp_path) == []
+
+
+def test_nothing_is_left_of_a_failed_export_and_the_old_one_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(verify, 'same_bits', lambda *_: None)
+    gg.export(NETS['generator of points'](), tmp_path / 'net')
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def fail(*_):
+        raise OSError('No space left on device')
+
+    monkeypatch.setattr(making.Manifest, 'write', fail)
+    with pytest.raises(OSError, match='No space'):
+        gg.export(NETS['discriminator'](), tmp_path / 'net')
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+KILLED = """
+import os, signal, sys
+import gluongan as gg
+from gluongan.exports import verify
+from gluongan.exports.making import export_run
+verify.same_bits = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+export_run(sys.argv[1], sys.argv[2])
+"""
+
+
+def test_the_next_export_removes_what_a_killed_one_left(tmp_path, unverified):
+    run = tiny.begun(tmp_path / 'runs').folder
+    exports = tmp_path / 'exports'
+    exports.mkdir()
+    command = [sys.executable, '-c', textwrap.dedent(KILLED), str(run), str(exports / 'gen')]
+    killed = subprocess.run(command, timeout=120, env=dict(os.environ), check=False)
+    assert killed.returncode == -9
+    assert [name.startswith('.gen.') for name in names_in(exports)] == [True]
+    export_run(run, exports / 'other')
+    assert names_in(exports) == ['other']
+
+
+def test_a_name_that_appears_during_the_export_is_not_overwritten(tmp_path, monkeypatch):
+    run = tiny.begun(tmp_path / 'runs').folder
+    out = tmp_path / 'exports' / 'gen'
+
+    def another_program_takes_the_name(*_):
+        out.mkdir()
+        (out / 'file').write_text('mine')
+
+    monkeypatch.setattr(verify, 'same_bits', another_program_takes_the_name)
+    with pytest.raises(OSError):
+        export_run(run, out)
+    assert names_in(out.parent) == ['gen']
+    assert (out / 'file').read_text() == 'mine'

@@ -1,4 +1,7 @@
-"""Both networks of any legal Config export, come back the same, and are the same in onnxruntime; so do all recipes."""
+"""Both networks of any legal Config export and come back the same, in onnxruntime too.
+
+So do the networks of every recipe.
+"""
 
 from __future__ import annotations
 
@@ -10,140 +13,133 @@ from test_combinations import configs, grow, run
 
 import gluongan as gg
 from gluongan import build
-from gluongan.exports import making, onnx, symbol
-from gluongan.exports import verify as comparing
+from gluongan.exports import making, onnx, symbol, verify
 from gluongan.exports.about import About
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runtime import mx
 
-EVERY = """
-import sys
-from gluongan.exports import again
+RELOAD = """
+from gluongan.exports import reload
 for folder in FOLDERS:
-    again.main(folder + '/net-symbol.json', folder + '/net-0000.params', folder, 'cpu')
+    reload.main(folder + '/net-symbol.json', folder + '/net-0000.params', folder, 'cpu')
 """
 
 
-def compared(pairs, python):
-    """A new process computes the same bits from each folder; one process for all, as MXNet takes seconds to come in."""
-    folders = [str(folder) for folder, _ in pairs]
-    python(EVERY.replace('FOLDERS', repr(folders)))
-    for folder, y in pairs:
+def check_in_a_new_process(expected, python):
+    """A new process computes the expected bits from each folder.
+
+    One process for all: it takes seconds to import MXNet.
+    """
+    folders = [str(folder) for folder in expected]
+    python(RELOAD.replace('FOLDERS', repr(folders)))
+    for folder, y in expected.items():
         np.testing.assert_array_equal(np.load(folder / 'y.npy'), y, err_msg=str(folder))
 
 
 @pytest.fixture
-def collected(monkeypatch):
-    """What the check in a new process was asked, instead of its answer."""
-    asked = []
-    monkeypatch.setattr(comparing, 'same_bits', lambda files, x, y, device: asked.append((x, y)))
-    return asked
+def checks(monkeypatch):
+    """Collects the x and y of each check in a new process, which does not take place."""
+    collected = []
+    monkeypatch.setattr(verify, 'same_bits', lambda files, x, y, device: collected.append((x, y)))
+    return collected
 
 
-def exported(net, folder, collected, about):
-    """Export a network by the way that a run goes; returns what it gives for x.npy, which lies beside."""
+def export(net, folder, checks, about):
+    """Export a network into a folder with x.npy, as a run does, and return what it gives for x."""
     folder.mkdir()
-    making._make(net, folder / 'net', 'mxnet', about)
-    x, y = collected.pop()
+    making._write(net, folder / 'net', 'mxnet', about)
+    x, y = checks.pop()
     np.save(folder / 'x.npy', x)
     loaded = gg.load_export(folder)
-    assert len(x) == loaded.rows and loaded.manifest.network == about.network
+    assert len(x) == loaded.batch
+    assert loaded.manifest.network == about.network
     np.testing.assert_array_equal(loaded.network()(mx.nd.array(x)).asnumpy(), y)
     return y
 
 
+def export_onnx(net, folder, about):
+    """Export a network into a folder as ONNX, and return the difference."""
+    folder.mkdir()
+    return making._write(net, folder / 'net', 'onnx', about).difference
+
+
 def has_onnx():
     try:
-        return onnx.packages() is not None
+        onnx.import_packages()
     except gg.ExportError:
         return False
+    return True
 
 
-def test_both_networks_of_any_legal_config_export(tmp_path, python, collected):
-    pairs = []
+needs_onnx = pytest.mark.skipif(not has_onnx(), reason="needs pip install 'gluongan[onnx]'")
+
+
+def test_both_networks_of_any_legal_config_export(tmp_path, python, checks):
+    expected = {}
 
     @settings(
         max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
     )
     @given(configs())
-    def export(config):
+    def export_both(config):
         updater = grow(config)
         run(updater, 2)
         classes = tuple(f'class {k}' for k in range(updater.classes))
         for network, net in (('gen', updater.gen), ('dis', updater.dis)):
-            folder = tmp_path / str(len(pairs))
+            folder = tmp_path / str(len(expected))
             about = About(network, config.noise, classes, updater.real.dataset.is_image)
-            pairs.append((folder, exported(net, folder, collected, about)))
+            expected[folder] = export(net, folder, checks, about)
             if has_onnx():
-                (tmp_path / f'{folder.name}-onnx').mkdir()
-                made = making._make(net, tmp_path / f'{folder.name}-onnx' / 'net', 'onnx', about)
-                assert network == 'dis' or made.difference <= 1e-5
+                difference = export_onnx(net, tmp_path / f'{folder.name}-onnx', about)
+                assert network == 'dis' or difference <= 1e-5
 
-    export()
-    assert len(pairs) >= 50
-    compared(pairs, python)
+    export_both()
+    assert len(expected) >= 50
+    check_in_a_new_process(expected, python)
 
 
-def recipes():
-    """Both networks of every recipe, untrained, and what they are."""
+def networks():
+    """Yield both networks of every recipe, untrained, with a name and what they are."""
     for name in RECIPES:
         config = recipe(name)
         classes = tuple('0123456789') if config.conditional else ()
         for network, make in (('gen', build.make_generator), ('dis', build.make_discriminator)):
-            yield (
-                f'{name}-{network}',
-                make(config, (1, 28, 28), len(classes), 'cpu'),
-                About(network, config.noise, classes),
-            )
+            net = make(config, (1, 28, 28), len(classes), 'cpu')
+            yield f'{name}-{network}', net, About(network, config.noise, classes)
 
 
-def test_every_recipe_exports(tmp_path, python, collected):
-    compared(
-        [
-            (tmp_path / name, exported(net, tmp_path / name, collected, about))
-            for name, net, about in recipes()
-        ],
-        python,
-    )
+def test_every_recipe_exports(tmp_path, python, checks):
+    expected = {}
+    for name, net, about in networks():
+        expected[tmp_path / name] = export(net, tmp_path / name, checks, about)
+    check_in_a_new_process(expected, python)
 
 
-@pytest.mark.skipif(not has_onnx(), reason="needs pip install 'gluongan[onnx]'")
+@needs_onnx
 def test_every_recipe_is_the_same_in_onnxruntime(tmp_path):
     """In batches of 1, 7 and 256."""
-    for name, net, about in recipes():
-        (tmp_path / name).mkdir()
-        assert 0 < making._make(net, tmp_path / name / 'net', 'onnx', about).difference <= 1e-5, (
-            name
-        )
-        assert sorted(path.name for path in (tmp_path / name).iterdir()) == [
-            'manifest.json',
-            'net.onnx',
-        ]
+    for name, net, about in networks():
+        folder = tmp_path / name
+        assert 0 < export_onnx(net, folder, about) <= 1e-5, name
+        assert sorted(path.name for path in folder.iterdir()) == ['manifest.json', 'net.onnx']
 
 
-@pytest.mark.skipif(not has_onnx(), reason="needs pip install 'gluongan[onnx]'")
+@needs_onnx
 def test_every_recipe_loads_in_opencv(tmp_path):
     cv2 = pytest.importorskip('cv2', reason='needs opencv-python')
-    for name, net, about in recipes():
-        (tmp_path / name).mkdir()
-        making._make(net, tmp_path / name / 'net', 'onnx', about)
+    for name, net, about in networks():
+        export_onnx(net, tmp_path / name, about)
         loaded = cv2.dnn.readNetFromONNX(str(tmp_path / name / 'net.onnx'))
         for batch in (1, 7):
-            x = about.probe(net.shape_in, batch)
+            x = about.probe_inputs(net.shape_in, batch)
             y = net(mx.nd.array(x)).asnumpy()
             loaded.setInput(x, 'data')
-            np.testing.assert_allclose(
-                loaded.forward().reshape(y.shape), y, atol=1e-5, err_msg=name
-            )
+            y_opencv = loaded.forward().reshape(y.shape)
+            np.testing.assert_allclose(y_opencv, y, atol=1e-5, err_msg=name)
 
 
-def test_the_same_run_exported_twice_is_the_same_files(tmp_path):
-    net = tiny_net()
-    first, second = (
-        symbol.write(symbol.traced(net, 'sample'), tmp_path / name) for name in ('a', 'b')
-    )
+def test_the_same_network_exported_twice_is_the_same_files(tmp_path):
+    net = build.make_generator(tiny.tiny(), (1, 8, 8), 0, 'cpu')
+    first = symbol.write(symbol.trace(net, 'sample'), tmp_path / 'a')
+    second = symbol.write(symbol.trace(net, 'sample'), tmp_path / 'b')
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
-
-
-def tiny_net():
-    return build.make_generator(tiny.tiny(), (1, 8, 8), 0, 'cpu')

@@ -1,4 +1,4 @@
-"""What the figures promise: all that can be drawn is drawn, the same each time, and broken files are named."""
+"""Figures of a run: what can be drawn is drawn, the same each time, and broken files are named."""
 
 from __future__ import annotations
 
@@ -24,10 +24,14 @@ FILES = [
     'figures/spot_the_fake_answer.png',
 ]
 POINT_FILES = [
-    name.replace('pixels', 'modes')
-    for name in FILES
-    if not any(word in name for word in ('epochs', 'spot'))
+    'figures/samples.png',
+    'training.gif',
+    'figures/losses.png',
+    'figures/accuracy.png',
+    'figures/modes.png',
+    'figures/scores.png',
 ]
+SAMPLED_AT = (0, 5, 10, 20, 40)
 HEADER = 'iteration,dis/loss,gen/loss,dis/real,dis/fake\n'
 
 
@@ -35,11 +39,18 @@ def noise(*shape, seed=0):
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
-def drawn(run):
+def draw_names(run):
+    """Draw all figures of a run and return their names."""
     return [path.relative_to(run).as_posix() for path in draw_all(run)]
 
 
+def read_pixels(path, mode='L'):
+    with Image.open(path) as image:
+        return np.asarray(image.convert(mode)).astype(int)
+
+
 def make_run(run, shape=(1, 12, 10), count=64, **facts):
+    """Make a run folder with all the files that figures are drawn from, and return it."""
     run.mkdir()
     facts = {
         'data': 'toy',
@@ -54,26 +65,27 @@ def make_run(run, shape=(1, 12, 10), count=64, **facts):
         **facts,
     }
     (run / 'run.json').write_text(json.dumps(facts))
-    rows = [f'{at},{1 / at},0.7,0.6,0.4\n' for at in range(1, 41)]
+    rows = [f'{iteration},{1 / iteration},0.7,0.6,0.4\n' for iteration in range(1, 41)]
     (run / 'batches.csv').write_text(HEADER + ''.join(rows))
-    judged = (
-        {'pixels/mean': 0.2, 'pixels/std': 0.3}
-        if len(shape) == 3
-        else {'modes/caught': 7, 'modes/good': 0.9}
-    )
-    rows = [{'iteration': at, 'dis/accuracy': 0.6, **judged} for at in (10, 20)]
-    (run / 'metrics.jsonl').write_text(''.join(json.dumps(row) + '\n' for row in rows))
+    metrics = {'dis/accuracy': 0.6, 'pixels/mean': 0.2, 'pixels/std': 0.3}
+    if len(shape) == 1:
+        metrics = {'dis/accuracy': 0.6, 'modes/caught': 7, 'modes/good': 0.9}
+    lines = [json.dumps({'iteration': iteration, **metrics}) + '\n' for iteration in (10, 20)]
+    (run / 'metrics.jsonl').write_text(''.join(lines))
     (run / 'accuracy.csv').write_text('batch,real,fake,accuracy\n1,0.6,0.5,0.55\n2,0.7,0.5,0.6\n')
     (run / 'samples').mkdir()
-    for at, name in [(None, 'reals')] + [(at, f'samples/{at:06d}') for at in (0, 5, 10, 20, 40)]:
-        if len(shape) == 1:
-            np.save(
-                run / f'{name}.npy',
-                np.random.default_rng(at).normal(size=(50, 2)).astype(np.float32),
-            )
-        else:
-            save(grid(noise(count, *shape, seed=at)), run / f'{name}.png')
+    write_samples(run / 'reals', shape, count, seed=99)
+    for iteration in SAMPLED_AT:
+        write_samples(run / 'samples' / f'{iteration:06d}', shape, count, seed=iteration)
     return run
+
+
+def write_samples(path, shape, count, seed):
+    if len(shape) == 1:
+        points = np.random.default_rng(seed).normal(size=(50, 2))
+        np.save(path.with_suffix('.npy'), points.astype(np.float32))
+    else:
+        save(grid(noise(count, *shape, seed=seed)), path.with_suffix('.png'))
 
 
 @pytest.fixture
@@ -82,30 +94,27 @@ def run(tmp_path):
 
 
 def test_a_complete_run_gets_every_figure_in_order(run):
-    assert drawn(run) == FILES
+    assert draw_names(run) == FILES
     assert all((run / name).stat().st_size > 500 for name in FILES)
     assert len(FIGURES) == len({*FILES, *POINT_FILES})
 
 
 def test_a_colour_run_gets_every_figure(tmp_path):
-    assert drawn(make_run(tmp_path / 'colour', (3, 8, 8), binarize=True)) == FILES
+    assert draw_names(make_run(tmp_path / 'colour', (3, 8, 8), binarize=True)) == FILES
 
 
 def test_a_run_on_points_gets_the_figures_that_points_have(tmp_path):
-    assert (
-        drawn(
-            make_run(tmp_path / 'ring', (2,), score='critic score', loss='wasserstein', mean=None)
-        )
-        == POINT_FILES
-    )
+    facts = {'score': 'critic score', 'loss': 'wasserstein', 'mean': None}
+    assert draw_names(make_run(tmp_path / 'ring', (2,), **facts)) == POINT_FILES
 
 
 def test_an_empty_or_missing_folder_gets_nothing(tmp_path):
-    assert draw_all(tmp_path) == [] == draw_all(str(tmp_path / 'nowhere'))
+    assert draw_all(tmp_path) == []
+    assert draw_all(str(tmp_path / 'nowhere')) == []
 
 
 @pytest.mark.parametrize(
-    'missing, costs',
+    'missing, affected',
     [
         ('run.json', FILES),
         ('batches.csv', ['losses', '/scores']),
@@ -114,10 +123,11 @@ def test_an_empty_or_missing_folder_gets_nothing(tmp_path):
         ('samples/*', ['/samples', 'training', 'epochs', 'spot']),
     ],
 )
-def test_a_missing_file_costs_only_its_own_figures(run, missing, costs):
+def test_a_missing_file_affects_only_its_own_figures(run, missing, affected):
     for path in run.glob(missing):
         path.unlink()
-    assert drawn(run) == [name for name in FILES if not any(cost in name for cost in costs)]
+    expected = [name for name in FILES if not any(part in name for part in affected)]
+    assert draw_names(run) == expected
 
 
 def test_drawing_again_gives_the_same_bytes(run):
@@ -127,10 +137,10 @@ def test_drawing_again_gives_the_same_bytes(run):
 
 @pytest.mark.parametrize('tail', ['41', '41,0.5,0.7,0.6,0.', '41,0.5,0.7,0.6,', '41,-'])
 def test_a_last_line_cut_in_half_changes_nothing(run, tail):
-    whole = FIGURES['losses'](run).read_bytes()
+    before = FIGURES['losses'](run).read_bytes()
     with open(run / 'batches.csv', 'a') as file:
         file.write(tail)
-    assert FIGURES['losses'](run).read_bytes() == whole
+    assert FIGURES['losses'](run).read_bytes() == before
 
 
 def test_a_table_with_only_its_header_counts_as_missing(run):
@@ -138,13 +148,12 @@ def test_a_table_with_only_its_header_counts_as_missing(run):
     assert FIGURES['losses'](run) is None
 
 
-def test_iterations_done_over_after_a_resume_count_once(run):
-    whole = FIGURES['losses'](run).read_bytes()
-    with open(run / 'batches.csv', 'r+') as file:
-        rows = file.readlines()
-        file.seek(0)
-        file.writelines([*rows[:31], *['25,9,9,0.1,0.1\n', '26,9,9,0.1,0.1\n'], *rows[25:]])
-    assert FIGURES['losses'](run).read_bytes() == whole
+def test_iterations_repeated_after_a_resume_count_once(run):
+    before = FIGURES['losses'](run).read_bytes()
+    lines = (run / 'batches.csv').read_text().splitlines(keepends=True)
+    repeated = ['25,9,9,0.1,0.1\n', '26,9,9,0.1,0.1\n']
+    (run / 'batches.csv').write_text(''.join([*lines[:31], *repeated, *lines[25:]]))
+    assert FIGURES['losses'](run).read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -170,21 +179,22 @@ def test_a_broken_file_is_named(run, name, garbage):
         draw_all(run)
 
 
-def test_a_broken_file_costs_only_the_figures_that_need_it(run):
+def test_a_broken_file_affects_only_the_figures_that_need_it(run):
     (run / 'batches.csv').write_text('garbage\n1\n')
     with pytest.raises(RunError):
         draw_all(run)
-    assert all(
-        (run / name).exists() for name in FILES if 'losses' not in name and '/scores' not in name
-    )
+    missing = {name for name in FILES if not (run / name).exists()}
+    assert missing == {'figures/losses.png', 'figures/scores.png'}
 
 
-@pytest.mark.parametrize('saved', ['pickle', np.zeros((4, 3)), np.zeros(2)])
-def test_points_of_another_kind_are_named(tmp_path, saved):
+@pytest.mark.parametrize(
+    'array',
+    [np.array([object()]), np.zeros((4, 3)), np.zeros(2), np.zeros((4, 2), int)],
+    ids=['pickle', 'three columns', 'one axis', 'whole numbers'],
+)
+def test_an_array_that_holds_no_points_is_named(tmp_path, array):
     run = make_run(tmp_path / 'ring', (2,))
-    np.save(
-        run / 'samples' / '000040.npy', np.array([object()]) if isinstance(saved, str) else saved
-    )
+    np.save(run / 'samples' / '000040.npy', array)
     with pytest.raises(RunError, match=r'000040\.npy'):
         draw_all(run)
 
@@ -192,40 +202,44 @@ def test_points_of_another_kind_are_named(tmp_path, saved):
 def test_values_that_are_not_finite_do_not_stop_the_drawing(run):
     (run / 'batches.csv').write_text(HEADER + '1,nan,inf,nan,-inf\n2,nan,inf,nan,0.5\n')
     (run / 'metrics.jsonl').write_text('{"iteration": 1, "pixels/mean": NaN, "pixels/std": null}\n')
-    assert drawn(run) == FILES
+    assert draw_names(run) == FILES
 
 
-def frames_of(run):
-    frames = []
+def draw_clip(run):
+    """Draw the clip of a run; return its frames, grey (H, W), and how long each is shown, in ms."""
+    frames, durations = [], []
     with Image.open(FIGURES['training'](run)) as clip:
-        for place in range(clip.n_frames):
-            clip.seek(place)
-            frames.append((np.asarray(clip.convert('L')).astype(int), clip.info['duration']))
-    return frames
+        for index in range(clip.n_frames):
+            clip.seek(index)
+            frames.append(np.asarray(clip.convert('L')).astype(int))
+            durations.append(clip.info['duration'])
+    return frames, durations
+
+
+def assert_frame_shows(frame, path):
+    """The frame shows the samples in a file, up to half a step between 16 greys."""
+    images = read_pixels(path)
+    zoom = frame.shape[1] // images.shape[1]
+    shown = frame[-zoom * images.shape[0] :: zoom, ::zoom]
+    assert np.abs(shown - images).max() <= 9
 
 
 def test_the_clip_has_a_frame_for_each_file_of_samples_and_holds_the_last(run):
-    frames = frames_of(run)
-    assert [length for _, length in frames] == [400, 400, 400, 400, 2000]
-    for (frame, _), at in ((frames[0], 0), (frames[-1], 40)):
-        images = np.asarray(Image.open(run / 'samples' / f'{at:06d}.png')).astype(int)
-        zoom = frame.shape[1] // images.shape[1]
-        assert (
-            np.abs(frame[-zoom * images.shape[0] :: zoom, ::zoom] - images).max() <= 9
-        )  # half of one of 16 greys
+    frames, durations = draw_clip(run)
+    assert durations == [400, 400, 400, 400, 2000]
+    assert_frame_shows(frames[0], run / 'samples' / '000000.png')
+    assert_frame_shows(frames[-1], run / 'samples' / '000040.png')
 
 
 def test_a_long_clip_is_thinned_but_keeps_the_first_and_the_last_frame(run):
-    for at in range(100, 300):
-        save(grid(noise(2, 1, 12, 10, seed=at)), run / 'samples' / f'{at:06d}.png')
-    for at in (0, 5, 10, 20, 40):
-        (run / 'samples' / f'{at:06d}.png').unlink()
-    frames = frames_of(run)
+    for path in (run / 'samples').iterdir():
+        path.unlink()
+    for iteration in range(100, 300):
+        write_samples(run / 'samples' / f'{iteration:06d}', (1, 12, 10), 2, seed=iteration)
+    frames, _ = draw_clip(run)
     assert len(frames) == 80
-    for (frame, _), at in ((frames[0], 100), (frames[-1], 299)):
-        images = np.asarray(Image.open(run / 'samples' / f'{at:06d}.png')).astype(int)
-        zoom = frame.shape[1] // images.shape[1]
-        assert np.abs(frame[-zoom * images.shape[0] :: zoom, ::zoom] - images).max() <= 9
+    assert_frame_shows(frames[0], run / 'samples' / '000100.png')
+    assert_frame_shows(frames[-1], run / 'samples' / '000299.png')
 
 
 def test_epochs_shows_only_samples_taken_at_the_end_of_an_epoch(run):
@@ -240,26 +254,27 @@ def test_the_answer_frames_exactly_the_twelve_fakes(run):
     shape = (1, 12, 10)
     save(grid(np.full((64, *shape), 200, np.uint8)), run / 'reals.png')
     save(grid(np.full((64, *shape), 50, np.uint8)), run / 'samples' / '000040.png')
-    question = np.asarray(Image.open(FIGURES['spot_the_fake'](run))).astype(int)
-    answer = np.asarray(Image.open(FIGURES['spot_the_fake_answer'](run))).astype(int)
+    question = read_pixels(FIGURES['spot_the_fake'](run), 'RGB')
+    answer = read_pixels(FIGURES['spot_the_fake_answer'](run), 'RGB')
     left, top = pictures.MARGIN, question.shape[0] - pictures.MARGIN - (6 * 14 + 2) * 3
-    for place, fake in enumerate(pictures.places()):
-        row, col = divmod(place, 6)
+    for position, is_fake in enumerate(pictures.fake_positions()):
+        row, col = divmod(position, 6)
         y, x = top + (row * 14 + 2) * 3, left + (col * 12 + 2) * 3
-        assert (question[y : y + 36, x : x + 30] == (50 if fake else 200)).all()
-        assert np.array_equal(answer[y : y + 36, x : x + 30], question[y : y + 36, x : x + 30])
-        red = (answer[y - 3 : y + 39, x - 3 : x + 33] == pictures.RED).all(axis=2)
-        assert red.sum() == (42 * 36 - 36 * 30 if fake else 0)
-    assert pictures.places().sum() == 12
+        inside = np.s_[y : y + 36, x : x + 30]
+        assert (question[inside] == (50 if is_fake else 200)).all()
+        assert np.array_equal(answer[inside], question[inside])
+        with_frame = np.s_[y - 3 : y + 39, x - 3 : x + 33]
+        red = (answer[with_frame] == pictures.RED).all(axis=2)
+        assert red.sum() == (42 * 36 - 36 * 30 if is_fake else 0)
+    assert pictures.fake_positions().sum() == 12
 
 
 def test_spot_the_fake_shows_only_black_and_white_when_the_run_is_binarized(tmp_path):
     run = make_run(tmp_path / 'run', binarize=True)
-    sheet = np.asarray(Image.open(FIGURES['spot_the_fake'](run)))
-    inside = sheet[
-        -pictures.MARGIN - 36 : -pictures.MARGIN - 6, pictures.MARGIN + 6 : pictures.MARGIN + 36
-    ]
-    assert set(np.unique(inside)) == {0, 255}
+    sheet = read_pixels(FIGURES['spot_the_fake'](run), 'RGB')
+    margin = pictures.MARGIN
+    image = sheet[-margin - 36 : -margin - 6, margin + 6 : margin + 36]
+    assert set(np.unique(image)) == {0, 255}
 
 
 def test_spot_the_fake_needs_enough_images(tmp_path):
@@ -268,7 +283,9 @@ def test_spot_the_fake_needs_enough_images(tmp_path):
 
 def test_drawing_imports_neither_mxnet_nor_pyplot(run):
     code = (
-        'import sys, gluongan.figures as f; assert "matplotlib" not in sys.modules; f.draw_all(sys.argv[1]);'
-        'assert "mxnet" not in sys.modules and "matplotlib.pyplot" not in sys.modules'
+        'import sys, gluongan.figures as figures\n'
+        'assert "matplotlib" not in sys.modules\n'
+        'figures.draw_all(sys.argv[1])\n'
+        'assert not {"mxnet", "matplotlib.pyplot"} & set(sys.modules)\n'
     )
     subprocess.run([sys.executable, '-c', code, str(run)], check=True)

@@ -1,4 +1,4 @@
-"""What grids and thinned curves promise: nothing that was put in is lost or changed."""
+"""Grids and thinned curves: nothing that was put in is lost or changed."""
 
 from __future__ import annotations
 
@@ -28,9 +28,14 @@ def test_a_grid_is_as_large_as_it_says():
     assert grid(noise(6, 3, 28, 28), 3, scale=2).size == (184, 124)
 
 
-def test_a_grid_refuses_what_is_not_images():
-    with pytest.raises(ValueError, match='float64'):
-        grid(np.zeros((4, 1, 8, 8)))
+@pytest.mark.parametrize(
+    'array',
+    [np.zeros((4, 1, 8, 8)), noise(4, 2, 8, 8), noise(4, 8, 8), noise(0, 1, 8, 8)],
+    ids=['float64', 'two channels', 'no channels', 'no images'],
+)
+def test_a_grid_refuses_what_is_not_images(array):
+    with pytest.raises(ValueError, match='must be uint8'):
+        grid(array)
 
 
 def test_tiles_refuses_a_picture_of_another_size_or_kind(tmp_path):
@@ -45,15 +50,18 @@ def test_saving_leaves_the_old_file_whole_when_it_fails(tmp_path):
     before = path.read_bytes()
     with pytest.raises(OSError):
         save(Image.new('CMYK', (4, 4)), path)  # a mode that PNG does not have
-    assert path.read_bytes() == before and list(path.parent.iterdir()) == [path]
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.parametrize('count', [1, 2000, 2001, 3007, 50_000])
 def test_thinning_keeps_every_extreme_and_the_mean(count):
     y = np.random.default_rng(1).standard_cauchy(count)
     line = curves.thin(np.arange(count), y)
-    assert line.high.max() == y.max() and line.low.min() == y.min()
-    assert len(line.x) <= 2000 and (line.each == 1) == (count <= 2000)
+    assert line.high.max() == y.max()
+    assert line.low.min() == y.min()
+    assert len(line.x) <= 2000
+    assert (line.each == 1) == (count <= 2000)
     assert line.mean[0] == pytest.approx(y[: line.each].mean())
 
 
@@ -61,4 +69,6 @@ def test_values_that_are_not_finite_become_gaps_and_are_counted():
     y = np.ones(4000)
     y[:8], y[100], y[200] = np.nan, np.inf, -np.inf
     line = curves.thin(np.arange(4000), y)
-    assert np.isnan(line.mean[:2]).all() and np.nanmax(line.high) == 1 and line.lost == 10
+    assert np.isnan(line.mean[:2]).all()
+    assert np.nanmax(line.high) == 1
+    assert line.lost == 10

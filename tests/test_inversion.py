@@ -64,7 +64,7 @@ def drawn(count, noise='normal', size=LATENT, seed=5):
 def test_gradient_by_z_is_the_finite_difference_of_what_is_sampled(make):
     """Of MXNet 1.9.1's BatchNorm in prediction it is not: its backward pass is that of training."""
     net = grown(make, LATENT)
-    view, z = frozen(net, settled=True), mx.nd.array(drawn(4))
+    view, z = frozen(net, use_running_stats=True), mx.nd.array(drawn(4))
     target = np.random.RandomState(0).rand(*net(z).shape)
 
     def loss(values):

@@ -1,4 +1,4 @@
-"""Chain, the layers that Gluon lacks, and `frozen`, against NumPy and against the network that they stand for."""
+"""Chain, the layers that Gluon lacks, and `frozen`, against NumPy and the original network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import erf, expit, softmax
 
-from gluongan.nn import models as nets
 from gluongan.nn.layers import (
     ACTIVATIONS,
     Activation,
@@ -18,11 +17,15 @@ from gluongan.nn.layers import (
     TwoUnitSoftmax,
     format_table,
     frozen,
+    parameter_count,
 )
-from gluongan.nn.layers import parameter_count as count
+from gluongan.nn.models import dense_discriminator, dense_generator
 from gluongan.runtime import mx
 
-SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017, section 2
+# Klambauer et al. 2017, section 2
+SELU_SCALE = 1.0507009873554805
+SELU_ALPHA = 1.6732632423543772
+
 FORMULAS = {
     'identity': lambda x: x,
     'relu': lambda x: np.maximum(x, 0),
@@ -48,25 +51,25 @@ def test_every_activation_has_a_formula_here():
 def test_activation_is_its_formula(name, hybridize):
     layer = Activation(name, slope=0.3)
     layer.hybridize(hybridize)
-    np.testing.assert_allclose(
-        layer(mx.nd.array(X)).asnumpy(), FORMULAS[name](X), rtol=2e-6, atol=5e-7
-    )
+    y = layer(mx.nd.array(X)).asnumpy()
+    np.testing.assert_allclose(y, FORMULAS[name](X), rtol=2e-6, atol=5e-7)
 
 
 @pytest.mark.parametrize('name', FORMULAS)
 def test_activation_gradient_is_the_slope_of_its_formula(name):
-    at = X[np.abs(X) > 1e-3]  # not at the kinks
-    x = mx.nd.array(at)
+    points = X[np.abs(X) > 1e-3]  # not at the kinks
+    x = mx.nd.array(points)
     x.attach_grad()
     with mx.autograd.record():
         y = Activation(name, slope=0.3)(x)
     y.backward()
-    slope = (FORMULAS[name](at + 1e-5) - FORMULAS[name](at - 1e-5)) / 2e-5
+    formula = FORMULAS[name]
+    slope = (formula(points + 1e-5) - formula(points - 1e-5)) / 2e-5
     np.testing.assert_allclose(x.grad.asnumpy(), slope, rtol=1e-4, atol=2e-6)
 
 
 def test_unknown_activation_is_refused_and_the_known_ones_are_named():
-    with pytest.raises(ValueError, match=r"activation 'ReLU': must be one of .*leaky_relu.*tanh"):
+    with pytest.raises(ValueError, match=r'^activation ReLU: must be one of .*leaky_relu.*tanh'):
         Activation('ReLU')
 
 
@@ -74,11 +77,11 @@ def test_dense_is_activation_of_affine_map():
     layer = Dense(3, 'tanh', in_units=5)
     layer.initialize(mx.init.Normal(1))
     x = np.random.RandomState(0).standard_normal((7, 5)).astype(np.float32)
-    w, b = layer.weight.data().asnumpy(), np.array([1.0, -2.0, 0.5], np.float32)
+    w = layer.weight.data().asnumpy()
+    b = np.array([1.0, -2.0, 0.5], np.float32)
     layer.bias.set_data(mx.nd.array(b))
-    np.testing.assert_allclose(
-        layer(mx.nd.array(x)).asnumpy(), np.tanh(x @ w.T + b), rtol=1e-5, atol=1e-6
-    )
+    y = layer(mx.nd.array(x)).asnumpy()
+    np.testing.assert_allclose(y, np.tanh(x @ w.T + b), rtol=1e-5, atol=1e-6)
 
 
 @given(st.lists(st.floats(-30, 30, width=32), min_size=2, max_size=2))
@@ -86,7 +89,8 @@ def test_dense_is_activation_of_affine_map():
 def test_sigmoid_of_two_unit_logit_is_the_softmax_first_unit(h):
     logit = TwoUnitSoftmax()(mx.nd.array([h])).asnumpy()
     assert logit.shape == (1, 1)
-    np.testing.assert_allclose(expit(np.float64(logit[0, 0])), softmax(np.float64(h))[0], rtol=1e-5)
+    probability = softmax(np.float64(h))[0]
+    np.testing.assert_allclose(expit(np.float64(logit[0, 0])), probability, rtol=1e-5)
 
 
 def test_two_unit_logit_behind_tanh_stays_within_two():
@@ -99,19 +103,21 @@ def test_two_unit_logit_behind_tanh_stays_within_two():
 # Chain
 
 
-def test_slices_share_parameters_and_compose_to_the_whole():
-    gen = nets.dense_generator([5, 8, 16], init='glorot')
+def test_slices_share_parameters_and_compose_to_the_original():
+    gen = dense_generator([5, 8, 16], init='glorot')
     first, last = gen[:2], gen[2:]
     x = mx.nd.random.normal(shape=(3, 5))
-    assert isinstance(first, Chain) and len(first) + len(last) == len(gen)
-    assert first[0] is gen[0] and first[0].weight is gen[0].weight
+    assert isinstance(first, Chain)
+    assert len(first) + len(last) == len(gen)
+    assert first[0] is gen[0]
+    assert first[0].weight is gen[0].weight
     np.testing.assert_array_equal(last(first(x)).asnumpy(), gen(x).asnumpy())
     gen[0].weight.set_data(gen[0].weight.data() * 0)
     assert not first[0].weight.data().asnumpy().any()
 
 
 def test_rows_follow_the_shape_through_every_layer():
-    table = nets.dense_discriminator([48, 6, 1], dropout=0.5).rows()
+    table = dense_discriminator([48, 6, 1], dropout=0.5).rows()
     assert [(row.layer, row.activation, row.output, row.parameters) for row in table] == [
         ('input', '', (3, 4, 4), 0),
         ('Flatten', '', (48,), 0),
@@ -122,36 +128,41 @@ def test_rows_follow_the_shape_through_every_layer():
     ]
 
 
-def test_rows_of_a_chain_of_unknown_input_say_what_is_missing():
+def test_rows_of_a_chain_without_shape_in_say_that_it_is_missing():
     net = Chain(Dense(2, in_units=3))
-    with pytest.raises(ValueError, match='shape_in'):
+    with pytest.raises(ValueError, match=r'^shape_in: is missing'):
         net.rows()
     assert net.rows((3,))[-1].output == (2,)
 
 
 def test_table_is_aligned_and_ends_in_the_total():
-    net = nets.dense_generator([100, 256, 784])
+    net = dense_generator([100, 256, 784])
     lines = format_table(net.rows()).splitlines()
     assert lines[0].split() == ['layer', 'activation', 'output', 'parameters', 'FLOPs']
     assert lines[2].split() == ['Dense', 'leaky_relu', '256', '25,856', '51,200']
     assert lines[-2].split() == ['Reshape', '1', '×', '28', '×', '28', '0', '0']
-    assert lines[-1].split() == ['total', f'{count(net):,}', f'{2 * (100 * 256 + 256 * 784):,}']
-    assert len({len(line) for line in lines}) == 1 and repr(net) == '\n'.join(lines)
+    assert lines[-1].split() == [
+        'total',
+        f'{parameter_count(net):,}',
+        f'{2 * (100 * 256 + 256 * 784):,}',
+    ]
+    assert len({len(line) for line in lines}) == 1
+    assert repr(net) == '\n'.join(lines)
 
 
-def test_repr_of_a_slice_claims_no_output_shape():
-    row = repr(nets.dense_generator([5, 8, 16])[:1]).splitlines()[1]
+def test_repr_of_a_slice_shows_no_output_shape():
+    row = repr(dense_generator([5, 8, 16])[:1]).splitlines()[1]
     assert row.split() == ['Dense', '48'], row
 
 
 def test_parameter_count_includes_the_running_statistics():
-    net = nets.dense_generator([3, 4, 16])
-    assert count(net) == (3 * 4 + 4) + 4 * 4 + (4 * 16 + 16)
+    net = dense_generator([3, 4, 16])
+    assert parameter_count(net) == (3 * 4 + 4) + 4 * 4 + (4 * 16 + 16)
 
 
-# frozen: a view of D without gradients of its own
+# frozen: a view of a discriminator without weight gradients
 
-D_KINDS = [
+DIS_OPTIONS = [
     {},
     {'batchnorm': True},
     {'dropout': 0.5},
@@ -159,9 +170,9 @@ D_KINDS = [
 ]
 
 
-@pytest.fixture(params=D_KINDS, ids=str)
+@pytest.fixture(params=DIS_OPTIONS, ids=str)
 def dis(request):
-    return nets.dense_discriminator([16, 8, 6, 1], init='glorot', **request.param)
+    return dense_discriminator([16, 8, 6, 1], init='glorot', **request.param)
 
 
 def images(n=9):
@@ -180,7 +191,7 @@ def test_frozen_computes_the_same_and_moves_when_the_original_moves(dis):
 
 
 def gradient(net, x, seed=3):
-    """The gradient of net's summed output at its input, with dropout masks drawn from `seed`."""
+    """The gradient of net's weighted sum of outputs at its input; `seed` is dropout's."""
     x = x.copy()
     x.attach_grad()
     mx.random.seed(seed)
@@ -196,22 +207,25 @@ def test_frozen_has_the_same_input_gradient(dis):
     np.testing.assert_allclose(gradient(frozen(dis), images()), expected, rtol=1e-5, atol=1e-7)
 
 
-def test_frozen_leaves_the_gradients_of_the_original_untouched_and_has_none_itself(dis):
-    own = [p for p in dis.collect_params().values() if p.grad_req != 'null']
-    for parameter in own:
+def test_frozen_does_not_touch_the_gradients_of_the_original_and_has_none(dis):
+    trainable = [p for p in dis.collect_params().values() if p.grad_req != 'null']
+    assert len(trainable) >= 6
+    for parameter in trainable:
         parameter.grad()[:] = 77
     view = frozen(dis)
     gradient(view, images())
     mx.nd.waitall()
-    assert all((parameter.grad().asnumpy() == 77).all() for parameter in own) and len(own) >= 6
+    for parameter in trainable:
+        assert (parameter.grad().asnumpy() == 77).all()
     for parameter in view.collect_params().values():
         assert parameter.grad_req == 'null'
         with pytest.raises(RuntimeError):
             parameter.grad()
-    gradient(dis, images())  # the original still learns
-    assert not any((parameter.grad().asnumpy() == 77).any() for parameter in own)
+    gradient(dis, images())  # the original still has gradients
+    for parameter in trainable:
+        assert (parameter.grad().asnumpy() != 77).all()
 
 
-def test_reshape_to_nothing_gives_one_number_a_sample():
+def test_reshape_to_an_empty_shape_gives_one_number_a_sample():
     assert Reshape(())(mx.nd.ones((4, 1))).shape == (4,)
     assert Reshape((2, 3))(mx.nd.ones((4, 6))).shape == (4, 2, 3)

@@ -1,6 +1,9 @@
-"""The peers of benchmarks/: the same algorithm in every framework whose environment is there, and the protocol by ours alone.
+"""The peers of benchmarks/: the same algorithm in every framework, and the protocol.
 
-GLUONGAN_PEERS=DIR pytest tests/test_peers.py    # DIR as `python -m benchmarks.setup_peers --environments DIR` made it
+GLUONGAN_PEERS=DIR pytest tests/test_peers.py
+
+DIR is as `python -m benchmarks.setup_peers --environments DIR` makes it. A framework without an
+environment is skipped; the protocol is tested with gluongan alone.
 """
 
 from __future__ import annotations
@@ -13,9 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.append(
-    str(Path(__file__).resolve().parents[1])
-)  # last, so that the installed gluongan is the one that is tested
+# At the end of the path, so that the installed gluongan is tested.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import cases, driver, equivalence
 from benchmarks.compare import measure_case, summarise
@@ -46,12 +48,12 @@ SMALL = {
 def test_a_peer_trains_to_the_same_weights(recipe, way, form):
     if interpreter(form, ENVIRONMENTS) is None:
         pytest.skip(f'{form} has no environment in {ENVIRONMENTS}')
-    name = f'{recipe}-64'
-    apart = equivalence.compare_forms(name, [form], ENVIRONMENTS, way)[form]
-    assert apart.value <= equivalence.tolerance(name, way), apart
+    case = f'{recipe}-64'
+    difference = equivalence.compare_forms(case, [form], ENVIRONMENTS, way)[form]
+    assert difference.value <= equivalence.tolerance(case, way), difference
 
 
-def test_a_difference_is_that_of_the_worst_tensor_by_how_far_it_went():
+def test_the_difference_is_that_of_the_worst_tensor_by_how_far_it_went():
     initial = {'a': np.zeros(4), 'b': np.zeros(2)}
     ours = {'a': np.array([3.0, 0, 0, 4]), 'b': np.array([1.0, 0])}
     theirs = {'a': np.array([3.0, 0, 0, 4.1]), 'b': np.array([1.0, 0.5])}
@@ -59,46 +61,17 @@ def test_a_difference_is_that_of_the_worst_tensor_by_how_far_it_went():
     assert equivalence.difference(initial, ours, ours).value == 0
 
 
-@pytest.mark.parametrize('theirs', [{'a': np.array([np.nan, 1])}, {'a': np.array([np.inf, 1])}])
-def test_weights_that_are_no_numbers_are_infinitely_far(theirs):
-    assert equivalence.difference({'a': np.zeros(2)}, {'a': np.ones(2)}, theirs).value == float(
-        'inf'
-    )
+@pytest.mark.parametrize('value', [np.nan, np.inf])
+def test_nan_and_infinity_are_infinitely_far(value):
+    theirs = {'a': np.array([value, 1])}
+    difference = equivalence.difference({'a': np.zeros(2)}, {'a': np.ones(2)}, theirs)
+    assert difference.value == np.inf
 
 
 @pytest.mark.parametrize('theirs', [{}, {'b': np.ones(2)}, {'a': np.ones(3)}])
-def test_other_tensors_are_no_comparison(theirs):
+def test_other_tensors_cannot_be_compared(theirs):
     with pytest.raises(ValueError, match='other tensors'):
         equivalence.difference({'a': np.zeros(2)}, {'a': np.ones(2)}, theirs)
-
-
-# The protocol, by gluongan's own peer
-
-
-@pytest.fixture
-def small(monkeypatch):
-    """The case dense-64 with networks and pictures so small that an iteration takes a moment."""
-    whole = cases.config
-    monkeypatch.setattr(
-        cases, 'config', lambda name, **changes: whole(name, **{**SMALL, **changes})
-    )
-    return 'dense-64'
-
-
-def learned_here(case, feed):
-    """What a GAN learns from a feed by update_dis and update_gen, written out."""
-    _, updater, dataset = cases.load(case)
-    gen, dis = updater.gen, updater.dis
-    view, opt_gen, opt_dis = frozen(dis), Optimizer(gen, lr=2e-4), Optimizer(dis, lr=2e-4)
-    for (z,), (index,) in zip(feed['z'], feed['index']):
-        x_fake = record_fake(gen, mx.nd.array(z))
-        update_dis(dis, opt_dis, mx.nd.array(dataset.floats(index)), x_fake)
-        update_gen(view, opt_gen, x_fake)
-    return {
-        f'{part}/{name}': value.asnumpy()
-        for part, net in (('gen', gen), ('dis', dis))
-        for name, value in weights(net).items()
-    }
 
 
 def test_results_of_an_earlier_run_stay_unless_they_were_made_again(tmp_path):
@@ -113,33 +86,74 @@ def test_results_of_an_earlier_run_stay_unless_they_were_made_again(tmp_path):
     assert equivalence.earlier(path, [{**old[0], 'form': 'torch'}]) == old
 
 
-def test_ours_learns_what_the_two_updates_learn(small, tmp_path):
-    material = equivalence.Material(small, tmp_path)
-    with Peer('gluongan', threads=1) as peer:
-        theirs = material.train(peer, 0)
-        assert peer.ask('run', n=2) == {} and 0 < peer.ask('time', n=2)['seconds'] < 60
-        assert peer.ask('memory')['megabytes'] > 10 and set(peer.versions) == {'mxnet', 'numpy'}
-        later = peer.weights()
-    with np.load(tmp_path / 'feed0.npz') as feed:
-        here = learned_here(small, feed)
-    assert {name: value.shape for name, value in here.items()} == {
-        name: value.shape for name, value in theirs.items()
-    }
-    assert all((theirs[name] == value).all() for name, value in here.items())
-    assert all(
-        (material.initial[name] != value).any() and (later[name] != value).any()
-        for name, value in theirs.items()
+# The protocol, with gluongan as its own peer
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The case dense-64 with networks and images so small that an iteration takes a moment."""
+    config = cases.config
+    monkeypatch.setattr(
+        cases, 'config', lambda name, **changes: config(name, **{**SMALL, **changes})
     )
+    return 'dense-64'
 
 
-def test_a_feed_is_what_is_learned_from(small, tmp_path):
+def train_here(case, feed):
+    """Return the weights after update_dis and update_gen on a feed, written out."""
+    _, updater, dataset = cases.load(case)
+    gen, dis = updater.gen, updater.dis
+    frozen_dis = frozen(dis)
+    opt_gen, opt_dis = Optimizer(gen, lr=2e-4), Optimizer(dis, lr=2e-4)
+    for (z,), (index,) in zip(feed['z'], feed['index']):
+        x_fake = record_fake(gen, mx.nd.array(z))
+        update_dis(dis, opt_dis, mx.nd.array(dataset.floats(index)), x_fake)
+        update_gen(frozen_dis, opt_gen, x_fake)
+    arrays = {f'gen/{name}': value.asnumpy() for name, value in weights(gen).items()}
+    arrays.update({f'dis/{name}': value.asnumpy() for name, value in weights(dis).items()})
+    return arrays
+
+
+def test_our_peer_learns_what_the_two_updates_learn(small, tmp_path):
     material = equivalence.Material(small, tmp_path)
     with Peer('gluongan', threads=1) as peer:
-        one, other = material.train(peer, 0), material.train(peer, 1)
-    assert all((one[name] != other[name]).any() for name in one)
+        trained = material.train(peer, 0)
+    with np.load(tmp_path / 'feed0.npz') as feed:
+        expected = train_here(small, feed)
+    assert trained.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(trained[name], value)
+        assert (material.initial[name] != value).any()
 
 
-def test_what_fails_in_a_peer_is_told(small, tmp_path):
+def test_our_peer_trains_on_data_of_its_own(small, tmp_path):
+    material = equivalence.Material(small, tmp_path)
+    with Peer('gluongan', threads=1) as peer:
+        before = material.train(peer, 0)
+        assert peer.ask('run', n=2) == {}
+        after = peer.weights()
+    for name, value in before.items():
+        assert (after[name] != value).any()
+
+
+def test_a_peer_reports_time_memory_and_versions(small, tmp_path):
+    material = equivalence.Material(small, tmp_path)
+    with Peer('gluongan', threads=1) as peer:
+        material.load(peer)
+        assert 0 < peer.ask('time', n=2)['seconds'] < 60
+        assert peer.ask('memory')['megabytes'] > 10
+        assert set(peer.versions) == {'mxnet', 'numpy'}
+
+
+def test_another_feed_gives_other_weights(small, tmp_path):
+    material = equivalence.Material(small, tmp_path)
+    with Peer('gluongan', threads=1) as peer:
+        first, second = material.train(peer, 0), material.train(peer, 1)
+    for name in first:
+        assert (first[name] != second[name]).any()
+
+
+def test_an_error_in_a_peer_is_reported(small, tmp_path):
     with Peer('gluongan', threads=1) as peer:
         with pytest.raises(PeerError, match=r'gluongan: FileNotFoundError: .*nowhere'):
             peer.load({}, tmp_path / 'nowhere.npz', tmp_path / 'x.npy')
@@ -149,17 +163,18 @@ def test_what_fails_in_a_peer_is_told(small, tmp_path):
             peer.ask('run', n=1)
 
 
-def test_a_form_without_environment_says_how_to_make_it(tmp_path):
-    with pytest.raises(
-        PeerError, match=r'torch: has no environment in .*python -m benchmarks\.setup_peers'
-    ):
+def test_a_form_without_an_environment_says_how_to_make_it(tmp_path):
+    message = r'torch: has no environment in .*python -m benchmarks\.setup_peers'
+    with pytest.raises(PeerError, match=message):
         Peer('torch', environments=tmp_path)
 
 
 def test_forms_take_turns_and_every_sample_is_kept(small):
     (trial,) = measure_case(small, ['gluongan'], rounds=3, seconds=0.01, threads=1)
-    assert trial.name == 'dense-64 gluongan' and len(trial.seconds) == 3 and trial.images == 64
-    assert (
-        trial.facts['form'] == 'gluongan' and trial.facts['threads'] == 1 and trial.iterations >= 1
-    )
+    assert trial.name == 'dense-64 gluongan'
+    assert len(trial.seconds) == 3
+    assert trial.images == 64
+    assert trial.facts['form'] == 'gluongan'
+    assert trial.facts['threads'] == 1
+    assert trial.iterations >= 1
     assert 'it/s' in summarise([trial])

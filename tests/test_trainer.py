@@ -1,4 +1,4 @@
-"""The loop without a model: when triggers fire, what is called in which order, and where it stops; all from tables."""
+"""The loop without a model: when triggers fire, the order of calls, and where it stops."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 import signal
 import threading
 from fractions import Fraction
-from math import ceil
 
 import pytest
 
@@ -15,10 +14,12 @@ from gluongan.trainer import AnyOf, Every, Extension, Interrupt, Trainer, as_tri
 
 
 class FakeUpdater:
-    """Counts; `per_epoch` iterations, which need be no whole number, go through the data once."""
+    """Counts iterations. An epoch has `per_epoch` of them, which need not be a whole number."""
 
     def __init__(self, per_epoch=10, *, fail_at=None, events=None):
-        self.iteration, self.per_epoch, self.fail_at = 0, Fraction(per_epoch), fail_at
+        self.iteration = 0
+        self.per_epoch = Fraction(per_epoch)
+        self.fail_at = fail_at
         self.events = [] if events is None else events
 
     @property
@@ -44,10 +45,12 @@ class FakeUpdater:
 
 
 class Recorder(Extension):
-    """Notes each call with the iteration at which it came."""
+    """Records each call with its iteration."""
 
     def __init__(self, name, events, *, fail_at=None):
-        self.name, self.events, self.fail_at = name, events, fail_at
+        self.name = name
+        self.events = events
+        self.fail_at = fail_at
 
     def start(self, trainer):
         self.events.append(f'{self.name} start')
@@ -67,18 +70,24 @@ class Recorder(Extension):
         self.events.append(f'{self.name} close')
 
 
-def a_trainer(tmp_path, *, stop=(3, 'iteration'), per_epoch=10, fail_at=None):
+def make_trainer(tmp_path, *, stop=(3, 'iteration'), per_epoch=10, fail_at=None):
+    """Return a Trainer, and the list of events that its updater and its Recorders write to."""
     events = []
-    return Trainer(
-        FakeUpdater(per_epoch, fail_at=fail_at, events=events), stop=stop, folder=tmp_path
-    ), events
+    updater = FakeUpdater(per_epoch, fail_at=fail_at, events=events)
+    return Trainer(updater, stop=stop, folder=tmp_path), events
+
+
+def calls(events, name):
+    """The iterations at which the Recorder of that name was called."""
+    matches = [re.fullmatch(rf'{name} (\d+)', event) for event in events]
+    return [int(match[1]) for match in matches if match]
 
 
 def fired(tmp_path, trigger, iterations, per_epoch):
-    trainer, events = a_trainer(tmp_path, stop=(iterations, 'iteration'), per_epoch=per_epoch)
+    trainer, events = make_trainer(tmp_path, stop=(iterations, 'iteration'), per_epoch=per_epoch)
     trainer.extend(Recorder('x', events), trigger=trigger)
     trainer.run()
-    return [int(event.split()[1]) for event in events if re.fullmatch(r'x \d+', event)]
+    return calls(events, 'x')
 
 
 # Triggers
@@ -94,16 +103,14 @@ def fired(tmp_path, trigger, iterations, per_epoch):
         ((1, 'epoch'), 10, 4, [4, 8]),
         ((2, 'epoch'), 20, 4, [8, 16]),
         ((1, 'epoch'), 3, 1, [1, 2, 3]),
-        (
-            (1, 'epoch'),
-            10,
-            Fraction(5, 2),
-            [3, 5, 8, 10],
-        ),  # 2.5 iterations an epoch: five batches, two for each
+        # 2.5 iterations per epoch: five batches, two in each iteration
+        ((1, 'epoch'), 10, Fraction(5, 2), [3, 5, 8, 10]),
         ((2, 'epoch'), 10, Fraction(5, 2), [5, 10]),
-        ((1, 'epoch'), 4, Fraction(1, 3), [1, 2, 3, 4]),  # three epochs in one iteration fire once
+        # three epochs in one iteration fire once
+        ((1, 'epoch'), 4, Fraction(1, 3), [1, 2, 3, 4]),
         ((2, 'epoch'), 4, Fraction(1, 3), [1, 2, 3, 4]),
-        ((4, 'epoch'), 5, Fraction(1, 3), [2, 3, 4]),  # 6 9 12 15 epochs: 4, 8 and 12 are passed
+        # 3, 6, 9, 12 and 15 epochs: the 4th, the 8th and the 12th end in between
+        ((4, 'epoch'), 5, Fraction(1, 3), [2, 3, 4]),
         ((1, 'epoch'), 15, Fraction(29, 7), [5, 9, 13]),
         (AnyOf((Every(4), Every(1, 'epoch'))), 12, 6, [4, 6, 8, 12]),
         (lambda updater: updater.iteration in (2, 5), 6, 10, [2, 5]),
@@ -116,26 +123,24 @@ def test_trigger_fires_at_these_iterations_and_no_others(
 
 
 @pytest.mark.parametrize(
-    'per_epoch', [Fraction(n, steps) for n in (1, 3, 29, 93) for steps in (1, 2, 3, 7, 49)], ids=str
+    'batches, steps', [(n, steps) for n in (1, 3, 29, 93) for steps in (1, 2, 3, 7, 49)]
 )
-def test_epoch_trigger_fires_once_for_every_epoch_that_ends(tmp_path, per_epoch):
-    iterations = 120
-    expected = [i for i in range(1, iterations + 1) if i // per_epoch > (i - 1) // per_epoch]
-    assert fired(tmp_path, (1, 'epoch'), iterations, per_epoch) == expected
+def test_epoch_trigger_fires_once_in_each_iteration_that_ends_an_epoch(tmp_path, batches, steps):
+    """An epoch has `batches`, and an iteration takes `steps` of them."""
+    ended = [iteration * steps // batches for iteration in range(121)]
+    expected = [i for i in range(1, 121) if ended[i] > ended[i - 1]]
+    assert fired(tmp_path, (1, 'epoch'), 120, Fraction(batches, steps)) == expected
 
 
 def test_extension_brings_its_own_trigger_and_extend_replaces_it(tmp_path):
-    trainer, events = a_trainer(tmp_path, stop=(4, 'iteration'))
+    trainer, events = make_trainer(tmp_path, stop=(4, 'iteration'))
     for name, trigger in (('own', None), ('given', (4, 'iteration'))):
         extension = Recorder(name, events)
         extension.trigger = (2, 'iteration')
         trainer.extend(extension, trigger=trigger)
     trainer.run()
-    assert [e for e in events if re.search(r'\d', e) and 'update' not in e] == [
-        'own 2',
-        'own 4',
-        'given 4',
-    ]
+    assert calls(events, 'own') == [2, 4]
+    assert calls(events, 'given') == [4]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +163,7 @@ def test_impossible_trigger_is_refused_with_its_value(tmp_path, trigger):
         as_trigger(trigger)
     assert str(trigger) in str(caught.value)
     with pytest.raises(ValueError, match='iteration or epoch'):
-        a_trainer(tmp_path)[0].extend(Extension(), trigger=trigger)
+        make_trainer(tmp_path)[0].extend(Extension(), trigger=trigger)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +179,7 @@ def test_impossible_stop_is_refused_before_a_folder_is_made(tmp_path, stop):
 
 
 def test_calls_come_in_the_order_of_the_extensions(tmp_path):
-    trainer, events = a_trainer(tmp_path, stop=(2, 'iteration'))
+    trainer, events = make_trainer(tmp_path, stop=(2, 'iteration'))
     trainer.extend(Recorder('a', events))
     trainer.extend(Recorder('b', events), trigger=(2, 'iteration'))
     trainer.run()
@@ -206,46 +211,59 @@ def test_calls_come_in_the_order_of_the_extensions(tmp_path):
         ((7, 'epoch'), Fraction(29, 7), 29),
     ],
 )
-def test_stops_after_so_many_iterations(tmp_path, stop, per_epoch, total):
-    trainer, events = a_trainer(tmp_path, stop=stop, per_epoch=per_epoch)
+def test_run_stops_after_this_many_iterations(tmp_path, stop, per_epoch, total):
+    trainer, events = make_trainer(tmp_path, stop=stop, per_epoch=per_epoch)
     trainer.run()
-    assert (trainer.total, trainer.updater.iteration, events.count(f'update {total}')) == (
-        total,
-        total,
-        1,
-    )
-    assert (
-        trainer.done()
-        and not trainer.interrupted
-        and ceil(stop[0] * (1 if stop[1] == 'iteration' else per_epoch)) == total
-    )
+    assert trainer.total == trainer.updater.iteration == total
+    assert events.count(f'update {total}') == 1
+    assert trainer.done()
+    assert not trainer.interrupted
 
 
 def test_run_that_is_done_updates_no_more_and_still_finishes(tmp_path):
-    trainer, events = a_trainer(tmp_path, stop=(2, 'iteration'))
+    trainer, events = make_trainer(tmp_path, stop=(2, 'iteration'))
     trainer.updater.iteration = 2
     trainer.extend(Recorder('a', events))
     trainer.run()
     assert events == ['a start', 'drain', 'a finish', 'a close']
 
 
-def test_resumed_run_goes_on_from_where_its_updater_is(tmp_path):
-    trainer, events = a_trainer(tmp_path, stop=(5, 'iteration'))
+def test_resumed_run_continues_from_where_its_updater_is(tmp_path):
+    trainer, events = make_trainer(tmp_path, stop=(5, 'iteration'))
     trainer.updater.iteration = 3
     trainer.run()
     assert events == ['update 4', 'update 5', 'drain']
 
 
 def test_interrupt_ends_the_run_after_that_update_and_its_extensions(tmp_path):
-    trainer, events = a_trainer(tmp_path, stop=(9, 'iteration'))
+    trainer, events = make_trainer(tmp_path, stop=(9, 'iteration'))
     trainer.extend(Recorder('a', events))
     trainer.run(lambda: trainer.updater.iteration == 4)
-    assert trainer.interrupted and trainer.updater.iteration == 4 and not trainer.done()
+    assert trainer.interrupted
+    assert trainer.updater.iteration == 4
+    assert not trainer.done()
     assert events[-5:] == ['update 4', 'a 4', 'drain', 'a finish', 'a close']
 
 
+def test_an_extension_that_stops_early_ends_the_run_as_if_it_were_done(tmp_path):
+    trainer, events = make_trainer(tmp_path, stop=(9, 'iteration'))
+
+    class Stopper(Extension):
+        def __call__(self, trainer):
+            if trainer.updater.iteration == 2:
+                trainer.stop_early('no improvement')
+
+    trainer.extend(Stopper())
+    trainer.extend(Recorder('a', events))
+    trainer.run()
+    assert trainer.stopped == 'no improvement'
+    assert trainer.done()
+    assert not trainer.interrupted
+    assert events[-5:] == ['update 2', 'a 2', 'drain', 'a finish', 'a close']
+
+
 def test_flush_waits_for_the_updater_before_the_extensions(tmp_path):
-    trainer, events = a_trainer(tmp_path)
+    trainer, events = make_trainer(tmp_path)
     trainer.extend(Recorder('a', events))
     trainer.extend(Recorder('b', events))
     trainer.flush()
@@ -253,7 +271,7 @@ def test_flush_waits_for_the_updater_before_the_extensions(tmp_path):
 
 
 def test_failing_update_closes_and_does_not_finish(tmp_path):
-    trainer, events = a_trainer(tmp_path, stop=(5, 'iteration'), fail_at=3)
+    trainer, events = make_trainer(tmp_path, stop=(5, 'iteration'), fail_at=3)
     trainer.extend(Recorder('a', events))
     with pytest.raises(ArithmeticError, match='the update failed'):
         trainer.run()
@@ -261,28 +279,30 @@ def test_failing_update_closes_and_does_not_finish(tmp_path):
 
 
 def test_failing_extension_closes_all_and_finishes_none(tmp_path):
-    trainer, events = a_trainer(tmp_path, stop=(5, 'iteration'))
+    trainer, events = make_trainer(tmp_path, stop=(5, 'iteration'))
     trainer.extend(Recorder('a', events, fail_at=2))
     trainer.extend(Recorder('b', events))
     with pytest.raises(OSError, match='disk is full'):
         trainer.run()
-    assert events[-3:] == ['a 2', 'a close', 'b close'] and not any(
-        'finish' in event for event in events
-    )
+    assert events[-3:] == ['a 2', 'a close', 'b close']
+    assert not [event for event in events if 'finish' in event]
 
 
 # Signals
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_interrupt_notes_the_signal_and_restores_both_handlers(number):
+def test_interrupt_keeps_the_signal_and_restores_both_handlers(number):
     before = [signal.getsignal(each) for each in Interrupt.SIGNALS]
     with Interrupt() as interrupt:
-        assert not interrupt() and interrupt.signal is None
+        assert not interrupt()
+        assert interrupt.signal is None
         os.kill(os.getpid(), number)
-        assert interrupt() and interrupt.signal == number
-        # A second one is not noted but ends the process: the default handler is back, for either signal.
-        assert all(signal.getsignal(each) == signal.SIG_DFL for each in Interrupt.SIGNALS)
+        assert interrupt()
+        assert interrupt.signal == number
+        # A second signal, of either kind, ends the process: the default handlers are back.
+        handlers = {signal.getsignal(each) for each in Interrupt.SIGNALS}
+        assert handlers == {signal.SIG_DFL}
     assert [signal.getsignal(each) for each in Interrupt.SIGNALS] == before
 
 
@@ -294,19 +314,20 @@ def test_interrupt_restores_the_handlers_after_an_error():
 
 
 def test_signal_in_the_middle_of_a_run_stops_it(tmp_path):
-    trainer, _ = a_trainer(tmp_path, stop=(10**9, 'iteration'))
+    trainer, _ = make_trainer(tmp_path, stop=(10**9, 'iteration'))
     timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
     with Interrupt() as interrupt:
         timer.start()
         trainer.run(interrupt)
-    assert trainer.interrupted and 0 < trainer.updater.iteration < 10**9
+    assert trainer.interrupted
+    assert 0 < trainer.updater.iteration < 10**9
 
 
 def test_trainer_without_a_folder_makes_the_next_one(tmp_path):
-    folders = [Trainer(FakeUpdater(), stop=(1, 'iteration'), out=tmp_path).folder for _ in range(2)]
-    assert [folder.name for folder in folders] == ['00000-run', '00001-run'] and all(
-        f.is_dir() for f in folders
-    )
+    for name in ('00000-run', '00001-run'):
+        trainer = Trainer(FakeUpdater(), stop=(1, 'iteration'), out=tmp_path)
+        assert trainer.folder == tmp_path / name
+        assert trainer.folder.is_dir()
 
 
 def test_trainer_needs_no_mxnet_and_no_numpy(python):

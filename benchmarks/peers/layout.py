@@ -1,4 +1,7 @@
-"""gluongan's weights are channels first; XLA and TensorFlow want pictures channels last on a CPU. Needs nothing but NumPy."""
+"""Weights with the channels last, as XLA and TensorFlow want them on a CPU. Needs only NumPy.
+
+gluongan's own weights have the channels first.
+"""
 
 from __future__ import annotations
 
@@ -8,76 +11,91 @@ from typing import Any
 import numpy as np
 
 Arrays = dict[str, np.ndarray]
+Layer = dict[str, Any]
 Change = Callable[[np.ndarray], np.ndarray]
+PARTS = {'gen': 'gen', 'dis': 'dis', 'ema': 'gen'}  # the moving average has the generator's layers
+
+
+def changes(layers: list[Layer]) -> dict[str, tuple[Change, Change]]:
+    """Return two functions for each weight, by its name: into the other layout, and back.
+
+    Dense: (out, in) -> (in, out). Conv: (out, in, h, w) -> (h, w, in, out).
+    Deconv: (in, out, h, w) -> (h, w, out, in).
+    """
+    result: dict[str, tuple[Change, Change]] = {}
+    for index, layer in enumerate(layers):
+        if layer['kind'] == 'Dense':
+            order_out, order_in = _order_out(layers, index), _order_in(layers, index)
+            result.update(_dense(layer['name'], order_out, order_in))
+        elif layer['kind'] in ('Conv', 'Deconv'):
+            result[f'{layer["name"]}.weight'] = (_channels_last, _channels_first)
+    return result
+
+
+def _channels_last(w: np.ndarray) -> np.ndarray:
+    return w.transpose(2, 3, 1, 0)
+
+
+def _channels_first(w: np.ndarray) -> np.ndarray:
+    return w.transpose(3, 2, 0, 1)
+
+
+def _order_out(layers: list[Layer], index: int) -> np.ndarray:
+    """Return the new order of a Dense layer's outputs: changed where a Reshape makes images."""
+    following = layers[index + 1]
+    shape = following['output'] if following['kind'] == 'Reshape' else layers[index]['output']
+    return _order(shape or [1])
+
+
+def _order_in(layers: list[Layer], index: int) -> np.ndarray:
+    """Return the new order of a Dense layer's inputs: changed where a Flatten had images."""
+    if index > 1 and layers[index - 1]['kind'] == 'Flatten':
+        return _order(layers[index - 2]['output'])
+    return _order([])
 
 
 def _order(shape: list[int]) -> np.ndarray:
-    """Return the places of (C, H, W) values in the order (H, W, C); of what is no picture, in their own."""
-    places = np.arange(int(np.prod(shape))).reshape(shape)
-    return (places.transpose(1, 2, 0) if len(shape) == 3 else places).ravel()
+    """Return the indices of (C, H, W) values in the order (H, W, C); other shapes keep theirs."""
+    indices = np.arange(int(np.prod(shape))).reshape(shape)
+    if len(shape) == 3:
+        indices = indices.transpose(1, 2, 0)
+    return indices.ravel()
 
 
-def changes(layers: list[dict[str, Any]]) -> dict[str, tuple[Change, Change]]:
-    """Return by the name of each weight what brings it into the other layout, and what brings it back.
-
-    Dense (out, in) -> (in, out); Conv (out, in, h, w) -> (h, w, in, out); Deconv (in, out, h, w) -> (h, w, out, in).
-    """
-    found: dict[str, tuple[Change, Change]] = {}
-    for place, layer in enumerate(layers):
-        if layer['kind'] == 'Dense':
-            after = (
-                layers[place + 1]['output']
-                if layers[place + 1]['kind'] == 'Reshape'
-                else layer['output']
-            )
-            before = (
-                layers[place - 2]['output']
-                if place > 1 and layers[place - 1]['kind'] == 'Flatten'
-                else []
-            )
-            found.update(_dense(layer['name'], _order(after or [1]), _order(before)))
-        elif layer['kind'] in ('Conv', 'Deconv'):
-            found[layer['name'] + '.weight'] = (
-                lambda w: w.transpose(2, 3, 1, 0),
-                lambda w: w.transpose(3, 2, 0, 1),
-            )
-    return found
-
-
-def _dense(name: str, out: np.ndarray, inside: np.ndarray) -> dict[str, tuple[Change, Change]]:
-    given = slice(None) if len(inside) < 2 else inside
-    back = slice(None) if len(inside) < 2 else np.argsort(inside)
+def _dense(
+    name: str, order_out: np.ndarray, order_in: np.ndarray
+) -> dict[str, tuple[Change, Change]]:
+    back_out = np.argsort(order_out)
+    columns = back_in = slice(None)
+    if len(order_in) > 1:
+        columns, back_in = order_in, np.argsort(order_in)
     return {
-        f'{name}.weight': (lambda w: w[out][:, given].T, lambda w: w.T[np.argsort(out)][:, back]),
-        f'{name}.bias': (lambda b: b[out], lambda b: b[np.argsort(out)]),
+        f'{name}.weight': (
+            lambda w: w[order_out][:, columns].T,
+            lambda w: w.T[back_out][:, back_in],
+        ),
+        f'{name}.bias': (lambda b: b[order_out], lambda b: b[back_out]),
     }
 
 
 class Layout:
-    """Turns the arrays of a whole case into the other layout (`there`) and back again (`back`), by their names."""
+    """Converts the arrays of a whole case, by their names."""
 
     def __init__(self, case: dict[str, Any]) -> None:
-        parts = {'gen': changes(case['gen']), 'dis': changes(case['dis'])}
-        self._changes = {
-            f'{part}/{name}': change
-            for part, net in (('gen', 'gen'), ('dis', 'dis'), ('ema', 'gen'))
-            for name, change in parts[net].items()
-        }
+        self._changes = {}
+        for part, net in PARTS.items():
+            for name, change in changes(case[net]).items():
+                self._changes[f'{part}/{name}'] = change
 
-    def there(self, arrays: Arrays) -> Arrays:
+    def channels_last(self, arrays: Arrays) -> Arrays:
         """Return gluongan's arrays in the other layout."""
-        return {
-            name: np.ascontiguousarray(
-                self._changes[name][0](value) if name in self._changes else value
-            )
-            for name, value in arrays.items()
-        }
+        return {name: self._convert(name, value, 0) for name, value in arrays.items()}
 
-    def back(self, arrays: Arrays) -> Arrays:
+    def channels_first(self, arrays: Arrays) -> Arrays:
         """Return arrays of the other layout in gluongan's."""
-        return {
-            name: np.ascontiguousarray(
-                self._changes[name][1](value) if name in self._changes else value
-            )
-            for name, value in arrays.items()
-        }
+        return {name: self._convert(name, value, 1) for name, value in arrays.items()}
+
+    def _convert(self, name: str, value: np.ndarray, direction: int) -> np.ndarray:
+        if name in self._changes:
+            value = self._changes[name][direction](value)
+        return np.ascontiguousarray(value)

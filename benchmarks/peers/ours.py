@@ -1,4 +1,4 @@
-"""gluongan itself, by the same protocol: the GANUpdater that `gluongan train` runs."""
+"""gluongan by the protocol of the peers: the GANUpdater that `gluongan train` runs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ from gluongan.gan.updater import weights
 from gluongan.runtime import mx
 
 
-class Handed:
-    """Stands in for a GANUpdater's noise, or for its batches, with what was given instead of drawn."""
+class Given:
+    """Stands in for the noise or the batches of a GANUpdater, with arrays that were not drawn."""
 
     def __init__(self, batch: int, arrays: np.ndarray, labels: np.ndarray | None = None) -> None:
-        self.batch, self._arrays, self._labels = (
-            batch,
-            iter(arrays),
-            iter(() if labels is None else labels),
-        )
+        self.batch = batch
+        self._arrays = iter(arrays)
+        self._labels = iter(() if labels is None else labels)
 
     def draw(self, count: int | None = None) -> mx.nd.NDArray:
         """Return the next array."""
@@ -37,7 +35,7 @@ class Handed:
 
 
 class OurGAN:
-    """One GAN, ready to train; it draws batches and noise itself unless they are given."""
+    """A GAN ready to train; it draws batches and noise itself unless they are given."""
 
     def __init__(
         self,
@@ -49,41 +47,40 @@ class OurGAN:
         threads: int,
     ) -> None:
         self._config = Config().with_settings(case['config'])
-        classes = () if labels is None else tuple(map(str, range(labels.max() + 1)))
+        classes = ()
+        if labels is not None:
+            classes = tuple(str(k) for k in range(labels.max() + 1))
         self._data = Dataset(case['name'], samples, labels, classes)
         self._updater = build.make_updater(self._config, self._data)
-        self._drawn = self._updater.noise, self._updater.real
-        for name, value in self._live().items():
+        self._sources = self._updater.noise, self._updater.real
+        for name, value in self._live_weights().items():
             value[:] = arrays[name]
         facts = runtime.describe()
         self.versions = {name: facts[name] for name in ('mxnet', 'numpy')}
 
-    def _live(self) -> dict[str, mx.nd.NDArray]:
+    def _live_weights(self) -> dict[str, mx.nd.NDArray]:
         updater = self._updater
-        parts = {
-            'gen': weights(updater.gen),
-            'dis': weights(updater.dis),
-            'ema': updater.average.state() if updater.average else {},
-        }
-        return {
-            f'{part}/{name}': value
-            for part, values in parts.items()
-            for name, value in values.items()
-        }
+        parts = {'gen': weights(updater.gen), 'dis': weights(updater.dis)}
+        if updater.average:
+            parts['ema'] = updater.average.state()
+        live = {}
+        for part, values in parts.items():
+            for name, value in values.items():
+                live[f'{part}/{name}'] = value
+        return live
 
-    def own(self) -> Iterator[Any]:
-        return repeat(None)
+    def draw(self) -> Iterator[Any]:
+        return repeat(self._sources)
 
     def given(self, z: np.ndarray, index: np.ndarray) -> Any:
-        labels = (
-            one_hot(self._data.labels[index], len(self._data.classes))
-            if self._config.conditional
-            else None
-        )
-        return Handed(index.shape[1], z), Handed(index.shape[1], self._data.floats(index), labels)
+        batch = index.shape[1]
+        labels = None
+        if self._config.conditional:
+            labels = one_hot(self._data.labels[index], len(self._data.classes))
+        return Given(batch, z), Given(batch, self._data.floats(index), labels)
 
     def iterate(self, inputs: Any) -> None:
-        self._updater.noise, self._updater.real = inputs or self._drawn
+        self._updater.noise, self._updater.real = inputs
         self._updater.update()
 
     def wait(self) -> None:
@@ -91,7 +88,7 @@ class OurGAN:
         self._updater.take()
 
     def weights(self) -> Arrays:
-        return {name: value.asnumpy() for name, value in self._live().items()}
+        return {name: value.asnumpy() for name, value in self._live_weights().items()}
 
 
 if __name__ == '__main__':

@@ -1,6 +1,7 @@
-"""The same GAN in TensorFlow: one iteration is one tf.function, on the operators that Keras' layers and optimisers call.
+"""The same GAN in TensorFlow: one iteration is one tf.function.
 
-Forms: `graph`, with TensorFlow's fused kernels for Adam and RMSProp; `xla`, the same iteration compiled as a whole.
+It calls the operators that the layers and optimizers of Keras call. Forms: `graph`, with
+TensorFlow's fused kernels for Adam and RMSProp; `xla`, the whole iteration compiled.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 from layout import Layout
-from protocol import Arrays, serve, unbiased
+from protocol import Arrays, noise_shape, serve, variance_scales
 
-Layers = list[dict[str, Any]]
+Layer = dict[str, Any]
 Variables = dict[str, tf.Variable]
 
 ACTIVATIONS = {
@@ -24,64 +25,56 @@ ACTIVATIONS = {
     'sigmoid': lambda x, slope: tf.sigmoid(x),
     'unit_tanh': lambda x, slope: (tf.tanh(x) + 1) / 2,
 }
-LOSSES = {
-    'nonsaturating': (
-        lambda real, fake: (
-            tf.reduce_mean(tf.nn.softplus(-real)) + tf.reduce_mean(tf.nn.softplus(fake))
-        ),
-        lambda fake: tf.reduce_mean(tf.nn.softplus(-fake)),
-    ),
-    'wasserstein': (
-        lambda real, fake: tf.reduce_mean(fake) - tf.reduce_mean(real),
-        lambda fake: -tf.reduce_mean(fake),
-    ),
-}
 
 
-def dense(layer: dict[str, Any], p: Variables, x: tf.Tensor) -> tf.Tensor:
-    return _activated(
-        layer,
-        tf.nn.bias_add(tf.matmul(x, p[layer['name'] + '.weight']), p[layer['name'] + '.bias']),
-    )
+# Layers: each from its description, all weights of the network, and x
 
 
-def conv(layer: dict[str, Any], p: Variables, x: tf.Tensor) -> tf.Tensor:
-    return _activated(
-        layer, _biased(layer, p, tf.nn.conv2d(x, p[layer['name'] + '.weight'], 2, 'SAME'))
-    )
-
-
-def deconv(layer: dict[str, Any], p: Variables, x: tf.Tensor) -> tf.Tensor:
-    channels, *sides = layer['output']
-    y = tf.nn.conv2d_transpose(
-        x, p[layer['name'] + '.weight'], (x.shape[0], *sides, channels), 2, 'SAME'
-    )
-    return _activated(layer, _biased(layer, p, y))
-
-
-def batchnorm(layer: dict[str, Any], p: Variables, x: tf.Tensor) -> tf.Tensor:
-    """Normalise by this batch, and move the running statistics."""
-    n, flat = layer['name'], len(x.shape) == 2
-    x = x[:, None, None, :] if flat else x  # the fused kernel wants pictures
-    y, mean, var = tf.compat.v1.nn.fused_batch_norm(
-        x, p[f'{n}.gamma'], p[f'{n}.beta'], epsilon=layer['epsilon']
-    )
-    for running, value in ((p[f'{n}.running_mean'], mean), (p[f'{n}.running_var'], var)):
-        running.assign_sub((running - tf.stop_gradient(value)) * (1 - layer['momentum']))
-    return y[:, 0, 0, :] if flat else y
-
-
-def _biased(layer: dict[str, Any], p: Variables, x: tf.Tensor) -> tf.Tensor:
-    return tf.nn.bias_add(x, p[layer['name'] + '.bias']) if layer['bias'] else x
-
-
-def _activated(layer: dict[str, Any], x: tf.Tensor) -> tf.Tensor:
+def activate(layer: Layer, x: tf.Tensor) -> tf.Tensor:
     return ACTIVATIONS[layer['activation']](x, layer['slope'])
 
 
-def _reshaped(layer: dict[str, Any], x: tf.Tensor) -> tf.Tensor:
+def add_bias(layer: Layer, p: Variables, x: tf.Tensor) -> tf.Tensor:
+    return tf.nn.bias_add(x, p[f'{layer["name"]}.bias']) if layer['bias'] else x
+
+
+def dense(layer: Layer, p: Variables, x: tf.Tensor) -> tf.Tensor:
+    name = layer['name']
+    y = tf.matmul(x, p[f'{name}.weight'])
+    return activate(layer, tf.nn.bias_add(y, p[f'{name}.bias']))
+
+
+def conv(layer: Layer, p: Variables, x: tf.Tensor) -> tf.Tensor:
+    y = tf.nn.conv2d(x, p[f'{layer["name"]}.weight'], 2, 'SAME')
+    return activate(layer, add_bias(layer, p, y))
+
+
+def deconv(layer: Layer, p: Variables, x: tf.Tensor) -> tf.Tensor:
+    channels, *sides = layer['output']
+    shape = (x.shape[0], *sides, channels)
+    y = tf.nn.conv2d_transpose(x, p[f'{layer["name"]}.weight'], shape, 2, 'SAME')
+    return activate(layer, add_bias(layer, p, y))
+
+
+def batchnorm(layer: Layer, p: Variables, x: tf.Tensor) -> tf.Tensor:
+    """Normalise by this batch, and move the running statistics."""
+    name = layer['name']
+    is_flat = len(x.shape) == 2
+    if is_flat:
+        x = x[:, None, None, :]  # the fused kernel wants images
+    y, mean, var = tf.compat.v1.nn.fused_batch_norm(
+        x, p[f'{name}.gamma'], p[f'{name}.beta'], epsilon=layer['epsilon']
+    )
+    for running, value in ((p[f'{name}.running_mean'], mean), (p[f'{name}.running_var'], var)):
+        running.assign_sub((running - tf.stop_gradient(value)) * (1 - layer['momentum']))
+    return y[:, 0, 0, :] if is_flat else y
+
+
+def reshape(layer: Layer, x: tf.Tensor) -> tf.Tensor:
+    """Return x in the shape (C, H, W) of the layer with the channels last; () is one number."""
     c, *sides = layer['output'] or [0]
-    return tf.reshape(x, (-1, *sides, c) if sides else (-1,))
+    shape = (-1, *sides, c) if sides else (-1,)
+    return tf.reshape(x, shape)
 
 
 LAYERS = {
@@ -89,40 +82,70 @@ LAYERS = {
     'Conv': conv,
     'Deconv': deconv,
     'BatchNorm': batchnorm,
-    'Activation': lambda layer, p, x: _activated(layer, x),
-    'Reshape': lambda layer, p, x: _reshaped(layer, x),
+    'Activation': lambda layer, p, x: activate(layer, x),
+    'Reshape': lambda layer, p, x: reshape(layer, x),
     'Flatten': lambda layer, p, x: tf.reshape(x, (x.shape[0], -1)),
     'Centre': lambda layer, p, x: x * 2 - 1,
     'TwoUnitSoftmax': lambda layer, p, x: x[:, :1] - x[:, 1:],
 }
 
 
-def forward(layers: Layers, p: Variables, x: tf.Tensor) -> tf.Tensor:
+def forward(layers: list[Layer], p: Variables, x: tf.Tensor) -> tf.Tensor:
     for layer in layers:
         x = LAYERS[layer['kind']](layer, p, x)
     return x
 
 
-def seen(x: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
-    """Return samples as D sees them: flat with their one-hot labels appended, if there are any."""
+def with_label(x: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
+    """Return the discriminator's input: flat samples and their one-hot labels, if any."""
     return x if label is None else tf.concat([tf.reshape(x, (x.shape[0], -1)), label], 1)
 
 
+# Losses, of logits: the discriminator's (real, fake) and the generator's (fake)
+
+
+def nonsaturating_dis(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.nn.softplus(-real)) + tf.reduce_mean(tf.nn.softplus(fake))
+
+
+def nonsaturating_gen(fake: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.nn.softplus(-fake))
+
+
+def wasserstein_dis(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(fake) - tf.reduce_mean(real)
+
+
+def wasserstein_gen(fake: tf.Tensor) -> tf.Tensor:
+    return -tf.reduce_mean(fake)
+
+
+LOSSES = {
+    'nonsaturating': (nonsaturating_dis, nonsaturating_gen),
+    'wasserstein': (wasserstein_dis, wasserstein_gen),
+}
+
+
 class Optimizer:
-    """Adam or RMSProp, whose formulas in TensorFlow are MXNet's: by their fused kernels, or written out for XLA to fuse."""
+    """Adam or RMSProp, whose formulas in TensorFlow are MXNet's.
+
+    fused: whether by TensorFlow's fused kernels, or written out for XLA to fuse.
+    """
 
     def __init__(
         self, weights: list[tf.Variable], case: dict[str, Any], clip: float | None, fused: bool
     ) -> None:
         self._weights, self._case, self._clip, self._fused = weights, case, clip, fused
-        self._slots = [[tf.Variable(tf.zeros_like(w)) for _ in range(2)] for w in weights]
+        self._moments = []
+        for w in weights:
+            self._moments.append((tf.Variable(tf.zeros_like(w)), tf.Variable(tf.zeros_like(w))))
         self._powers = tf.Variable([1.0, 1.0])  # beta1^t, beta2^t
-        self._step = {'adam': self._adam, 'rmsprop': self._rmsprop}[case['optimizer']]
+        self._rule = {'adam': self._adam, 'rmsprop': self._rmsprop}[case['optimizer']]
 
     def step(self, grads: list[tf.Tensor]) -> None:
         self._powers.assign(self._powers * [self._case['beta1'], self._case['beta2']])
-        for w, g, slots in zip(self._weights, grads, self._slots):
-            self._step(w, g, *slots)
+        for w, g, (m, v) in zip(self._weights, grads, self._moments):
+            self._rule(w, g, m, v)
             if self._clip:
                 w.assign(tf.clip_by_value(w, -self._clip, self._clip))
 
@@ -144,9 +167,8 @@ class Optimizer:
             return
         m.assign(case['beta1'] * m + (1 - case['beta1']) * g)
         v.assign(case['beta2'] * v + (1 - case['beta2']) * tf.square(g))
-        w.assign_sub(
-            case['lr'] * tf.sqrt(1 - power2) / (1 - power1) * m / (tf.sqrt(v) + case['epsilon'])
-        )
+        rate = case['lr'] * tf.sqrt(1 - power2) / (1 - power1)
+        w.assign_sub(rate * m / (tf.sqrt(v) + case['epsilon']))
 
     def _rmsprop(self, w: tf.Variable, g: tf.Tensor, m: tf.Variable, v: tf.Variable) -> None:
         case = self._case
@@ -167,7 +189,7 @@ class Optimizer:
 
 
 class TensorFlowGAN:
-    """One GAN, ready to train."""
+    """A GAN ready to train."""
 
     versions: ClassVar = {'tensorflow': tf.__version__, 'numpy': np.__version__}
 
@@ -182,124 +204,130 @@ class TensorFlowGAN:
     ) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-        self._case, self._layout, self._scales = case, Layout(case), unbiased(case)
-        self._parts = {part: self._variables(part, arrays) for part in ('gen', 'dis', 'ema')}
+        self._case = case
+        self._layout = Layout(case)
+        self._scales = variance_scales(case)
+        self._gen, self._dis, self._average = (
+            self._variables(part, arrays) for part in ('gen', 'dis', 'ema')
+        )
         fused = form == 'graph'
-        self._opt = {
-            part: Optimizer(
-                [w for w in self._parts[part].values() if w.trainable],
-                case,
-                case['clip'] if part == 'dis' else None,
-                fused,
-            )
-            for part in ('gen', 'dis')
-        }
+        self._opt_gen = Optimizer(trainable(self._gen), case, None, fused)
+        self._opt_dis = Optimizer(trainable(self._dis), case, case['clip'], fused)
         self._t = tf.Variable(0.0)
         self._x = tf.constant(samples.transpose(0, 2, 3, 1).astype(np.float32) / 255)
         self._labels = tf.one_hot(labels, case['classes']) if case['classes'] else None
         self._random = tf.random.Generator.from_seed(0)
-        self._draws = (
-            1 if case['shared_noise'] else case['dis_steps'] + 1,
-            case['batch'],
-            case['latent'],
-        )
-        self._step = tf.function(self._iteration, jit_compile=not fused)
+        self._compiled = tf.function(self._iteration, jit_compile=not fused)
 
     def _variables(self, part: str, arrays: Arrays) -> Variables:
-        given = self._layout.there(
-            {
-                name: value * self._scales.get(name, np.float32(1))
-                for name, value in arrays.items()
-                if name.startswith(part + '/')
-            }
-        )
-        return {
-            name.partition('/')[2]: tf.Variable(value, trainable='running' not in name)
-            for name, value in given.items()
-        }
+        scaled = {}
+        for name, value in arrays.items():
+            if name.startswith(part + '/'):
+                scaled[name] = value * self._scales.get(name, np.float32(1))
+        variables = {}
+        for full_name, value in self._layout.channels_last(scaled).items():
+            name = full_name.partition('/')[2]
+            variables[name] = tf.Variable(value, trainable='running' not in name)
+        return variables
 
-    def _iteration(self, z: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _iteration(self, z: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         case, shared = self._case, self._case['shared_noise']
-        gen, dis = (
-            [w for w in self._parts[part].values() if w.trainable] for part in ('gen', 'dis')
-        )
+        gen = trainable(self._gen)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(gen)
             for step in range(case['dis_steps']):
-                x_real = tf.gather(self._x, index[step])
-                label = None if self._labels is None else tf.gather(self._labels, index[step])
+                x_real = tf.gather(self._x, indices[step])
+                label = None
+                if self._labels is not None:
+                    label = tf.gather(self._labels, indices[step])
                 if step == 0 or not shared:
                     x_fake = self._sample(z[step], label)
-                with tape.stop_recording(), tf.GradientTape(watch_accessed_variables=False) as own:
-                    own.watch(dis)
-                    d = self._dis_loss(seen(x_real, label), x_fake)
                 with tape.stop_recording():
-                    self._opt['dis'].step(own.gradient(d, dis))
+                    loss_dis = self._update_dis(with_label(x_real, label), x_fake)
             if not shared:
                 x_fake = self._sample(z[-1], label)
-            g = LOSSES[case['loss']][1](forward(case['dis'], self._parts['dis'], x_fake))
-        self._opt['gen'].step(tape.gradient(g, gen))
+            loss_gen = self._gen_loss(x_fake)
+        self._opt_gen.step(tape.gradient(loss_gen, gen))
         self._t.assign_add(1)
         if case['ema']:
-            decay = tf.minimum(case['ema'], (1 + self._t) / (10 + self._t))
-            for name, average in self._parts['ema'].items():
-                average.assign_sub((average - self._parts['gen'][name]) * (1 - decay))
-        return d, g
+            self._update_average()
+        return loss_dis, loss_gen
+
+    def _update_dis(self, x_real: tf.Tensor, x_fake: tf.Tensor) -> tf.Tensor:
+        dis = trainable(self._dis)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(dis)
+            loss = self._dis_loss(x_real, x_fake)
+        self._opt_dis.step(tape.gradient(loss, dis))
+        return loss
+
+    def _update_average(self) -> None:
+        decay = tf.minimum(self._case['ema'], (1 + self._t) / (10 + self._t))
+        for name, average in self._average.items():
+            average.assign_sub((average - self._gen[name]) * (1 - decay))
 
     def _sample(self, z: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
-        return seen(
-            forward(
-                self._case['gen'],
-                self._parts['gen'],
-                z if label is None else tf.concat([z, label], 1),
-            ),
-            label,
-        )
+        if label is not None:
+            z = tf.concat([z, label], 1)
+        return with_label(forward(self._case['gen'], self._gen, z), label)
 
     def _dis_loss(self, x_real: tf.Tensor, x_fake: tf.Tensor) -> tf.Tensor:
-        layers, dis = self._case['dis'], self._parts['dis']
-        if any(
-            layer['kind'] == 'BatchNorm' for layer in layers
-        ):  # each batch has statistics of its own
-            y_fake = forward(
-                layers, dis, x_fake
-            )  # first: MXNet moves running statistics in backward, the last pass first
-            y_real = forward(layers, dis, x_real)
+        layers = self._case['dis']
+        if any(layer['kind'] == 'BatchNorm' for layer in layers):
+            # Each batch has its own statistics. The fake batch comes first, because MXNet moves the
+            # running statistics in the backward pass, where the last batch comes first.
+            y_fake = forward(layers, self._dis, x_fake)
+            y_real = forward(layers, self._dis, x_real)
         else:
-            y_real, y_fake = tf.split(forward(layers, dis, tf.concat([x_real, x_fake], 0)), 2)
-        return LOSSES[self._case['loss']][0](y_real, y_fake)
+            y = forward(layers, self._dis, tf.concat([x_real, x_fake], 0))
+            y_real, y_fake = tf.split(y, 2)
+        loss, _ = LOSSES[self._case['loss']]
+        return loss(y_real, y_fake)
 
-    def own(self) -> Iterator[Any]:
-        random, each = np.random.default_rng(0), self._case['dis_steps'] * self._case['batch']
+    def _gen_loss(self, x_fake: tf.Tensor) -> tf.Tensor:
+        _, loss = LOSSES[self._case['loss']]
+        return loss(forward(self._case['dis'], self._dis, x_fake))
+
+    def draw(self) -> Iterator[Any]:
+        random = np.random.default_rng(0)
+        steps = self._case['dis_steps']
+        count = steps * self._case['batch']
         while True:
             order = random.permutation(len(self._x)).astype(np.int32)
-            for at in range(0, len(order) - each + 1, each):
-                z = (
-                    self._random.uniform(self._draws, -1, 1)
-                    if self._case['noise'] == 'uniform'
-                    else self._random.normal(self._draws)
-                )
-                yield z, tf.constant(order[at : at + each].reshape(self._case['dis_steps'], -1))
+            for start in range(0, len(order) - count + 1, count):
+                index = order[start : start + count].reshape(steps, -1)
+                yield self._draw_noise(), tf.constant(index)
+
+    def _draw_noise(self) -> tf.Tensor:
+        shape = noise_shape(self._case)
+        if self._case['noise'] == 'uniform':
+            return self._random.uniform(shape, -1, 1)
+        return self._random.normal(shape)
 
     def given(self, z: np.ndarray, index: np.ndarray) -> Any:
         return tf.constant(z), tf.constant(index.astype(np.int32))
 
     def iterate(self, inputs: Any) -> None:
-        self._losses = self._step(*inputs)
+        self._losses = self._compiled(*inputs)
 
     def wait(self) -> None:
-        """A tf.function is done on return, but for a copy of the last counter."""
+        """A tf.function has finished on return, but for a copy of the last counter."""
         self._t.numpy()
 
     def weights(self) -> Arrays:
-        own = {
-            f'{part}/{name}': w.numpy()
-            for part, variables in self._parts.items()
-            for name, w in variables.items()
+        arrays = {}
+        parts = {'gen': self._gen, 'dis': self._dis, 'ema': self._average}
+        for part, variables in parts.items():
+            for name, variable in variables.items():
+                arrays[f'{part}/{name}'] = variable.numpy()
+        arrays = self._layout.channels_first(arrays)
+        return {
+            name: value / self._scales.get(name, np.float32(1)) for name, value in arrays.items()
         }
-        return self._layout.back(
-            {name: value / self._scales.get(name, np.float32(1)) for name, value in own.items()}
-        )
+
+
+def trainable(variables: Variables) -> list[tf.Variable]:
+    return [variable for variable in variables.values() if variable.trainable]
 
 
 if __name__ == '__main__':

@@ -1,12 +1,14 @@
-"""A network taken away: symbol graphs and ONNX, checked before they are handed over and before they are believed."""
+"""Exports: a network as a symbol graph or as ONNX, for programs that do not have gluongan.
+
+What is written is verified before it is handed over; what is read is never trusted.
+"""
 
 from __future__ import annotations
 
 from . import summary
-from .errors import ExportError
 from .loading import Loaded, load_export, load_sampler
 from .making import FORMATS, Export, export, export_run
-from .manifest import Manifest, is_export
+from .manifest import ExportError, Manifest, is_export
 
 __all__ = [
     'FORMATS',

@@ -1,4 +1,4 @@
-"""A graph made plain: what depends on weights alone is computed once, and the way around a fault of MXNet's is taken out."""
+"""Simplify a graph for ONNX: compute once what depends on weights alone, drop a workaround."""
 
 from __future__ import annotations
 
@@ -9,61 +9,68 @@ from ..runtime import mx
 from .symbol import INPUT, Traced
 
 
-def plain(net: Traced) -> Traced:
-    """Return the same function of its input with fewer nodes: W / sigma of spectral normalisation, say, is one weight."""
-    return _folded(Traced(_without_zero_channel(net.graph), net.weights))
+def simplify(net: Traced) -> Traced:
+    """Return the same function of the input with fewer nodes.
+
+    W / sigma of spectral normalisation, for example, becomes one weight.
+    """
+    without_zeros = Traced(_remove_zero_channels(net.graph), net.weights)
+    return _fold_constants(without_zeros)
 
 
-def _without_zero_channel(graph: Graph) -> Graph:
-    """Deconv(x with a channel of zeros, W with a row of zeros) is Deconv(x, W); see layers/conv.py."""
+def _remove_zero_channels(graph: Graph) -> Graph:
+    """Make Deconv(x with a zero channel, W with a zero row) Deconv(x, W); see nn/layers/conv.py."""
     nodes = list(graph.nodes)
-    for place, node in enumerate(nodes):
+    for index, node in enumerate(nodes):
         if node.op == 'Deconvolution':
             x, weight, *bias = node.inputs
-            nodes[place] = node._replace(inputs=(_bare(nodes, x), _bare(nodes, weight), *bias))
-    return _needed(Graph(tuple(nodes), graph.output))
+            inputs = (_without_zeros(nodes, x), _without_zeros(nodes, weight), *bias)
+            nodes[index] = node._replace(inputs=inputs)
+    return _prune(Graph(tuple(nodes), graph.output))
 
 
-def _bare(nodes: list[Node], place: int) -> int:
-    node = nodes[place]
-    padded = node.op == 'Concat' and nodes[node.inputs[1]].op == 'zeros_like'
-    return node.inputs[0] if padded else place
+def _without_zeros(nodes: list[Node], index: int) -> int:
+    """Return the node that a Concat pads with zeros; any other node as it is."""
+    node = nodes[index]
+    if node.op == 'Concat' and nodes[node.inputs[1]].op == 'zeros_like':
+        return node.inputs[0]
+    return index
 
 
-def _needed(graph: Graph) -> Graph:
+def _prune(graph: Graph) -> Graph:
     """Drop every node that the output does not depend on."""
-    kept = sorted(graph.before([graph.output]))
-    new = {old: place for place, old in enumerate(kept)}
-    nodes = (graph.nodes[old] for old in kept)
-    return Graph(
-        tuple(node._replace(inputs=tuple(new[place] for place in node.inputs)) for node in nodes),
-        new[graph.output],
-    )
+    kept = sorted(graph.ancestors([graph.output]))
+    new_index = {old: new for new, old in enumerate(kept)}
+    nodes = []
+    for old in kept:
+        node = graph.nodes[old]
+        nodes.append(node._replace(inputs=tuple(new_index[source] for source in node.inputs)))
+    return Graph(tuple(nodes), new_index[graph.output])
 
 
-def _folded(net: Traced) -> Traced:
-    """Every node that no input reaches, and that another which one does reach asks for, becomes a weight."""
-    nodes, reached = net.graph.nodes, net.graph.reached(INPUT)
-    asked = {place for each in reached for place in nodes[each].inputs} - reached
-    constants = [place for place in sorted(asked) if nodes[place].op != VARIABLE]
-    values = {nodes[place].name: _value(net, place) for place in constants}
-    graph = _needed(
-        Graph(
-            tuple(
-                Node(VARIABLE, node.name, {}, ()) if node.name in values else node for node in nodes
-            ),
-            net.graph.output,
-        )
-    )
-    own = {**net.weights, **values}
-    return Traced(graph, {name: own[name] for name in graph.variables() if name != INPUT})
+def _fold_constants(net: Traced) -> Traced:
+    """Make a weight of each node that depends on weights alone and feeds one that does not."""
+    nodes = net.graph.nodes
+    weights = dict(net.weights)
+    folded = {nodes[index].name: index for index in _constants(net.graph)}
+    for name, index in folded.items():
+        weights[name] = _evaluate(net, index)
+    new_nodes = (Node(VARIABLE, n.name, {}, ()) if n.name in folded else n for n in nodes)
+    graph = _prune(Graph(tuple(new_nodes), net.graph.output))
+    return Traced(graph, {name: weights[name] for name in graph.variables() if name != INPUT})
 
 
-def _value(net: Traced, place: int) -> np.ndarray:
-    """What MXNet computes at a node from the weights alone."""
-    part = _needed(Graph(net.graph.nodes, place))
+def _constants(graph: Graph) -> list[int]:
+    """Return the computed nodes that the input does not reach, and whose value it meets."""
+    dependent = graph.descendants(INPUT)
+    sources = {source for index in dependent for source in graph.nodes[index].inputs}
+    return sorted(i for i in sources - dependent if graph.nodes[i].op != VARIABLE)
+
+
+def _evaluate(net: Traced, index: int) -> np.ndarray:
+    """Return what MXNet computes at a node from the weights alone."""
+    part = _prune(Graph(net.graph.nodes, index))
     names = part.variables()
-    block = mx.gluon.SymbolBlock(
-        mx.sym.load_json(part.json()), [mx.sym.var(name, dtype='float32') for name in names]
-    )
+    inputs = [mx.sym.var(name, dtype='float32') for name in names]
+    block = mx.gluon.SymbolBlock(mx.sym.load_json(part.json()), inputs)
     return block(*(mx.nd.array(net.weights[name]) for name in names)).asnumpy()

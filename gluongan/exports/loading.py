@@ -1,7 +1,8 @@
-"""An export read back from a folder that anybody may have written.
+"""Read an export from a folder that anybody may have written.
 
-Nothing of it reaches MXNet as it is: sizes and SHA-256 are checked, weights are read by our own reader, and the graph is
-written anew from what of it is allowed (see operators.py). So the worst that a file can do is to be refused.
+No file reaches MXNet as it is. Sizes and SHA-256 are checked, the weights are read by a parser of
+our own, and the graph is written anew from the operators that are allowed (see operators.py). So
+the worst that a file can do is to be refused.
 """
 
 from __future__ import annotations
@@ -15,120 +16,137 @@ import numpy as np
 
 from .. import loading
 from ..gan.sampling import Sampler
-from ..nn.graph import Graph, parsed
+from ..nn.graph import Graph, parse_graph
 from ..nn.passes import ROWS
 from ..runs.folder import RunError
 from ..runtime import device as context
 from ..runtime import mx
 from . import manifest, params
-from .errors import ExportError
-from .manifest import FILE, Manifest
-from .operators import checked, output_range, shapes
+from .manifest import FILE, ExportError, Manifest
+from .operators import check_operators, infer_shapes, output_range
 from .symbol import INPUT
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """An export that has been checked: what it says of itself, its graph, its weights by name, and its nodes' shapes.
+    """An export that has been checked.
 
-    shapes: for a batch of `rows` samples, one for each node of the graph.
+    weights: by name. shapes: of each node of the graph, for a batch of `batch` samples.
     """
 
     manifest: Manifest
     graph: Graph
     weights: dict[str, np.ndarray]
-    rows: int
+    batch: int
     shapes: list[tuple[int, ...]]
 
     def network(self, device: str | mx.Context = 'cpu') -> mx.gluon.SymbolBlock:
-        """Return it as a network: (N, *shape) -> (N, ...) as its manifest tells; nothing in it can be trained."""
-        place = context(device)
+        """Return a network that cannot be trained: (N, *shape) -> (N, ...), see the manifest."""
+        ctx = context(device)
         symbol = mx.sym.load_json(self.graph.json())
         net = mx.gluon.SymbolBlock(symbol, mx.sym.var(INPUT, dtype='float32'))
         for name, parameter in net.collect_params().items():
-            parameter.grad_req, parameter.shape = 'null', self.weights[name].shape
-            parameter.initialize(ctx=place)
-            parameter.set_data(mx.nd.array(self.weights[name], ctx=place))
+            weight = self.weights[name]
+            parameter.grad_req = 'null'
+            parameter.shape = weight.shape
+            parameter.initialize(ctx=ctx)
+            parameter.set_data(mx.nd.array(weight, ctx=ctx))
         net.hybridize(static_alloc=True)
         return net
 
 
 def load_export(folder: str | Path) -> Loaded:
-    """Return the export in `folder`. Raises ExportError, one sentence that names the file, for anything but what we write."""
+    """Return the export in `folder`.
+
+    Raises ExportError, one sentence that names the file, for anything that gluongan does not write.
+    """
     folder = Path(folder)
-    told = manifest.read(folder)
-    if told.format != 'mxnet':
+    description = manifest.read(folder)
+    if description.format != 'mxnet':
         raise ExportError(
-            f'{folder / FILE}: is of an export to {told.format}; gluongan loads those to mxnet alone'
+            f'{folder / FILE}: has the format {description.format}; must be mxnet to be loaded here'
         )
-    graph = _read(folder, told, '.json', lambda content: checked(parsed(content)))
-    weights = _read(folder, told, '.params', _weights)
-    rows = told.pack * -(-ROWS // told.pack)
+    graph = _parse_file(folder, description, '.json', _graph)
+    weights = _parse_file(folder, description, '.params', _weights)
+    batch = description.pack * -(-ROWS // description.pack)
     try:
-        found = _fitting(told, graph, weights, rows)
+        shapes = _check_fit(description, graph, weights, batch)
     except ValueError as error:
-        raise ExportError(
-            f'{folder}: has files that are not of one export (the graph {error})'
-        ) from None
-    return Loaded(told, graph, weights, rows, found)
+        raise ExportError(f'{folder}: its files do not fit together; the graph {error}') from None
+    return Loaded(description, graph, weights, batch, shapes)
 
 
 def load_sampler(
-    place: str | Path, *, which: str = 'last', device: str | mx.Context = 'cpu'
+    source: str | Path, *, which: str = 'last', device: str | mx.Context = 'cpu'
 ) -> Sampler:
-    """Return what draws samples of a run or of an exported G by seed and class: the same seeds give the same pictures.
+    """Return a Sampler of a run or of an exported generator: the same seeds give the same samples.
 
-    which: of a run's snapshots, see `loading.load_net`. Raises ExportError, RunError or SnapshotError.
+    which: the snapshot of a run, see `gluongan.loading.load_net`.
+    Raises ExportError, RunError or SnapshotError.
     """
-    if not manifest.is_export(Path(place)):
-        return loading.load_sampler(place, which=which, device=device)
+    if not manifest.is_export(Path(source)):
+        return loading.load_sampler(source, which=which, device=device)
     if which != 'last':
         raise RunError(
-            f'{place} is an export, which holds one network; leave it out',
+            f'{source} is an export, which has one network and no snapshots; must be left out',
             setting='snapshot',
             value=which,
         )
-    loaded = load_export(place)
-    told = loaded.manifest
-    if told.network != 'gen':
-        raise RunError(f'{place}: is the export of a discriminator; only a generator makes samples')
-    return Sampler(loaded.network(device), told.noise, told.latent, told.classes)
+    loaded = load_export(source)
+    description = loaded.manifest
+    if description.network != 'gen':
+        raise RunError(f'{source}: is the export of a discriminator; must be of a generator')
+    net = loaded.network(device)
+    return Sampler(net, description.noise, description.latent, description.classes)
 
 
-def _read(folder: Path, told: Manifest, ending: str, reader: Callable[[bytes], Any]) -> Any:
+def _parse_file(
+    folder: Path, description: Manifest, ending: str, parse: Callable[[bytes], Any]
+) -> Any:
+    content = manifest.read_file(folder, description, ending)
     try:
-        return reader(manifest.content(folder, told, ending))
-    except ExportError:
-        raise
+        return parse(content)
     except ValueError as error:
-        name = next(name for name in told.files if name.endswith(ending))
+        name = next(name for name in description.files if name.endswith(ending))
         raise ExportError(f'{folder / name}: {error}') from None
 
 
+def _graph(content: bytes) -> Graph:
+    return check_operators(parse_graph(content))
+
+
 def _weights(content: bytes) -> dict[str, np.ndarray]:
-    found = {name.partition(':')[::2]: array for name, array in params.read(content).items()}
-    if {kind for kind, _ in found} - {'arg', 'aux'} or len({name for _, name in found}) < len(
-        found
-    ):
-        raise ValueError('has arrays that are not named arg:NAME or aux:NAME, each once')
-    return {name: array for (_, name), array in found.items()}
+    """Return the weights by their names without `arg:` or `aux:`."""
+    weights = {}
+    for full_name, array in params.parse(content).items():
+        kind, _, name = full_name.partition(':')
+        if kind not in ('arg', 'aux') or name in weights:
+            raise ValueError(
+                f'has the array {full_name[:60]!r}; must be arg:NAME or aux:NAME, each NAME once'
+            )
+        weights[name] = array
+    return weights
 
 
-def _fitting(
-    told: Manifest, graph: Graph, weights: dict[str, np.ndarray], rows: int
+def _check_fit(
+    description: Manifest, graph: Graph, weights: dict[str, np.ndarray], batch: int
 ) -> list[tuple[int, ...]]:
-    """Return the nodes' shapes. Raises ValueError where graph, weights and manifest do not agree in everything."""
-    if sorted(graph.variables()) != sorted([INPUT, *weights]) or told.input.name != INPUT:
-        raise ValueError('has other inputs and weights')
-    if len(graph.before([graph.output])) < len(graph.nodes):
-        raise ValueError('has nodes that lead nowhere')
+    """Return the nodes' shapes. Raises ValueError unless graph, weights and manifest agree."""
+    if sorted(graph.variables()) != sorted([INPUT, *weights]) or description.input.name != INPUT:
+        raise ValueError('has other weights or another input')
+    if len(graph.ancestors([graph.output])) < len(graph.nodes):
+        raise ValueError('has nodes that the output does not depend on')
     given = {name: array.shape for name, array in weights.items()}
-    found = shapes(graph, {**given, INPUT: (rows, *told.input.shape)}, rows)
-    if found[graph.output] != (rows // told.pack, *told.output.shape):
-        raise ValueError(f'gives {found[graph.output][1:]}, the manifest tells {told.output.shape}')
-    if (
-        output_range(graph) != told.output.range
-        or told.output.name != f'{graph.nodes[graph.output].name}_output'
-    ):
-        raise ValueError('has another name or range of its output than the manifest tells')
-    return found
+    given[INPUT] = (batch, *description.input.shape)
+    shapes = infer_shapes(graph, given, batch)
+    output = description.output
+    computed = shapes[graph.output]
+    expected = (batch // description.pack, *output.shape)
+    if computed != expected:
+        raise ValueError(f'gives {computed} for a batch of {batch}; must be {expected}')
+    name = f'{graph.nodes[graph.output].name}_output'
+    if name != output.name:
+        raise ValueError(f'calls its output {name!r}; must be {output.name!r}')
+    if output_range(graph) != output.range:
+        raise ValueError(f'has the output range {output_range(graph)}; must be {output.range}')
+    return shapes

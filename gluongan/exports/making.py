@@ -1,4 +1,4 @@
-"""A network out of a process or a run, as files that explain themselves; or nothing at all."""
+"""Write a network, live or of a run, as files that explain themselves; or write nothing."""
 
 from __future__ import annotations
 
@@ -17,28 +17,38 @@ from ..nn.passes import ROWS
 from ..runs.folder import RunError
 from ..runs.reading import class_names, sample_shape
 from ..runtime import mx
-from . import manifest, onnx, symbol
-from . import verify as comparing
+from . import manifest, onnx, symbol, verify
 from .about import About
-from .errors import ExportError
-from .manifest import FILE, Manifest, Port
+from .manifest import FILE, ExportError, Manifest, Port
 from .onnx_ops import OPSET
 
-NAMES = {'gen': ('generator', 'sample'), 'dis': ('discriminator', 'logit')}
+FILE_NAMES = {'gen': 'generator', 'dis': 'discriminator'}
+OUTPUT_NAMES = {'gen': 'sample', 'dis': 'logit'}
+ENDINGS = ('-symbol.json', '-0000.params', '.onnx')
 
 
 @dataclass(frozen=True)
 class Export:
-    """What has been written, and how far other numbers than MXNet's are from its own: None where they are the same bits."""
+    """The files that were written, the manifest last.
+
+    difference: the largest between onnxruntime's output and MXNet's; None where all bits agree.
+    """
 
     files: tuple[Path, ...]
     difference: float | None
 
-    def checked(self) -> str:
-        """Say how it was checked."""
+    def verification(self) -> str:
+        """Return how the export was verified, in one sentence.
+
+        >>> print(Export((), 3e-7).verification())
+        verified: onnxruntime computes the same to 3.0e-07 (at most 1e-05 is allowed)
+        """
         if self.difference is None:
-            return 'checked: a new process loads it and computes the same bits'
-        return f'checked: onnxruntime computes the same to {self.difference:.1e} (at most {onnx.CLOSE:.0e})'
+            return 'verified: a new process loads it and computes the same bits'
+        return (
+            f'verified: onnxruntime computes the same to {self.difference:.1e} '
+            f'(at most {onnx.TOLERANCE:.0e} is allowed)'
+        )
 
 
 def export(
@@ -49,21 +59,27 @@ def export(
     noise: str = 'normal',
     classes: Sequence[str] = (),
 ) -> tuple[Path, ...]:
-    """Write a network as PATH-symbol.json and PATH-0000.params, or PATH.onnx, and manifest.json beside; return the files.
+    """Write a network and the manifest.json that describes it; return the files.
 
-    Input `data` is (N, *net.shape_in), its output what the network gives: of a G samples, of a D logits. noise and classes
-    tell what a G was trained on. Files of those names are replaced, another export's manifest.json is not. Raises ExportError,
-    and leaves nothing, where what a new process loads differs from the live network in a single bit (ONNX: by more than
-    1e-5).
+    path: a prefix. Format `mxnet` writes PATH-symbol.json and PATH-0000.params, `onnx` PATH.onnx.
+    noise, classes: what a generator was trained on.
+
+    The input is called `data` and is (N, *net.shape_in). The output is what the network gives:
+    samples of a generator, logits of a discriminator. Files with those names are replaced; the
+    manifest.json of another export is not.
+
+    Raises ExportError, and leaves nothing, where a new process that loads the files differs from
+    the live network in a single bit (ONNX: by more than 1e-5).
     """
     target = Path(path)
     _check_manifest(target)
-    about = About('gen' if symbol.output_shape(net, _rows(net)) else 'dis', noise, tuple(classes))
+    network = 'gen' if symbol.output_shape(net, _batch(net)) else 'dis'
+    about = About(network, noise, tuple(classes))
     with staging(target) as folder:
-        made = _make(net, folder / target.name, format, about)
-        for file in made.files:
+        staged = _write(net, folder / target.name, format, about)
+        for file in staged.files:
             publish(file, target.parent / file.name)
-    return tuple(target.parent / file.name for file in made.files)
+    return tuple(target.parent / file.name for file in staged.files)
 
 
 def export_run(
@@ -74,9 +90,13 @@ def export_run(
     which: str = 'last',
     format: str = 'mxnet',
 ) -> Export:
-    """Write G or D of a run into the new folder `out`; G's moving average where the run has one.
+    """Write a network of a run into the new folder `out`.
 
-    Raises RunError for a run or a folder that cannot be used, SnapshotError, and ExportError as `export` does.
+    network: `gen`, which is the generator's moving average where the run has one, or `dis`.
+    which: `last`, `best`, or the iteration of a snapshot.
+
+    Raises RunError for a run or a folder that cannot be used, SnapshotError, and ExportError as
+    `export` does.
     """
     out = Path(out)
     _check_free(out)
@@ -85,114 +105,126 @@ def export_run(
         network,
         config.noise,
         tuple(class_names(run)) if config.conditional else (),
-        len(sample_shape(run)) == 3,
-        config.recipe,
-        Path(config.data).name,
-        iteration,
-        bool(config.ema) and network == 'gen',
+        is_image=len(sample_shape(run)) == 3,
+        recipe=config.recipe,
+        data=Path(config.data).name,
+        iteration=iteration,
+        ema=bool(config.ema) and network == 'gen',
     )
     with staging(out) as folder:
-        made = _make(net, folder / NAMES[network][0], format, about)
+        staged = _write(net, folder / FILE_NAMES[network], format, about)
         publish(folder, out)
-    return Export(tuple(out / file.name for file in made.files), made.difference)
+    return Export(tuple(out / file.name for file in staged.files), staged.difference)
 
 
-def _make(net: Chain, prefix: Path, format: str, about: About) -> Export:
+def _write(net: Chain, prefix: Path, format: str, about: About) -> Export:
+    """Write and verify the files of a network and its manifest beside them."""
     if format not in FORMATS:
         raise ExportError(f'must be one of {", ".join(FORMATS)}', setting='format', value=format)
     if format == 'onnx':
-        onnx.packages()
-    with in_float32(net):  # what a symbol file can tell, and every other program computes
-        traced = symbol.traced(net, NAMES[about.network][1])
+        onnx.import_packages()  # fails before anything is computed
+    with in_float32(net):  # a symbol file has no other precision, and all programs compute in it
+        traced = symbol.trace(net, OUTPUT_NAMES[about.network])
         files, difference = WRITERS[format](net, traced, prefix, about)
-        told = _manifest(net, traced, files, format, about)
-    return Export((*files, told.write(prefix.parent)), difference)
+        description = _describe(net, traced, files, format, about)
+    return Export((*files, description.write(prefix.parent)), difference)
 
 
-def _mxnet(
+def _write_mxnet(
     net: Chain, traced: symbol.Traced, prefix: Path, about: About
 ) -> tuple[list[Path], None]:
-    files, x = symbol.write(traced, prefix), about.probe(net.shape_in, _rows(net))
-    comparing.same_bits(files, x, _live(net)(x), device_of(net))
+    files = symbol.write(traced, prefix)
+    x = about.probe_inputs(net.shape_in, _batch(net))
+    verify.same_bits(files, x, _live(net)(x), device_of(net))
     return files, None
 
 
-def _onnx(
+def _write_onnx(
     net: Chain, traced: symbol.Traced, prefix: Path, about: About
 ) -> tuple[list[Path], float]:
-    file = onnx.write(traced, Path(f'{prefix}.onnx'), net.shape_in, _pack(net))
-    batches = (about.probe(net.shape_in, rows * _pack(net)) for rows in onnx.BATCHES)
-    return [file], onnx.difference(
-        file, _live(net), batches, sums=has_layer(net, MinibatchDiscrimination)
-    )
+    pack = _pack(net)
+    file = onnx.write(traced, Path(f'{prefix}.onnx'), net.shape_in, pack)
+    batches = (about.probe_inputs(net.shape_in, rows * pack) for rows in onnx.BATCHES)
+    sums_over_batch = has_layer(net, MinibatchDiscrimination)
+    difference = onnx.largest_difference(file, _live(net), batches, sums_over_batch=sums_over_batch)
+    return [file], difference
 
 
-WRITERS = {'mxnet': _mxnet, 'onnx': _onnx}
+WRITERS = {'mxnet': _write_mxnet, 'onnx': _write_onnx}
 FORMATS = tuple(WRITERS)
 
 
 def _live(net: Chain) -> Callable[[np.ndarray], np.ndarray]:
-    def computed(x: np.ndarray) -> np.ndarray:
+    """Return the live network as a function of NumPy arrays."""
+
+    def compute(x: np.ndarray) -> np.ndarray:
         with mx.autograd.pause():  # whatever scope the caller is in
             return net(mx.nd.array(x, ctx=device_of(net))).asnumpy()
 
-    return computed
+    return compute
 
 
-def _manifest(
+def _describe(
     net: Chain, traced: symbol.Traced, files: list[Path], format: str, about: About
 ) -> Manifest:
-    told = {name: value for name, value in asdict(about).items() if name != 'pictures'}
-    versions = {
+    """Return the manifest of files that have been written."""
+    facts = asdict(about)
+    del facts['is_image']
+    output_name = f'{OUTPUT_NAMES[about.network]}_output'
+    output_shape = symbol.output_shape(net, _batch(net))
+    latent = net.shape_in[0] - len(about.classes) if about.network == 'gen' else None
+    return Manifest(
+        format=format,
+        opset=OPSET if format == 'onnx' else None,
+        pack=_pack(net),
+        input=Port(symbol.INPUT, net.shape_in, about.input_range()),
+        output=Port(output_name, output_shape, symbol.known_range(traced)),
+        latent=latent,
+        versions=_versions(),
+        files={file.name: manifest.seal(file) for file in files},
+        **facts,
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {
         'gluongan': __version__,
         'mxnet': mx.__version__,
         'numpy': np.__version__,
         'python': platform.python_version(),
     }
-    return Manifest(
-        format=format,
-        opset=OPSET if format == 'onnx' else None,
-        pack=_pack(net),
-        input=Port(symbol.INPUT, net.shape_in, about.span()),
-        output=Port(
-            f'{NAMES[about.network][1]}_output',
-            symbol.output_shape(net, _rows(net)),
-            symbol.told_range(traced),
-        ),
-        latent=net.shape_in[0] - len(about.classes) if about.network == 'gen' else None,
-        versions=versions,
-        files={file.name: manifest.sealed(file) for file in files},
-        **told,
-    )
 
 
 def _pack(net: Chain) -> int:
+    """Return how many samples the network judges together, 1 where each is judged alone."""
     return next((layer.m for layer in net if isinstance(layer, Pack)), 1)
 
 
-def _rows(net: Chain) -> int:
-    """As many as a pass of samples has, or as many more as make whole packs."""
-    return _pack(net) * -(-ROWS // _pack(net))
+def _batch(net: Chain) -> int:
+    """Return the batch size of sampling, rounded up to whole packs."""
+    pack = _pack(net)
+    return pack * -(-ROWS // pack)
 
 
 def _check_free(out: Path) -> None:
     if manifest.is_export(out):
         raise RunError(
-            'holds an export already, and none is overwritten; delete it, or take another name',
+            'is an export already, and exports are not overwritten; must be a new folder',
             setting='out',
             value=out,
         )
     if out.exists() or out.is_symlink():
-        raise RunError('exists already; must be a name that is free', setting='out', value=out)
+        raise RunError('exists already; must be a new folder', setting='out', value=out)
 
 
 def _check_manifest(target: Path) -> None:
-    beside = target.parent / FILE
-    if beside.exists() or beside.is_symlink():
-        names = set(manifest.read(target.parent).files)
-        if not names <= {
-            f'{target.name}{ending}' for ending in ('-symbol.json', '-0000.params', '.onnx')
-        }:
-            raise ExportError(
-                f'{beside}: is of another export ({", ".join(sorted(names))}); take another folder'
-            )
+    """Raise ExportError where the folder has the manifest of an export with another name."""
+    path = target.parent / FILE
+    if not path.exists() and not path.is_symlink():
+        return
+    files = set(manifest.read(target.parent).files)
+    if not files <= {target.name + ending for ending in ENDINGS}:
+        raise ExportError(
+            f'{path}: belongs to another export ({", ".join(sorted(files))}); '
+            'must be in another folder'
+        )

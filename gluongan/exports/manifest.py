@@ -1,28 +1,39 @@
-"""manifest.json: all that a consumer of an export needs to know, and the SHA-256 of every file."""
+"""manifest.json: everything that a program needs to know about an export, and its SHA-256 sums."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..errors import FailureError
 from ..files import read_bytes, write_json
 from ..gan.noise import DISTRIBUTIONS
-from ..nn.graph import document
-from .errors import ExportError
+from ..nn.graph import parse_json
 from .operators import Range
 
 FILE = 'manifest.json'
 VERSION = 1
-LARGEST = {'.json': 2**22, '.params': 2**31, '.onnx': 2**31}  # bytes; ONNX itself ends at 2 GB
-LARGEST_MANIFEST = 2**20
+# In bytes. ONNX itself ends at 2 GB.
+MAX_BYTES = {'.json': 2**22, '.params': 2**31, '.onnx': 2**31}
+MAX_MANIFEST = 2**20
+MAX_SIDE = 2**24
+MAX_CLASSES = 65536
+
+
+class ExportError(FailureError):
+    """An export that cannot be made or cannot be trusted: one sentence that names the file."""
 
 
 class Port(NamedTuple):
-    """An input or output: its name, the shape of one sample, and the closed range of its values where they have one."""
+    """An input or an output: its name, the shape of one sample, the closed range of its values.
+
+    range: None where the values are unbounded.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -30,7 +41,7 @@ class Port(NamedTuple):
 
 
 class Sealed(NamedTuple):
-    """A file as it was written."""
+    """The size and the SHA-256 of a file as it was written."""
 
     bytes: int
     sha256: str
@@ -38,10 +49,12 @@ class Sealed(NamedTuple):
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an export is. The first `latent` values of G's input are the noise, then comes the class as a one-hot vector.
+    """What an export is.
 
-    network: `gen` or `dis`. pack: so many samples make one row of D's output. recipe, data, iteration, ema: of the run that it
-    comes from, where there was one. opset: of ONNX.
+    The generator's input is `latent` values of noise, then the class as a one-hot vector.
+
+    network: `gen` or `dis`. pack: how many samples the discriminator judges together, in one row
+    of its output. recipe, data, iteration, ema: of the run, None without one. opset: of ONNX.
     """
 
     format: str
@@ -63,197 +76,230 @@ class Manifest:
     def write(self, folder: Path) -> Path:
         """Write it into `folder`, whole or not at all."""
         path = folder / FILE
-        ports = {name: getattr(self, name)._asdict() for name in ('input', 'output')}
-        files = {name: sealed._asdict() for name, sealed in self.files.items()}
-        write_json(path, {'gluongan export': VERSION, **asdict(self), **ports, 'files': files})
+        values = {'gluongan export': VERSION, **asdict(self)}
+        values['input'] = self.input._asdict()
+        values['output'] = self.output._asdict()
+        values['files'] = {name: sealed._asdict() for name, sealed in self.files.items()}
+        write_json(path, values)
         return path
 
 
-def sealed(path: Path) -> Sealed:
+def seal(path: Path) -> Sealed:
     """Return the size and the SHA-256 of a file."""
     content = path.read_bytes()
     return Sealed(len(content), hashlib.sha256(content).hexdigest())
 
 
 def is_export(folder: Path) -> bool:
-    """Return whether a folder looks like an export of ours; `read` tells whether it is one."""
+    """Return whether a folder looks like an export; `read` finds out whether it is one."""
     return (folder / FILE).is_file()
 
 
 def read(folder: Path) -> Manifest:
-    """Return the manifest in `folder`. Raises ExportError where it is not in every part as one is written."""
+    """Return the manifest in `folder`. Raises ExportError for what `write` does not write."""
     path = folder / FILE
     try:
-        raw = document(read_bytes(path, LARGEST_MANIFEST))
-        if not isinstance(raw, dict) or raw.pop('gluongan export', None) != VERSION:
-            raise ValueError(f'is no manifest of an export of version {VERSION}')
-        if set(raw) != {each.name for each in fields(Manifest)}:
-            raise ValueError('has not the entries that a manifest has')
-        manifest = Manifest(**{name: READERS[name](value) for name, value in raw.items()})
-        _agree(manifest)
-        return manifest
+        return _parse(read_bytes(path, MAX_MANIFEST))
     except OSError as error:
         raise ExportError(f'{path}: cannot be read ({error.strerror or error})') from None
     except ValueError as error:
         raise ExportError(f'{path}: {error}') from None
 
 
-def content(folder: Path, manifest: Manifest, ending: str) -> bytes:
-    """Return the one file of an export with that ending. Raises ExportError where it is not the one that was written."""
+def read_file(folder: Path, manifest: Manifest, ending: str) -> bytes:
+    """Return the content of the file with that ending. Raises ExportError where it has changed."""
     names = [name for name in manifest.files if name.endswith(ending)]
     if len(names) != 1:
-        raise ExportError(f'{folder / FILE}: names {len(names)} files *{ending}; must be one')
-    path, told = folder / names[0], manifest.files[names[0]]
+        raise ExportError(f'{folder / FILE}: lists {len(names)} files *{ending}; must be one')
+    path = folder / names[0]
+    sealed = manifest.files[names[0]]
     try:
-        found = read_bytes(path, told.bytes)
+        content = read_bytes(path, sealed.bytes)
     except OSError as error:
         raise ExportError(f'{path}: cannot be read ({error.strerror or error})') from None
     except ValueError as error:
         raise ExportError(f'{path}: {error}') from None
-    if len(found) != told.bytes or hashlib.sha256(found).hexdigest() != told.sha256:
-        raise ExportError(f'{path}: is damaged (its SHA-256 is not the one in {FILE})')
-    return found
+    digest = hashlib.sha256(content).hexdigest()
+    if len(content) != sealed.bytes or digest != sealed.sha256:
+        raise ExportError(f'{path}: is damaged; its SHA-256 must be the one in {FILE}')
+    return content
 
 
-# Readers of the entries, each from what JSON gave
+def _parse(content: bytes) -> Manifest:
+    """Return a manifest from its JSON. Raises ValueError.
+
+    >>> _parse(b'{"gluongan export": 2}')
+    Traceback (most recent call last):
+    ValueError: is not the manifest of an export; must be of version 1
+    """
+    raw = parse_json(content)
+    if not isinstance(raw, dict) or raw.pop('gluongan export', None) != VERSION:
+        raise ValueError(f'is not the manifest of an export; must be of version {VERSION}')
+    names = {field.name for field in fields(Manifest)}
+    if set(raw) != names:
+        wrong = sorted(set(raw) ^ names)
+        raise ValueError(f'has missing or unknown entries: {", ".join(wrong)[:200]!r}')
+    manifest = Manifest(**{name: PARSERS[name](value) for name, value in raw.items()})
+    _check_consistency(manifest)
+    return manifest
 
 
-def _need(condition: bool, fault: str) -> None:
+def _check_consistency(manifest: Manifest) -> None:
+    """Raise ValueError where one entry contradicts another."""
+    if manifest.network == 'dis':
+        _require(manifest.output.shape == (), 'has a discriminator whose output is not a logit')
+        return
+    _require(manifest.latent is not None, 'has a generator without `latent`')
+    _require(manifest.noise is not None, 'has a generator without `noise`')
+    length = manifest.latent + len(manifest.classes)
+    _require(
+        manifest.input.shape == (length,),
+        f'has the input shape {manifest.input.shape}; must be ({length},): latent and classes',
+    )
+    _require(
+        len(manifest.output.shape) in (1, 3),
+        f'has the output shape {manifest.output.shape}; must be an image (C, H, W) or a point (D,)',
+    )
+
+
+# Parsers of the entries, each from what JSON gave
+
+
+Parser = Callable[[Any], Any]
+
+
+def _require(condition: bool, fault: str) -> None:
     if not condition:
         raise ValueError(fault)
 
 
-def _whole(name: str, low: int, high: int) -> Callable[[Any], int]:
-    def read(value: Any) -> int:
-        _need(
-            type(value) is int and low <= value <= high,
-            f'has {name} {str(value)[:40]}; must be {low} to {high:,}',
-        )
+def _int(name: str, low: int, high: int) -> Parser:
+    def parse(value: Any) -> int:
+        fault = f'has {name} {_short(value)}; must be {low} to {high:,}'
+        _require(type(value) is int and low <= value <= high, fault)
         return value
 
-    return read
+    return parse
 
 
-def _choice(name: str, *allowed: Any) -> Callable[[Any], Any]:
-    def read(value: Any) -> Any:
-        _need(
-            any(value is each or (type(value) is str and value == each) for each in allowed),
-            f'has {name} {str(value)[:40]}; must be {", ".join(map(str, allowed))}',
-        )
+def _choice(name: str, *allowed: str) -> Parser:
+    def parse(value: Any) -> str:
+        fault = f'has {name} {_short(value)}; must be one of {", ".join(allowed)}'
+        _require(type(value) is str and value in allowed, fault)
         return value
 
-    return read
+    return parse
 
 
-def _text(value: Any) -> str:
-    _need(
-        type(value) is str and len(value) <= 1000 and value.isprintable(),
-        'has an entry that is no plain text',
-    )
+def _optional(parser: Parser) -> Parser:
+    return lambda value: None if value is None else parser(value)
+
+
+def _short(value: Any) -> str:
+    """Return the beginning of a JSON value, in one line."""
+    try:
+        return json.dumps(value)[:40]
+    except RecursionError:
+        return 'a value that is nested too deeply'
+
+
+def _bool(value: Any) -> bool:
+    _require(type(value) is bool, f'has ema {_short(value)}; must be true or false')
     return value
 
 
-def _maybe(reader: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else reader(value)
+def _text(value: Any) -> str:
+    _require(type(value) is str, f'has {_short(value)}; must be text')
+    fault = 'has text that is too long or not printable; must be at most 1,000 printable characters'
+    _require(len(value) <= 1000 and value.isprintable(), fault)
+    return value
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) <= 1e6  # neither NaN nor what makes no float
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    _need(type(value) is list and len(value) <= 65536, 'has classes that are no list of names')
+def _classes(value: Any) -> tuple[str, ...]:
+    fault = f'has classes {_short(value)}; must be a list of at most {MAX_CLASSES:,} names'
+    _require(type(value) is list and len(value) <= MAX_CLASSES, fault)
     return tuple(map(_text, value))
 
 
 def _versions(value: Any) -> dict[str, str]:
-    _need(type(value) is dict and len(value) <= 100, 'has versions that are none')
+    fault = f'has versions {_short(value)}; must be an object of at most 100 names and versions'
+    _require(type(value) is dict and len(value) <= 100, fault)
     return {_text(key): _text(version) for key, version in value.items()}
 
 
 def _port(value: Any) -> Port:
-    _need(
+    _require(
         type(value) is dict and set(value) == set(Port._fields),
-        'has an input or output without name, shape and range',
+        f'has an input or output {_short(value)}; must have name, shape and range',
     )
-    shape, span = value['shape'], value['range']
-    _need(
-        type(shape) is list
-        and len(shape) <= 3
-        and all(type(side) is int and 0 < side <= 2**24 for side in shape),
-        f'has a shape {str(shape)[:40]}; must be at most three whole numbers',
-    )
-    _need(
-        span is None or (type(span) is list and len(span) == 2 and all(map(_is_number, span))),
-        f'has a range {str(span)[:40]}; must be two numbers, or null',
-    )
-    return Port(_text(value['name']), tuple(shape), span and (float(span[0]), float(span[1])))
+    return Port(_text(value['name']), _shape(value['shape']), _range(value['range']))
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    fault = f'has a shape {_short(value)}; must be at most three integers from 1 to {MAX_SIDE:,}'
+    _require(type(value) is list and len(value) <= 3, fault)
+    for side in value:
+        _require(type(side) is int and 1 <= side <= MAX_SIDE, fault)
+    return tuple(value)
+
+
+def _range(value: Any) -> Range | None:
+    if value is None:
+        return None
+    fault = f'has a range {_short(value)}; must be null or two numbers'
+    _require(type(value) is list and len(value) == 2, fault)
+    for bound in value:
+        # The limit refuses NaN, infinity, and integers too large for a float.
+        _require(type(bound) in (int, float) and abs(bound) <= 1e6, fault)
+    return (float(value[0]), float(value[1]))
 
 
 def _files(value: Any) -> dict[str, Sealed]:
-    _need(type(value) is dict and 0 < len(value) <= 10, 'names no files')
-    return {_file_name(name): _seal(name, told) for name, told in value.items()}
+    fault = f'has files {_short(value)}; must be an object of 1 to 10 files'
+    _require(type(value) is dict and 1 <= len(value) <= 10, fault)
+    return {_file_name(name): _sealed(name, entry) for name, entry in value.items()}
 
 
 def _file_name(name: str) -> str:
-    _need(
-        re.fullmatch(r'[\w .,+()-]{1,200}', name) is not None and Path(name).suffix in LARGEST,
-        f'names the file {name[:60]!r}; must be a plain name that ends in {", ".join(LARGEST)}',
+    _require(
+        re.fullmatch(r'[\w .,+()-]{1,200}', name) is not None and Path(name).suffix in MAX_BYTES,
+        f'lists the file {name[:60]!r}; must be a plain name that ends in {", ".join(MAX_BYTES)}',
     )
     return name
 
 
-def _seal(name: str, told: Any) -> Sealed:
-    _need(
-        type(told) is dict and set(told) == set(Sealed._fields),
-        f'does not tell the size and SHA-256 of {name}',
+def _sealed(name: str, value: Any) -> Sealed:
+    _require(
+        type(value) is dict and set(value) == set(Sealed._fields),
+        f'has {_short(value)} for {name}; must have bytes and sha256',
     )
-    size, digest = told['bytes'], told['sha256']
-    most = LARGEST[Path(name).suffix]
-    _need(
-        type(size) is int and 0 < size <= most,
-        f'gives {name} {str(size)[:40]} bytes; must be 1 to {most:,}',
+    size, digest = value['bytes'], value['sha256']
+    limit = MAX_BYTES[Path(name).suffix]
+    _require(
+        type(size) is int and 1 <= size <= limit,
+        f'has {_short(size)} bytes for {name}; must be 1 to {limit:,}',
     )
-    _need(
+    _require(
         type(digest) is str and re.fullmatch('[0-9a-f]{64}', digest) is not None,
-        f'has no SHA-256 of {name}',
+        f'has the SHA-256 {_short(digest)} for {name}; must be 64 hexadecimal digits',
     )
     return Sealed(size, digest)
 
 
-READERS: dict[str, Callable[[Any], Any]] = {
+PARSERS: dict[str, Parser] = {
     'format': _choice('format', 'mxnet', 'onnx'),
     'network': _choice('network', 'gen', 'dis'),
     'input': _port,
     'output': _port,
-    'latent': _maybe(_whole('latent', 1, 65536)),
-    'noise': _maybe(_choice('noise', *DISTRIBUTIONS)),
-    'classes': _texts,
-    'pack': _whole('pack', 1, 64),
-    'recipe': _maybe(_text),
-    'data': _maybe(_text),
-    'iteration': _maybe(_whole('iteration', 0, 10**9)),
-    'ema': _maybe(_choice('ema', True, False)),
-    'opset': _maybe(_whole('opset', 1, 1000)),
+    'latent': _optional(_int('latent', 1, 65536)),
+    'noise': _optional(_choice('noise', *DISTRIBUTIONS)),
+    'classes': _classes,
+    'pack': _int('pack', 1, 64),
+    'recipe': _optional(_text),
+    'data': _optional(_text),
+    'iteration': _optional(_int('iteration', 0, 10**9)),
+    'ema': _optional(_bool),
+    'opset': _optional(_int('opset', 1, 1000)),
     'versions': _versions,
     'files': _files,
 }
-
-
-def _agree(manifest: Manifest) -> None:
-    """What one entry says must be true of the others."""
-    if manifest.network == 'gen':
-        _need(
-            manifest.latent is not None and manifest.noise is not None,
-            'tells no latent and noise of a generator',
-        )
-        _need(
-            manifest.input.shape == (manifest.latent + len(manifest.classes),),
-            'has an input that is not as long as its latent and its classes',
-        )
-        _need(
-            len(manifest.output.shape) in (1, 3),
-            'has an output that is neither a picture nor a point',
-        )
-    else:
-        _need(manifest.output.shape == (), 'has an output that is no logit')

@@ -1,4 +1,4 @@
-"""A network as ONNX: written, checked by onnx, run by onnxruntime beside MXNet."""
+"""A network as ONNX: written, checked by onnx, and run by onnxruntime beside MXNet."""
 
 from __future__ import annotations
 
@@ -11,105 +11,124 @@ import numpy as np
 
 from .. import __version__
 from ..nn.graph import VARIABLE
-from .errors import ExportError
-from .folding import plain
-from .onnx_ops import ENTRIES, OPSET, Writer
-from .operators import checked, shapes
+from .folding import simplify
+from .manifest import ExportError
+from .onnx_ops import CONVERTERS, OPSET, Writer
+from .operators import check_operators, infer_shapes
 from .shape_rules import Shape
 from .symbol import INPUT, Traced
 
 BATCHES = (1, 7, 256)
-CLOSE = 1e-5
-IR = 8  # the file format that goes with opset 13; onnx itself would write its newest, which older runtimes refuse
+TOLERANCE = 1e-5
+# The file format that goes with opset 13. By default onnx writes its newest format, which older
+# runtimes refuse.
+IR_VERSION = 8
 
 
-def packages() -> tuple[Any, Any]:
+def import_packages() -> tuple[Any, Any]:
     """Return the modules onnx and onnxruntime. Raises ExportError where they are not installed."""
     try:
         return import_module('onnx'), import_module('onnxruntime')
     except ImportError as error:
         raise ExportError(
-            f"{error.name or error} is missing; pip install 'gluongan[onnx]'",
+            f"needs the package {error.name or error}; pip install 'gluongan[onnx]'",
             setting='format',
             value='onnx',
         ) from None
 
 
 def write(net: Traced, path: Path, shape_in: Shape, pack: int) -> Path:
-    """Write a network as ONNX, its batch size left open. Raises ExportError for an operator that none of our networks has."""
-    onnx, _ = packages()
+    """Write a network as ONNX, with any batch size.
+
+    pack: how many samples the discriminator judges together. Raises ExportError for an operator
+    that none of gluongan's networks has.
+    """
+    onnx, _ = import_packages()
     try:
-        net = plain(Traced(checked(net.graph), net.weights))
-        known = shapes(
-            net.graph,
-            {**{name: each.shape for name, each in net.weights.items()}, INPUT: (pack, *shape_in)},
-            pack,
-        )
+        net = simplify(Traced(check_operators(net.graph), net.weights))
+        given = {name: value.shape for name, value in net.weights.items()}
+        given[INPUT] = (pack, *shape_in)
+        shapes = infer_shapes(net.graph, given, pack)
     except ValueError as error:
-        raise ExportError(f'{path}: cannot be made, the graph {error}') from None
-    model = _model(onnx, net, known, pack)
+        raise ExportError(f'{path.name}: cannot be made; the graph {error}') from None
+    model = _model(onnx, net, shapes, pack)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, str(path))
     return path
 
 
-def _model(onnx: Any, net: Traced, known: list[Shape], pack: int) -> Any:
-    helper, graph, names = onnx.helper, net.graph, []
-    writer = Writer(helper, dict(zip((node.name for node in graph.nodes), known)))
-    for node, shape in zip(graph.nodes, known):
-        names.append(
-            node.name
-            if node.op == VARIABLE
-            else ENTRIES[node.op](writer, node.attrs, *(names[place] for place in node.inputs))
-        )
-        writer.shapes[names[-1]] = shape
+def _model(onnx: Any, net: Traced, shapes: list[Shape], pack: int) -> Any:
+    graph = net.graph
+    writer = Writer(onnx.helper, {node.name: shape for node, shape in zip(graph.nodes, shapes)})
+    result = _convert_nodes(net, writer, shapes)
     output = graph.nodes[graph.output].name + '_output'
-    writer.rename(names[graph.output], output)
-    sides = {
-        INPUT: ('N', writer.shapes[INPUT]),
-        output: ('N' if pack == 1 else 'N / pack', known[graph.output]),
-    }
-    ports = {
-        name: helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [batch, *shape[1:]])
-        for name, (batch, shape) in sides.items()
-    }
-    weights = [
-        onnx.numpy_helper.from_array(value, name)
-        for name, value in {**net.weights, **writer.constants}.items()
-    ]
-    whole = helper.make_graph(writer.nodes, 'gluongan', [ports[INPUT]], [ports[output]], weights)
-    return helper.make_model(
-        whole,
-        ir_version=IR,
-        opset_imports=[helper.make_opsetid('', OPSET)],
+    writer.rename(result, output)
+    batch_out = 'N' if pack == 1 else 'N / pack'
+    weights = []
+    for name, value in {**net.weights, **writer.constants}.items():
+        weights.append(onnx.numpy_helper.from_array(value, name))
+    onnx_graph = onnx.helper.make_graph(
+        writer.nodes,
+        'gluongan',
+        [_port(onnx, INPUT, 'N', writer.shapes[INPUT])],
+        [_port(onnx, output, batch_out, shapes[graph.output])],
+        weights,
+    )
+    return onnx.helper.make_model(
+        onnx_graph,
+        ir_version=IR_VERSION,
+        opset_imports=[onnx.helper.make_opsetid('', OPSET)],
         producer_name='gluongan',
         producer_version=__version__,
     )
 
 
-def difference(
+def _convert_nodes(net: Traced, writer: Writer, shapes: list[Shape]) -> str:
+    """Write all nodes, and return the name of the output."""
+    graph = net.graph
+    names: list[str] = []
+    for node, shape in zip(graph.nodes, shapes):
+        name = node.name
+        if node.op != VARIABLE:
+            inputs = [names[index] for index in node.inputs]
+            name = CONVERTERS[node.op](writer, node.attrs, *inputs)
+        names.append(name)
+        writer.shapes[name] = shape
+    return names[graph.output]
+
+
+def _port(onnx: Any, name: str, batch: str, shape: Shape) -> Any:
+    """Return the description of an input or an output; the first axis has a name for a length."""
+    axes = [batch, *shape[1:]]
+    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, axes)
+
+
+def largest_difference(
     path: Path,
     live: Callable[[np.ndarray], np.ndarray],
     batches: Iterable[np.ndarray],
     *,
-    sums: bool = False,
+    sums_over_batch: bool = False,
 ) -> float:
-    """Return how far onnxruntime is from MXNet at most on these batches.
+    """Return the largest difference between onnxruntime and MXNet on these batches.
 
-    Raises ExportError beyond 1e-5; beyond that share of D's largest logit; where D `sums` over the batch, as mini-batch
-    discrimination does, beyond that share of the batch.
+    sums_over_batch: whether the network does, as mini-batch discrimination does. Raises ExportError
+    where the difference exceeds 1e-5 × max(1, largest output, batch size if it sums over it).
     """
-    _, onnxruntime = packages()
-    session, worst = (
-        onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider']),
-        0.0,
-    )
+    _, onnxruntime = import_packages()
+    session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    largest = 0.0
     for x in batches:
-        y, found = live(x), session.run(None, {INPUT: x})[0]
-        apart = float(np.abs(found - y).max()) if found.shape == y.shape else np.inf
-        if not apart <= CLOSE * max(1.0, float(np.abs(y).max()), len(x) if sums else 0):
+        y = live(x)
+        y_onnx = session.run(None, {INPUT: x})[0]
+        difference = np.inf
+        if y_onnx.shape == y.shape:
+            difference = float(np.abs(y_onnx - y).max())
+        scale = max(1.0, float(np.abs(y).max()), len(x) if sums_over_batch else 0)
+        if not difference <= TOLERANCE * scale:  # also where it is NaN
             raise ExportError(
-                f'{path}: onnxruntime differs from MXNet by {apart:.1e} in a batch of {len(x)}; nothing was kept'
+                f'{path.name}: onnxruntime differs from MXNet by {difference:.1e} in a batch of '
+                f'{len(x)}; must be at most {TOLERANCE * scale:.0e}; nothing was kept'
             )
-        worst = max(worst, apart)
-    return worst
+        largest = max(largest, difference)
+    return largest

@@ -1,7 +1,8 @@
-"""The operators that gluongan's networks are made of: what each may be told, and what shape it gives.
+"""The operators that gluongan's networks use: the attributes each may have, the shape it gives.
 
-A graph from a file is computed only where every node is in this table, says what the table allows, and has the shape and the
-size that it should. What MXNet then sees was written anew from here, so nothing in the file reaches it.
+A graph from a file is computed only where every node is in this table, has the attributes that the
+table allows, and has the shape and the size that it should. MXNet then sees a graph that was
+written anew from this table, so nothing in the file reaches it.
 """
 
 from __future__ import annotations
@@ -18,22 +19,22 @@ from .shape_rules import Shape
 
 Range = tuple[float, float]
 Rule = Callable[..., Shape]
-Reader = Callable[[str], Any]
+Parser = Callable[[str], Any]
 
-# Of all values between input and output together, a sample: 128 MB. A picture of 512 × 512 needs some 27 million.
-MOST_VALUES = 2**25
+# The values of all nodes for one sample: 128 MB. An image of 512 × 512 needs some 27 million.
+MAX_VALUES = 2**25
 
 
 class Operator(NamedTuple):
-    """How many inputs it takes; its shape from its attributes and its inputs' shapes; its attributes' readers."""
+    """How many inputs an operator takes, its shape rule, and the parsers of its attributes."""
 
     arity: tuple[int, ...]
     shape: Rule
-    attrs: Mapping[str, Reader] = MappingProxyType({})
-    optional: Mapping[str, Reader] = MappingProxyType({})
+    attrs: Mapping[str, Parser] = MappingProxyType({})
+    optional: Mapping[str, Parser] = MappingProxyType({})
 
 
-# Readers of attributes, which MXNet writes as text
+# Parsers of attributes, which MXNet writes as text
 
 
 def _int(text: str) -> int:
@@ -42,7 +43,7 @@ def _int(text: str) -> int:
     return int(text)
 
 
-def _maybe_int(text: str) -> int | None:
+def _int_or_none(text: str) -> int | None:
     return None if text == 'None' else _int(text)
 
 
@@ -62,15 +63,16 @@ def _ints(text: str) -> Shape:
     return tuple(map(int, re.findall(r'-?\d+', text)))
 
 
-def _one_of(*allowed: str) -> Reader:
-    def read(text: str) -> str:
+def _one_of(*allowed: str) -> Parser:
+    def parse(text: str) -> str:
         if text not in allowed:
             raise ValueError
         return text
 
-    return read
+    return parse
 
 
+_DENSE = {'num_hidden': _int, 'no_bias': _bool}
 _WINDOW = {
     'kernel': _one_of('(4, 4)'),
     'stride': _one_of('(2, 2)'),
@@ -81,137 +83,171 @@ _WINDOW = {
     'no_bias': _bool,
     'layout': _one_of('NCHW'),
 }
-_SCALAR = Operator((1,), rules.same, {'scalar': _float})
-_PAIR, _STRETCHED, _ALONE = (
-    Operator((2,), rules.equal),
-    Operator((2,), rules.broadcast),
-    Operator((1,), rules.same),
-)
-_REDUCTION = Operator((1,), rules.reduced, optional={'axis': _int, 'keepdims': _bool})
+_TRANSPOSED_WINDOW = {**_WINDOW, 'adj': _one_of('(0, 0)')}
+_BATCHNORM = {
+    'axis': _one_of('1'),
+    'eps': _float,
+    'momentum': _float,
+    'fix_gamma': _one_of('False'),
+    'use_global_stats': _one_of('False'),
+}
+_ACTIVATION = {'act_type': _one_of('relu', 'sigmoid', 'softrelu', 'tanh')}
+_LEAKY = {'act_type': _one_of('leaky', 'elu', 'gelu')}
+_NO_AXES = {'axes': _one_of('()'), 'cudnn_off': _bool}
+_SLICE = {'axis': _int, 'begin': _int, 'end': _int_or_none}
+
+_UNARY = Operator((1,), rules.same)
+_WITH_SCALAR = Operator((1,), rules.same, {'scalar': _float})
+_ELEMENTWISE = Operator((2,), rules.equal)
+_BROADCAST = Operator((2,), rules.broadcast)
+_REDUCTION = Operator((1,), rules.reduce, optional={'axis': _int, 'keepdims': _bool})
 
 OPERATORS: dict[str, Operator] = {
-    'FullyConnected': Operator(
-        (2, 3), rules.dense, {'num_hidden': _int, 'no_bias': _bool}, {'flatten': _one_of('True')}
-    ),
-    'Convolution': Operator((2, 3), rules.halved, _WINDOW),
-    'Deconvolution': Operator((2, 3), rules.doubled, {**_WINDOW, 'adj': _one_of('(0, 0)')}),
-    'BatchNorm': Operator(
-        (5,),
-        rules.normed,
-        {
-            'axis': _one_of('1'),
-            'eps': _float,
-            'momentum': _float,
-            'fix_gamma': _one_of('False'),
-            'use_global_stats': _one_of('False'),
-        },
-    ),
-    'Activation': Operator(
-        (1,), rules.same, {'act_type': _one_of('relu', 'sigmoid', 'softrelu', 'tanh')}
-    ),
-    'LeakyReLU': Operator(
-        (1,), rules.same, {'act_type': _one_of('leaky', 'elu', 'gelu')}, {'slope': _float}
-    ),
-    'Dropout': Operator(
-        (1,), rules.same, {'p': _float}, {'axes': _one_of('()'), 'cudnn_off': _bool}
-    ),
-    'BlockGrad': _ALONE,
-    'abs': _ALONE,
-    'exp': _ALONE,
-    'sigmoid': _ALONE,
-    'sqrt': _ALONE,
-    'square': _ALONE,
-    'zeros_like': _ALONE,
-    '_plus_scalar': _SCALAR,
-    '_minus_scalar': _SCALAR,
-    '_mul_scalar': _SCALAR,
-    '_div_scalar': _SCALAR,
-    'elemwise_add': _PAIR,
-    'elemwise_sub': _PAIR,
-    'elemwise_mul': _PAIR,
-    'broadcast_add': _STRETCHED,
-    'broadcast_sub': _STRETCHED,
-    'broadcast_div': _STRETCHED,
+    'FullyConnected': Operator((2, 3), rules.dense, _DENSE, {'flatten': _one_of('True')}),
+    'Convolution': Operator((2, 3), rules.conv, _WINDOW),
+    'Deconvolution': Operator((2, 3), rules.deconv, _TRANSPOSED_WINDOW),
+    'BatchNorm': Operator((5,), rules.batchnorm, _BATCHNORM),
+    'Activation': Operator((1,), rules.same, _ACTIVATION),
+    'LeakyReLU': Operator((1,), rules.same, _LEAKY, {'slope': _float}),
+    'Dropout': Operator((1,), rules.same, {'p': _float}, _NO_AXES),
+    'BlockGrad': _UNARY,
+    'abs': _UNARY,
+    'exp': _UNARY,
+    'sigmoid': _UNARY,
+    'sqrt': _UNARY,
+    'square': _UNARY,
+    'zeros_like': _UNARY,
+    '_plus_scalar': _WITH_SCALAR,
+    '_minus_scalar': _WITH_SCALAR,
+    '_mul_scalar': _WITH_SCALAR,
+    '_div_scalar': _WITH_SCALAR,
+    'elemwise_add': _ELEMENTWISE,
+    'elemwise_sub': _ELEMENTWISE,
+    'elemwise_mul': _ELEMENTWISE,
+    'broadcast_add': _BROADCAST,
+    'broadcast_sub': _BROADCAST,
+    'broadcast_div': _BROADCAST,
     'sum': _REDUCTION,
     'mean': _REDUCTION,
-    'dot': Operator((2,), rules.product),
-    'Flatten': Operator((1,), rules.flat),
-    'Reshape': Operator((1,), rules.reshaped, {'shape': _ints}),
-    'reshape_like': Operator((2,), rules.reshaped_like),
-    'expand_dims': Operator((1,), rules.expanded, {'axis': _int}),
-    'slice_axis': Operator((1,), rules.sliced, {'axis': _int, 'begin': _int, 'end': _maybe_int}),
-    'Concat': Operator((2,), rules.joined, {'dim': _int, 'num_args': _int}),
+    'dot': Operator((2,), rules.dot),
+    'Flatten': Operator((1,), rules.flatten),
+    'Reshape': Operator((1,), rules.reshape, {'shape': _ints}),
+    'reshape_like': Operator((2,), rules.reshape_like),
+    'expand_dims': Operator((1,), rules.expand_dims, {'axis': _int}),
+    'slice_axis': Operator((1,), rules.slice_axis, _SLICE),
+    'Concat': Operator((2,), rules.concat, {'dim': _int, 'num_args': _int}),
 }
 
 
-def checked(graph: Graph) -> Graph:
-    """Return the graph with its attributes read. Raises ValueError for an operator or attribute that is not in OPERATORS."""
-    return Graph(
-        tuple(node if node.op == VARIABLE else _checked(node) for node in graph.nodes), graph.output
-    )
+def check_operators(graph: Graph) -> Graph:
+    """Return the graph with its attributes parsed from text.
+
+    Raises ValueError for an operator or an attribute that is not in OPERATORS.
+
+    >>> x = Node(VARIABLE, 'data', {}, ())
+    >>> half = Node('_div_scalar', 'half', {'scalar': '2'}, (0,))
+    >>> check_operators(Graph((x, half), output=1)).nodes[1].attrs
+    {'scalar': 2.0}
+    >>> check_operators(Graph((x, half._replace(op='Custom')), output=1))
+    Traceback (most recent call last):
+    ValueError: has the operator 'Custom'; must be one that gluongan's networks use
+    """
+    nodes = [node if node.op == VARIABLE else _check_node(node) for node in graph.nodes]
+    return Graph(tuple(nodes), graph.output)
 
 
-def _checked(node: Node) -> Node:
+def _check_node(node: Node) -> Node:
     operator = OPERATORS.get(node.op)
     if operator is None:
         raise ValueError(
-            f"has the operator {node.op[:40]!r}, which none of gluongan's networks uses"
+            f"has the operator {node.op[:40]!r}; must be one that gluongan's networks use"
         )
-    if len(node.inputs) not in operator.arity or not set(operator.attrs) <= set(node.attrs):
-        raise ValueError(f'has a node {node.name} that is no proper {node.op}')
-    readers, attrs = {**operator.attrs, **operator.optional}, {}
+    if len(node.inputs) not in operator.arity:
+        allowed = ' or '.join(map(str, operator.arity))
+        raise ValueError(
+            f'has the {node.op} {node.name} with {len(node.inputs)} inputs; must be {allowed}'
+        )
+    missing = sorted(set(operator.attrs) - set(node.attrs))
+    if missing:
+        raise ValueError(f'has the {node.op} {node.name} without {", ".join(missing)}')
+    parsers = {**operator.attrs, **operator.optional}
+    attrs = {}
     for key, text in node.attrs.items():
         try:
-            attrs[key] = readers[key](text)
+            attrs[key] = parsers[key](text)
         except (KeyError, ValueError):
             raise ValueError(
-                f'has {key[:40]!r} {text[:40]!r} at node {node.name}, which is not allowed'
+                f'has the {node.op} {node.name} with {key[:40]!r} {text[:40]!r}, '
+                "which none of gluongan's networks has"
             ) from None
     return node._replace(attrs=attrs)
 
 
-def shapes(graph: Graph, given: Mapping[str, Shape], rows: int) -> list[Shape]:
-    """Return the shape of every node of a checked graph, `given` those of its variables, for a batch of `rows` samples.
+def infer_shapes(graph: Graph, given: Mapping[str, Shape], batch: int) -> list[Shape]:
+    """Return the shape of every node of a checked graph.
 
-    Raises ValueError where two do not fit together, or all of them would take more than MOST_VALUES a sample.
+    given: the shapes of its variables, for a batch of `batch` samples. Raises ValueError where
+    shapes do not fit together, or where all of them take more than MAX_VALUES a sample.
+
+    >>> x, y = Node(VARIABLE, 'data', {}, ()), Node('Flatten', 'flat', {}, (0,))
+    >>> infer_shapes(Graph((x, y), output=1), {'data': (64, 1, 28, 28)}, batch=64)
+    [(64, 1, 28, 28), (64, 784)]
     """
-    found: list[Shape] = []
+    shapes: list[Shape] = []
     total = 0
     for node in graph.nodes:
         try:
-            shape = (
-                given[node.name]
-                if node.op == VARIABLE
-                else (
-                    OPERATORS[node.op].shape(node.attrs, *(found[place] for place in node.inputs))
-                )
-            )
-            rules.need(min(shape, default=0) > 0)
+            shape = _infer_shape(node, given, shapes)
         except (KeyError, ValueError, ZeroDivisionError):
+            raise ValueError(f'has the node {node.name}, which does not fit its inputs') from None
+        shapes.append(shape)
+        if node.op != VARIABLE:
+            total += prod(shape)
+        if total > MAX_VALUES * batch:
             raise ValueError(
-                f'has a node {node.name} that does not fit what is before it'
-            ) from None
-        found.append(shape)
-        total += prod(shape) if node.op != VARIABLE else 0
-        if total > MOST_VALUES * rows:
-            raise ValueError(
-                f'would take more than {MOST_VALUES:,} values between its input and output for each sample'
+                f'needs too much memory; must be at most {MAX_VALUES:,} values a sample '
+                'between input and output'
             )
-    return found
+    return shapes
+
+
+def _infer_shape(node: Node, given: Mapping[str, Shape], shapes: list[Shape]) -> Shape:
+    if node.op == VARIABLE:
+        shape = given[node.name]
+    else:
+        inputs = [shapes[index] for index in node.inputs]
+        shape = OPERATORS[node.op].shape(node.attrs, *inputs)
+    rules.require(min(shape, default=0) > 0)
+    return shape
 
 
 def output_range(graph: Graph) -> Range | None:
-    """Return [0, 1] where a checked graph ends in a sigmoid or a scaled tanh, which cannot leave it; else None."""
-    chain = _tail(graph)
-    last = [(node.op, node.attrs.get('act_type', node.attrs.get('scalar'))) for node in chain]
+    """Return [0, 1] where a checked graph ends in a sigmoid or in (tanh + 1) / 2; otherwise None.
+
+    >>> x = Node(VARIABLE, 'data', {}, ())
+    >>> y = Node('Activation', 'sample', {'act_type': 'sigmoid'}, (0,))
+    >>> output_range(Graph((x, y), output=1)), output_range(Graph((x,), output=0))
+    ((0.0, 1.0), None)
+    """
     unit_tanh = [('_div_scalar', 2.0), ('_plus_scalar', 1.0), ('Activation', 'tanh')]
-    return (0.0, 1.0) if last[:1] == [('Activation', 'sigmoid')] or last[:3] == unit_tanh else None
+    last = []
+    for node in _last_nodes(graph):
+        parameter = node.attrs.get('act_type', node.attrs.get('scalar'))
+        last.append((node.op, parameter))
+    if last[:1] == [('Activation', 'sigmoid')] or last[:3] == unit_tanh:
+        return (0.0, 1.0)
+    return None
 
 
-def _tail(graph: Graph) -> list[Node]:
-    """The nodes from the output backwards while each has one input; reshapes, which change no value, left out."""
-    node, found = graph.nodes[graph.output], []
+def _last_nodes(graph: Graph) -> list[Node]:
+    """Return the nodes from the output backwards while each has one input.
+
+    Reshapes are left out: they change no value.
+    """
+    nodes = []
+    node = graph.nodes[graph.output]
     while len(node.inputs) == 1:
-        found += [node] * (node.op not in ('Reshape', 'Flatten'))
+        if node.op not in ('Reshape', 'Flatten'):
+            nodes.append(node)
         node = graph.nodes[node.inputs[0]]
-    return found
+    return nodes

@@ -1,7 +1,7 @@
-"""Weights out of MXNet's .params format by a reader of our own.
+"""Weights from MXNet's .params format, by a parser of our own.
 
-`mx.nd.load` believes every length in the file: a flipped bit makes it allocate until the system kills the process. Here a
-length is believed only where so many bytes are left.
+`mx.nd.load` believes every length in the file: one flipped bit makes it allocate memory until the
+system kills the process. Here a length is believed only where that many bytes are left.
 """
 
 from __future__ import annotations
@@ -12,80 +12,95 @@ from typing import Any
 
 import numpy as np
 
-LIST, ARRAY = (
-    0x112,
-    0xF993FAC9,
-)  # the magic numbers of a list of arrays, and of an array (NDARRAY_V2)
-DENSE, FLOAT32, MOST_AXES = 0, 0, 4
+LIST_MAGIC = 0x112  # begins a list of arrays
+ARRAY_MAGIC = 0xF993FAC9  # begins an array (NDARRAY_V2)
+DENSE, FLOAT32 = 0, 0
+MAX_ARRAYS, MAX_AXES, MAX_NAME = 10_000, 4, 300
 
 
 class _Cursor:
-    """A place in bytes that only moves forward, and never beyond the end."""
+    """A position in bytes that only moves forward, and never beyond the end."""
 
     def __init__(self, content: bytes) -> None:
-        self._content, self._at = memoryview(content), 0
+        self._content = memoryview(content)
+        self._position = 0
 
     def take(self, count: int) -> memoryview:
-        if not 0 <= count <= len(self._content) - self._at:
-            raise ValueError('ends before all that it tells of')
-        self._at += count
-        return self._content[self._at - count : self._at]
+        """Return the next `count` bytes."""
+        start, end = self._position, self._position + count
+        if count < 0 or end > len(self._content):
+            raise ValueError('is cut off, or has a wrong length in it')
+        self._position = end
+        return self._content[start:end]
 
     def numbers(self, form: str) -> tuple[Any, ...]:
+        """Return the next numbers, little-endian, by their codes in `struct`."""
         return struct.unpack('<' + form, self.take(struct.calcsize('<' + form)))
 
     def number(self, form: str) -> Any:
+        """Return the next number."""
         return self.numbers(form)[0]
 
-    def expect(self, form: str, *wanted: int) -> None:
-        if self.numbers(form) != wanted:
-            raise ValueError('is no list of dense float32 arrays as MXNet 1.9.1 writes it')
+    def expect(self, form: str, *expected: int) -> None:
+        """Skip numbers that can only be these."""
+        if self.numbers(form) != expected:
+            raise ValueError(
+                'has another format; must be dense float32 arrays as MXNet 1.9.1 writes them'
+            )
 
-    def done(self) -> bool:
-        return self._at == len(self._content)
+    def at_end(self) -> bool:
+        return self._position == len(self._content)
 
 
-def read(content: bytes) -> dict[str, np.ndarray]:
-    """Return the finite float32 arrays of a .params file by name (`arg:...` or `aux:...`), without a copy where possible.
+def parse(content: bytes) -> dict[str, np.ndarray]:
+    """Return the arrays of a .params file by name (`arg:...`, `aux:...`): finite, float32.
 
-    Raises ValueError for anything that is not exactly what `mx.nd.save` writes.
+    They share the memory of `content` where possible. Raises ValueError for anything that
+    `mx.nd.save` does not write.
+
+    >>> header, no_arrays, no_names = (struct.pack('<QQ', LIST_MAGIC, 0), bytes(8), bytes(8))
+    >>> parse(header + no_arrays + no_names)
+    {}
+    >>> parse(header + struct.pack('<Q', 2**40))
+    Traceback (most recent call last):
+    ValueError: has 1,099,511,627,776 arrays; must be at most 10,000
     """
     cursor = _Cursor(content)
-    cursor.expect('QQ', LIST, 0)
+    cursor.expect('QQ', LIST_MAGIC, 0)
     arrays = [_array(cursor) for _ in range(_count(cursor))]
     names = [_name(cursor) for _ in range(_count(cursor))]
-    if not cursor.done() or len(names) != len(arrays) or len(set(names)) < len(names):
-        raise ValueError('has names that do not belong to its arrays')
+    if not cursor.at_end() or len(names) != len(arrays) or len(set(names)) < len(names):
+        raise ValueError('has names that do not match its arrays; must be one name for each')
     return dict(zip(names, arrays))
 
 
 def _count(cursor: _Cursor) -> int:
     count = cursor.number('Q')
-    if count > 10_000:
-        raise ValueError(f'tells of {count:,} arrays; at most 10,000 are allowed')
+    if count > MAX_ARRAYS:
+        raise ValueError(f'has {count:,} arrays; must be at most {MAX_ARRAYS:,}')
     return count
 
 
 def _array(cursor: _Cursor) -> np.ndarray:
-    cursor.expect('Ii', ARRAY, DENSE)
+    cursor.expect('Ii', ARRAY_MAGIC, DENSE)
     axes = cursor.number('i')
-    if not 1 <= axes <= MOST_AXES:
-        raise ValueError(f'has an array with {axes} axes; 1 to {MOST_AXES} are allowed')
+    if not 1 <= axes <= MAX_AXES:
+        raise ValueError(f'has an array with {axes} axes; must be 1 to {MAX_AXES}')
     shape = cursor.numbers(f'{axes}q')
     if min(shape) < 1:
-        raise ValueError(f'has an array of the shape {shape}')
-    cursor.expect('iii', 1, 0, FLOAT32)  # in main memory, as every export of ours is written
+        raise ValueError(f'has an array of shape {shape}; each side must be at least 1')
+    cursor.expect('iii', 1, 0, FLOAT32)  # device 1, the CPU, number 0: every export has that
     array = np.frombuffer(cursor.take(4 * prod(shape)), '<f4').reshape(shape)
     if not np.isfinite(array).all():
-        raise ValueError('has an array that holds NaN or infinity')
+        raise ValueError('has an array with NaN or infinity; must be finite')
     return array
 
 
 def _name(cursor: _Cursor) -> str:
     length = cursor.number('Q')
-    if length > 300:
-        raise ValueError('has a name that is too long')
+    if length > MAX_NAME:
+        raise ValueError(f'has a name of {length:,} bytes; must be at most {MAX_NAME}')
     try:
         return bytes(cursor.take(length)).decode('utf-8')
     except UnicodeDecodeError:
-        raise ValueError('has a name that is no text') from None
+        raise ValueError('has a name that is not text; must be UTF-8') from None

@@ -1,6 +1,8 @@
-"""A pair of exported files in a process of its own, loaded as any consumer of MXNet loads them.
+"""Loads a pair of exported files in a new process, as any program with MXNet loads them.
 
-python -m gluongan.exports.again NAME-symbol.json NAME-0000.params FOLDER DEVICE    # FOLDER/x.npy -> FOLDER/y.npy
+python -m gluongan.exports.reload NAME-symbol.json NAME-0000.params FOLDER DEVICE
+
+computes FOLDER/y.npy from FOLDER/x.npy.
 """
 
 from __future__ import annotations
@@ -16,14 +18,14 @@ from ..runtime import mx
 
 
 def main(symbol: str, params: str, folder: str, device: str) -> None:
-    """Compute FOLDER/y.npy from FOLDER/x.npy."""
+    """Compute FOLDER/y.npy from FOLDER/x.npy with the network in the two files."""
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            'ignore', 'Cannot decide type'
-        )  # printed by every import of MXNet 1.9.1, harmless
+        # MXNet 1.9.1 warns at every import of a symbol; harmless.
+        warnings.filterwarnings('ignore', 'Cannot decide type')
         net = mx.gluon.SymbolBlock.imports(symbol, ['data'], params, ctx=context(device))
     x = np.load(Path(folder, 'x.npy'), allow_pickle=False)
-    np.save(Path(folder, 'y.npy'), net(mx.nd.array(x, ctx=context(device))).asnumpy())
+    y = net(mx.nd.array(x, ctx=context(device)))
+    np.save(Path(folder, 'y.npy'), y.asnumpy())
 
 
 if __name__ == '__main__':

@@ -1,11 +1,12 @@
-"""The shape that an operator gives, from its attributes and the shapes of its inputs; ValueError where they do not fit.
+"""The output shape of each operator, from its attributes and the shapes of its inputs.
 
-The definitions are MXNet's: https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/symbol
+Each rule raises ValueError where the shapes do not fit together. The definitions are MXNet's:
+https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/symbol
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -14,125 +15,156 @@ Attrs = Mapping[str, Any]
 
 
 def same(attrs: Attrs, x: Shape) -> Shape:
-    """Return the same shape."""
+    """Return the shape of the input."""
     return x
 
 
 def equal(attrs: Attrs, a: Shape, b: Shape) -> Shape:
-    """Return the shape that both have."""
-    need(a == b)
+    """Return the shape that both inputs have."""
+    require(a == b)
     return a
 
 
 def broadcast(attrs: Attrs, a: Shape, b: Shape) -> Shape:
-    """Return the larger side at each place; the other one is 1 or the same."""
-    need(len(a) == len(b) and all(m == n or 1 in (m, n) for m, n in zip(a, b)))
+    """Return the larger side on each axis; the smaller one is the same or 1.
+
+    >>> broadcast({}, (32, 1), (1, 10))
+    (32, 10)
+    """
+    require(len(a) == len(b))
+    for m, n in zip(a, b):
+        require(m == n or 1 in (m, n))
     return tuple(map(max, a, b))
 
 
 def dense(attrs: Attrs, x: Shape, weight: Shape, *bias: Shape) -> Shape:
-    """(N, ...) times a weight (units, rest) -> (N, units)."""
+    """(N, ...) times a weight (units, values of a sample) -> (N, units).
+
+    >>> dense({'num_hidden': 10, 'no_bias': False}, (32, 1, 28, 28), (10, 784), (10,))
+    (32, 10)
+    """
     units = attrs['num_hidden']
-    need(
-        len(x) > 1
-        and weight == (units, prod(x[1:]))
-        and list(bias) == [(units,)] * (not attrs['no_bias'])
-    )
+    require(len(x) > 1)
+    require(weight == (units, prod(x[1:])))
+    _require_bias(attrs, bias, units)
     return x[0], units
 
 
-def halved(attrs: Attrs, x: Shape, weight: Shape, *bias: Shape) -> Shape:
-    """(N, C, H, W) -> (N, filters, H / 2, W / 2), even sides."""
+def conv(attrs: Attrs, x: Shape, weight: Shape, *bias: Shape) -> Shape:
+    """4×4 filters, stride 2: (N, C, H, W) -> (N, filters, H / 2, W / 2); H and W are even.
+
+    >>> conv({'num_filter': 8, 'no_bias': True}, (32, 3, 28, 28), (8, 3, 4, 4))
+    (32, 8, 14, 14)
+    """
     filters = attrs['num_filter']
-    need(
-        len(x) == 4
-        and weight == (filters, x[1], 4, 4)
-        and list(bias) == [(filters,)] * (not attrs['no_bias'])
-    )
-    need(x[2] % 2 == x[3] % 2 == 0)
+    require(len(x) == 4)
+    require(weight == (filters, x[1], 4, 4))
+    _require_bias(attrs, bias, filters)
+    require(x[2] % 2 == 0 and x[3] % 2 == 0)
     return x[0], filters, x[2] // 2, x[3] // 2
 
 
-def doubled(attrs: Attrs, x: Shape, weight: Shape, *bias: Shape) -> Shape:
-    """(N, C, H, W) -> (N, filters, 2H, 2W)."""
+def deconv(attrs: Attrs, x: Shape, weight: Shape, *bias: Shape) -> Shape:
+    """4×4 filters, stride 2: (N, C, H, W) -> (N, filters, 2H, 2W)."""
     filters = attrs['num_filter']
-    need(
-        len(x) == 4
-        and weight == (x[1], filters, 4, 4)
-        and list(bias) == [(filters,)] * (not attrs['no_bias'])
-    )
+    require(len(x) == 4)
+    require(weight == (x[1], filters, 4, 4))
+    _require_bias(attrs, bias, filters)
     return x[0], filters, 2 * x[2], 2 * x[3]
 
 
-def normed(attrs: Attrs, x: Shape, *statistics: Shape) -> Shape:
-    """Return the same shape; gamma, beta, mean and variance are (C,)."""
-    need(len(x) > 1 and statistics == ((x[1],),) * 4)
+def batchnorm(attrs: Attrs, x: Shape, *statistics: Shape) -> Shape:
+    """Return the shape of the input; gamma, beta, mean and variance are (C,)."""
+    require(len(x) > 1)
+    require(statistics == ((x[1],),) * 4)
     return x
 
 
-def flat(attrs: Attrs, x: Shape) -> Shape:
-    """(N, ...) -> (N, rest)."""
+def flatten(attrs: Attrs, x: Shape) -> Shape:
+    """(N, ...) -> (N, values of a sample)."""
     return x[0], prod(x[1:])
 
 
-def product(attrs: Attrs, a: Shape, b: Shape) -> Shape:
+def dot(attrs: Attrs, a: Shape, b: Shape) -> Shape:
     """(A, B) times (B, C) -> (A, C)."""
-    need(len(a) == len(b) == 2 and a[1] == b[0])
+    require(len(a) == 2 and len(b) == 2)
+    require(a[1] == b[0])
     return a[0], b[1]
 
 
-def reshaped(attrs: Attrs, x: Shape) -> Shape:
-    """Return the shape asked for: 0 keeps a side, one -1 is what is left."""
-    wanted = attrs['shape']
-    need(all(side >= -1 for side in wanted) and wanted.count(-1) <= 1 and 0 not in wanted[len(x) :])
-    sides = [side or x[place] for place, side in enumerate(wanted)]
-    rest = prod(side for side in sides if side != -1)
-    need(prod(x) % rest == 0 and (-1 in sides or prod(x) == rest))
-    return tuple(prod(x) // rest if side == -1 else side for side in sides)
+def reshape(attrs: Attrs, x: Shape) -> Shape:
+    """Return the attribute `shape`, where 0 keeps a side and one -1 takes what is left.
+
+    >>> reshape({'shape': (0, 1, 28, -1)}, (32, 784))
+    (32, 1, 28, 28)
+    """
+    shape = attrs['shape']
+    require(min(shape) >= -1)
+    require(shape.count(-1) <= 1)
+    require(0 not in shape[len(x) :])
+    sides = [side or x[axis] for axis, side in enumerate(shape)]
+    known = prod(side for side in sides if side != -1)
+    if -1 in sides:
+        require(prod(x) % known == 0)
+        sides[sides.index(-1)] = prod(x) // known
+    require(prod(sides) == prod(x))
+    return tuple(sides)
 
 
-def reshaped_like(attrs: Attrs, x: Shape, y: Shape) -> Shape:
-    """Return the other's shape, of as many values."""
-    need(prod(x) == prod(y))
+def reshape_like(attrs: Attrs, x: Shape, y: Shape) -> Shape:
+    """Return the shape of the second input, which has as many values."""
+    require(prod(x) == prod(y))
     return y
 
 
-def sliced(attrs: Attrs, x: Shape) -> Shape:
-    """Cut one axis."""
+def slice_axis(attrs: Attrs, x: Shape) -> Shape:
+    """Cut one axis to `begin`:`end`."""
     axis = attrs['axis']
-    need(0 <= axis < len(x))
+    require(0 <= axis < len(x))
     side = len(range(x[axis])[attrs['begin'] : attrs['end']])
     return (*x[:axis], side, *x[axis + 1 :])
 
 
-def joined(attrs: Attrs, *parts: Shape) -> Shape:
-    """Put them one after the other along one axis."""
+def concat(attrs: Attrs, *parts: Shape) -> Shape:
+    """Put the inputs one behind the other along the axis `dim`; their other sides are the same."""
     axis = attrs['dim']
-    need(attrs['num_args'] == len(parts) and all(0 <= axis < len(part) for part in parts))
-    need(len({(*part[:axis], *part[axis + 1 :]) for part in parts}) == 1)
-    return (*parts[0][:axis], sum(part[axis] for part in parts), *parts[0][axis + 1 :])
+    require(attrs['num_args'] == len(parts))
+    for part in parts:
+        require(0 <= axis < len(part))
+    first = parts[0]
+    for part in parts:
+        require((*part[:axis], *part[axis + 1 :]) == (*first[:axis], *first[axis + 1 :]))
+    return (*first[:axis], sum(part[axis] for part in parts), *first[axis + 1 :])
 
 
-def reduced(attrs: Attrs, x: Shape) -> Shape:
-    """Take one axis away, or make it 1; all of them where none is named."""
-    axis, keep = attrs.get('axis'), attrs.get('keepdims', False)
-    need(axis is None or 0 <= axis < len(x))
-    kept = [side if axis is not None and place != axis else 1 for place, side in enumerate(x)]
-    if not keep:
-        kept = [side for place, side in enumerate(kept) if axis is not None and place != axis] or [
-            1
-        ]
-    return tuple(kept)
+def reduce(attrs: Attrs, x: Shape) -> Shape:
+    """Drop `axis`, or all of them where none is named; with `keepdims` they become 1.
+
+    >>> reduce({'axis': 1}, (32, 10, 5)), reduce({'axis': 1, 'keepdims': True}, (32, 10, 5))
+    ((32, 5), (32, 1, 5))
+    """
+    axis = attrs.get('axis')
+    keep = attrs.get('keepdims', False)
+    if axis is None:
+        return (1,) * len(x) if keep else (1,)
+    require(0 <= axis < len(x))
+    middle = (1,) if keep else ()
+    return (*x[:axis], *middle, *x[axis + 1 :]) or (1,)
 
 
-def expanded(attrs: Attrs, x: Shape) -> Shape:
-    """Add an axis of 1."""
+def expand_dims(attrs: Attrs, x: Shape) -> Shape:
+    """Insert an axis of length 1."""
     axis = attrs['axis']
-    need(0 <= axis <= len(x) < 6)
+    require(0 <= axis <= len(x) < 6)
     return (*x[:axis], 1, *x[axis:])
 
 
-def need(condition: bool) -> None:
-    """Raise ValueError where it is not so."""
+def require(condition: bool) -> None:
+    """Raise ValueError where the condition is false."""
     if not condition:
         raise ValueError
+
+
+def _require_bias(attrs: Attrs, bias: Sequence[Shape], units: int) -> None:
+    expected = [] if attrs['no_bias'] else [(units,)]
+    require(list(bias) == expected)

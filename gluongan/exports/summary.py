@@ -10,127 +10,132 @@ import graphviz
 import numpy as np
 
 from ..files import write_bytes
-from ..nn.graph import VARIABLE, Graph
+from ..nn.graph import VARIABLE, Graph, Node
 from ..nn.layers import Chain, Row
 from . import symbol
-from .errors import ExportError
-from .operators import checked, shapes
+from .manifest import ExportError
+from .operators import check_operators, infer_shapes
 from .shape_rules import Shape
 from .symbol import INPUT
 
 PAPER, INK, FAINT = 'white', '#222222', '#888888'
+BLUE, YELLOW, GREEN = '#cfe2f3', '#fff2cc', '#d9ead3'
 FILL = {
-    'FullyConnected': '#cfe2f3',
-    'Convolution': '#cfe2f3',
-    'Deconvolution': '#cfe2f3',
-    'BatchNorm': '#fff2cc',
-    'Activation': '#d9ead3',
-    'LeakyReLU': '#d9ead3',
-    'sigmoid': '#d9ead3',
+    'FullyConnected': BLUE,
+    'Convolution': BLUE,
+    'Deconvolution': BLUE,
+    'BatchNorm': YELLOW,
+    'Activation': GREEN,
+    'LeakyReLU': GREEN,
+    'sigmoid': GREEN,
 }
+GRAPH_STYLE = {'bgcolor': PAPER, 'ranksep': '0.3'}
+NODE_STYLE = {
+    'shape': 'box',
+    'style': 'rounded,filled',
+    'fontname': 'Helvetica',
+    'fontsize': '11',
+}
+EDGE_STYLE = {'fontname': 'Helvetica', 'fontsize': '9', 'color': FAINT, 'fontcolor': FAINT}
+SHOWN_ATTRS = ('act_type', 'scalar', 'slope', 'p')
 
 
 def rows(
-    graph: Graph, weights: Mapping[str, np.ndarray], found: Sequence[Shape], batch: int
+    graph: Graph, weights: Mapping[str, np.ndarray], shapes: Sequence[Shape], batch: int
 ) -> list[Row]:
-    """Return the table of a checked graph, a row for each step that the input reaches; `found` are its shapes for `batch`.
+    """Return the table of a checked graph, a row for each node that depends on the input.
 
-    A step has the parameters that it, or what prepares them for it, is the first to use.
+    shapes: of its nodes, for a batch of `batch` samples. A weight counts in the row of the first
+    node that uses it, directly or through nodes that prepare it (spectral normalisation).
     """
-    reached, costs, counted = graph.reached(INPUT), graph.flops(found), set(graph.reached(INPUT))
+    dependent = graph.descendants(INPUT)
+    flops = graph.flops(shapes)
+    counted = set(dependent)
     table = []
-    for place in sorted(reached):
-        node = graph.nodes[place]
-        own = graph.before([place]) - counted
-        counted |= own
-        parameters = sum(
-            weights[graph.nodes[each].name].size for each in own if graph.nodes[each].op == VARIABLE
-        )
-        table.append(
-            Row(
-                'input' if node.op == VARIABLE else node.op,
-                node.attrs.get('act_type', ''),
-                found[place][1:],
-                parameters,
-                costs[place] // batch,
-            )
-        )
+    for index in sorted(dependent):
+        node = graph.nodes[index]
+        new = graph.ancestors([index]) - counted
+        counted |= new
+        variables = [graph.nodes[i] for i in new if graph.nodes[i].op == VARIABLE]
+        parameters = sum(weights[variable.name].size for variable in variables)
+        layer = 'input' if node.op == VARIABLE else node.op
+        activation = node.attrs.get('act_type', '')
+        table.append(Row(layer, activation, shapes[index][1:], parameters, flops[index] // batch))
     return table
 
 
-def graph_of(net: Chain, batch: int) -> tuple[Graph, list[Shape]]:
-    """Return a network's checked graph and its shapes for a batch of so many samples."""
-    traced = symbol.traced(net, 'output')
-    graph = checked(traced.graph)
-    return graph, shapes(
-        graph,
-        {
-            **{name: each.shape for name, each in traced.weights.items()},
-            INPUT: (batch, *net.shape_in),
-        },
-        batch,
-    )
+def trace_graph(net: Chain, batch: int) -> tuple[Graph, list[Shape]]:
+    """Return the checked graph of a network, and its nodes' shapes for a batch of that size."""
+    traced = symbol.trace(net, 'output')
+    graph = check_operators(traced.graph)
+    given = {name: value.shape for name, value in traced.weights.items()}
+    given[INPUT] = (batch, *net.shape_in)
+    return graph, infer_shapes(graph, given, batch)
 
 
-def draw(graph: Graph, found: Sequence[Shape], path: Path) -> Path:
-    """Draw a graph as SVG: what the input reaches from top to bottom, what is made of weights alone beside it, faint.
+def draw(graph: Graph, shapes: Sequence[Shape], path: Path) -> Path:
+    """Draw a graph as SVG, the input at the top.
 
-    Raises ExportError where graphviz's program `dot` is not installed.
+    What depends on weights alone stands beside it, in grey. Raises ExportError where graphviz's
+    program `dot` is not installed.
     """
-    picture = graphviz.Digraph(
-        graph_attr={'bgcolor': PAPER, 'ranksep': '0.3'},
-        node_attr={
-            'shape': 'box',
-            'style': 'rounded,filled',
-            'fontname': 'Helvetica',
-            'fontsize': '11',
-        },
-        edge_attr={'fontname': 'Helvetica', 'fontsize': '9', 'color': FAINT, 'fontcolor': FAINT},
-    )
-    reached = graph.reached(INPUT)
-    for place, node in enumerate(graph.nodes):
-        if place in reached or node.op != VARIABLE:
-            ink = INK if place in reached else FAINT
-            label = _label(place, graph, found, faint=place not in reached)
-            picture.node(
-                str(place), label, fillcolor=FILL.get(node.op, PAPER), color=ink, fontcolor=ink
-            )
+    picture = graphviz.Digraph(graph_attr=GRAPH_STYLE, node_attr=NODE_STYLE, edge_attr=EDGE_STYLE)
+    dependent = graph.descendants(INPUT)
+    for index, node in enumerate(graph.nodes):
+        _add_node(picture, graph, shapes, index, depends=index in dependent)
         for source in node.inputs:
-            if graph.nodes[source].op != VARIABLE or source in reached:
-                picture.edge(
-                    str(source), str(place), _text(found[source][1:]) if source in reached else ''
-                )
+            if source in dependent:
+                picture.edge(str(source), str(index), _shape_text(shapes[source][1:]))
+            elif graph.nodes[source].op != VARIABLE:
+                picture.edge(str(source), str(index))
     try:
         write_bytes(path, picture.pipe(format='svg'))
     except graphviz.ExecutableNotFound:
         raise ExportError(
-            'needs the program dot of graphviz; apt-get install graphviz',
-            setting='graph',
-            value=path,
+            'needs the program dot; apt-get install graphviz', setting='graph', value=path
         ) from None
     return path
 
 
-def _label(place: int, graph: Graph, found: Sequence[Shape], *, faint: bool) -> str:
-    node = graph.nodes[place]
-    told = [node.attrs[key] for key in ('act_type', 'scalar', 'slope', 'p') if key in node.attrs]
-    weights = [
-        each
-        for each in node.inputs
-        if graph.nodes[each].op == VARIABLE and graph.nodes[each].name != INPUT
-    ]
-    count = sum(prod(found[each]) for each in weights)
-    under = (
-        [f'of {graph.nodes[each].name}' for each in weights]
-        if faint
-        else [f'weights: {count:,}'] * bool(weights)
+def _add_node(
+    picture: graphviz.Digraph, graph: Graph, shapes: Sequence[Shape], index: int, *, depends: bool
+) -> None:
+    """Add a box for a node; a weight has none, it is counted in the box of what uses it."""
+    node = graph.nodes[index]
+    if node.op == VARIABLE and not depends:
+        return
+    ink = INK if depends else FAINT
+    picture.node(
+        str(index),
+        _label(graph, shapes, index, depends=depends),
+        fillcolor=FILL.get(node.op, PAPER),
+        color=ink,
+        fontcolor=ink,
     )
-    over = node.name if node.op == VARIABLE else ' '.join(map(str, [node.op.strip('_'), *told]))
-    last = [f'gives {_text(found[place][1:])}'] if place == graph.output else []
-    return '\n'.join([over, *under, *last]).replace(
-        '\\', ''
-    )  # to graphviz a backslash begins a command
 
 
-def _text(shape: Shape) -> str:
+def _label(graph: Graph, shapes: Sequence[Shape], index: int, *, depends: bool) -> str:
+    node = graph.nodes[index]
+    lines = [_title(node)]
+    weights = []
+    for source in node.inputs:
+        if graph.nodes[source].op == VARIABLE and graph.nodes[source].name != INPUT:
+            weights.append(source)
+    if not depends:
+        lines += [f'of {graph.nodes[weight].name}' for weight in weights]
+    elif weights:
+        lines.append(f'weights: {sum(prod(shapes[weight]) for weight in weights):,}')
+    if index == graph.output:
+        lines.append(f'gives {_shape_text(shapes[index][1:])}')
+    return '\n'.join(lines).replace('\\', '')  # graphviz takes a backslash for a command
+
+
+def _title(node: Node) -> str:
+    if node.op == VARIABLE:
+        return node.name
+    attrs = [str(node.attrs[key]) for key in SHOWN_ATTRS if key in node.attrs]
+    return ' '.join([node.op.strip('_'), *attrs])
+
+
+def _shape_text(shape: Shape) -> str:
     return ' × '.join(map(str, shape)) or '1'

@@ -1,4 +1,4 @@
-"""A live network as MXNet's own pair of files, under names that depend on the network alone."""
+"""A live network as MXNet's own pair of files, with names that depend on the network alone."""
 
 from __future__ import annotations
 
@@ -7,57 +7,65 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..nn.graph import Graph, parsed
+from ..nn.graph import Graph, parse_graph
 from ..nn.layers import Chain, plain_batchnorm
 from ..runtime import mx
-from .operators import Range, checked, output_range
+from .operators import Range, check_operators, output_range
 
-INPUT = 'data'  # what Module takes for granted
+INPUT = 'data'  # the name that Module expects by default
 
 
 class Traced(NamedTuple):
-    """A network as data: its graph, and its weights by the graph's names."""
+    """A network as data: its graph, and its weights by their names in the graph."""
 
     graph: Graph
     weights: dict[str, np.ndarray]
 
 
-def traced(net: Chain, output: str) -> Traced:
-    """Return the graph of a network and a copy of its weights; the weight at `net[3].weight` is called layer3_weight."""
-    with plain_batchnorm():
-        graph = parsed(net(mx.sym.var(INPUT)).tojson())
-    names = {
-        p.name: 'layer' + place.replace('.', '_')
-        for place, p in net._collect_params_with_prefix().items()
-    }
+def trace(net: Chain, output: str) -> Traced:
+    """Return the graph of a network, its output called `output`, and a copy of its weights.
+
+    The weight at `net[3].weight` is called layer3_weight.
+    """
+    with plain_batchnorm(net):
+        graph = parse_graph(net(mx.sym.var(INPUT)).tojson())
+    names = {INPUT: INPUT}
+    for path, parameter in net._collect_params_with_prefix().items():
+        names[parameter.name] = 'layer' + path.replace('.', '_')
     weights = {names[p.name]: p.data().asnumpy() for p in net.collect_params().values()}
-    return Traced(graph.named({**names, INPUT: INPUT}, output), weights)
+    return Traced(graph.renamed(names, output), weights)
 
 
 def write(net: Traced, prefix: Path) -> list[Path]:
-    """Write PREFIX-symbol.json and PREFIX-0000.params, the pair that SymbolBlock, Module and other languages load."""
-    files = [Path(f'{prefix}-symbol.json'), Path(f'{prefix}-0000.params')]
+    """Write PREFIX-symbol.json and PREFIX-0000.params, and return them.
+
+    SymbolBlock, Module and MXNet in other languages load this pair.
+    """
+    symbol_file, weights_file = Path(f'{prefix}-symbol.json'), Path(f'{prefix}-0000.params')
     symbol = mx.sym.load_json(net.graph.json())
-    symbol.save(str(files[0]))
+    symbol.save(str(symbol_file))
     auxiliary = set(symbol.list_auxiliary_states())
-    mx.nd.save(
-        str(files[1]),
-        {
-            f'{"aux" if name in auxiliary else "arg"}:{name}': mx.nd.array(value)
-            for name, value in net.weights.items()
-        },
-    )
-    return files
+    arrays = {}
+    for name, value in net.weights.items():
+        kind = 'aux' if name in auxiliary else 'arg'
+        arrays[f'{kind}:{name}'] = mx.nd.array(value)
+    mx.nd.save(str(weights_file), arrays)
+    return [symbol_file, weights_file]
 
 
-def output_shape(net: Chain, rows: int) -> tuple[int, ...]:
-    """Return the shape of one output of a network for a batch of `rows` samples: () for a logit."""
-    return net(mx.sym.var(INPUT)).infer_shape(**{INPUT: (rows, *net.shape_in)})[1][0][1:]
+def output_shape(net: Chain, batch: int) -> tuple[int, ...]:
+    """Return the shape of one output of a network for a batch of that size; () for a logit."""
+    _, (whole, *_), _ = net(mx.sym.var(INPUT)).infer_shape(**{INPUT: (batch, *net.shape_in)})
+    return whole[1:]
 
 
-def told_range(net: Traced) -> Range | None:
-    """Return the range that the output cannot leave, where its last operators tell; None for operators of others' making."""
+def known_range(net: Traced) -> Range | None:
+    """Return the range that the output cannot leave.
+
+    None where its last operators do not bound it, or where the graph has operators that
+    gluongan's own networks do not use.
+    """
     try:
-        return output_range(checked(net.graph))
+        return output_range(check_operators(net.graph))
     except ValueError:
         return None

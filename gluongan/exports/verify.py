@@ -1,4 +1,7 @@
-"""Is the export the live network? Asked of a new process, so that nothing of this one can help it."""
+"""Does the export compute the same bits as the live network?
+
+A new process answers, so that nothing in this process can help it.
+"""
 
 from __future__ import annotations
 
@@ -11,27 +14,31 @@ from pathlib import Path
 import numpy as np
 
 from ..runtime import mx
-from .errors import ExportError
+from .manifest import ExportError
 
-SECONDS = 600
+TIMEOUT = 600  # seconds
 
 
 def same_bits(files: list[Path], x: np.ndarray, y: np.ndarray, device: mx.Context) -> None:
-    """Raise ExportError where a new process does not compute y, to the last bit, from the pair of `files` and x."""
-    found = computed(files, x, device)
-    if found.shape != y.shape or not np.array_equal(found, y):
-        apart = (
-            f'by up to {np.abs(found - y).max()}'
-            if found.shape == y.shape
-            else f'in shape, {found.shape} and {y.shape}'
-        )
-        raise ExportError(
-            f'{files[0]}: what a new process loads differs from the live network {apart}; nothing was kept'
-        )
+    """Raise ExportError unless a new process computes y from x to the last bit.
+
+    files: NAME-symbol.json and NAME-0000.params. x: (N, ...). y: what the live network gives.
+    """
+    computed = compute(files, x, device)
+    if computed.shape != y.shape:
+        difference = f'in shape: {computed.shape}, the live network gives {y.shape}'
+    elif not np.array_equal(computed, y):
+        difference = f'by up to {np.abs(computed - y).max()}'
+    else:
+        return
+    raise ExportError(
+        f'{files[0].name}: in a new process it differs from the live network {difference}; '
+        'nothing was kept'
+    )
 
 
-def computed(files: list[Path], x: np.ndarray, device: mx.Context) -> np.ndarray:
-    """Return what a new process computes from the pair of `files` for x (N, ...). Raises ExportError where it cannot."""
+def compute(files: list[Path], x: np.ndarray, device: mx.Context) -> np.ndarray:
+    """Return what a new process computes from x (N, ...). Raises ExportError where it fails."""
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder, 'x.npy'), x)
         _run(files, folder, device)
@@ -39,33 +46,34 @@ def computed(files: list[Path], x: np.ndarray, device: mx.Context) -> np.ndarray
 
 
 def _run(files: list[Path], folder: str, device: mx.Context) -> None:
-    # It finds the modules that this process finds, wherever that was started, and stands in a folder with none.
-    paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
-    place = 'cpu' if device.device_type == 'cpu' else str(device)
-    words = [
-        sys.executable,
-        '-m',
-        f'{__package__}.again',
-        *(str(file.resolve()) for file in files),
-        folder,
-        place,
-    ]
     try:
         process = subprocess.run(
-            words,
+            _command(files, folder, device),
             cwd=folder,
-            env={**os.environ, 'PYTHONPATH': paths},
+            env={**os.environ, 'PYTHONPATH': _module_path()},
             capture_output=True,
             text=True,
-            timeout=SECONDS,
+            timeout=TIMEOUT,
             check=False,
         )
     except subprocess.TimeoutExpired:
         raise ExportError(
-            f'{files[0]}: a new process had not computed it after {SECONDS} s; nothing was kept'
+            f'{files[0].name}: a new process did not finish within {TIMEOUT} s; nothing was kept'
         ) from None
     if process.returncode:
-        last = (process.stderr.strip().splitlines() or [f'it ended with {process.returncode}'])[-1]
+        lines = process.stderr.strip().splitlines() or [f'exit code {process.returncode}']
         raise ExportError(
-            f'{files[0]}: cannot be loaded in a new process ({last[:200]}); nothing was kept'
+            f'{files[0].name}: cannot be loaded in a new process ({lines[-1][:200]}); '
+            'nothing was kept'
         )
+
+
+def _command(files: list[Path], folder: str, device: mx.Context) -> list[str]:
+    device_name = 'cpu' if device.device_type == 'cpu' else str(device)
+    paths = [str(file.resolve()) for file in files]
+    return [sys.executable, '-m', f'{__package__}.reload', *paths, folder, device_name]
+
+
+def _module_path() -> str:
+    """Return a PYTHONPATH with which a process that starts elsewhere finds the same modules."""
+    return os.pathsep.join(path or os.getcwd() for path in sys.path)

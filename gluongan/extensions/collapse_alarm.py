@@ -1,4 +1,4 @@
-"""The collapse alarm: says on the training line that samples become alike, and what to try against it."""
+"""CollapseAlarm: warns when the samples become alike, and says what to try against it."""
 
 from __future__ import annotations
 
@@ -13,25 +13,34 @@ from ..trainer import Extension
 if TYPE_CHECKING:
     from ..trainer import Trainer
 
-DEAD = 0.05  # of the data's distance between two samples: below, G makes one picture, whatever its noise
-ALIKE = 0.25  # below this it makes one picture with variations
-FEW = 2.5  # different pictures at most
-SUNK = 10  # times as many different pictures as now there once were; a healthy run's number rises
-MANY = 100  # different pictures, from which on their number is no accident of the start
-LOST = 0.6  # of the most classes, or modes, that were covered: fewer are a loss
-SOME = 6  # classes, or modes, from which on their number is no accident of the start
-FIRST = 300  # iterations, before which every recipe makes one blot
-START = (
-    2_000,
-    0.2,
-)  # iterations, and share of the run, before which slow recipes still do, and are healthy
-WATCHED = ('spread', 'support', 'classes', 'caught')
+# Spread: the distance between two samples, as a share of the distance between two real samples.
+DEAD = 0.05  # below it the generator makes one picture, whatever its noise
+ALIKE = 0.25  # below it the generator makes one picture with variations
+
+# Support: an upper bound of the number of distinct images. It rises in a healthy run.
+FEW = 2.5  # below it there is one image, or two
+MANY = 100  # from here on it is no accident of the start
+SUNK = 10  # a fall to less than 1/SUNK of what it was is a loss
+
+# Classes covered, and modes caught.
+SOME = 6  # from here on it is no accident of the start
+LOST = 0.6  # a fall to less than this share of the most is a loss
+
+FIRST = 300  # iterations; before, every recipe makes one blot
+START = 2_000  # iterations, and
+START_SHARE = 0.2  # of the run: before both are over, slow but healthy recipes still make one blot
+
+COUNTS = {'classes': 'classes covered', 'caught': 'modes caught'}
+WATCHED = ('spread', 'support', *COUNTS)
 
 
 class CollapseAlarm(Extension):
-    """Warns once when the samples become alike; `trainer.report['alarm']` says so for as long as they are.
+    """Warns once when the samples become alike; see `verdict`.
 
-    remedies: settings that may help, for the warning. It looks at what Evaluation and Judging have written: see `verdict`.
+    For as long as they are, `trainer.report['alarm']` says how. It looks at the files that
+    QuickMetrics and Evaluation write.
+    remedies: settings that may help, such as '`pack` 2', for the warning.
+    warn: is called with the warning, by default printed to stderr.
     """
 
     trigger = (500, 'iteration')
@@ -39,45 +48,70 @@ class CollapseAlarm(Extension):
     def __init__(
         self, remedies: Sequence[str] = (), *, warn: Callable[[str], None] | None = None
     ) -> None:
-        self._remedies, self._warn = (
-            list(remedies),
-            warn or (lambda text: click.echo(f'Warning: {text}', err=True)),
-        )
-        self._on = False
+        self._remedies = list(remedies)
+        self._warn = warn or _print_warning
+        self._is_on = False
 
     def __call__(self, trainer: Trainer) -> None:
-        seen = {name: history(trainer.folder, name) for name in WATCHED}
-        at, (least, share) = trainer.updater.iteration, START
-        found = at >= FIRST and verdict(
-            {name: values[iterations > 0].tolist() for name, (iterations, values) in seen.items()},
-            late=at >= max(least, share * trainer.total),
-        )
+        iteration = trainer.updater.iteration
+        problem = self._problem(trainer) if iteration >= FIRST else ''
         trainer.report.pop('alarm', None)
-        if found:
-            trainer.report['alarm'] = found
-            if not self._on:
-                advice = f'; try {" or ".join(self._remedies)}' if self._remedies else ''
-                self._warn(
-                    f'{found} at iteration {trainer.updater.iteration:,}: this looks like collapse{advice}'
-                )
-        self._on = bool(found)
+        if problem:
+            trainer.report['alarm'] = problem
+        if problem and not self._is_on:
+            advice = f'; try {" or ".join(self._remedies)}' if self._remedies else ''
+            self._warn(
+                f'at iteration {iteration:,}, {problem}: this looks like mode collapse{advice}'
+            )
+        self._is_on = bool(problem)
+
+    def _problem(self, trainer: Trainer) -> str:
+        measured = {}
+        for name in WATCHED:
+            iterations, values = history(trainer.folder, name)
+            measured[name] = values[iterations > 0].tolist()
+        start = max(START, START_SHARE * trainer.total)
+        return verdict(measured, late=trainer.updater.iteration >= start)
 
 
-def verdict(seen: dict[str, Sequence[float]], *, late: bool) -> str:
-    """Return what is wrong with a run whose measurements after its start are `seen`, by stem, oldest first; '' for nothing.
+def _print_warning(text: str) -> None:
+    click.echo(f'Warning: {text}', err=True)
 
-    Spread and support (see `metrics.diversity`) count as too low twice in a row: early samples are few blots that change fast.
-    Neither they nor the classes covered and the modes caught may sink far below what they were. late: the start is over.
+
+def verdict(measured: dict[str, Sequence[float]], *, late: bool) -> str:
+    """Return what is wrong with the samples of a run, '' for nothing.
+
+    measured: {stem of a metric: its values after iteration 0, oldest first}, for `spread` and
+    `support` (see `metrics.diversity`), `classes` and `caught`. late: whether the start is over.
+
+    Only two bad values in a row count, because early samples are a few blots that change fast.
+    Spread and support must not be too low; support, the classes covered and the modes caught must
+    not fall far below their highest value.
+
+    >>> verdict({'spread': [0.9, 0.03, 0.02]}, late=False)
+    'samples are 2% as far apart as the data'
+    >>> verdict({'support': [40, 900, 80, 70]}, late=True)
+    'samples are about 70 distinct images, down from 900'
+    >>> verdict({'classes': [2, 6, 9]}, late=True)
+    ''
     """
-    spread, support = (seen.get(name, ()) for name in ('spread', 'support'))
+    spread = measured.get('spread', ())
     if len(spread) > 1 and max(spread[-2:]) < (ALIKE if late else DEAD):
         return f'samples are {spread[-1]:.0%} as far apart as the data'
-    if late and len(support) > 1 and max(support[-2:]) < FEW:
-        return f'as if G knew {support[-1]:.0f} picture{"s" if support[-1] >= 1.5 else ""}'
-    if len(support) > 1 and max(support) >= MANY and max(support[-2:]) * SUNK < max(support):
-        return f'as if G knew {support[-1]:.0f} pictures, where it once knew {max(support):,.0f}'
-    for name, words in (('classes', 'classes covered'), ('caught', 'modes caught')):
-        found = seen.get(name, ())
-        if len(found) > 1 and max(found) >= SOME and max(found[-2:]) < LOST * max(found):
-            return f'{found[-1]:.0f} {words}, once {max(found):.0f}'
+    support = measured.get('support', ())
+    if len(support) > 1:
+        highest, recent = max(support), max(support[-2:])
+        if late and recent < FEW:
+            return f'samples are {_distinct(support[-1])}'
+        if highest >= MANY and recent * SUNK < highest:
+            return f'samples are {_distinct(support[-1])}, down from {highest:,.0f}'
+    for name, label in COUNTS.items():
+        counts = measured.get(name, ())
+        if len(counts) > 1 and max(counts) >= SOME and max(counts[-2:]) < LOST * max(counts):
+            return f'{counts[-1]:.0f} {label}, down from {max(counts):.0f}'
     return ''
+
+
+def _distinct(support: float) -> str:
+    noun = 'distinct image' if support < 1.5 else 'distinct images'
+    return f'about {support:.0f} {noun}'

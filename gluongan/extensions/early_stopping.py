@@ -1,4 +1,4 @@
-"""The end of a run that gets no better."""
+"""EarlyStopping: ends a run that no longer improves."""
 
 from __future__ import annotations
 
@@ -15,20 +15,24 @@ if TYPE_CHECKING:
 
 
 class EarlyStopping(Extension):
-    """Stops a run whose metric has not become better for `patience` measurements; never by a loss, which tells nothing of that.
+    """Stops a run whose metric has not improved for `patience` measurements in a row.
 
-    metric: one that Evaluation or Judging writes. It looks at their files, so that a resumed run counts on.
+    metric: one that QuickMetrics or Evaluation writes; never a loss, which says nothing about the
+    quality of the samples. It looks at their files, so that a resumed run keeps counting.
     """
 
     def __init__(self, metric: str, patience: int) -> None:
-        self._metric, self._patience = metric, patience
+        self._metric = metric
+        self._patience = patience
         self._sign = 1 if meaning(metric).better == 'low' else -1
 
     def __call__(self, trainer: Trainer) -> None:
-        at, values = history(trainer.folder, self._metric)
-        if len(values) and len(values) - 1 - int(np.argmin(self._sign * values)) >= self._patience:
-            best = int(np.argmin(self._sign * values))
+        iterations, values = history(trainer.folder, self._metric)
+        if not len(values):
+            return
+        best = int(np.argmin(self._sign * values))
+        if len(values) - 1 - best >= self._patience:
             trainer.stop_early(
-                f'{self._metric} has not become better than {values[best]:.4g}, which it had at iteration '
-                f'{at[best]:,}, for {self._patience} measurements'
+                f'{self._metric} has not improved for {self._patience} measurements since '
+                f'{values[best]:.4g} at iteration {iterations[best]:,}'
             )

@@ -1,8 +1,7 @@
-"""The evaluation of samples while training goes on."""
+"""Evaluation: scores samples during training by the metrics of `gluongan evaluate`."""
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from ..evaluation.calibration import real
 from ..evaluation.from_updater import samples_of
 from ..evaluation.suite import diversity, judged, manifold
 from ..runs.folder import JUDGED
+from ..runs.reading import newest
 from ..runs.records import Records, json_row
 from ..trainer import Extension
 
@@ -24,55 +24,60 @@ STREAM = 3  # of the noise, the same as for `gluongan evaluate`
 
 
 def counts(samples: int) -> Counts:
-    """Return how many of the samples each measurement takes: of 10,000 as many as `gluongan evaluate` does."""
+    """Return how many of the samples each measurement takes.
+
+    Of 10,000 samples these are as many as `gluongan evaluate` takes.
+    """
     return Counts(manifold=samples // 2, diversity=min(samples // 2, Counts().diversity))
 
 
 class Evaluation(Extension):
-    """Writes judge.jsonl, what the judge says of samples of a fixed noise, and publishes its newest row in the report.
+    """Writes judge.jsonl: what the judge says of samples of a fixed noise.
 
-    Of 2,000 samples, by default, its metrics carry other names than those of the whole evaluation, such as lenet_fd2k_test:
-    fewer samples make a Fréchet distance larger. Of 10,000 they are the same. `real` has them for real pictures, the best
-    there is. judge/seconds: what the call has cost.
+    It publishes the newest row in `trainer.report`.
+    reference: the real data and the judge. samples: how many to draw for each row.
+    real: the same metrics of real pictures, which is the best that a generator can reach.
+
+    The names of the metrics carry the number of samples, such as lenet_fd2k_test for 2,000: fewer
+    samples make a Fréchet distance larger. With 10,000 samples, names and values are those of
+    `gluongan evaluate`. `judge/seconds` is the time that the row took.
     """
 
     trigger = (1_000, 'iteration')
 
     def __init__(self, reference: Reference, samples: int = 2_000) -> None:
-        self._reference, self._count = reference, samples
-        self.real = self._measured(
-            Samples('real', real(reference.train, samples, np.random.RandomState(0)))
-        )
+        self._reference = reference
+        self._count = samples
+        pictures = real(reference.train, samples, np.random.RandomState(0))
+        self.real = self._measure(Samples('real', pictures))
 
     def start(self, trainer: Trainer) -> None:
         self._records = Records(trainer.folder / JUDGED)
-        rows = [json.loads(row) for row in self._records.start(trainer.updater.iteration)]
-        self._at = rows[-1]['iteration'] if rows else None
-        for row in rows[-1:]:
-            trainer.report.update(
-                {key: value for key, value in row.items() if key not in ('iteration', 'epoch')}
-            )
+        self._records.start(trainer.updater.iteration)
+        row = newest(trainer.folder, JUDGED)
+        self._measured = row.pop('iteration', None)
+        row.pop('epoch', None)
+        trainer.report.update(row)
         if trainer.updater.iteration == 0:
             self(trainer)
 
     def __call__(self, trainer: Trainer) -> None:
-        updater, begun = trainer.updater, time.perf_counter()
-        values = self._measured(samples_of(updater, self._count, seed=STREAM))
-        values['judge/seconds'] = time.perf_counter() - begun
-        self._at = updater.iteration
-        newest = {
-            f'samples/{stem}': find(values, stem) for stem in ('spread', 'support')
-        }  # what the training line shows
-        trainer.report.update({**values, **newest})
-        self._records.append(
-            [json_row({'iteration': updater.iteration, 'epoch': updater.epoch, **values})]
-        )
+        updater = trainer.updater
+        started = time.perf_counter()
+        values = self._measure(samples_of(updater, self._count, seed=STREAM))
+        values['judge/seconds'] = time.perf_counter() - started
+        self._measured = updater.iteration
+        trainer.report.update(values)
+        for stem in ('spread', 'support'):  # the progress line shows the newest of both
+            trainer.report[f'samples/{stem}'] = find(values, stem)
+        row = {'iteration': updater.iteration, 'epoch': updater.epoch, **values}
+        self._records.append([json_row(row)])
 
     def finish(self, trainer: Trainer) -> None:
-        if self._at != trainer.updater.iteration and not trainer.interrupted:
+        if self._measured != trainer.updater.iteration and not trainer.interrupted:
             self(trainer)
 
-    def _measured(self, samples: Samples) -> dict[str, float]:
+    def _measure(self, samples: Samples) -> dict[str, float]:
         return evaluate(
             samples, self._reference, counts=counts(self._count), only=(judged, diversity, manifold)
         )

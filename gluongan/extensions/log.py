@@ -21,47 +21,54 @@ if TYPE_CHECKING:
     from ..trainer import Trainer
 
 LOSSES = ('dis/loss', 'gen/loss', 'dis/real', 'dis/fake')
-SHOWN = (
-    *zip(LOSSES, ('D loss', 'G loss', 'D(x)', 'D(G(z))'), ['.3f'] * 4),
-    ('modes/caught', 'modes', '.0f'),
-    ('modes/good', 'good', '.1%'),
-    ('samples/spread', 'spread', '.2f'),
-    ('samples/support', 'support', ',.0f'),
-    ('judge/seconds', 'judged in', '.1f s'),
-)
-JUDGED = (
-    ('fd', 'FD', '.1f'),
-    ('classes', 'classes', '.0f'),
-    ('modes', 'modes', '.0f'),
-    ('kl', 'KL', '.2f'),
-)
-AROUND = 40  # columns of a terminal that the bar and its percentage take
 COLUMNS = ('iteration', 'epoch', 'elapsed', 'iterations_per_second', *LOSSES)
+LONGEST_WINDOW = 10_000  # mini-batches behind the first row after a resume
+
+# What the progress shows: the key or the stem of a metric, its label, its format and its unit.
+SHOWN = (
+    ('dis/loss', 'D loss', '.3f', ''),
+    ('gen/loss', 'G loss', '.3f', ''),
+    ('dis/real', 'D(x)', '.3f', ''),
+    ('dis/fake', 'D(G(z))', '.3f', ''),
+    ('modes/caught', 'modes', '.0f', ''),
+    ('modes/good', 'good', '.1%', ''),
+    ('samples/spread', 'spread', '.2f', ''),
+    ('samples/support', 'support', ',.0f', ''),
+    ('judge/seconds', 'judged in', '.1f', ' s'),
+    ('fd', 'FD', '.1f', ''),
+    ('classes', 'classes', '.0f', ''),
+    ('modes', 'modes', '.0f', ''),
+    ('kl', 'KL', '.2f', ''),
+)
+BAR_COLUMNS = 40  # of a terminal, taken by the bar and its percentage
+LEAST_COLUMNS = 20  # for the numbers beside the bar
 
 
 class LogReport(Extension):
-    """Writes every mini-batch's losses and scores to batches.csv, and their means since the last call to log.jsonl and log.csv.
+    """Writes the losses and scores of every mini-batch, and their means since the last call.
 
-    It publishes the means in `trainer.report`. elapsed: seconds of training, those before a resume among them.
+    The mini-batches go to batches.csv; the means go to log.jsonl, log.csv and `trainer.report`.
+    `elapsed` is in seconds of training, including those before a resume.
     """
 
     trigger = (100, 'iteration')
 
     def start(self, trainer: Trainer) -> None:
-        at = trainer.updater.iteration
-        self._batches = Records(
-            trainer.folder / BATCHES, header=csv_row(('iteration', *LOSSES)) + '\n'
-        )
+        iteration = trainer.updater.iteration
+        header = csv_row(('iteration', *LOSSES)) + '\n'
+        self._batches = Records(trainer.folder / BATCHES, header=header)
         self._rows = Records(trainer.folder / LOG)
         self._table = Records(trainer.folder / LOG_TABLE, header=csv_row(COLUMNS) + '\n')
-        logged = [[float(cell) for cell in row.split(',')] for row in self._table.start(at)]
-        self._rows.start(at)
-        done, self._before = (logged[-1][0], logged[-1][2]) if logged else (0, 0.0)
-        # The mean at the next call spans what was seen since the last one, also when a resume lies between.
-        self._window = [
-            row for row in map(_numbers, self._batches.start(at)[-10_000:]) if row[0] > done
-        ]
-        self._clock, self._timed = time.perf_counter(), (at, time.perf_counter())
+        batches = self._batches.start(iteration)
+        self._rows.start(iteration)
+        logged = self._table.start(iteration)
+        last_row = _numbers(logged[-1]) if logged else (0, 0, 0.0)
+        self._elapsed_before = last_row[COLUMNS.index('elapsed')]
+        # The next mean spans all mini-batches since the last row, also those before a resume.
+        recent = map(_numbers, batches[-LONGEST_WINDOW:])
+        self._window = [batch for batch in recent if batch[0] > last_row[0]]
+        self._started = time.perf_counter()
+        self._last_call = (iteration, self._started)
 
     def __call__(self, trainer: Trainer) -> None:
         trainer.updater.drain()
@@ -69,15 +76,16 @@ class LogReport(Extension):
         if not self._window:  # nothing was trained since the last row
             return
         updater, now = trainer.updater, time.perf_counter()
-        means = np.mean([row[1:] for row in self._window], axis=0).tolist()
-        rate = (updater.iteration - self._timed[0]) / max(now - self._timed[1], 1e-9)
-        self._window, self._timed = [], (updater.iteration, now)
-        row = dict(
-            zip(
-                COLUMNS,
-                (updater.iteration, updater.epoch, self._before + now - self._clock, rate, *means),
-            )
-        )
+        row = {
+            'iteration': updater.iteration,
+            'epoch': updater.epoch,
+            'elapsed': self._elapsed_before + now - self._started,
+            'iterations_per_second': self._speed(updater.iteration, now),
+        }
+        means = np.mean([batch[1:] for batch in self._window], axis=0).tolist()
+        row.update(zip(LOSSES, means))
+        self._window = []
+        self._last_call = (updater.iteration, now)
         trainer.report.update(row)
         self._rows.append([json_row(row)])
         self._table.append([csv_row(row.values())])
@@ -88,10 +96,14 @@ class LogReport(Extension):
     def close(self, trainer: Trainer) -> None:
         self._collect(trainer)
 
+    def _speed(self, iteration: int, now: float) -> float:
+        last_iteration, last_time = self._last_call
+        return (iteration - last_iteration) / max(now - last_time, 1e-9)
+
     def _collect(self, trainer: Trainer) -> None:
-        rows = trainer.updater.take()
-        self._window += rows
-        self._batches.append(map(csv_row, rows))
+        observations = trainer.updater.take()
+        self._window += observations
+        self._batches.append(map(csv_row, observations))
 
 
 def _numbers(row: str) -> tuple[float, ...]:
@@ -99,16 +111,22 @@ def _numbers(row: str) -> tuple[float, ...]:
 
 
 class Progress(Extension):
-    """A bar with speed, time left, losses and scores on a terminal; elsewhere a plain line at each report."""
+    """Shows speed, time left, losses and scores.
+
+    On a terminal it is a bar; elsewhere it is a plain line every `lines_every` iterations.
+    stream: where it is written, by default stderr.
+    """
 
     def __init__(self, *, lines_every: int = 100, stream: TextIO | None = None) -> None:
         self.trigger = AnyOf((Every(10), Every(lines_every)))
-        self._every, self._stream = lines_every, stream or sys.stderr
+        self._lines_every = lines_every
+        self._stream = stream or sys.stderr
         self._bar: Any = None
 
     def start(self, trainer: Trainer) -> None:
-        self._begun, self._shown = time.perf_counter(), trainer.updater.iteration
+        self._started = time.perf_counter()
         self._first = trainer.updater.iteration
+        self._shown = self._first
         if self._stream.isatty():
             self._bar = click.progressbar(
                 length=trainer.total,
@@ -122,39 +140,36 @@ class Progress(Extension):
             self._bar.update(self._first)
 
     def __call__(self, trainer: Trainer) -> None:
-        at = trainer.updater.iteration
+        iteration = trainer.updater.iteration
         if self._bar:
-            room = max(
-                20, get_terminal_size().columns - AROUND
-            )  # a line that wraps is not overwritten by the next one
-            self._bar.update(at - self._shown, self._numbers(trainer)[:room])
-            self._shown = at
-        elif at % self._every == 0:
-            click.echo(f'{at:>9,}/{trainer.total:,}  {self._numbers(trainer)}', file=self._stream)
+            # A line that wraps is not overwritten by the next one.
+            room = max(LEAST_COLUMNS, get_terminal_size().columns - BAR_COLUMNS)
+            self._bar.update(iteration - self._shown, self._line(trainer)[:room])
+            self._shown = iteration
+        elif iteration % self._lines_every == 0:
+            line = f'{iteration:>9,}/{trainer.total:,}  {self._line(trainer)}'
+            click.echo(line, file=self._stream)
 
     def close(self, trainer: Trainer) -> None:
         if self._bar:
             self._bar.update(trainer.updater.iteration - self._shown)
             self._bar.__exit__(None, None, None)
 
-    def _numbers(self, trainer: Trainer) -> str:
-        rate = (trainer.updater.iteration - self._first) / max(
-            time.perf_counter() - self._begun, 1e-9
-        )
-        left = timedelta(
-            seconds=round((trainer.total - trainer.updater.iteration) / max(rate, 1e-9))
-        )
-        text = f'{rate:6.1f} it/s  {left} left'
-        return text + ''.join(f'  {part}' for part in _shown(trainer.report))
+    def _line(self, trainer: Trainer) -> str:
+        iteration = trainer.updater.iteration
+        elapsed = time.perf_counter() - self._started
+        rate = (iteration - self._first) / max(elapsed, 1e-9)
+        seconds_left = (trainer.total - iteration) / max(rate, 1e-9)
+        left = timedelta(seconds=round(seconds_left))
+        return '  '.join([f'{rate:6.1f} it/s', f'{left} left', *_shown(trainer.report)])
 
 
 def _shown(report: dict[str, Any]) -> Iterator[str]:
-    """Return the newest numbers as the training line says them, and the alarm if it is on."""
+    """Yield the alarm if it is on, then the newest numbers, each with its label."""
     if 'alarm' in report:
         yield f'! {report["alarm"]}'
-    judged = {key: value for key, value in report.items() if '/' not in key}
-    for key, name, form in (*SHOWN, *JUDGED):
-        value = report.get(key) if '/' in key else find(judged, key)
+    evaluated = {name: value for name, value in report.items() if '/' not in name}
+    for name, label, form, unit in SHOWN:
+        value = report.get(name) if '/' in name else find(evaluated, name)
         if value is not None:
-            number, _, unit = form.partition(' ')
-            yield f'{name} {value:{number}} {unit}'.rstrip()
+            yield f'{label} {value:{form}}{unit}'

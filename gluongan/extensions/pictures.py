@@ -1,4 +1,4 @@
-"""Samples on fixed noise while training goes on, and the figures at its end."""
+"""Samples of a fixed noise during training, and the figures at its end."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import figures
-from ..data.dataset import Dataset
 from ..data.toys import COUNTED
 from ..files import write_array, write_json
 from ..gan.sampling import pixels
-from ..runs.folder import FACTS, REALS, SAMPLES_FOLDER
+from ..runs.folder import FACTS, IMAGES, POINTS, REALS, samples_path
 from ..trainer import AnyOf, Every, Extension
 
 if TYPE_CHECKING:
@@ -21,9 +20,11 @@ if TYPE_CHECKING:
 
 
 class SampleGrid(Extension):
-    """Writes G's samples of a fixed z to samples/ITERATION.png (2-D points: .npy), and the data's own to reals.
+    """Writes samples of a fixed z to samples/ITERATION.png, and real ones to reals.png.
 
-    rows, cols: of the picture. The first one, at iteration 0, shows what G makes before it has learned.
+    Points in the plane are written as .npy. The first picture, at iteration 0, shows what the
+    generator makes before it has learned. A conditional generator's picture has one class per row.
+    rows, cols: of the picture. count: of the samples, by default rows × cols. seed: of z.
     """
 
     trigger = AnyOf((Every(250), Every(1, 'epoch')))
@@ -31,55 +32,60 @@ class SampleGrid(Extension):
     def __init__(
         self, rows: int = 8, cols: int = 8, *, count: int | None = None, seed: int = 0
     ) -> None:
-        self._cols, self._count, self._seed = cols, rows * cols if count is None else count, seed
+        self._cols = cols
+        self._count = rows * cols if count is None else count
+        self._seed = seed
 
     def start(self, trainer: Trainer) -> None:
         updater = trainer.updater
-        data = updater.real.dataset
-        count = self._count if data.is_image else COUNTED
-        labels = np.arange(count) // self._cols % max(1, updater.classes)  # a row a class
+        dataset = updater.real.dataset
+        self._suffix = IMAGES if dataset.is_image else POINTS
+        count = self._count if dataset.is_image else COUNTED
+        labels = np.arange(count) // self._cols % max(1, updater.classes)
         self.z = updater.fixed_inputs(count, self._seed, labels)
         if updater.iteration == 0:
-            self._write(
-                trainer.folder / REALS,
-                data.samples[self._originals(updater, count, labels)],
-                data,
-            )
+            reals = dataset.samples[self._chosen_reals(updater, count, labels)]
+            self._write(trainer.folder / (REALS + self._suffix), reals)
             self(trainer)
 
-    def _originals(self, updater: GANUpdater, count: int, labels: np.ndarray) -> np.ndarray:
-        """Return which samples of the data to show: any, or for a conditional G the classes that its own rows have."""
-        data, generator = updater.real.dataset, np.random.default_rng(self._seed)
+    def _chosen_reals(self, updater: GANUpdater, count: int, labels: np.ndarray) -> np.ndarray:
+        """Return which real samples to show: a random choice, of the same classes as the samples.
+
+        labels: the class of each sample, where the generator is conditional.
+        """
+        dataset = updater.real.dataset
+        generator = np.random.default_rng(self._seed)
         if not updater.classes:
-            return generator.choice(len(data), min(count, len(data)), replace=False)
-        order = generator.permutation(len(data))
-        of_class = [order[data.labels[order] == k] for k in range(updater.classes)]
-        return np.array(
-            [of_class[k][i % len(of_class[k])] for i, k in enumerate(labels) if len(of_class[k])]
-        )
+            return generator.choice(len(dataset), min(count, len(dataset)), replace=False)
+        order = generator.permutation(len(dataset))
+        of_class = [order[dataset.labels[order] == k] for k in range(updater.classes)]
+        chosen = []
+        for i, k in enumerate(labels):
+            if len(of_class[k]):
+                chosen.append(of_class[k][i % len(of_class[k])])
+        return np.array(chosen)
 
     def __call__(self, trainer: Trainer) -> None:
         updater = trainer.updater
-        x = updater.samples(self.z)
-        self._write(
-            trainer.folder / SAMPLES_FOLDER / f'{updater.iteration:06d}', x, updater.real.dataset
-        )
+        path = samples_path(trainer.folder, updater.iteration, self._suffix)
+        self._write(path, updater.samples(self.z))
 
     def finish(self, trainer: Trainer) -> None:
         self(trainer)
 
-    def _write(self, path: Path, x: np.ndarray, data: Dataset) -> None:
-        if data.is_image:
-            figures.save(figures.grid(pixels(x), self._cols), path.with_suffix('.png'))
+    def _write(self, path: Path, x: np.ndarray) -> None:
+        if path.suffix == IMAGES:
+            figures.save(figures.grid(pixels(x), self._cols), path)
         else:
-            write_array(path.with_suffix('.npy'), x.astype(np.float32))
+            write_array(path, x.astype(np.float32))
 
 
 class FigureReport(Extension):
     """Draws every figure of the run at its end, from the files in its folder.
 
-    about: what the pictures' titles say beside the data, such as {'recipe': 'dense', 'loss': 'minimax'}. It goes into
-    run.json with what the updater knows, so that `figures.draw_all` and `gluongan plot` can draw without them.
+    about: what the titles say beside the name of the data, such as {'recipe': 'dense', 'loss':
+    'minimax'}. It goes into run.json together with what the updater knows, so that
+    `figures.draw_all` and `gluongan plot` can draw without a Config.
     """
 
     trigger = (10**9, 'iteration')
@@ -98,13 +104,13 @@ class FigureReport(Extension):
 
 
 def _facts(updater: GANUpdater) -> dict[str, Any]:
-    data = updater.real.dataset
-    mean, std = data.moments()
+    dataset = updater.real.dataset
+    mean, std = dataset.moments()
     return {
-        'data': data.name,
-        'count': len(data),
-        'shape': data.shape,
-        'classes': data.classes,
+        'data': dataset.name,
+        'count': len(dataset),
+        'shape': dataset.shape,
+        'classes': dataset.classes,
         'mean': mean,
         'std': std,
         'iterations_per_epoch': updater.iterations_per_epoch,

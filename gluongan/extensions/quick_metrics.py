@@ -1,8 +1,10 @@
-"""Cheap measurements while training goes on: are the samples' pixels the data's, and is D still fooled?"""
+"""QuickMetrics: cheap measurements during training.
+
+Do the pixels of the samples look like those of the data, and is the discriminator still fooled?
+"""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from ..data import toys
 from ..evaluation.metrics import coverage, diversity, pairs, sliced_wasserstein
 from ..gan.labels import one_hot
 from ..runs.folder import ACCURACY, METRICS
+from ..runs.reading import newest
 from ..runs.records import Records, csv_row, json_row
 from ..runtime import mx
 from ..trainer import Extension
@@ -21,17 +24,25 @@ if TYPE_CHECKING:
     from ..trainer import Trainer
 
 SAMPLES = 1_000  # behind each row of metrics.jsonl
-HALF = 200  # real, and as many generated, in D's test: the mini-batches of the Flux tutorial
+HALF = 200  # real samples, and as many generated: the mini-batches of the Flux tutorial
 
 
 class QuickMetrics(Extension):
-    """Writes metrics.jsonl while training and accuracy.csv at its end, and publishes the newest row in `trainer.report`.
+    """Writes metrics.jsonl during training and accuracy.csv at its end.
 
-    pixels/mean, pixels/std: of 1,000 samples' values. samples/swd: their sliced Wasserstein distance to 1,000 samples of the
-    data, both sets fixed. samples/spread, samples/support: how different pictures are (see `metrics.diversity`).
-    modes/caught, modes/good, modes/kl: on a mixture whose modes are known, how its 2,500 points cover them (see
-    `metrics.coverage`). dis/accuracy: share that D tells right of 200 real and 200 generated samples, where its loss makes it
-    a classifier (0.5 is the ideal). accuracy.csv has that once for each 200 of the data, binarized where it is.
+    It publishes the newest row in `trainer.report`. Each row is of 1,000 samples (2,500 points) of
+    a fixed noise, and of as many fixed real samples:
+
+    pixels/mean, pixels/std: of all values of the samples.
+    samples/swd: sliced Wasserstein distance between samples and data.
+    samples/spread, samples/support: how different the images are, see `metrics.diversity`.
+    modes/caught, modes/good, modes/kl: on a mixture, how well the points cover its modes, see
+    `metrics.coverage`.
+    dis/accuracy: share of 200 real and 200 generated samples that the discriminator classifies
+    correctly, where its loss makes it a classifier. 0.5 is the ideal.
+
+    accuracy.csv holds that accuracy for every 200 samples of the data; where these are binarized,
+    so are the generated ones.
     """
 
     trigger = (500, 'iteration')
@@ -39,17 +50,16 @@ class QuickMetrics(Extension):
     def start(self, trainer: Trainer) -> None:
         updater = trainer.updater
         data = updater.real.dataset
-        count = SAMPLES if data.is_image else toys.COUNTED
+        count = min(SAMPLES if data.is_image else toys.COUNTED, len(data))
+        # In random order: of sorted data, the discriminator would see the first class alone.
+        self._chosen = np.random.default_rng(0).choice(len(data), count, replace=False)
+        self._reals = data.floats(self._chosen)
+        self._z = updater.fixed_inputs(count, seed=1)
         self._mixture = toys.modes(data.name) if data.name in toys.MIXTURES else None
-        chosen = np.random.default_rng(0).choice(len(data), min(count, len(data)), replace=False)
-        self._chosen = (
-            chosen  # in random order: sorted data would have D judge its first class alone
-        )
-        self._reals, self._z = data.floats(self._chosen), updater.fixed_inputs(len(chosen), seed=1)
         self._pairs = pairs(self._reals) if data.is_image else None
         self._records = Records(trainer.folder / METRICS)
-        for row in self._records.start(updater.iteration)[-1:]:
-            trainer.report.update(json.loads(row))
+        self._records.start(updater.iteration)
+        trainer.report.update(newest(trainer.folder, METRICS))
         self._measured = updater.iteration
         if updater.iteration == 0:
             self(trainer)
@@ -90,19 +100,17 @@ class QuickMetrics(Extension):
             self._over_the_data(trainer.updater, trainer.folder / ACCURACY)
 
     def _over_the_data(self, updater: GANUpdater, path: Path) -> None:
+        """Write the discriminator's accuracy on every 200 samples of the data."""
         data = updater.real.dataset
         records = Records(path, header='batch,real,fake,accuracy\n')
         records.start(-1)
         z = updater.fixed_inputs(len(data) // HALF * HALF, seed=2)
-        binary = (
-            np.all((data.samples[:HALF] == 0) | (data.samples[:HALF] == 255))
-            if data.is_image
-            else False
-        )
+        binary = data.is_image and np.isin(data.samples[:HALF], (0, 255)).all()
         for batch, start in enumerate(range(0, len(z), HALF)):
-            x_fake = updater.samples(z[start : start + HALF])
-            x_fake = (x_fake > 0.5).astype(np.float32) if binary else x_fake
             here = slice(start, start + HALF)
+            x_fake = updater.samples(z[here])
+            if binary:
+                x_fake = (x_fake > 0.5).astype(np.float32)
             real = _share_right(
                 updater, data.floats(here), data.labels[here] if updater.classes else None, 1
             )
@@ -111,12 +119,15 @@ class QuickMetrics(Extension):
 
 
 def _turns(updater: GANUpdater, count: int, start: int = 0) -> np.ndarray | None:
-    """Return the classes that `fixed_inputs` asked for, from sample `start` on."""
+    """Return the classes of the samples of `fixed_inputs`, from sample `start` on."""
     return np.arange(start, start + count) % updater.classes if updater.classes else None
 
 
 def _share_right(updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None, sign: int) -> float:
-    """Return the share of samples on whose side D's logit is: sign 1 for real, -1 for generated ones; NaN for no whole pack."""
+    """Return the share of samples that the discriminator classifies correctly.
+
+    sign: 1 for real samples, -1 for generated ones. NaN where they do not fill a pack.
+    """
     device, whole = updater.real.device, len(x) // updater.pack * updater.pack
     if not whole:
         return float('nan')

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 
 class Snapshot(Extension):
-    """Writes the whole run to snapshots/ITERATION.snapshot; keeps the `keep` newest and the best by `best`.
+    """Writes the state of the whole run to snapshots/ITERATION.snapshot.
 
-    best: a metric in `trainer.report`, by default the samples' distance to the data; never a loss, which says nothing
-    about the samples. The score of each snapshot is in snapshots/scores.json. Nothing is deleted before the new
-    snapshot is on disk.
+    keep: how many of the newest snapshots stay, beside the best one.
+    best: the metric in `trainer.report` by which a snapshot is the best, by default the distance of
+    the samples to the data; never a loss, which says nothing about the quality of the samples.
+
+    The score of each snapshot is in snapshots/scores.json. An old snapshot is deleted only once the
+    new one is on disk.
     """
 
     trigger = (1_000, 'iteration')
@@ -37,12 +40,13 @@ class Snapshot(Extension):
 
     def __call__(self, trainer: Trainer) -> None:
         trainer.flush()
-        run, updater = trainer.folder, trainer.updater
-        arrays, meta = updater.state()
-        snapshot.write(snapshots.snapshot_path(run, updater.iteration), arrays, meta)
-        self._written = updater.iteration
+        run = trainer.folder
+        iteration = trainer.updater.iteration
+        arrays, meta = trainer.updater.state()
+        snapshot.write(snapshots.snapshot_path(run, iteration), arrays, meta)
+        self._written = iteration
         if self._best in trainer.report:
-            self._scores[updater.iteration] = trainer.report[self._best]
+            self._scores[iteration] = trainer.report[self._best]
         write_json(run / SCORES, {'metric': self._best, **self._scores})
         snapshots.keep(run, self._keep, snapshots.best_snapshot(run))
 

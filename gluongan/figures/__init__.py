@@ -1,8 +1,10 @@
-"""Files and arrays in, pictures out: every figure of a run can be drawn again from its folder, without MXNet.
+"""Files and arrays in, pictures out.
 
-from gluongan.figures import FIGURES, draw_all
-draw_all('runs/00000-dense-mnist')                  # everything the folder has the files for
-FIGURES['losses'](Path('runs/00000-dense-mnist'))   # one alone; None where its files are missing
+Every figure of a run can be drawn again from its folder, without MXNet:
+
+    from gluongan.figures import FIGURES, draw_all
+    draw_all('runs/00000-dense-mnist')                 # everything that the folder has files for
+    FIGURES['losses'](Path('runs/00000-dense-mnist'))  # one figure; None without its files
 """
 
 from __future__ import annotations
@@ -52,16 +54,18 @@ FIGURES: dict[str, Callable[[Path], Path | None]] = {
 
 
 def draw_all(run: str | Path) -> list[Path]:
-    """Draw every figure whose files the run folder has, and return the pictures' paths in the order of FIGURES.
+    """Draw every figure that the run folder has files for; return their paths, ordered as FIGURES.
 
-    A broken file costs only the figures that need it: the others are drawn first, then RunError names the file.
+    A broken file affects only the figures that need it: the others are drawn, and then RunError
+    names the file.
     """
-    drawn, broken = [], None
+    drawn = []
+    first_error = None
     for draw in FIGURES.values():
         try:
             drawn.append(draw(Path(run)))
         except RunError as error:
-            broken = broken or error
-    if broken:
-        raise broken
+            first_error = first_error or error
+    if first_error:
+        raise first_error
     return [path for path in drawn if path]

@@ -1,69 +1,107 @@
-"""The generator's output on fixed noise, from noise to images, as an animated GIF."""
+"""Animated GIFs: samples of a fixed noise over training, and walks through the latent space."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from ..files import replacing
-from ..runs import reading as folder
+from ..runs import reading
 from ..runs.folder import CLIP
 from . import clouds, pictures
-from .grids import enlarged, grid, tiles
+from .grids import enlarged, enlarged_to, grid, tiles
 
 MOST_FRAMES = 80
-HOLD = 2000  # ms that the last frame stands
-# More greys are hardly seen in images this small, and the noise of the first frames, which no GIF compresses well,
-# would make up most of the file.
+WIDTH = 480  # pixels
+HOLD = 2000  # ms that the last frame is shown
+DURATION = 8000  # ms of all frames together; few frames are shown for longer than many
+SHORTEST, LONGEST = 100, 400  # ms that a frame is shown
+# More greys are hardly visible in images this small. The noise of the first frames, which no GIF
+# compresses well, would make up most of the file.
 GREYS, COLOURS = 16, 64
-BAR = 34  # pixels above the images, where the iteration stands
+BAR = 34  # pixels above the images, for the iteration
+
+Item = TypeVar('Item')
 
 
 def training(run: Path) -> Path | None:
-    """A clip of at most 80 frames, one for each file of samples or evenly chosen among them: `training.gif`."""
-    facts = folder.read_facts(run)
-    chosen = folder.evenly(folder.samples(run, facts), MOST_FRAMES) if facts else []
-    if not chosen:
+    """Draw `training.gif`: a frame for each file of samples, or at most 80 evenly chosen ones."""
+    facts = reading.read_facts(run)
+    if facts is None:
         return None
-    if facts.points:
-        paint = clouds.painter(run, chosen[-1][1])
-        frames = [_frame(paint(path), at) for at, path in chosen]
+    files = evenly(reading.sample_files(run, facts), MOST_FRAMES)
+    if not files:
+        return None
+    if facts.has_points:
+        paint = clouds.painter(run, facts, newest=files[-1][1])
+        frames = [_frame(paint(path), iteration) for iteration, path in files]
     else:
-        frames = [_frame(grid(tiles(path, facts.shape)), at) for at, path in chosen]
-    # Few frames pass more slowly, many in about eight seconds.
-    pace = [min(400, max(100, 8000 // len(frames)))] * (len(frames) - 1) + [HOLD]
-    with replacing(run / CLIP) as half:
-        frames[0].save(
-            half, format='GIF', save_all=True, append_images=frames[1:], duration=pace, loop=0
-        )
-    return run / CLIP
+        frames = []
+        for iteration, path in files:
+            frames.append(_frame(grid(tiles(path, facts.shape)), iteration))
+    pace = min(LONGEST, max(SHORTEST, DURATION // len(frames)))
+    durations = [pace] * (len(frames) - 1) + [HOLD]
+    return _save_gif(frames, durations, run / CLIP)
+
+
+def evenly(items: Sequence[Item], most: int) -> list[Item]:
+    """Return at most `most` of the items, evenly spread; the first and the last are among them.
+
+    >>> evenly(range(100), 5)
+    [0, 25, 50, 74, 99]
+    """
+    if len(items) <= most:
+        return list(items)
+    chosen = np.linspace(0, len(items) - 1, most).round().astype(int)
+    return [items[index] for index in chosen]
 
 
 def walk(images: np.ndarray, path: Path, *, pace: int = 80) -> Path:
-    """A clip of images (N, C, H, W), uint8, one a frame of `pace` ms, there and back; each pixel is 4 × 4 large."""
-    frames = [enlarged(grid(images[i : i + 1]), 4) for i in range(len(images))]
-    frames = [_few_greys(frame) if frame.mode == 'L' else _few_colours(frame) for frame in frames]
+    """Draw a clip of images (N, C, H, W), uint8, there and back, and return its path.
+
+    Each frame is shown for `pace` ms, each pixel is enlarged to 4 × 4.
+    """
+    frames = []
+    for index in range(len(images)):
+        frames.append(_reduced(enlarged(grid(images[index : index + 1]), 4)))
     frames += frames[-2:0:-1]
-    with replacing(path) as half:
+    return _save_gif(frames, pace, path)
+
+
+def _save_gif(frames: list[Image.Image], durations: int | list[int], path: Path) -> Path:
+    with replacing(path) as temporary:
         frames[0].save(
-            half, format='GIF', save_all=True, append_images=frames[1:], duration=pace, loop=0
+            temporary,
+            format='GIF',
+            save_all=True,
+            append_images=frames[1:],
+            duration=durations,
+            loop=0,
         )
     return path
 
 
 def _frame(image: Image.Image, iteration: int) -> Image.Image:
-    body = _few_greys(image) if image.mode == 'L' else _few_colours(image)
-    body = enlarged(body, max(1, round(480 / image.width)))
+    body = enlarged_to(_reduced(image), WIDTH)
     bar = Image.new('L', (body.width, BAR), 255)
-    text, middle = f'iteration {iteration:,}', BAR // 2
-    ImageDraw.Draw(bar).text((8, middle), text, 0, pictures.font(18), anchor='lm')
-    # The bar brings its own greys, behind the image's colours, so that its text looks the same in every frame.
-    indices = np.vstack([np.asarray(_few_greys(bar)) + COLOURS, np.asarray(body)]).astype(np.uint8)
+    draw = ImageDraw.Draw(bar)
+    draw.text((8, BAR // 2), f'iteration {iteration:,}', 0, pictures.font(18), anchor='lm')
+    # The bar's own greys follow the image's colours, so that its text looks alike in all frames.
+    bar_indices = np.asarray(_few_greys(bar)) + COLOURS
+    indices = np.vstack([bar_indices, np.asarray(body)]).astype(np.uint8)
     frame = Image.frombytes('P', indices.shape[::-1], indices.tobytes())
-    frame.putpalette((body.getpalette() + [0] * 3 * COLOURS)[: 3 * COLOURS] + _grey_ramp())
+    padding = [0] * 3 * COLOURS
+    frame.putpalette((body.getpalette() + padding)[: 3 * COLOURS] + _grey_ramp())
     return frame
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    """Return an image with a palette of few greys, or of few colours."""
+    return _few_greys(image) if image.mode == 'L' else _few_colours(image)
 
 
 def _few_greys(image: Image.Image) -> Image.Image:
@@ -74,9 +112,11 @@ def _few_greys(image: Image.Image) -> Image.Image:
 
 
 def _few_colours(image: Image.Image) -> Image.Image:
-    # The octree is the one of Pillow's methods that keeps a rare bright colour, and fifty times as fast as median cut.
+    # Of Pillow's methods, only the octree keeps a rare bright colour. It is 50 times faster than
+    # median cut.
     return image.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
 
 
 def _grey_ramp() -> list[int]:
-    return [level * 255 // (GREYS - 1) for level in range(GREYS) for _ in 'rgb']
+    levels = np.arange(GREYS) * 255 // (GREYS - 1)
+    return np.repeat(levels, 3).tolist()

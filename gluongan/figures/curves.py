@@ -1,6 +1,7 @@
 """Figures of numbers over training: losses, scores, accuracy, pixels, modes.
 
-matplotlib is imported inside `page`, and never pyplot: drawing needs no display and leaves no state behind.
+matplotlib is imported inside functions, and never pyplot: drawing needs no display, and leaves no
+state behind.
 """
 
 from __future__ import annotations
@@ -11,38 +12,45 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..runs import reading as folder
-from ..runs.folder import ACCURACY, BATCHES, FIGURES_FOLDER
+from ..runs import reading
+from ..runs.folder import ACCURACY, BATCHES, figure_path
 from .grids import save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, told apart with every kind of colour vision; each means the same thing in every figure.
+# Okabe and Ito's colours, which are distinct with every kind of colour vision.
+# Each means the same thing in every figure.
 REAL, FAKE, DIS = '#0072B2', '#D55E00', '#009E73'
 INK, FAINT, RULE = '#222222', '#666666', '#444444'
 
-# D's loss where G matches the data and D can only say 1/2: -log(1/2) on the real half and again on the fake half.
+# The discriminator's loss where the generator matches the data and every probability is 1/2:
+# -log(1/2) on the real half and again on the generated half.
 EQUILIBRIUM = {'minimax': 2 * math.log(2), 'nonsaturating': 2 * math.log(2)}
+WITHIN_3_SIGMA = 1 - math.exp(-4.5)  # share of a normal distribution in the plane
 BINS = 1000  # about one for each pixel across a panel
 
 
 class Thinned(NamedTuple):
-    """A curve in bins, each array (bins,); a bin without a finite value is NaN, which is drawn as a gap."""
+    """A curve in bins, each array (bins,). A bin without a finite value is NaN, drawn as a gap."""
 
     x: np.ndarray
     low: np.ndarray
     mean: np.ndarray
     high: np.ndarray
-    each: int  # values in a bin; 1: nothing was thinned
+    each: int  # values in a bin; 1 where nothing was thinned
     lost: int  # values left out because they are NaN or infinite
 
 
 def thin(x: np.ndarray, y: np.ndarray) -> Thinned:
-    """Up to 2,000 points as they are; more as about 1,000 bins with their lowest, mean and highest value.
+    """Return up to 2,000 points as they are, and more points as about 1,000 bins.
 
-    x, y: (n,), n >= 1. The lowest of `low` and the highest of `high` are the data's own: no spike is lost.
+    x, y: (n,), n >= 1. Each bin has its lowest, mean and highest value, so that no spike is lost.
+
+    >>> line = thin(np.arange(5_000), np.arange(5_000.0))
+    >>> len(line.x), line.each, line.high.max()
+    (1000, 5, 4999.0)
     """
     finite = np.isfinite(y)
     each = 1 if len(y) <= 2 * BINS else -(-len(y) // BINS)
@@ -57,130 +65,142 @@ def thin(x: np.ndarray, y: np.ndarray) -> Thinned:
 
 
 def losses(run: Path) -> Path | None:
-    """Both losses over every mini-batch, with D's loss at equilibrium where theory knows it: `figures/losses.png`."""
-    facts, batches = _batches(run, 'dis/loss', 'gen/loss')
+    """Draw `figures/losses.png`: both losses of every mini-batch.
+
+    The discriminator's loss at equilibrium is a dashed line, where theory knows it.
+    """
+    facts, batches = _read_batches(run, 'dis/loss', 'gen/loss')
     if batches is None:
         return None
     x = batches['iteration']
     figure, (axes,) = page(f'Losses: {facts.about}, iteration {x[-1]:,.0f}')
-    drawn = [
-        _curve(axes, x, batches['dis/loss'], DIS, 'D (discriminator)'),
-        _curve(axes, x, batches['gen/loss'], FAKE, 'G (generator)'),
+    lines = [
+        _draw_curve(axes, x, batches['dis/loss'], DIS, 'D (discriminator)'),
+        _draw_curve(axes, x, batches['gen/loss'], FAKE, 'G (generator)'),
     ]
+    unit = 'loss'
     if facts.loss in EQUILIBRIUM:
-        _rule(axes, EQUILIBRIUM[facts.loss], 'D at equilibrium, 2 ln 2')
-    subtitle(axes, _thinning(drawn, len(x)))
-    finish(axes, 'iteration', 'loss (nats)' if facts.loss in EQUILIBRIUM else 'loss')
-    return save(figure, run / FIGURES_FOLDER / 'losses.png')
+        unit = 'loss (nats)'
+        _draw_rule(axes, EQUILIBRIUM[facts.loss], 'D at equilibrium, 2 ln 2')
+    subtitle(axes, _thinning(lines, len(x)))
+    finish(axes, 'iteration', unit)
+    return save(figure, figure_path(run, 'losses'))
 
 
 def scores(run: Path) -> Path | None:
-    """What D says of originals and of samples over training: `figures/scores.png`."""
-    facts, batches = _batches(run, 'dis/real', 'dis/fake')
+    """Draw `figures/scores.png`: what the discriminator says of real and of generated samples."""
+    facts, batches = _read_batches(run, 'dis/real', 'dis/fake')
     if batches is None:
         return None
+    is_critic = facts.score != 'probability'
+    title = 'Critic scores' if is_critic else "D's probabilities"
     x, real, fake = batches['iteration'], batches['dis/real'], batches['dis/fake']
-    critic = facts.score != 'probability'
-    name = 'Critic scores' if critic else "D's probabilities"
-    figure, panels = page(f'{name}: {facts.about}, iteration {x[-1]:,.0f}', rows=2 if critic else 1)
-    drawn = [
-        _curve(panels[0], x, real, REAL, 'D(x), originals'),
-        _curve(panels[0], x, fake, FAKE, 'D(G(z)), samples'),
+    figure, panels = page(
+        f'{title}: {facts.about}, iteration {x[-1]:,.0f}', rows=2 if is_critic else 1
+    )
+    lines = [
+        _draw_curve(panels[0], x, real, REAL, 'D(x), real'),
+        _draw_curve(panels[0], x, fake, FAKE, 'D(G(z)), generated'),
     ]
-    subtitle(panels[0], _thinning(drawn, len(x)))
-    if critic:
-        _curve(panels[1], x, real - fake, DIS, 'D(x) \N{MINUS SIGN} D(G(z))')
+    subtitle(panels[0], _thinning(lines, len(x)))
+    if is_critic:
+        finish(panels[0], 'iteration', 'mean score')
+        _draw_curve(panels[1], x, real - fake, DIS, 'D(x) \N{MINUS SIGN} D(G(z))')
         subtitle(
-            panels[1], 'their difference: an estimate of the Wasserstein distance, up to scale'
+            panels[1], 'difference of the two: an estimate of the Wasserstein distance, up to scale'
         )
         finish(panels[1], 'iteration', 'difference')
     else:
-        _rule(panels[0], 0.5, 'D cannot tell, 0.5')
+        _draw_rule(panels[0], 0.5, 'D undecided, 0.5')
         panels[0].set_ylim(-0.02, 1.02)
-    finish(panels[0], 'iteration', 'mean score' if critic else 'mean probability of being real')
-    return save(figure, run / FIGURES_FOLDER / 'scores.png')
+        finish(panels[0], 'iteration', 'mean probability of being real')
+    return save(figure, figure_path(run, 'scores'))
 
 
 def accuracy(run: Path) -> Path | None:
-    """D's accuracy over the data set after training, and over training where measured: `figures/accuracy.png`."""
-    facts = folder.read_facts(run)
-    after = folder.table(run / ACCURACY, 'batch', 'real', 'fake', 'accuracy')
-    at, during = folder.series(run, 'dis/accuracy')
-    panels = (after is not None) + (len(at) > 0)
-    if facts is None or not panels:
+    """Draw `figures/accuracy.png`: the discriminator's accuracy after and during training."""
+    facts = reading.read_facts(run)
+    after = reading.table(run / ACCURACY, 'batch', 'real', 'fake', 'accuracy')
+    iterations, during = reading.series(run, 'dis/accuracy')
+    rows = int(after is not None) + int(len(iterations) > 0)
+    if facts is None or rows == 0:
         return None
-    figure, axes = page(f"D's accuracy: {facts.about}", rows=panels)
+    figure, panels = page(f"D's accuracy: {facts.about}", rows=rows)
     if after is not None:
-        _accuracy_after(axes[0], after)
-    if len(at):
-        _points(axes[-1], at, during, DIS, 'originals and fakes together')
-        subtitle(axes[-1], 'over training')
-        _accuracy_axes(axes[-1], 'iteration')
-    return save(figure, run / FIGURES_FOLDER / 'accuracy.png')
+        _draw_accuracy_after(panels[0], after)
+    if len(iterations):
+        _draw_points(panels[-1], iterations, during, DIS, 'real and generated together')
+        subtitle(panels[-1], 'over training')
+        _finish_accuracy(panels[-1], 'iteration')
+    return save(figure, figure_path(run, 'accuracy'))
 
 
-def _accuracy_after(axes: Axes, after: dict[str, np.ndarray]) -> None:
-    for name, colour, label in (
-        ('real', REAL, 'originals'),
-        ('fake', FAKE, 'fakes'),
-        ('accuracy', DIS, 'together'),
-    ):
+def _draw_accuracy_after(axes: Axes, after: dict[str, np.ndarray]) -> None:
+    lines = (('real', REAL, 'real'), ('fake', FAKE, 'generated'), ('accuracy', DIS, 'together'))
+    for name, colour, label in lines:
         finite = after[name][np.isfinite(after[name])]
         mean = f'{finite.mean():.3f}' if len(finite) else 'unknown'
-        _curve(axes, after['batch'], after[name], colour, f'{label}, mean {mean}')
+        _draw_curve(axes, after['batch'], after[name], colour, f'{label}, mean {mean}')
     subtitle(axes, f'after training, over the data set: {len(after["batch"]):,} mini-batches')
-    _accuracy_axes(axes, 'mini-batch')
+    _finish_accuracy(axes, 'mini-batch')
 
 
-def _accuracy_axes(axes: Axes, along: str) -> None:
-    _rule(axes, 0.5, 'ideal, 0.5')
+def _finish_accuracy(axes: Axes, xlabel: str) -> None:
+    _draw_rule(axes, 0.5, 'ideal, 0.5')
     axes.set_ylim(-0.02, 1.02)
-    finish(axes, along, 'accuracy (share judged rightly)')
+    finish(axes, xlabel, 'accuracy (share correct)')
 
 
 def pixels(run: Path) -> Path | None:
-    """Mean and standard deviation of generated pixels moving toward the data's: `figures/pixels.png`."""
-    facts = folder.read_facts(run)
-    found = [folder.series(run, name) for name in ('pixels/mean', 'pixels/std')]
-    if facts is None or facts.points or not all(len(x) for x, _ in found):
+    """Draw `figures/pixels.png`: mean and standard deviation of the pixels approach the data's."""
+    facts = reading.read_facts(run)
+    means, stds = reading.series(run, 'pixels/mean'), reading.series(run, 'pixels/std')
+    if facts is None or facts.has_points or not len(means[0]) or not len(stds[0]):
         return None
-    figure, panels = page(
-        f'Generated pixels: {facts.about}, iteration {found[0][0][-1]:,.0f}', rows=2
-    )
-    names = ('mean', 'standard deviation')
-    for axes, (x, y), goal, name in zip(panels, found, (facts.mean, facts.std), names):
-        _points(axes, x, y, FAKE, 'generated')
-        if goal is not None:
-            _rule(axes, goal, f'data, {goal:.4f}', REAL)
-        subtitle(axes, f'{name} of all pixels')
-        finish(axes, 'iteration', f'{name}\n(0 = black, 1 = white)')
-    return save(figure, run / FIGURES_FOLDER / 'pixels.png')
+    last = means[0][-1]
+    figure, panels = page(f'Generated pixels: {facts.about}, iteration {last:,.0f}', rows=2)
+    _draw_pixels(panels[0], means, facts.mean, 'mean')
+    _draw_pixels(panels[1], stds, facts.std, 'standard deviation')
+    return save(figure, figure_path(run, 'pixels'))
+
+
+def _draw_pixels(
+    axes: Axes, measured: tuple[np.ndarray, np.ndarray], goal: float | None, name: str
+) -> None:
+    _draw_points(axes, *measured, FAKE, 'generated')
+    if goal is not None:
+        _draw_rule(axes, goal, f'data, {goal:.4f}', REAL)
+    subtitle(axes, f'{name} of all pixels')
+    finish(axes, 'iteration', f'{name}\n(0 = black, 1 = white)')
 
 
 def modes(run: Path) -> Path | None:
-    """How many modes of a mixture the samples reach, and how many points are near one, over training: `figures/modes.png`."""
-    facts = folder.read_facts(run)
-    (at, caught), (_, good) = (folder.series(run, name) for name in ('modes/caught', 'modes/good'))
-    if facts is None or not len(at):
+    """Draw `figures/modes.png`: the modes of a mixture that the points reach, over training."""
+    facts = reading.read_facts(run)
+    iterations, caught = reading.series(run, 'modes/caught')
+    _, good = reading.series(run, 'modes/good')
+    if facts is None or not len(iterations):
         return None
-    figure, panels = page(
-        f'Coverage of the mixture: {facts.about}, iteration {at[-1]:,.0f}', rows=2
-    )
-    _points(panels[0], at, caught, FAKE, f'generated, {caught[-1]:.0f} at the end')
-    subtitle(panels[0], 'modes with one good point or more, of 2,500 points')
+    last = iterations[-1]
+    figure, panels = page(f'Coverage of the mixture: {facts.about}, iteration {last:,.0f}', rows=2)
+    _draw_points(panels[0], iterations, caught, FAKE, f'generated, {caught[-1]:.0f} at the end')
+    subtitle(panels[0], 'modes with at least one good point, out of 2,500 points')
     finish(panels[0], 'iteration', 'modes caught')
-    _points(panels[1], at, good, FAKE, f'generated, {good[-1]:.1%} at the end')
-    _rule(panels[1], 1 - math.exp(-4.5), 'the mixture itself, 98.9%', REAL)
+    _draw_points(panels[1], iterations, good, FAKE, f'generated, {good[-1]:.1%} at the end')
+    _draw_rule(panels[1], WITHIN_3_SIGMA, 'the mixture itself, 98.9%', REAL)
     subtitle(panels[1], 'good points: within 3 standard deviations of a mode')
     panels[1].set_ylim(-0.02, 1.02)
     finish(panels[1], 'iteration', 'share of good points')
-    return save(figure, run / FIGURES_FOLDER / 'modes.png')
+    return save(figure, figure_path(run, 'modes'))
 
 
 def page(
     title: str, *, rows: int = 1, cols: int = 1, height: float = 0
 ) -> tuple[Figure, list[Axes]]:
-    """An empty figure of about 1000 pixels across, and its panels, with the title at the top left."""
+    """Return an empty figure, about 1000 pixels wide, and its panels; the title is at the top left.
+
+    height: in inches, by default according to `rows`.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -192,71 +212,87 @@ def page(
 
 
 def subtitle(axes: Axes, text: str, *, legend: bool = True) -> None:
-    """A line in small grey letters above a panel, with room for the legend below it."""
+    """Write a line in small grey letters above a panel, with room for the legend below it."""
     axes.set_title(text, loc='left', fontsize=10, color=FAINT, pad=26 if legend else 6)
 
 
-def _batches(run: Path, *columns: str) -> tuple[folder.Facts | None, dict[str, np.ndarray] | None]:
-    facts = folder.read_facts(run)
-    return facts, facts and folder.table(run / BATCHES, 'iteration', *columns)
+def _read_batches(
+    run: Path, *columns: str
+) -> tuple[reading.Facts | None, dict[str, np.ndarray] | None]:
+    facts = reading.read_facts(run)
+    if facts is None:
+        return None, None
+    return facts, reading.table(run / BATCHES, 'iteration', *columns)
 
 
-def _curve(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, label: str) -> Thinned:
+def _draw_curve(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, label: str) -> Thinned:
     line = thin(x, y)
+    width = 0.9
     if line.each > 1:
-        axes.fill_between(
-            line.x,
-            line.low,
-            line.high,
-            facecolor=(colour, 0.25),
-            edgecolor=(colour, 0.4),
-            linewidth=0.4,
-        )
-    axes.plot(line.x, line.mean, color=colour, linewidth=1.2 if line.each > 1 else 0.9, label=label)
+        width = 1.2
+        colours = {'facecolor': (colour, 0.25), 'edgecolor': (colour, 0.4)}
+        axes.fill_between(line.x, line.low, line.high, linewidth=0.4, **colours)
+    axes.plot(line.x, line.mean, color=colour, linewidth=width, label=label)
     return line
 
 
-def _points(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, label: str) -> None:
+def _draw_points(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, label: str) -> None:
     shown = np.where(np.isfinite(y), y, np.nan)
     axes.plot(x, shown, '.-', color=colour, linewidth=1.4, markersize=5, label=label)
 
 
-def _rule(axes: Axes, height: float, label: str, colour: str = RULE) -> None:
+def _draw_rule(axes: Axes, height: float, label: str, colour: str = RULE) -> None:
+    """Draw a dashed horizontal line."""
     axes.axhline(height, color=colour, linewidth=1.3, linestyle=(0, (5, 3)), zorder=3, label=label)
 
 
-def _thinning(drawn: list[Thinned], count: int) -> str:
-    each, lost = drawn[0].each, max(line.lost for line in drawn)
-    text = f'{count:,} mini-batches' + (
-        f'; lines = mean, bands = min to max of {each:,} each' if each > 1 else ''
-    )
-    return text + (f'; {lost:,} not finite, left out' if lost else '')
+def _thinning(lines: list[Thinned], count: int) -> str:
+    """Return what a subtitle says of curves that were thinned."""
+    text = f'{count:,} mini-batches'
+    each = lines[0].each
+    if each > 1:
+        text += f'; lines: mean, bands: min to max of every {each:,}'
+    lost = max(line.lost for line in lines)
+    if lost:
+        text += f'; {lost:,} not finite and left out'
+    return text
 
 
-def finish(axes: Axes, along: str, up: str) -> None:
-    """Axes as every figure has them: labels, whole numbers along, a legend above."""
+def finish(axes: Axes, xlabel: str, ylabel: str) -> None:
+    """Give a panel what all have: labels, whole numbers along x, and a legend above it."""
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10], integer=True))
     axes.xaxis.set_major_formatter(StrMethodFormatter('{x:,.0f}'))
-    axes.set_xlabel(along, fontsize=11)
-    axes.set_ylabel(up, fontsize=11)
+    axes.set_xlabel(xlabel, fontsize=11)
+    axes.set_ylabel(ylabel, fontsize=11)
     axes.tick_params(labelsize=10)
     axes.margins(x=0.01)
     axes.grid(axis='y', color='#dddddd', linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[['top', 'right']].set_visible(False)
+    legend_above(axes)
+
+
+def legend_above(
+    axes: Axes,
+    *,
+    cols: int = 4,
+    fontsize: float = 10,
+    columnspacing: float = 1.5,
+    handlelength: float = 1.8,
+) -> None:
+    """Add a legend between a panel and its `subtitle`."""
     legend = axes.legend(
-        fontsize=10,
+        fontsize=fontsize,
         frameon=False,
-        ncols=4,
-        columnspacing=1.5,
-        handlelength=1.8,
+        ncols=cols,
+        columnspacing=columnspacing,
+        handlelength=handlelength,
         loc='lower left',
         bbox_to_anchor=(-0.005, 1),
         borderpad=0.3,
         borderaxespad=0,
     )
-    legend.set_in_layout(
-        False
-    )  # its room is the subtitle's distance; a wide one would squeeze the panel
+    # The subtitle's distance leaves room for it; in the layout, a wide one would squeeze the panel.
+    legend.set_in_layout(False)

@@ -1,4 +1,4 @@
-"""Images into one picture and back, and pictures onto the disk in one piece."""
+"""Images laid out as one picture and taken apart again, and pictures written to disk."""
 
 from __future__ import annotations
 
@@ -15,25 +15,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAD = 2  # pixels between two tiles, and around all of them
-SEPARATOR = (
-    96  # a grey that stands out from black digits, from white ones, and from a white or a dark page
-)
+# A grey that stands out from black digits, from white ones, and from a white or a dark page.
+SEPARATOR = 96
 
 
 def grid(images: np.ndarray, cols: int = 8, *, scale: int = 1) -> Image.Image:
     """Lay images out row by row with thin grey separators.
 
-    images: uint8 (N, C, H, W), N >= 1, C of 1 (grey) or 3 (colour). scale: each pixel becomes scale x scale pixels.
-    Places left over in the last row take the separator's grey. Raises ValueError for any other array.
+    images: uint8 (N, C, H, W), N >= 1, C of 1 (grey) or 3 (colour).
+    scale: each pixel becomes scale × scale pixels.
+    Empty places in the last row take the separator's grey. Raises ValueError for any other array.
+
+    >>> grid(np.zeros((6, 1, 28, 28), np.uint8), cols=3).size
+    (92, 62)
     """
-    if (
-        images.dtype != np.uint8
-        or images.ndim != 4
-        or images.shape[1] not in (1, 3)
-        or 0 in images.shape
-    ):
+    is_images = images.dtype == np.uint8 and images.ndim == 4 and images.shape[1] in (1, 3)
+    if not is_images or images.size == 0:
         raise ValueError(
-            f'images are {images.dtype} {images.shape}; a grid needs uint8 (N, 1 or 3, H, W)'
+            f'images {images.dtype} {images.shape}: must be uint8 (N, C, H, W), with C of 1 or 3'
         )
     count, channels, height, width = images.shape
     cols = min(cols, count)
@@ -43,48 +42,50 @@ def grid(images: np.ndarray, cols: int = 8, *, scale: int = 1) -> Image.Image:
     sheet = sheet.reshape(rows, cols, channels, height + PAD, width + PAD).transpose(0, 3, 1, 4, 2)
     sheet = sheet.reshape(rows * (height + PAD), cols * (width + PAD), channels)
     sheet = np.pad(sheet, ((0, PAD), (0, PAD), (0, 0)), constant_values=SEPARATOR)
-    return enlarged(Image.fromarray(sheet[..., 0] if channels == 1 else sheet), scale)
+    if channels == 1:
+        sheet = sheet[..., 0]
+    return enlarged(Image.fromarray(sheet), scale)
 
 
 def tiles(picture: str | Path | Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
-    """The images that `grid` laid out at scale 1, exactly: uint8 (N, C, H, W), for shape = (C, H, W).
+    """Return the images that `grid` laid out at scale 1, exactly: uint8 (N, C, H, W).
 
-    Trailing places wholly in the separator's grey count as empty. Raises RunError when the picture is no such grid.
+    shape: (C, H, W) of each. Trailing places that hold nothing but the separator's grey count as
+    empty. Raises RunError where the picture is not such a grid.
+
+    >>> images = np.arange(7 * 64, dtype=np.uint8).reshape(7, 1, 8, 8)
+    >>> np.array_equal(tiles(grid(images, cols=4), (1, 8, 8)), images)
+    True
     """
     channels, height, width = shape
-    name, sheet = _pixels(picture, channels)
+    if isinstance(picture, Image.Image):
+        name, image = 'the picture', picture
+    else:
+        name, image = str(picture), _read(picture)
+    sheet = _pixels(name, image, channels)
     rows, below = divmod(sheet.shape[0] - PAD, height + PAD)
     cols, beside = divmod(sheet.shape[1] - PAD, width + PAD)
     if below or beside or rows < 1 or cols < 1:
         raise RunError(
-            f'{name} is {sheet.shape[1]}x{sheet.shape[0]} pixels: no grid of {width}x{height} images'
+            f'{name}: is {sheet.shape[1]}x{sheet.shape[0]} pixels; '
+            f'must be a grid of {width}x{height} images'
         )
-    sheet = (
-        sheet[:-PAD, :-PAD]
-        .reshape(rows, height + PAD, cols, width + PAD, channels)
-        .transpose(0, 2, 4, 1, 3)
-    )
+    sheet = sheet[:-PAD, :-PAD].reshape(rows, height + PAD, cols, width + PAD, channels)
+    sheet = sheet.transpose(0, 2, 4, 1, 3)
     images = sheet.reshape(rows * cols, channels, height + PAD, width + PAD)[:, :, PAD:, PAD:]
     filled = np.flatnonzero((images != SEPARATOR).any(axis=(1, 2, 3)))
-    return np.ascontiguousarray(images[: max((rows - 1) * cols + 1, filled.max(initial=0) + 1)])
+    least = (rows - 1) * cols + 1  # the last row holds at least one image
+    count = max(least, filled.max(initial=0) + 1)
+    return np.ascontiguousarray(images[:count])
 
 
-def _pixels(picture: str | Path | Image.Image, channels: int) -> tuple[str, np.ndarray]:
-    name, image = (
-        ('the picture', picture)
-        if isinstance(picture, Image.Image)
-        else (str(picture), _read(picture))
-    )
+def _pixels(name: str, image: Image.Image, channels: int) -> np.ndarray:
+    """Return the pixels of an image, (H, W, C)."""
     mode = 'L' if channels == 1 else 'RGB'
-    if image.mode not in (
-        mode,
-        'P',
-        '1',
-    ):  # PNG optimisers turn a few greys into a palette, which converts exactly
-        raise RunError(
-            f'{name} is a picture of mode {image.mode}; {channels}-channel data needs mode {mode}'
-        )
-    return name, np.atleast_3d(np.asarray(image.convert(mode)))
+    # PNG optimisers turn a few greys into a palette, which converts exactly.
+    if image.mode not in (mode, 'P', '1'):
+        raise RunError(f'{name}: is a picture of mode {image.mode}; must be {mode}')
+    return np.atleast_3d(np.asarray(image.convert(mode)))
 
 
 def _read(path: str | Path) -> Image.Image:
@@ -95,24 +96,32 @@ def _read(path: str | Path) -> Image.Image:
     except FileNotFoundError:
         raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise RunError(f'{path} is not a picture that can be read: {error}') from error
+        raise RunError(f'{path}: cannot be read as a picture ({error})') from error
 
 
 def enlarged(image: Image.Image, scale: int) -> Image.Image:
-    """The picture with each pixel repeated scale x scale times."""
-    return (
-        image
-        if scale == 1
-        else image.resize((image.width * scale, image.height * scale), Image.NEAREST)
-    )
+    """Return the picture with each pixel repeated scale × scale times."""
+    if scale == 1:
+        return image
+    return image.resize((image.width * scale, image.height * scale), Image.NEAREST)
+
+
+def enlarged_to(image: Image.Image, width: int) -> Image.Image:
+    """Return the picture enlarged by the whole number that brings it closest to `width` pixels.
+
+    >>> enlarged_to(Image.new('L', (30, 10)), 100).size
+    (90, 30)
+    """
+    return enlarged(image, max(1, round(width / image.width)))
 
 
 def save(image: Image.Image | Figure, path: str | Path) -> Path:
-    """Write a picture or a matplotlib Figure as PNG, making its folder; the file appears whole or not at all."""
-    with replacing(path) as half:
+    """Write a picture or a matplotlib Figure as PNG, whole or not at all; its folder is made."""
+    with replacing(path) as temporary:
         if isinstance(image, Image.Image):
-            image.save(half, format='PNG', optimize=True)
+            image.save(temporary, format='PNG', optimize=True)
         else:
-            # matplotlib signs its version into the file; without that, the same run gives the same bytes for longer.
-            image.savefig(half, format='png', metadata={'Software': None}, facecolor='white')
+            # Without matplotlib's version in the file, equal figures are equal bytes for longer.
+            metadata = {'Software': None}
+            image.savefig(temporary, format='png', metadata=metadata, facecolor='white')
     return Path(path)

@@ -1,4 +1,4 @@
-"""Two rows of pictures, one beneath the other: what belongs together stands together."""
+"""Rows of pictures beneath each other, such as samples and their nearest neighbours."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ import numpy as np
 from .grids import grid, save
 from .pictures import labelled, titled
 
-SCALE_TO = 1000  # pixels across
+WIDTH = 1000  # pixels
 
 
 def beside(
     rows: Sequence[np.ndarray], names: Sequence[str], path: Path, title: str, note: str = ''
 ) -> Path:
-    """Rows of pictures, uint8 (N, C, H, W) each, with their names at the left, as one picture."""
+    """Draw rows of pictures, each uint8 (N, C, H, W), with their names at the left.
+
+    Returns the path of the picture. Pictures in the same column belong together.
+    """
     count, _, _, width = rows[0].shape
-    sheet = grid(np.concatenate(rows), count, scale=max(1, round(SCALE_TO / (count * width))))
+    scale = max(1, round(WIDTH / (count * width)))
+    sheet = grid(np.concatenate(rows), count, scale=scale)
     return save(titled(labelled(sheet, names), title, note), path)

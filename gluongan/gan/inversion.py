@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import runtime
 from ..nn.layers import Chain, Dense, frozen
-from ..nn.models import ready
+from ..nn.models import initialize
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
 from .labels import one_hot, with_label
@@ -59,7 +59,8 @@ class Inverter:
         seed: int = 0,
         encoder: Chain | None = None,
     ) -> None:
-        self._gen, self._view, self._device = gen, frozen(gen, settled=True), device_of(gen)
+        self._gen, self._device = gen, device_of(gen)
+        self._view = frozen(gen, use_running_stats=True)
         self._latent, self._noise, self._classes = latent, noise, classes
         self._starts, self._steps, self._lr, self._prior = (
             starts,
@@ -163,7 +164,7 @@ def train_encoder(
     """
     device = device_of(gen)
     runtime.seed(seed, 1)
-    net = ready(
+    net = initialize(
         Chain(
             mx.gluon.nn.Flatten(),  # (N, values)
             Dense(1024, 'leaky_relu', in_units=prod(shape)),

@@ -7,33 +7,45 @@ from .layers import Chain, frozen
 
 
 class MovingAverage:
-    """a ← decay · a + (1 - decay) · w for every number of `net`, BatchNorm's running statistics among them.
+    """average ← decay · average + (1 - decay) · weight, for every number of `net`.
 
-    Samples of an average of G are steadier than G's own (Yazıcı et al. 2019, arXiv 1806.04498). `net` is a view that computes
-    with the average. 0 < decay < 1: 0.999 remembers about a thousand updates. The first ones count for more, with
-    min(decay, (1 + t) / (10 + t)) at update t: else the untrained weights, and BatchNorm's initial variance of 1, would stay
-    in the average for thousands of updates, and its samples grey.
+    BatchNorm's running statistics are averaged too. Samples from an averaged generator are steadier
+    than the generator's own (Yazıcı et al. 2019, arXiv 1806.04498).
+
+    net: the network; the attribute `net` of the average is a view of it that computes with the
+    averages. decay: between 0 and 1; 0.999 remembers about a thousand updates. The first updates
+    count for more: at update t the decay is min(decay, (1 + t) / (10 + t)). Otherwise the untrained
+    weights, and BatchNorm's initial variance of 1, would stay in the average for thousands of
+    updates, and its samples would be grey.
+
+    >>> net = Chain(mx.gluon.nn.Dense(1, in_units=1))
+    >>> net.initialize(mx.init.One())
+    >>> average = MovingAverage(net, decay=0.1)
+    >>> net[0].weight.data()[:] = 3
+    >>> average.update(t=1)
+    >>> average.state()['0.weight'].asnumpy().round(3)  # 0.1 · 1 + 0.9 · 3
+    array([[2.8]], dtype=float32)
     """
 
     def __init__(self, net: Chain, decay: float) -> None:
         self._decay = decay
-        self._pairs = {
-            name: (p.data().copy(), p.data())
-            for name, p in net._collect_params_with_prefix().items()
-        }
-        own = {id(p): name for name, p in net._collect_params_with_prefix().items()}
-        self.net = frozen(
-            net, {p.name: self._pairs[own[id(p)]][0] for p in net.collect_params().values()}
-        )
+        self._pairs = {}
+        averages = {}
+        for position, parameter in net._collect_params_with_prefix().items():
+            average = parameter.data().copy()
+            self._pairs[position] = (average, parameter.data())
+            averages[parameter.name] = average
+        self.net = frozen(net, averages)
 
     def update(self, t: int) -> None:
-        """Take in the weights as they are after update number t = 1, 2, ..."""
+        """Add the weights as they are after update number t = 1, 2, ... of `net`."""
         decay = min(self._decay, (1 + t) / (10 + t))
-        # w ← (1 - lr · wd) · w - lr · rescale_grad · grad is this very sum in one pass, without an array in between.
+        # With lr = 1, sgd_update computes w ← (1 - wd) · w - rescale_grad · grad. With the average
+        # as w and the weight as grad it is the formula above, in one pass and no temporary array.
         rule = {'lr': 1.0, 'wd': 1 - decay, 'rescale_grad': decay - 1}
         for average, weight in self._pairs.values():
             mx.nd.sgd_update(average, weight, out=average, **rule)
 
     def state(self) -> dict[str, mx.nd.NDArray]:
-        """Return the live averages by their place in the network (`0.weight`)."""
-        return {name: average for name, (average, _) in self._pairs.items()}
+        """Return the live averages by their position in the network, such as `0.weight`."""
+        return {position: average for position, (average, _) in self._pairs.items()}

@@ -1,12 +1,18 @@
 """The derivative of a network's output along a direction of its input, as a network of its own.
 
-MXNet 1.9.1 cannot differentiate a gradient: `autograd.grad(create_graph=True)` raises for most operators and returns silently
-wrong numbers for a Dense net. This module needs first-order operators only. Beside each value h it carries the tangent
-t = dh/dx · v through the layers (forward-mode differentiation: every layer pushes the pair (h, t) on), so that
+A Jacobian-vector product (JVP) is J(x) · v, where the Jacobian J(x) holds the derivatives of all
+outputs with respect to all inputs at x. It says how fast the output changes as x moves along v:
 
-    Tangent(net)(x, v) = d/ds net(x + s v) at s = 0,   exactly,
+    Tangent(net)(x, v) = d/ds net(x + s v) at s = 0.
 
-and ordinary backward through it gives that number's gradient by the weights. Nothing in here knows of GANs.
+It needs one forward pass and never builds J. Beside each value h, the tangent t = dh/dx · v is
+carried through the layers (forward-mode differentiation): every layer maps the pair (h, t) to the
+next pair. The result is exact, and an ordinary backward pass through it gives its gradient with
+respect to the weights.
+
+Gradient penalties need that second derivative, and MXNet 1.9.1 has no other way to compute it:
+`autograd.grad(create_graph=True)` raises for most operators, and silently returns wrong numbers for
+a Dense net. This module uses first-order operators alone. Nothing in it knows of GANs.
 """
 
 from __future__ import annotations
@@ -28,96 +34,112 @@ from .layers import (
     Projection,
     Reshape,
     TwoUnitSoftmax,
-    normalised,
+    affine,
+    spectral_weight,
 )
 
 nn = mx.gluon.nn
 
+Pair = tuple[Any, Any]  # a value and its tangent
+Rule = Callable[[Any, Any, Any, Any], Pair]
+
 
 class TangentError(FailureError):
-    """A layer through which no tangent of a single sample can be pushed."""
+    """A layer whose output for one sample has no derivative that can be computed here."""
 
 
 class Tangent(mx.gluon.HybridBlock):
-    """(x, v) -> d/ds net(x + s v) at s = 0: x and v (N, ...), the result of the shape of net(x).
+    """The Jacobian-vector product of a network: (x, v) -> d/ds net(x + s v) at s = 0.
 
-    It shares the net's weights. Raises TangentError for a net with a layer that mixes samples or drops units.
+    x and v are (N, ...), and the result has the shape of net(x). It shares the weights of `net`.
+    Raises TangentError for a network with a layer that mixes samples or drops units.
+
+    >>> net = Chain(Dense(1, 'tanh', in_units=2))
+    >>> net.initialize(mx.init.One())
+    >>> x, v = mx.nd.zeros((1, 2)), mx.nd.array([[3, 1]])
+    >>> Tangent(net)(x, v).asnumpy()  # tanh'(0) = 1, times 3 + 1
+    array([[4.]], dtype=float32)
     """
 
     def __init__(self, net: Chain) -> None:
         super().__init__()
-        check(net)
+        check_layers(net)
         self.net = net
         self.hybridize(static_alloc=True)
 
     def _build_cache(self, *args: Any) -> None:
         with warnings.catch_warnings():
-            warnings.filterwarnings(
-                'ignore', '.*is not used'
-            )  # a linear net's tangent needs neither x nor biases
+            # The tangent of a linear network needs neither x nor the biases.
+            warnings.filterwarnings('ignore', '.*is not used')
             super()._build_cache(*args)
 
     def hybrid_forward(self, F: Any, x: Any, v: Any) -> Any:
-        return _chain(F, self.net, x, v)[1]
+        _, tangent = _chain(F, self.net, x, v)
+        return tangent
 
 
-def _chain(F: Any, net: Chain, h: Any, t: Any) -> tuple[Any, Any]:
+# One rule for each layer: (F, layer, h, t) -> the layer's output and its tangent.
+
+
+def _chain(F: Any, net: Chain, h: Any, t: Any) -> Pair:
     for layer in net:
-        h, t = rule(layer)(F, layer, h, t)
+        h, t = find_rule(layer)(F, layer, h, t)
     return h, t
 
 
-def _linear(F: Any, layer: Any, h: Any, t: Any) -> tuple[Any, Any]:
+def _linear(F: Any, layer: Any, h: Any, t: Any) -> Pair:
     return layer(h), layer(t)
 
 
-def _centre(F: Any, layer: Centre, h: Any, t: Any) -> tuple[Any, Any]:
+def _centre(F: Any, layer: Centre, h: Any, t: Any) -> Pair:
     return layer(h), t * 2
 
 
-def _activation(F: Any, layer: Activation, h: Any, t: Any) -> tuple[Any, Any]:
-    return layer(h), t if layer.title == 'identity' else t * DERIVATIVES[layer.title](
-        F, h, layer.slope
-    )
+def _activation(F: Any, layer: Activation, h: Any, t: Any) -> Pair:
+    y = layer(h)
+    if layer.title == 'identity':
+        return y, t
+    return y, t * DERIVATIVES[layer.title](F, h, layer.slope)
 
 
-def _dense(F: Any, layer: Dense, h: Any, t: Any) -> tuple[Any, Any]:
-    weight, bias = _weights(F, layer)
-    units = layer._units
-    before = F.FullyConnected(
-        *(x for x in (h, weight, bias) if x is not None), num_hidden=units, no_bias=bias is None
-    )
-    return _activation(
-        F, layer.act, before, F.FullyConnected(t, weight, num_hidden=units, no_bias=True)
-    )
+def _dense(F: Any, layer: Dense, h: Any, t: Any) -> Pair:
+    weight, bias = _weight_and_bias(F, layer)
+    y = affine(F, h, weight, bias, layer._units)
+    moved = affine(F, t, weight, None, layer._units)
+    return _activation(F, layer.act, y, moved)
 
 
-def _conv(F: Any, layer: Conv, h: Any, t: Any) -> tuple[Any, Any]:
-    weight, bias = _weights(F, layer)
-    before = F.Convolution(*(x for x in (h, weight, bias) if x is not None), **layer._kwargs)
-    return _activation(
-        F, layer.act, before, F.Convolution(t, weight, **{**layer._kwargs, 'no_bias': True})
-    )
+def _conv(F: Any, layer: Conv, h: Any, t: Any) -> Pair:
+    weight, bias = _weight_and_bias(F, layer)
+    factors = (h, weight) if bias is None else (h, weight, bias)
+    y = F.Convolution(*factors, **layer._kwargs)
+    moved = F.Convolution(t, weight, **{**layer._kwargs, 'no_bias': True})
+    return _activation(F, layer.act, y, moved)
 
 
-def _projection(F: Any, layer: Projection, h: Any, t: Any) -> tuple[Any, Any]:
-    (sample, label), (along, _) = layer.split(F, h), layer.split(F, t)  # along no label
-    features, moved = _chain(F, layer.body, sample, along)
-    weight, _ = _weights(F, layer.head)
+def _projection(F: Any, layer: Projection, h: Any, t: Any) -> Pair:
+    sample, label = layer.split(F, h)
+    direction, _ = layer.split(F, t)  # the label stays as it is
+    features, moved = _chain(F, layer.body, sample, direction)
+    weight, _ = _weight_and_bias(F, layer.head)
     embedded = layer.embed(label)
-    tangent = F.FullyConnected(moved, weight, num_hidden=1, no_bias=True) + F.sum(
-        embedded * moved, axis=1, keepdims=True
-    )
-    return layer.head(features) + F.sum(embedded * features, axis=1, keepdims=True), tangent
+    moved_head = affine(F, moved, weight, None, 1)
+    tangent = moved_head + F.sum(embedded * moved, axis=1, keepdims=True)
+    logit = layer.head(features) + F.sum(embedded * features, axis=1, keepdims=True)
+    return logit, tangent
 
 
-def _weights(F: Any, layer: Any) -> tuple[Any, Any]:
-    own = [getattr(layer, name, None) for name in ('weight', 'bias', 'u', 'v')]
-    weight, bias, u, v = (None if p is None else p.var() if F is mx.sym else p.data() for p in own)
-    return normalised(F, weight, u, v), bias
+def _weight_and_bias(F: Any, layer: Any) -> tuple[Any, Any]:
+    """Return the weight that a layer multiplies with, and its bias: as symbols where F is `sym`."""
 
+    def value(name: str) -> Any:
+        parameter = getattr(layer, name, None)
+        if parameter is None:
+            return None
+        return parameter.var() if F is mx.sym else parameter.data()
 
-Rule = Callable[[Any, Any, Any, Any], tuple[Any, Any]]
+    return spectral_weight(F, value('weight'), value('u'), value('v')), value('bias')
+
 
 RULES: dict[type, Rule] = {
     nn.Flatten: _linear,
@@ -133,20 +155,23 @@ RULES: dict[type, Rule] = {
 }
 
 
-def rule(layer: mx.gluon.HybridBlock) -> Rule:
-    """Return how a layer pushes a value and its tangent on. Raises TangentError where it cannot."""
-    act = getattr(layer, 'act', layer)
-    if type(layer) not in RULES or (isinstance(act, Activation) and act.title not in DERIVATIVES):
+def find_rule(layer: mx.gluon.HybridBlock) -> Rule:
+    """Return how a layer maps a value and its tangent. Raises TangentError if there is no rule."""
+    activation = getattr(layer, 'act', layer)
+    underivable = isinstance(activation, Activation) and activation.title not in DERIVATIVES
+    if type(layer) not in RULES or underivable:
+        allowed = ', '.join(kind.__name__ for kind in RULES)
         raise TangentError(
-            f'{type(layer).__name__}: no tangent of a single sample goes through it; it mixes the samples of a '
-            'batch, drops units at random, or has no rule in tangent.py'
+            f'{type(layer).__name__}: cannot be differentiated sample by sample, because it mixes '
+            'the samples of a batch, drops units at random, or has no rule in gluongan/nn/jvp.py; '
+            f'must be one of {allowed}, with an activation that has a derivative'
         )
     return RULES[type(layer)]
 
 
-def check(net: Chain) -> None:
+def check_layers(net: Chain) -> None:
     """Raise TangentError where a layer of `net`, at any depth, has no rule."""
     for layer in net:
-        rule(layer)
+        find_rule(layer)
         if isinstance(layer, Projection):
-            check(layer.body)
+            check_layers(layer.body)

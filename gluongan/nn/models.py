@@ -1,12 +1,12 @@
-"""Generators and discriminators, read as lists of layers."""
+"""Generators and discriminators, each of them a list of layers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from math import isqrt, prod
-from typing import Any
+from typing import NamedTuple
 
+from ..errors import InputError
 from ..runtime import device as context
 from ..runtime import mx
 from .layers import (
@@ -30,12 +30,15 @@ nn = mx.gluon.nn
 Layers = list[mx.gluon.HybridBlock]
 
 INITIALIZERS = {
-    'glorot': lambda: mx.init.Xavier(),  # U(±sqrt(6 / (in + out)))
-    'he': lambda: mx.init.Xavier(
-        rnd_type='gaussian', factor_type='in', magnitude=2
-    ),  # N(0, sd = 1/sqrt(in / 2))
-    'normal': lambda: mx.init.Normal(0.02),  # N(0, sd = 0.02)
+    # U(±sqrt(6 / (in + out)))
+    'glorot': lambda: mx.init.Xavier(),
+    # N(0, sd = 1 / sqrt(in / 2))
+    'he': lambda: mx.init.Xavier(rnd_type='gaussian', factor_type='in', magnitude=2),
+    # N(0, sd = 0.02)
+    'normal': lambda: mx.init.Normal(0.02),
 }
+
+HEAD_UNITS = {'logit': 1, 'softmax': 2}
 
 
 def dense_generator(
@@ -51,25 +54,30 @@ def dense_generator(
     init: str = 'normal',
     device: str | mx.Context = 'cpu',
 ) -> Chain:
-    """Return a fully connected G: latent (N, sizes[0]) -> (N, *shape), pictures in [0, 1], ready to use on `device`.
+    """Return a fully connected generator: latent (N, sizes[0]) -> (N, *shape), pictures in [0, 1].
 
-    sizes: two or more, latent first, values of a sample last. output: `sigmoid`, `tanh` (then scaled to [0, 1]) or
-    `identity` (points). shape: of one sample; by default the square grey or colour image of sizes[-1] values.
-    momentum: BatchNorm's, the share of the old running statistics that is kept. Raises ValueError for sizes that make no net.
+    sizes: two or more; the latent size first, the number of values of a sample last.
+    output: `sigmoid`, `tanh` (scaled to [0, 1]) or `identity` (for points).
+    shape: of one sample; by default the square grey or colour picture of sizes[-1] values.
+    momentum: BatchNorm's, the share of the old running statistics that is kept at each update.
+    device: where its weights are, initialised by `init`.
+
+    Raises InputError for sizes that do not make a network.
+
+    >>> gen = dense_generator([100, 256, 784])
+    >>> gen(mx.nd.zeros((16, 100))).shape
+    (16, 1, 28, 28)
     """
-    _check(sizes)
-    shape = _image_shape(sizes[-1]) if shape is None else tuple(shape)
-    _check_shape(shape, sizes[-1])
-    hidden = [
-        _block(a, b, activation, slope, batchnorm, momentum, dropout) for a, b in _pairs(sizes[:-1])
-    ]
+    _check_sizes(sizes)
+    sample_shape = _sample_shape(shape, sizes[-1])
+    hidden = _Hidden(activation, slope, batchnorm, momentum, dropout)
     net = Chain(
-        *chain.from_iterable(hidden),
-        Dense(sizes[-1], _output(output), in_units=sizes[-2]),  # (N, sizes[-1])
-        Reshape(shape),  # (N, *shape)
+        *hidden.dense_layers(sizes[:-1]),
+        Dense(sizes[-1], _output_activation(output), in_units=sizes[-2]),  # (N, sizes[-1])
+        Reshape(sample_shape),  # (N, *shape)
         shape_in=(sizes[0],),
     )
-    return ready(net, init, device)
+    return initialize(net, init, device)
 
 
 def dense_discriminator(
@@ -90,38 +98,39 @@ def dense_discriminator(
     init: str = 'normal',
     device: str | mx.Context = 'cpu',
 ) -> Chain:
-    """Return a fully connected D: samples (N, ...) of sizes[0] values -> (N / pack,) logits, ready to use on `device`.
+    """Return a fully connected discriminator: samples (N, ...) -> (N / pack,) logits.
 
-    sizes: two or more, values of a sample first, and last 1 for head `logit` (no activation: sigmoid(logit) is the
-    probability of `real`) or 2 for head `softmax` (two tanh units, the softmax's first one as a logit in (-2, 2)).
-    spectral: normalise every weight; kernels, stddev: mini-batch discrimination and standard deviation on the last hidden
-    layer; pack: so many samples make one input; projected: the last so many values are a label, which is projected on the
-    last hidden layer (see Projection). Raises ValueError for sizes that make no net.
+    sizes: two or more; the number of values of a sample first. The last is 1 for the head `logit`
+    (no activation: sigmoid(logit) is the probability of `real`) and 2 for the head `softmax` (two
+    tanh units, whose softmax's first unit is returned as a logit in (-2, 2)).
+    shape: of one sample; by default the square grey or colour picture of sizes[0] values.
+    spectral: normalise every weight by its largest singular value.
+    kernels, stddev: mini-batch discrimination with this many kernels, and mini-batch standard
+    deviation, on the last hidden layer.
+    pack: the number of samples that make one input (PacGAN).
+    projected: the last `projected` values of a sample are a label; it is projected on the last
+    hidden layer (see `Projection`).
+
+    Raises InputError for sizes that do not make a network.
+
+    >>> dis = dense_discriminator([784, 512, 256, 1])
+    >>> dis(mx.nd.zeros((16, 1, 28, 28))).shape
+    (16,)
     """
-    _check(sizes)
-    shape = _image_shape(sizes[0]) if shape is None else tuple(shape)
-    _check_shape(shape, sizes[0])
-    ends = {'logit': 1, 'softmax': 2}
-    if head not in ends:
-        raise ValueError(f'head {head!r}: must be logit or softmax')
-    if sizes[-1] != ends[head]:
-        raise ValueError(
-            f'sizes end in {sizes[-1]}: a discriminator with head {head!r} ends in {ends[head]}'
-        )
-    widths = [(sizes[0] - projected) * pack, *sizes[1:-1]]
-    hidden = [
-        _block(a, b, activation, slope, batchnorm, momentum, dropout, spectral)
-        for a, b in _pairs(widths)
-    ]
-    body = [
-        *([Pack(pack, shape)] if pack > 1 else []),  # (N / pack, pack * channels, ...)
-        nn.Flatten(),  # (N, sizes[0])
-        *chain.from_iterable(hidden),
-    ]
+    _check_sizes(sizes)
+    sample_shape = _sample_shape(shape, sizes[0])
+    _check_head(head, sizes[-1])
+    inputs = (sizes[0] - projected) * pack
+    widths = [inputs, *sizes[1:-1]]
+    hidden = _Hidden(activation, slope, batchnorm, momentum, dropout)
+    body = [nn.Flatten(), *hidden.dense_layers(widths, spectral=spectral)]
+    last = _Head(head, kernels, stddev, spectral, projected)
     net = Chain(
-        *_headed(body, widths[-1], head, kernels, stddev, spectral, projected), shape_in=shape
-    )  # (N,)
-    return ready(net, init, device)
+        *_pack_layers(pack, sample_shape),  # (N / pack, pack * channels, ...)
+        *last.on_top_of(body, widths[-1]),  # (N / pack,)
+        shape_in=sample_shape,
+    )
+    return initialize(net, init, device)
 
 
 def conv_generator(
@@ -139,34 +148,32 @@ def conv_generator(
     init: str = 'normal',
     device: str | mx.Context = 'cpu',
 ) -> Chain:
-    """Return DCGAN's G (Radford et al. 2015, arXiv 1511.06434): latent (N, latent) -> (N, *shape) in [0, 1].
+    """Return DCGAN's generator: latent (N, latent) -> (N, *shape), pictures in [0, 1].
 
-    The sides double `depth` times from a map of width · 2^(depth-1) channels; by default so often that it starts from 4 to 7
-    pixels. No BatchNorm at the output. Raises ValueError for sides that do not halve so often.
+    Radford et al. 2015 (arXiv 1511.06434). The output has no BatchNorm.
+
+    width: channels of the largest hidden layer; each smaller one has twice as many as the next.
+    depth: how often the sides double. By default it starts from sides of 4 to 7 pixels. Raises
+    InputError where the sides of `shape` cannot be halved so often.
+
+    >>> gen = conv_generator(100, (1, 28, 28), width=16)
+    >>> gen(mx.nd.zeros((8, 100))).shape
+    (8, 1, 28, 28)
     """
-    depth, start = halvings(shape, depth)
+    depth, smallest = halvings(shape, depth)
     channels = [width * 2**i for i in reversed(range(depth))]
-
-    def after(n: int) -> Layers:
-        return [
-            *([nn.BatchNorm(momentum=momentum, in_channels=n)] if batchnorm else []),
-            Activation(activation, slope=slope),
-            *([nn.Dropout(dropout)] if dropout else []),
-        ]
-
-    net = Chain(
-        Dense(channels[0] * prod(start), in_units=latent),
-        Reshape(
-            (channels[0], *start)
-        ),  # before BatchNorm: MXNet's deconvolution fails backward behind a reshape
-        *after(channels[0]),
-        *chain.from_iterable(
-            (Deconv(b, in_channels=a, bias=not batchnorm), *after(b)) for a, b in _pairs(channels)
-        ),
-        Deconv(shape[0], _output(output), in_channels=channels[-1]),  # (N, *shape)
-        shape_in=(latent,),
-    )
-    return ready(net, init, device)
+    hidden = _Hidden(activation, slope, batchnorm, momentum, dropout)
+    layers = [
+        Dense(channels[0] * prod(smallest), in_units=latent),
+        # Before BatchNorm: behind a reshape, MXNet's deconvolution fails in the backward pass.
+        Reshape((channels[0], *smallest)),
+        *hidden.after_convolution(channels[0]),
+    ]
+    for inputs, outputs in zip(channels, channels[1:]):
+        layers.append(Deconv(outputs, in_channels=inputs, bias=not batchnorm))
+        layers += hidden.after_convolution(outputs)
+    layers.append(Deconv(shape[0], _output_activation(output), in_channels=channels[-1]))
+    return initialize(Chain(*layers, shape_in=(latent,)), init, device)
 
 
 def conv_discriminator(
@@ -187,133 +194,203 @@ def conv_discriminator(
     init: str = 'normal',
     device: str | mx.Context = 'cpu',
 ) -> Chain:
-    """Return DCGAN's D: (N, *shape) in [0, 1] -> (N / pack,) logits; the mirror of `conv_generator`.
+    """Return DCGAN's discriminator: pictures (N, *shape) in [0, 1] -> (N / pack,) logits.
 
-    No BatchNorm behind the first convolution. The other options are those of `dense_discriminator`.
+    It mirrors `conv_generator`, with no BatchNorm behind the first convolution. The options that
+    `conv_generator` does not have are those of `dense_discriminator`; the last `projected` channels
+    of a picture are planes of its label.
+
+    >>> dis = conv_discriminator((3, 32, 32), width=16, spectral=True)
+    >>> dis(mx.nd.zeros((8, 3, 32, 32))).shape
+    (8,)
     """
-    depth, end = halvings(shape, depth)
+    depth, smallest = halvings(shape, depth)
     channels = [(shape[0] - projected) * pack, *(width * 2**i for i in range(depth))]
-
-    def block(i: int, a: int, b: int) -> Layers:
-        norm = batchnorm and i > 0
-        return [
-            Conv(b, in_channels=a, bias=not norm, spectral=spectral),
-            *([nn.BatchNorm(momentum=momentum, in_channels=b)] if norm else []),
-            Activation(activation, slope=slope),
-            *([nn.Dropout(dropout)] if dropout else []),
-        ]
-
-    body = [
-        *([Pack(pack, shape)] if pack > 1 else []),
-        Centre(),
-        *chain.from_iterable(block(i, a, b) for i, (a, b) in enumerate(_pairs(channels))),
-        nn.Flatten(),
-    ]
-    units = channels[-1] * prod(end)
-    layers = _headed(body, units, 'logit', kernels, stddev, spectral, projected, planes=True)
-    net = Chain(*layers, shape_in=tuple(shape))  # (N,)
-    return ready(net, init, device)
+    body: Layers = [Centre()]
+    for i, (inputs, outputs) in enumerate(zip(channels, channels[1:])):
+        hidden = _Hidden(activation, slope, batchnorm and i > 0, momentum, dropout)
+        bias = not hidden.batchnorm
+        body.append(Conv(outputs, in_channels=inputs, bias=bias, spectral=spectral))
+        body += hidden.after_convolution(outputs)
+    body.append(nn.Flatten())
+    last = _Head('logit', kernels, stddev, spectral, projected, planes=True)
+    net = Chain(
+        *_pack_layers(pack, shape),
+        *last.on_top_of(body, channels[-1] * prod(smallest)),
+        shape_in=tuple(shape),
+    )
+    return initialize(net, init, device)
 
 
 def halvings(shape: tuple[int, ...], depth: int | None) -> tuple[int, tuple[int, int]]:
-    """Return how often an image's sides halve, and what is left: `depth` times, else while 4 pixels or more remain."""
-    sides, most = shape[1:], 0
-    while all(side % 2 ** (most + 1) == 0 and side // 2 ** (most + 1) >= 4 for side in sides):
-        most += 1
-    depth = most if depth is None else depth
-    if depth < 1 or any(side % 2**depth for side in sides):
-        raise ValueError(
-            f'sides of {" × ".join(map(str, sides))} pixels do not halve {depth or 1} times; '
-            'must be sides such as 28, 32 or 64'
+    """Return how often the sides of a picture (C, H, W) are halved, and the sides that remain.
+
+    depth: how often; by default as long as 4 pixels remain. Raises InputError where the sides
+    cannot be halved so often, or `shape` is not that of a picture.
+
+    >>> halvings((3, 32, 32), None), halvings((1, 28, 28), 1)
+    ((3, (4, 4)), (1, (14, 14)))
+    """
+    if len(shape) != 3:
+        raise InputError('must be (channels, height, width)', setting='shape', value=tuple(shape))
+    sides = shape[1:]
+    if depth is None:
+        depth = _most_halvings(sides)
+        if depth == 0:
+            raise InputError(
+                f'{_pixels(sides)}: the sides of the pictures cannot be halved; '
+                'must be even and at least 8, such as 28, 32 or 64'
+            )
+    if depth < 1:
+        raise InputError('must be at least 1', setting='depth', value=depth)
+    if any(side % 2**depth for side in sides):
+        raise InputError(
+            f'{_pixels(sides)}: the sides of the pictures cannot be halved {depth} times; '
+            f'must be multiples of {2**depth}'
         )
     return depth, tuple(side // 2**depth for side in sides)
 
 
-def ready(net: Chain, init: str, device: str | mx.Context) -> Chain:
-    """Initialise `net` on `device` and hybridize it; the random numbers are those of `runtime.seed`."""
+def _most_halvings(sides: tuple[int, ...]) -> int:
+    """Return how often all sides can be halved while 4 pixels or more remain."""
+    depth = 0
+    while all(side % 2 == 0 and side >= 8 for side in sides):
+        sides = tuple(side // 2 for side in sides)
+        depth += 1
+    return depth
+
+
+def _pixels(sides: tuple[int, ...]) -> str:
+    return f'{" × ".join(map(str, sides))} pixels'
+
+
+def initialize(net: Chain, init: str, device: str | mx.Context) -> Chain:
+    """Initialise `net` on `device` and hybridize it; return it.
+
+    init: `glorot`, `he` or `normal`. The random numbers are those of `runtime.seed`.
+    """
     if init not in INITIALIZERS:
-        raise ValueError(f'init {init!r}: must be one of {", ".join(INITIALIZERS)}')
+        raise InputError(f'must be one of {", ".join(INITIALIZERS)}', setting='init', value=init)
     net.initialize(INITIALIZERS[init](), ctx=context(device))
     power_iteration(net, steps=20)
-    # Never static_shape: MXNet 1.9.1 then keeps the first backward's write/add request and later gradients are silently wrong.
+    # Never static_shape: MXNet 1.9.1 then keeps the write/add request of the first backward pass,
+    # and later gradients are silently wrong.
     net.hybridize(static_alloc=True)
     return net
 
 
-def _block(
-    inside: int,
-    outside: int,
-    activation: str,
-    slope: float,
-    batchnorm: bool,
-    momentum: float,
-    dropout: float,
-    spectral: bool = False,
-) -> Layers:
-    layers: Layers = [Dense(outside, activation, in_units=inside, slope=slope, spectral=spectral)]
-    if batchnorm:
-        layers.append(BatchNorm(outside, momentum=momentum))
-    if dropout:
-        layers.append(nn.Dropout(dropout))
-    return layers
+class _Hidden(NamedTuple):
+    """How the hidden layers of a network are activated, normalised and regularised."""
+
+    activation: str
+    slope: float
+    batchnorm: bool
+    momentum: float
+    dropout: float
+
+    def dense_layers(self, sizes: Sequence[int], *, spectral: bool = False) -> Layers:
+        """Return the fully connected layers from sizes[0] to sizes[-1] values."""
+        layers: Layers = []
+        for inputs, outputs in zip(sizes, sizes[1:]):
+            dense = Dense(
+                outputs, self.activation, in_units=inputs, slope=self.slope, spectral=spectral
+            )
+            layers.append(dense)
+            if self.batchnorm:
+                layers.append(BatchNorm(outputs, momentum=self.momentum))
+            layers += self._dropout_layers()
+        return layers
+
+    def after_convolution(self, channels: int) -> Layers:
+        """Return the layers that follow a convolution without an activation."""
+        layers: Layers = []
+        if self.batchnorm:
+            layers.append(nn.BatchNorm(momentum=self.momentum, in_channels=channels))
+        layers.append(Activation(self.activation, slope=self.slope))
+        return layers + self._dropout_layers()
+
+    def _dropout_layers(self) -> Layers:
+        return [nn.Dropout(self.dropout)] if self.dropout else []
 
 
-def _headed(
-    body: Layers,
-    units: int,
-    head: str,
-    kernels: int,
-    stddev: bool,
-    spectral: bool,
-    projected: int,
-    planes: bool = False,
-) -> Layers:
-    """Return D's layers from its input to (N,) logits, for a body that gives `units` features."""
-    layers = list(body)
-    if kernels:
-        layers.append(MinibatchDiscrimination(units, kernels))
-        units += kernels
-    if stddev:
-        layers.append(MinibatchStdDev())
-        units += 1
-    if projected:
-        return [
-            Projection(Chain(*layers), units, projected, planes=planes, spectral=spectral),
-            Reshape(()),
-        ]
-    softmax = head == 'softmax'
-    last = Dense(
-        2 if softmax else 1, 'tanh' if softmax else 'identity', in_units=units, spectral=spectral
-    )
-    return [*layers, last, *([TwoUnitSoftmax()] if softmax else []), Reshape(())]
+class _Head(NamedTuple):
+    """How a discriminator ends, by the options of `dense_discriminator` and `Projection`."""
+
+    head: str
+    kernels: int
+    stddev: bool
+    spectral: bool
+    projected: int
+    planes: bool = False
+
+    def on_top_of(self, body: Layers, units: int) -> Layers:
+        """Return the layers from `body`, which gives (N, units) features, to (N,) logits."""
+        layers = list(body)
+        if self.kernels:
+            layers.append(MinibatchDiscrimination(units, self.kernels))
+            units += self.kernels
+        if self.stddev:
+            layers.append(MinibatchStdDev())
+            units += 1
+        if self.projected:
+            return [self._projection(Chain(*layers), units), Reshape(())]
+        return [*layers, *self._logit_layers(units), Reshape(())]
+
+    def _projection(self, body: Chain, units: int) -> Projection:
+        return Projection(body, units, self.projected, planes=self.planes, spectral=self.spectral)
+
+    def _logit_layers(self, units: int) -> Layers:
+        if self.head == 'softmax':
+            dense = Dense(2, 'tanh', in_units=units, spectral=self.spectral)
+            return [dense, TwoUnitSoftmax()]
+        return [Dense(1, in_units=units, spectral=self.spectral)]
 
 
-def _output(name: str) -> str:
+def _pack_layers(pack: int, shape: tuple[int, ...]) -> Layers:
+    return [Pack(pack, shape)] if pack > 1 else []
+
+
+def _output_activation(name: str) -> str:
     return 'unit_tanh' if name == 'tanh' else name
 
 
-def _pairs(sizes: Sequence[int]) -> Any:
-    return zip(sizes[:-1], sizes[1:])
-
-
-def _check(sizes: Sequence[int]) -> None:
+def _check_sizes(sizes: Sequence[int]) -> None:
+    sizes = list(sizes)
     if len(sizes) < 2:
-        raise ValueError(
-            f'sizes {list(sizes)}: a network needs two or more, its input and its output'
+        raise InputError(
+            'must be two or more numbers, those of the input and the output among them',
+            setting='sizes',
+            value=sizes,
         )
     if any(int(size) != size or size < 1 for size in sizes):
-        raise ValueError(f'sizes {list(sizes)}: each must be a whole number of at least 1')
-
-
-def _check_shape(shape: tuple[int, ...], values: int) -> None:
-    if prod(shape) != values:
-        raise ValueError(
-            f'sizes give a sample {values} values, but shape {shape} has {prod(shape)}'
+        raise InputError(
+            'each size must be a whole number of at least 1', setting='sizes', value=sizes
         )
 
 
-def _image_shape(values: int) -> tuple[int, ...]:
-    """Take 784 for 1×28×28 and 3072 for 3×32×32; what is no square stays a plain vector."""
+def _check_head(head: str, last: int) -> None:
+    if head not in HEAD_UNITS:
+        raise InputError(f'must be one of {", ".join(HEAD_UNITS)}', setting='head', value=head)
+    if last != HEAD_UNITS[head]:
+        raise InputError(
+            f'the last size is {last}; must be {HEAD_UNITS[head]} for head {head}', setting='sizes'
+        )
+
+
+def _sample_shape(shape: tuple[int, ...] | None, values: int) -> tuple[int, ...]:
+    """Return the shape of one sample of `values` values; by default that of a square picture.
+
+    784 values are 1×28×28, 3,072 are 3×32×32; a number that makes no square stays a vector.
+    """
+    if shape is not None:
+        if prod(shape) != values:
+            raise InputError(
+                f'has {prod(shape)} values, but `sizes` gives a sample {values}; '
+                'must have the same number',
+                setting='shape',
+                value=tuple(shape),
+            )
+        return tuple(shape)
     for channels in (1, 3):
         side = isqrt(values // channels)
         if side > 1 and channels * side * side == values:

@@ -1,12 +1,17 @@
-"""One network's optimiser: MXNet's update rules, with a state that can be read and put back without pickle.
+"""The optimiser of one network: MXNet's update rules, with a state that is saved without pickle.
 
-Gluon's Trainer saves its state as a pickle, which no file from elsewhere may be; the rules beneath it are all that is needed.
+Gluon's Trainer saves its state as a pickle, and a pickle from elsewhere must never be loaded. The
+rules that Trainer is built on are all that is needed.
 """
 
 from __future__ import annotations
 
+from functools import partial
+from math import inf
+
 import numpy as np
 
+from ..errors import InputError
 from ..runtime import import_gluoncv, mx
 
 RULES = ('adam', 'rmsprop', 'sgd')
@@ -16,9 +21,28 @@ SCHEDULES = ('constant', 'linear', 'cosine')
 class Optimizer:
     """Moves the weights of `net` down their gradients by one rule.
 
-    name: `adam` (Kingma and Ba 2015; beta1, beta2), `rmsprop` (Tieleman and Hinton 2012; decay) or `sgd` (momentum).
-    schedule: `constant`, or the learning rate falls to 0 over schedule_steps, `linear` or along a `cosine`.
-    clip: if given, every weight is put back into [-clip, clip] after a step (Arjovsky et al. 2017, Algorithm 1).
+    name: `adam` (Kingma and Ba 2015; uses beta1 and beta2), `rmsprop` (Tieleman and Hinton 2012;
+    uses decay) or `sgd` (uses momentum).
+    lr: the learning rate, above 0.
+    clip: if given, every weight is clipped to [-clip, clip] after a step (Arjovsky et al. 2017,
+    Algorithm 1).
+    schedule: `constant`, or `linear` or `cosine`, where the learning rate falls to 0 over the first
+    `schedule_steps` steps and stays there.
+
+    Raises InputError for a name, a number or a combination that makes no sense.
+
+    >>> net = mx.gluon.nn.Dense(1, in_units=1)
+    >>> net.initialize(mx.init.One())
+    >>> optimizer = Optimizer(net, 'sgd', lr=0.1, momentum=0.0)
+    >>> with mx.autograd.record():
+    ...     loss = 2 * net(mx.nd.array([[1]]))
+    >>> loss.backward()
+    >>> optimizer.step()
+    >>> net.weight.data().asnumpy()  # 1 - 0.1 · 2
+    array([[0.8]], dtype=float32)
+    >>> Optimizer(net, schedule='linear')
+    Traceback (most recent call last):
+    gluongan.errors.InputError: schedule_steps: is missing, and schedule linear needs it; ...
     """
 
     def __init__(
@@ -33,29 +57,35 @@ class Optimizer:
         momentum: float = 0.9,
         clip: float | None = None,
         schedule: str = 'constant',
-        schedule_steps: int = 1,
+        schedule_steps: int | None = None,
     ) -> None:
-        if name not in RULES:
-            raise ValueError(f'optimizer {name!r}: must be one of {", ".join(RULES)}')
-        rates = {'learning_rate': lr, 'lr_scheduler': _scheduler(schedule, lr, schedule_steps)}
-        self._make = {
-            'adam': lambda begin: mx.optimizer.Adam(
-                beta1=beta1, beta2=beta2, begin_num_update=begin, **rates
-            ),
-            'rmsprop': lambda begin: mx.optimizer.RMSProp(
-                gamma1=decay, clip_weights=clip, begin_num_update=begin, **rates
-            ),
-            'sgd': lambda begin: mx.optimizer.SGD(momentum, begin_num_update=begin, **rates),
-        }[name]
+        _check_choice('optimizer', name, RULES)
+        _check_choice('schedule', schedule, SCHEDULES)
+        _check_positive('lr', lr)
+        if clip is not None:
+            _check_positive('clip', clip)
+        for setting, value in (
+            ('beta1', beta1),
+            ('beta2', beta2),
+            ('decay', decay),
+            ('momentum', momentum),
+        ):
+            _check_fraction(setting, value)
+        rules = {
+            'adam': partial(mx.optimizer.Adam, beta1=beta1, beta2=beta2),
+            'rmsprop': partial(mx.optimizer.RMSProp, gamma1=decay, clip_weights=clip),
+            'sgd': partial(mx.optimizer.SGD, momentum=momentum),
+        }
+        scheduler = _make_scheduler(schedule, lr, schedule_steps)
+        self._make_rule = partial(rules[name], learning_rate=lr, lr_scheduler=scheduler)
+        self._clip = None if name == 'rmsprop' else clip  # RMSProp's own rule clips, in one pass
         self.parameters = [p for p in net.collect_params().values() if p.grad_req != 'null']
-        self._clip = (
-            None if name == 'rmsprop' else clip
-        )  # its rule clips by itself, in the same pass
-        self._begin(0)
+        self._start_at(0)
         self._slots = [self._rule.create_state(i, p.data()) for i, p in enumerate(self.parameters)]
 
-    def _begin(self, steps: int) -> None:
-        self.steps, self._rule = steps, self._make(steps)
+    def _start_at(self, steps: int) -> None:
+        self.steps = steps
+        self._rule = self._make_rule(begin_num_update=steps)
 
     def step(self) -> None:
         """Take one step along the gradients that the last backward pass left."""
@@ -67,26 +97,53 @@ class Optimizer:
         self.steps += 1
 
     def state(self) -> dict[str, mx.nd.NDArray]:
-        """Return its moments by name, the live arrays; with `steps` they are all that a resume needs."""
-        slots = (slot if isinstance(slot, (tuple, list)) else (slot,) for slot in self._slots)
-        return {
-            f'{i:03d}.{j}': value
-            for i, values in enumerate(slots)
-            for j, value in enumerate(values)
-            if value is not None
-        }
+        """Return the live moments by name; with `steps` they are all that a resume needs."""
+        arrays = {}
+        for i, slot in enumerate(self._slots):
+            moments = slot if isinstance(slot, (tuple, list)) else [slot]
+            for j, moment in enumerate(moments):
+                if moment is not None:  # SGD without momentum has none
+                    arrays[f'{i:03d}.{j}'] = moment
+        return arrays
 
     def restore(self, arrays: dict[str, np.ndarray], steps: int) -> None:
-        """Put moments back that `state` named, after `steps` steps (Adam corrects its bias by their number)."""
-        for name, value in self.state().items():
-            value[:] = arrays[name]
-        self._begin(steps)
+        """Restore moments that `state` returned after `steps` steps.
+
+        Adam's bias correction and the schedule depend on the number of steps. Raises KeyError where
+        a moment is missing.
+        """
+        for name, moment in self.state().items():
+            moment[:] = arrays[name]
+        self._start_at(steps)
 
 
-def _scheduler(name: str, lr: float, steps: int) -> mx.lr_scheduler.LRScheduler | None:
-    if name not in SCHEDULES:
-        raise ValueError(f'schedule {name!r}: must be one of {", ".join(SCHEDULES)}')
+def _check_choice(setting: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f'must be one of {", ".join(choices)}', setting=setting, value=value)
+
+
+def _check_positive(setting: str, value: float) -> None:
+    if not 0 < value < inf:
+        raise InputError('must be a finite number above 0', setting=setting, value=value)
+
+
+def _check_fraction(setting: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise InputError('must be at least 0 and below 1', setting=setting, value=value)
+
+
+def _make_scheduler(name: str, lr: float, steps: int | None) -> mx.lr_scheduler.LRScheduler | None:
     if name == 'constant':
         return None
-    # Its last step is number niters - 1, and MXNet counts from 1: so step t = 0, 1, … has lr · f(t / steps).
-    return import_gluoncv('utils').LRScheduler(name, base_lr=lr, target_lr=0, niters=steps + 1, offset=1)
+    if steps is None:
+        raise InputError(
+            f'is missing, and schedule {name} needs it; '
+            'must be the number of steps after which the learning rate is 0',
+            setting='schedule_steps',
+        )
+    if steps < 1:
+        raise InputError('must be at least 1', setting='schedule_steps', value=steps)
+    # gluoncv's last step is number niters - 1, and MXNet counts steps from 1: with these arguments
+    # step t = 0, 1, ... has the learning rate lr · f(t / steps).
+    schedule = import_gluoncv('utils').LRScheduler
+    return schedule(name, base_lr=lr, target_lr=0, niters=steps + 1, offset=1)

@@ -1,4 +1,7 @@
-"""Runs a network over many rows in passes of one size: a row gives the same bits in any company."""
+"""Runs a network over many rows in passes of one size.
+
+A row then gives the same bits whatever other rows it is computed with.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,15 @@ def in_passes(
     """Return the outputs (N, ...) of `run(*parts)` for arrays (N, ...), `rows` rows at a time.
 
     The last pass is filled with zeros and its outputs are cut back; without `pad` it is shorter.
-    Padded passes of 48 rows give a row the same bits at every place and beside any other rows, on
-    the CPU, with the same number of threads. Passes of another size may differ in the last bits.
+    In padded passes of 48 rows, on a CPU and with the same number of threads, a row gives the same
+    bits at every position and beside any other rows. Passes of another size may differ in the last
+    bits.
     An output may have one row for each pack of rows, if `rows` and N are multiples of the pack.
     Dropout and recording are off.
+
+    >>> x = np.arange(3.0)
+    >>> in_passes(lambda part: [mx.nd.array(part) * 2, mx.nd.array(part) + 1], x, rows=2)
+    [array([0., 2., 4.], dtype=float32), array([1., 2., 3.], dtype=float32)]
     """
     count = len(arrays[0])
     passes = []

@@ -1,1 +1,1 @@
-"""The run folder, and its only owner: what its files are called, what is written into them and read back."""
+"""The run folder and its only owner: file names, what is written, and how it is read back."""

@@ -1,4 +1,7 @@
-"""The run folder: what it is called and what its files are called. No other module spells these names."""
+"""The run folder: what it is called and what its files are called.
+
+No other module spells these names; `figures` adds the stems of the pictures that it draws.
+"""
 
 from __future__ import annotations
 
@@ -9,36 +12,56 @@ from ..config import Config, ConfigError, knobs, parse_json
 from ..errors import InputError, as_typed
 
 CONFIG = 'config.json'  # every setting
-ENVIRONMENT = 'environment.json'  # versions, machine, threads, command
-FACTS = 'run.json'  # what figures and samplers need to know of the data
-LOG = 'log.jsonl'  # mean losses and scores, one row each `log_every` iterations
-LOG_TABLE = 'log.csv'  # the same as a table
+ENVIRONMENT = 'environment.json'  # versions, machine, threads, command line
+FACTS = 'run.json'  # what figures and samplers need to know about the data
+LOG = 'log.jsonl'  # mean losses and scores, one row every `log_every` iterations
+LOG_TABLE = 'log.csv'  # the same rows as a table
 BATCHES = 'batches.csv'  # losses and scores of every mini-batch
-METRICS = 'metrics.jsonl'  # quick metrics while training
-ACCURACY = 'accuracy.csv'  # D's accuracy over the whole data set, at the end
-JUDGED = 'judge.jsonl'  # evaluations while training
+METRICS = 'metrics.jsonl'  # quick metrics during training
+ACCURACY = 'accuracy.csv'  # the discriminator's accuracy over the whole data set, at the end
+JUDGED = 'judge.jsonl'  # evaluations during training
 EVALUATION = 'evaluation.json'  # what `gluongan evaluate` reported
-SAMPLES_FOLDER = 'samples'  # samples on fixed noise, one file an iteration
-REALS = 'reals'  # originals, .png or .npy
+SAMPLES_FOLDER = 'samples'  # samples of a fixed noise, one file per iteration
+REALS = 'reals'  # real samples, with the suffix IMAGES or POINTS
 FIGURES_FOLDER = 'figures'
 CLIP = 'training.gif'
 SNAPSHOTS_FOLDER = 'snapshots'
-SCORES = 'snapshots/scores.json'  # the score of each snapshot by the metric that makes one the best
+SCORES = 'snapshots/scores.json'  # the score of each snapshot by the run's `best` metric
+
+IMAGES = '.png'  # suffix of samples that are images
+POINTS = '.npy'  # suffix of samples that are points
 
 
 class RunError(InputError):
-    """A folder that is no run, or a file of a run that cannot be used: one sentence that names it."""
+    """A folder that is not a run, or a file of a run that cannot be used. The message names it."""
 
 
 def run_name(config: Config) -> str:
-    """Return what a run of these settings is called.
+    """Return the name of a run with these settings: its recipe and its data in plain letters.
 
     >>> from gluongan.recipes import recipe
     >>> run_name(recipe('wgan_gp').with_settings({'data': '/data/My Cats.npz'}))
     'wgan-gp-my-cats'
     """
-    words = (config.recipe, Path(config.data).stem)
-    return '-'.join(re.sub(r'[^a-z0-9]+', '-', word.lower()).strip('-') or 'data' for word in words)
+    return f'{_plain(config.recipe)}-{_plain(Path(config.data).stem)}'
+
+
+def _plain(text: str) -> str:
+    return re.sub(r'[^a-z0-9]+', '-', text.lower()).strip('-') or 'data'
+
+
+def samples_path(run: Path, iteration: int, suffix: str = IMAGES) -> Path:
+    """Return the file of the samples that were drawn after an iteration.
+
+    >>> samples_path(Path('runs/00000-dense-mnist'), 500).as_posix()
+    'runs/00000-dense-mnist/samples/000500.png'
+    """
+    return run / SAMPLES_FOLDER / f'{iteration:06d}{suffix}'
+
+
+def figure_path(run: Path, name: str) -> Path:
+    """Return the file of a figure of a run, such as `losses`."""
+    return run / FIGURES_FOLDER / f'{name}.png'
 
 
 def is_run(path: Path) -> bool:
@@ -47,19 +70,29 @@ def is_run(path: Path) -> bool:
 
 
 def read_config(run: Path) -> Config:
-    """Return the Config of the run in folder `run`; RunError where there is none."""
+    """Return the Config of the run in folder `run`. Raises RunError where there is none."""
     if not is_run(run):
         raise RunError(f'{run}: is not a run folder (it has no {CONFIG})')
     path = run / CONFIG
     try:
-        settings = parse_json(path.read_text(encoding='utf-8'), str(path))
+        text = path.read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f'{path}: cannot be read ({error})') from None
+    try:
+        settings = parse_json(text, str(path))
+    except ConfigError as error:  # it names the file
+        raise RunError(str(error)) from None
+    try:
         return Config().with_settings(settings)
-    except (ConfigError, UnicodeDecodeError, OSError) as error:
+    except ConfigError as error:
         raise RunError(f'{path}: {error}') from None
 
 
 def check_resumable(folder: Path, saved: Config, config: Config) -> None:
-    """Raise ConfigError where `config` changes a setting of a run that must not change on the way."""
+    """Raise ConfigError where `config` changes a setting that a resumed run has to keep.
+
+    The settings that may change are `free` in their Knob.
+    """
     changes = []
     for name, (before, after) in saved.differences(config).items():
         if not knobs()[name].free:

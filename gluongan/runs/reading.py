@@ -1,7 +1,7 @@
 """What a run folder holds, read without MXNet.
 
-A missing file reads as None or as an empty list, because a run may have been interrupted anywhere; a broken file
-raises RunError, which names it.
+A missing file reads as None or as an empty list, because a run may be interrupted anywhere. For the
+same reason, a last line without its end is ignored. A broken file raises RunError, which names it.
 """
 
 from __future__ import annotations
@@ -15,15 +15,23 @@ from typing import Any
 import numpy as np
 
 from ..metric_names import find
-from .folder import FACTS, JUDGED, METRICS, SAMPLES_FOLDER, RunError
-
+from .folder import FACTS, IMAGES, JUDGED, METRICS, POINTS, REALS, SAMPLES_FOLDER, RunError
 
 LARGEST_SIDE = 4096  # pixels
+
+Row = dict[str, float]  # of a .jsonl file: `iteration`, and numbers by name
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What `run.json` says of a run; `shape` is (C, H, W) with C of 1 or 3 for images and (2,) for points."""
+    """What `run.json` says of a run.
+
+    shape: of a sample: (C, H, W) with C of 1 or 3 for images, (2,) for points.
+
+    >>> facts = Facts('mnist', (1, 28, 28), recipe='dense', iterations_per_epoch=468)
+    >>> facts.about, facts.has_points, facts.epochs(1_000)
+    ('dense on mnist', False, 2)
+    """
 
     data: str
     shape: tuple[int, ...]
@@ -41,172 +49,205 @@ class Facts:
         object.__setattr__(self, 'classes', tuple(self.classes))
         if self.shape != (2,) and not _is_image_shape(self.shape):
             raise ValueError(
-                f'shape is {list(self.shape)}; must be [1, H, W], [3, H, W] or [2], sides up to {LARGEST_SIDE}'
+                f'shape {list(self.shape)}: must be [1, H, W], [3, H, W] or [2], '
+                f'with sides up to {LARGEST_SIDE}'
             )
         if not all(isinstance(name, str) for name in self.classes):
-            raise ValueError('classes are not names')
+            raise ValueError('classes: must be names')
 
     @property
-    def points(self) -> bool:
+    def has_points(self) -> bool:
         """Whether the data are points in the plane rather than images."""
         return len(self.shape) == 1
 
-    def epochs(self, iteration: int) -> int:
-        """How many epochs are complete after an iteration; a hair is added, since 468 / (468 / 5) may fall short of 5."""
-        return int(iteration / self.iterations_per_epoch + 1e-9)
+    @property
+    def suffix(self) -> str:
+        """The suffix of the files that hold samples."""
+        return POINTS if self.has_points else IMAGES
 
     @property
     def about(self) -> str:
-        """The recipe and its data, as titles say it."""
+        """The recipe and its data, for titles."""
         return f'{self.recipe} on {self.data}'
+
+    def epochs(self, iteration: int) -> int:
+        """Return how many epochs are complete after an iteration."""
+        # A hair is added, since 468 / (468 / 5) may fall short of 5.
+        return int(iteration / self.iterations_per_epoch + 1e-9)
 
 
 def _is_image_shape(shape: tuple[int, ...]) -> bool:
     if len(shape) != 3 or shape[0] not in (1, 3):
         return False
-    return 1 <= min(shape) and max(shape) <= LARGEST_SIDE
+    return min(shape) >= 1 and max(shape) <= LARGEST_SIDE
 
 
 def read_facts(run: Path) -> Facts | None:
-    """The facts in `run.json`, None without that file; keys it does not know are left alone."""
+    """Return the facts in `run.json`, None without that file. Keys it does not know are ignored."""
     path = run / FACTS
     if not path.is_file():
         return None
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
-        known = [field.name for field in fields(Facts) if content.get(field.name) is not None]
-        return Facts(**{name: content[name] for name in known})
+        values = {}
+        for field in fields(Facts):
+            if content.get(field.name) is not None:
+                values[field.name] = content[field.name]
+        return Facts(**values)
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise RunError(f'{path}: does not hold the facts of a run ({error})') from error
 
 
 def sample_shape(run: str | Path) -> tuple[int, ...]:
-    """Return the shape of one sample of a run. Raises RunError where its run.json does not tell."""
+    """Return the shape of one sample of a run. Raises RunError where its run.json is missing."""
     return _required_facts(Path(run)).shape
 
 
 def class_names(run: str | Path) -> list[str]:
-    """Return the names of the classes of a run's data. Raises RunError where its run.json does not tell."""
+    """Return the class names of a run's data. Raises RunError where its run.json is missing."""
     return list(_required_facts(Path(run)).classes)
 
 
 def _required_facts(run: Path) -> Facts:
     facts = read_facts(run)
     if facts is None:
-        raise RunError(f'{run}: has no {FACTS}, which tells the shape of its samples')
+        raise RunError(f'{run}: has no {FACTS}, which holds the shape of its samples')
     return facts
 
 
-def table(path: Path, *columns: str) -> dict[str, np.ndarray] | None:
-    """The named columns of a CSV of numbers, each (rows,) float64; None where there is no row yet.
+def sample_files(run: Path, facts: Facts) -> list[tuple[int, Path]]:
+    """Return (iteration, file) of each file of samples, oldest first."""
+    files = []
+    for path in (run / SAMPLES_FOLDER).glob('*' + facts.suffix):
+        if path.stem.isdecimal():
+            files.append((int(path.stem), path))
+    return sorted(files)
 
-    Rows are ordered by the first column. NaN and inf are kept.
-    Raises RunError when the file is no table of numbers or lacks a column.
+
+def reals_file(run: Path, facts: Facts) -> Path | None:
+    """Return the file of real samples, None where there is none."""
+    path = run / (REALS + facts.suffix)
+    return path if path.is_file() else None
+
+
+def table(path: Path, *columns: str) -> dict[str, np.ndarray] | None:
+    """Return the named columns of a CSV of numbers, each (rows,) float64; None without a row.
+
+    Rows are ordered by the first column. NaN and infinity are kept.
+    Raises RunError where the file is not a table of numbers, or lacks a column.
     """
-    lines = _whole_lines(path)
+    lines = _complete_lines(path)
     if len(lines) < 2:
         return None
     names = lines[0].split(',')
-    lacking = [name for name in columns if name not in names]
-    if lacking:
-        raise RunError(
-            f'{path} has no column {lacking[0]!r}: its first line is {lines[0][:80]!r}'
-        )
+    for name in columns:
+        if name not in names:
+            raise RunError(f'{path}: has no column {name!r}; its first line is {lines[0][:80]!r}')
     values = _numbers(path, lines[1:], len(names))
     return {name: values[:, names.index(name)] for name in columns}
 
 
-def _whole_lines(path: Path) -> list[str]:
+def _complete_lines(path: Path) -> list[str]:
     if not path.is_file():
         return []
     try:
         text = path.read_text(encoding='utf-8')
     except ValueError as error:
-        raise RunError(f'{path} is not text: {error}') from error
-    # A kill can cut the last line anywhere, even inside a number, where what is left would still parse.
+        raise RunError(f'{path}: is not text ({error})') from error
+    # A kill can cut the last line anywhere, even inside a number, where the remainder still parses.
     return text[: text.rfind('\n') + 1].splitlines()
 
 
 def _numbers(path: Path, lines: list[str], width: int) -> np.ndarray:
-    # np.fromstring with a separator is C code in every NumPy; np.loadtxt is only since 1.23, and slow before.
+    # np.fromstring with a separator is C code in every NumPy; np.loadtxt is slow before 1.23.
     with warnings.catch_warnings():
         warnings.simplefilter('error', DeprecationWarning)
         try:
             flat = np.fromstring(','.join(lines), sep=',')
         except (ValueError, DeprecationWarning) as error:
-            raise RunError(f'{path} holds something that is not a number') from error
-    if flat.size != len(lines) * width or {line.count(',') for line in lines} != {width - 1}:
-        raise RunError(f'{path} has rows that are not {width} numbers each')
+            raise RunError(f'{path}: holds something that is not a number') from error
+    commas = {line.count(',') for line in lines}
+    if commas != {width - 1} or flat.size != len(lines) * width:
+        raise RunError(f'{path}: has rows of another length; must be {width} numbers each')
     return _ordered(flat.reshape(-1, width))
 
 
-def _ordered(rows: np.ndarray) -> np.ndarray:
-    if np.all(np.diff(rows[:, 0]) > 0):
-        return rows
-    # A resumed run does some iterations over again; what it did last is what it went on from.
-    _, first_from_behind = np.unique(rows[::-1, 0], return_index=True)
-    return rows[::-1][first_from_behind]
+def _ordered(values: np.ndarray) -> np.ndarray:
+    if np.all(np.diff(values[:, 0]) > 0):
+        return values
+    # A resumed run repeats some iterations; the last repetition is the one it continued from.
+    newest_first = values[::-1]
+    _, firsts = np.unique(newest_first[:, 0], return_index=True)
+    return newest_first[firsts]
+
+
+def json_rows(path: Path) -> list[Row]:
+    """Return the rows of a .jsonl file as they were written, [] without the file; null is NaN.
+
+    Raises RunError where a line is not a JSON object of numbers that has an `iteration`.
+    """
+    rows = []
+    for number, line in enumerate(_complete_lines(path), start=1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(_json_row(line))
+        except (ValueError, RecursionError) as error:
+            raise RunError(f'{path}: line {number} {error}') from error
+    return rows
+
+
+def _json_row(line: str) -> Row:
+    try:
+        values = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f'is not JSON ({error})') from None
+    if not isinstance(values, dict) or type(values.get('iteration')) is not int:
+        raise ValueError('is not a row; must be a JSON object with a whole number `iteration`')
+    return {name: _number(name, value) for name, value in values.items()}
+
+
+def _number(name: str, value: Any) -> float:
+    if value is None:
+        return float('nan')
+    is_number = isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)
+    if not is_number:
+        raise ValueError(f'has {name} {str(value)[:40]}; must be a number')
+    return value
+
+
+def newest(run: Path, file: str = METRICS) -> Row:
+    """Return the last row of a .jsonl file of a run, {} where there is none."""
+    rows = json_rows(run / file)
+    return rows[-1] if rows else {}
 
 
 def series(run: Path, name: str, file: str = METRICS) -> tuple[np.ndarray, np.ndarray]:
-    """Iterations and values, each (n,) float64, of one quantity in a file of rows; empty where never measured."""
-    path = run / file
-    try:
-        rows = [json.loads(line) for line in _whole_lines(path) if line.strip()]
-        # dict(), because a list or a string has an `in` as well.
-        found = {float(row['iteration']): _number(row[name]) for row in rows if name in dict(row)}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise RunError(
-            f'{path} needs one JSON object of numbers, iteration included, a line: {error!r}'
-        ) from error
-    x = np.array(sorted(found))
-    return x, np.array([found[iteration] for iteration in x])
+    """Return (iterations, values), both (n,), oldest first, of one column of a .jsonl file.
 
-
-def newest(run: Path, file: str = METRICS) -> dict[str, float]:
-    """The numbers in the last row of a file of rows; {} where there is none."""
-    path = run / file
-    lines = [line for line in _whole_lines(path) if line.strip()]
-    try:
-        return (
-            {key: _number(value) for key, value in json.loads(lines[-1]).items()} if lines else {}
-        )
-    except (ValueError, TypeError, AttributeError) as error:
-        raise RunError(f'{path} needs one JSON object of numbers a line: {error!r}') from error
-
-
-def _number(value: Any) -> float:
-    return float('nan') if value is None else float(value)
-
-
-def samples(run: Path, facts: Facts) -> list[tuple[int, Path]]:
-    """(iteration, file) of each file of samples, oldest first."""
-    found = (run / SAMPLES_FOLDER).glob('*.npy' if facts.points else '*.png')
-    return sorted((int(path.stem), path) for path in found if path.stem.isdecimal())
-
-
-def evenly(items: list, most: int) -> list:
-    """At most `most` of the items, spread evenly, the first and the last always among them."""
-    if len(items) <= most:
-        return items
-    return [items[place] for place in np.linspace(0, len(items) - 1, most).round().astype(int)]
+    Both are empty where it was never measured.
+    """
+    values = {}
+    for row in json_rows(run / file):
+        if name in row:
+            values[row['iteration']] = row[name]
+    return _by_iteration(values)
 
 
 def history(run: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return (iterations, values), both (n,), oldest first, of one number among a run's metrics and evaluations.
+    """Return (iterations, values), both (n,), oldest first, from a run's metrics and evaluations.
 
-    name: as it is there, or the stem of a metric, such as `fd` for lenet_fd2k_test.
+    name: as it is written there, or the stem of a metric, such as `fd` for lenet_fd2k_test.
     """
     values = {}
-    for file in (METRICS, JUDGED):
-        for row in _json_rows(run / file):
-            value = row.get(name, find(row, name))
-            if value is not None:
-                values[row['iteration']] = value
+    for row in json_rows(run / METRICS) + json_rows(run / JUDGED):
+        value = row.get(name, find(row, name))
+        if value is not None:
+            values[row['iteration']] = value
+    return _by_iteration(values)
+
+
+def _by_iteration(values: dict[float, float]) -> tuple[np.ndarray, np.ndarray]:
     iterations = sorted(values)
     ordered = [values[iteration] for iteration in iterations]
     return np.array(iterations, dtype=int), np.array(ordered, dtype=float)
-
-
-def _json_rows(path: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in _whole_lines(path) if line.strip()]

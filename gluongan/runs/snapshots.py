@@ -1,4 +1,4 @@
-"""The snapshots of a run: which there are, which is the newest and which the best, and which to keep."""
+"""The snapshots of a run: which ones there are, the newest, the best, and which ones to keep."""
 
 from __future__ import annotations
 
@@ -23,19 +23,28 @@ def list_snapshots(run: Path) -> list[tuple[int, Path]]:
 
 
 def snapshot_path(run: Path, iteration: int) -> Path:
-    """Return the file of the snapshot of an iteration."""
+    """Return the file of the snapshot of an iteration.
+
+    >>> snapshot_path(Path('runs/00000-dense-mnist'), 15_000).as_posix()
+    'runs/00000-dense-mnist/snapshots/015000.snapshot'
+    """
     return run / SNAPSHOTS_FOLDER / f'{iteration:06d}{SUFFIX}'
 
 
 def find_snapshot(run: Path, which: str) -> Path:
-    """Return the file of a snapshot: `last`, `best` or an iteration. Raises RunError where there is none."""
+    """Return the file of a snapshot; which: `last`, `best` or an iteration.
+
+    Raises RunError where there is none.
+    """
     files = dict(list_snapshots(run))
     if not files:
         raise RunError(f'{run}: has no snapshot yet')
     if which == 'last':
         return files[max(files)]
-    iteration = best_snapshot(run) if which == 'best' else None
-    if which.isdecimal() and len(which) < 12:
+    iteration = None
+    if which == 'best':
+        iteration = best_snapshot(run)
+    elif which.isdecimal() and len(which) < 12:
         iteration = int(which)
     if iteration not in files:
         kept = ', '.join(map(str, files))
@@ -44,7 +53,10 @@ def find_snapshot(run: Path, which: str) -> Path:
 
 
 def read_newest(run: Path, warn: Callable[[str], object] = print) -> tuple[Path, State]:
-    """Return the newest snapshot that is intact, and its content; each damaged one is named to `warn`."""
+    """Return the file and the content of the newest intact snapshot; `warn` hears of damaged ones.
+
+    Raises SnapshotError where none is intact.
+    """
     for _, path in reversed(list_snapshots(run)):
         try:
             return path, snapshot.read(path)
@@ -56,7 +68,8 @@ def read_newest(run: Path, warn: Callable[[str], object] = print) -> tuple[Path,
 def set_aside(run: Path, iteration: int) -> None:
     """Rename the snapshots beyond `iteration` to ITERATION.damaged.
 
-    A resumed run has passed them over. If they stayed, they would count as the newest, and good ones would be deleted for them.
+    A resumed run has skipped them. If they stayed, they would count as the newest ones, and intact
+    snapshots would be deleted in their place.
     """
     for number, path in list_snapshots(run):
         if number > iteration:
@@ -64,14 +77,17 @@ def set_aside(run: Path, iteration: int) -> None:
 
 
 def keep(run: Path, last: int, best: int | None) -> None:
-    """Delete all snapshots of a run but the `last` newest and the one of iteration `best`."""
+    """Delete all snapshots of a run except the `last` newest and the one of iteration `best`."""
     for iteration, path in list_snapshots(run)[:-last]:
         if iteration != best:
             path.unlink()
 
 
 def read_scores(run: Path) -> tuple[str, dict[int, float]]:
-    """Return the metric of a run's scores, and {iteration: score}; empty where the file is missing or broken."""
+    """Return the metric of a run's scores, and {iteration: score}.
+
+    Both are empty where the file is missing or broken.
+    """
     try:
         content = json.loads((run / SCORES).read_text(encoding='utf-8'))
         metric = str(content.pop('metric', 'samples/swd'))
@@ -81,7 +97,7 @@ def read_scores(run: Path) -> tuple[str, dict[int, float]]:
 
 
 def best_snapshot(run: Path) -> int | None:
-    """Return the iteration of the snapshot with the best score, None where none has one."""
+    """Return the iteration of the snapshot with the best score, None where none has a score."""
     metric, scores = read_scores(run)
     sign = -1 if meaning(metric).better == 'high' else 1
     scored = [iteration for iteration, _ in list_snapshots(run) if iteration in scores]

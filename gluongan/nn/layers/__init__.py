@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from .activations import ACTIVATIONS, DERIVATIVES, Activation
 from .batchnorm import BatchNorm, plain_batchnorm
-from .batchwise import MinibatchDiscrimination, MinibatchStdDev, Pack, has_layer, mixes_samples
+from .batchwise import MinibatchDiscrimination, MinibatchStdDev, Pack, mixes_samples
 from .chain import Chain, Row, format_table, parameter_count, weights
 from .conv import Centre, Conv, Deconv
 from .dense import Dense, Reshape, TwoUnitSoftmax
 from .frozen import frozen
-from .precision import in_float32, product, use_precision
+from .precision import affine, in_float32, use_precision
 from .projection import Projection
-from .spectral import normalised, power_iteration
+from .spectral import power_iteration, spectral_weight
+from .tree import all_blocks, has_layer
 
 __all__ = [
     'ACTIVATIONS',
@@ -30,16 +31,17 @@ __all__ = [
     'Reshape',
     'Row',
     'TwoUnitSoftmax',
+    'affine',
+    'all_blocks',
     'format_table',
     'frozen',
     'has_layer',
     'in_float32',
     'mixes_samples',
-    'normalised',
     'parameter_count',
     'plain_batchnorm',
     'power_iteration',
-    'product',
+    'spectral_weight',
     'use_precision',
     'weights',
 ]

@@ -1,31 +1,52 @@
-"""Chain, a network that is the list of its layers as in Flux, and its table."""
+"""Chain, a network that is the list of its layers as in Flux, and the table of its layers."""
 
 from __future__ import annotations
 
 from math import prod
 from typing import Any, NamedTuple
 
+from ...errors import InputError
+from ...files import text_table
 from ...runtime import mx
-from ..graph import VARIABLE, parsed
+from ..graph import VARIABLE, Shape, parse_graph
 from .batchwise import Pack
 
-nn = mx.gluon.nn
+HEADING = ('layer', 'activation', 'output', 'parameters', 'FLOPs')
 
 
 class Row(NamedTuple):
-    """One line of a network's table; FLOPs are those of one sample, 2 × the multiply-adds of its products."""
+    """One row of a network's table.
+
+    output: the shape of one sample behind the layer, None where it is unknown. flops: of one
+    sample, 2 × the multiply-adds of the layer's products.
+    """
 
     layer: str
     activation: str
-    output: tuple[int, ...] | None
+    output: Shape | None
     parameters: int
     flops: int | None = None
 
 
-class Chain(nn.HybridSequential):
-    """The composition of layers in order: `Chain(Dense(500, 'tanh', in_units=100), Dense(784, 'sigmoid', in_units=500))`.
+class Chain(mx.gluon.nn.HybridSequential):
+    """The composition of its layers in order; a slice is a Chain that shares their parameters.
 
-    Slices are Chains that share their layers' parameters. `shape_in` is the shape of one sample of its input, where known.
+    shape_in: the shape of one input sample, None where it is unknown.
+
+    >>> import gluongan as gg
+    >>> net = Chain(
+    ...     gg.Dense(500, 'tanh', in_units=100),
+    ...     gg.Dense(784, 'sigmoid', in_units=500),
+    ...     shape_in=(100,),
+    ... )
+    >>> print(net)
+    layer  activation  output  parameters      FLOPs
+    input                 100           0          0
+    Dense  tanh           500      50,500    100,000
+    Dense  sigmoid        784     392,784    784,000
+    total                         443,284    884,000
+    >>> net[1:][0] is net[1]
+    True
     """
 
     def __init__(
@@ -40,85 +61,100 @@ class Chain(nn.HybridSequential):
         self.add(*layers)
 
     def rows(self, shape_in: tuple[int, ...] | None = None) -> list[Row]:
-        """Return the table of its layers; `shape_in` is one sample's shape, by default the one it was built for."""
+        """Return the table of the layers.
+
+        shape_in: of one input sample; the Chain's own by default. Raises InputError where there is
+        neither.
+        """
         shape = shape_in or self.shape_in
         if shape is None:
-            raise ValueError(
-                'this Chain was built without shape_in: hand the shape of one input sample to rows()'
+            raise InputError(
+                'is missing, and this Chain was built without it; '
+                'must be the shape of one input sample',
+                setting='shape_in',
             )
-        batch = prod(layer.m for layer in self if isinstance(layer, Pack))
-        table, whole = [Row('input', '', shape, 0, 0)], (batch, *shape)
+        samples = prod(layer.m for layer in self if isinstance(layer, Pack))  # in one input
+        batch_shape = (samples, *shape)
+        table = [Row('input', '', shape, 0, 0)]
         for layer in self:
-            whole, flops = _passed(layer, whole)
-            act = getattr(layer, 'act', None)
-            title = getattr(act, 'title', None) or getattr(
-                act, '_act_type', ''
-            )  # Gluon's own layers have the latter
-            title = '' if title == 'identity' else title
-            table.append(
-                Row(type(layer).__name__, title, whole[1:], parameter_count(layer), flops // batch)
+            batch_shape, flops = _shape_and_flops(layer, batch_shape)
+            row = Row(
+                type(layer).__name__,
+                _activation_name(layer),
+                batch_shape[1:],
+                parameter_count(layer),
+                flops // samples,
             )
+            table.append(row)
         return table
 
     def __repr__(self) -> str:
-        rows = (
-            self.rows()
-            if self.shape_in
-            else [Row(type(x).__name__, '', None, parameter_count(x)) for x in self]
+        if self.shape_in:
+            return format_table(self.rows())
+        return format_table(
+            [Row(type(layer).__name__, '', None, parameter_count(layer)) for layer in self]
         )
-        return format_table(rows)
 
 
-def _passed(layer: mx.gluon.HybridBlock, shape: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
-    """The shape of a batch behind a layer, and the FLOPs; by the symbol graph, which computes nothing."""
+def _shape_and_flops(layer: mx.gluon.HybridBlock, shape: Shape) -> tuple[Shape, int]:
+    """Return the shape of a batch behind a layer, and the FLOPs; nothing is computed for it."""
     symbol = layer(mx.sym.var('x'))
-    graph, inside = parsed(symbol.tojson()), symbol.get_internals()
-    known = dict(zip(inside.list_outputs(), inside.infer_shape(x=shape)[1]))
-    shapes = [
-        known[node.name if node.op == VARIABLE else f'{node.name}_output'] for node in graph.nodes
-    ]
+    internals = symbol.get_internals()
+    _, output_shapes, _ = internals.infer_shape(x=shape)
+    shape_of = dict(zip(internals.list_outputs(), output_shapes))
+    graph = parse_graph(symbol.tojson())
+    shapes = []
+    for node in graph.nodes:
+        output = node.name if node.op == VARIABLE else f'{node.name}_output'
+        shapes.append(shape_of[output])
     return tuple(shapes[graph.output]), sum(graph.flops(shapes))
 
 
+def _activation_name(layer: mx.gluon.HybridBlock) -> str:
+    """Return the name of a layer's activation, '' for none; Gluon's layers call it `_act_type`."""
+    activation = getattr(layer, 'act', None)
+    name = getattr(activation, 'title', None) or getattr(activation, '_act_type', '')
+    return '' if name == 'identity' else name
+
+
 def parameter_count(net: mx.gluon.HybridBlock) -> int:
-    """Return how many numbers a network holds, BatchNorm's running mean and variance among them."""
-    return sum(prod(p.shape) for p in net.collect_params().values())
+    """Return how many numbers a network holds, with BatchNorm's running mean and variance.
+
+    >>> import gluongan as gg
+    >>> parameter_count(gg.dense_generator([100, 256, 512, 1024, 784]))
+    1493520
+    """
+    return sum(prod(parameter.shape) for parameter in net.collect_params().values())
 
 
 def weights(net: mx.gluon.HybridBlock) -> dict[str, mx.nd.NDArray]:
-    """Return a network's live arrays by their place in it (`0.weight`), BatchNorm's running statistics among them."""
-    return {name: parameter.data() for name, parameter in net._collect_params_with_prefix().items()}
+    """Return a network's live arrays by their position in it, with BatchNorm's running statistics.
+
+    >>> import gluongan as gg
+    >>> list(weights(gg.dense_discriminator([784, 64, 1])))
+    ['1.weight', '1.bias', '2.weight', '2.bias']
+    """
+    parameters = net._collect_params_with_prefix()
+    return {name: parameter.data() for name, parameter in parameters.items()}
 
 
 def format_table(rows: list[Row]) -> str:
-    """Return a network's table as text: layer, activation, output shape, parameters, FLOPs a sample, and their totals."""
-    known = all(row.flops is not None for row in rows)
-    total = Row(
-        'total',
-        '',
-        None,
-        sum(row.parameters for row in rows),
-        sum(row.flops for row in rows) if known else None,
-    )
-    cells = [
-        ('layer', 'activation', 'output', 'parameters', 'FLOPs'),
-        *(
-            (
-                r.layer,
-                r.activation,
-                _shape_text(r.output),
-                f'{r.parameters:,}',
-                '' if r.flops is None else f'{r.flops:,}',
-            )
-            for r in (*rows, total)
-        ),
-    ]
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    return '\n'.join(
-        f'{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}  {e:>{widths[4]}}'
-        for a, b, c, d, e in cells
-    )
+    """Return a network's table as text, with the totals of its parameters and FLOPs last."""
+    flops = [row.flops for row in rows]
+    total_flops = None if None in flops else sum(flops)
+    total = Row('total', '', None, sum(row.parameters for row in rows), total_flops)
+    cells = [HEADING]
+    for row in [*rows, total]:
+        cells.append(_cells(row))
+    return text_table(cells, left=(0, 1))
 
 
-def _shape_text(shape: tuple[int, ...] | None) -> str:
-    return '' if shape is None else ' × '.join(map(str, shape)) or '1'
+def _cells(row: Row) -> tuple[str, ...]:
+    output = '' if row.output is None else _shape_text(row.output)
+    flops = '' if row.flops is None else f'{row.flops:,}'
+    return row.layer, row.activation, output, f'{row.parameters:,}', flops
+
+
+def _shape_text(shape: Shape) -> str:
+    """Return a shape as text; that of a single number, (), is 1."""
+    return ' × '.join(map(str, shape)) or '1'

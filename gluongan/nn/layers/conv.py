@@ -6,13 +6,24 @@ from typing import Any
 
 from ...runtime import mx
 from .activations import Activation
-from .spectral import add_vectors, normalised
+from .spectral import add_singular_vectors, spectral_weight
 
 nn = mx.gluon.nn
 
+# The filters of both layers: 4 × 4 pixels, with a stride of 2 and a padding of 1.
+KERNEL, STRIDE, PADDING = 4, 2, 1
+
 
 class Conv(nn.Conv2D):
-    """Halves an image's sides: (N, in_channels, H, W) -> (N, channels, H/2, W/2) by 4×4 filters with stride 2."""
+    """Halves an image's sides by 4×4 filters: (N, in_channels, H, W) -> (N, channels, H/2, W/2).
+
+    spectral: normalise the weight by its largest singular value, see `spectral_weight`.
+
+    >>> layer = Conv(64, 'relu', in_channels=3)
+    >>> layer.initialize()
+    >>> layer(mx.nd.zeros((8, 3, 32, 32))).shape
+    (8, 64, 16, 16)
+    """
 
     def __init__(
         self,
@@ -24,23 +35,29 @@ class Conv(nn.Conv2D):
         bias: bool = True,
         spectral: bool = False,
     ) -> None:
-        super().__init__(channels, 4, 2, 1, in_channels=in_channels, use_bias=bias)
+        super().__init__(channels, KERNEL, STRIDE, PADDING, in_channels=in_channels, use_bias=bias)
         self.act = Activation(activation, slope=slope)
         if spectral:
-            add_vectors(self, channels, in_channels * 16)
+            add_singular_vectors(self, channels, in_channels * KERNEL**2)
 
     def hybrid_forward(
         self, F: Any, x: Any, weight: Any, bias: Any = None, u: Any = None, v: Any = None
     ) -> Any:
-        return super().hybrid_forward(F, x, normalised(F, weight, u, v), bias)
+        return super().hybrid_forward(F, x, spectral_weight(F, weight, u, v), bias)
 
 
 class Deconv(nn.Conv2DTranspose):
-    """Doubles an image's sides: (N, in_channels, H, W) -> (N, channels, 2H, 2W) by 4×4 filters with stride 2.
+    """Doubles an image's sides by 4×4 filters: (N, in_channels, H, W) -> (N, channels, 2H, 2W).
 
-    With one output channel and in_channels a multiple of 8 or 16, oneDNN in MXNet 1.9.1 cannot run the backward pass on a CPU
-    ('could not create a primitive descriptor for a reorder primitive'; no upstream issue is known for it, apache/mxnet 20529
-    is a relative). One channel of zeros more at the input is no such multiple: the same numbers, the same parameters.
+    With one output channel, and a multiple of 8 or 16 input channels, oneDNN in MXNet 1.9.1 cannot
+    run the backward pass on a CPU: 'could not create a primitive descriptor for a reorder
+    primitive'. No upstream issue is known; apache/mxnet 20529 is related. One more input channel,
+    of zeros, avoids such a multiple; the numbers and the parameters stay the same.
+
+    >>> layer = Deconv(1, 'sigmoid', in_channels=64)
+    >>> layer.initialize()
+    >>> layer(mx.nd.zeros((8, 64, 14, 14))).shape
+    (8, 1, 28, 28)
     """
 
     def __init__(
@@ -52,21 +69,27 @@ class Deconv(nn.Conv2DTranspose):
         slope: float = 0.2,
         bias: bool = True,
     ) -> None:
-        super().__init__(channels, 4, 2, 1, in_channels=in_channels, use_bias=bias)
+        super().__init__(channels, KERNEL, STRIDE, PADDING, in_channels=in_channels, use_bias=bias)
         self.act = Activation(activation, slope=slope)
 
     def hybrid_forward(self, F: Any, x: Any, weight: Any, bias: Any = None) -> Any:
         if self._channels == 1:
-            x, weight = _with_zeros(F, x, axis=1), _with_zeros(F, weight, axis=0)
+            x = _append_zeros(F, x, axis=1)
+            weight = _append_zeros(F, weight, axis=0)
         return super().hybrid_forward(F, x, weight, bias)
 
 
-def _with_zeros(F: Any, x: Any, axis: int) -> Any:
-    return F.concat(x, F.zeros_like(F.slice_axis(x, axis=axis, begin=0, end=1)), dim=axis)
+def _append_zeros(F: Any, x: Any, axis: int) -> Any:
+    zeros = F.zeros_like(F.slice_axis(x, axis=axis, begin=0, end=1))
+    return F.concat(x, zeros, dim=axis)
 
 
 class Centre(mx.gluon.HybridBlock):
-    """Pictures in [0, 1] to [-1, 1]."""
+    """Maps pictures in [0, 1] to [-1, 1].
+
+    >>> Centre()(mx.nd.array([0, 0.5, 1])).asnumpy()
+    array([-1.,  0.,  1.], dtype=float32)
+    """
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
         return x * 2 - 1

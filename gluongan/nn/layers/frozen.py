@@ -1,47 +1,61 @@
-"""A network seen without its gradients."""
+"""A network without its weight gradients."""
 
 from __future__ import annotations
 
 from ...runtime import mx
-from ..graph import Graph, parsed
+from ..graph import Graph, parse_graph
 
 
 def frozen(
     net: mx.gluon.HybridBlock,
     values: dict[str, mx.nd.NDArray] | None = None,
     *,
-    settled: bool = False,
+    use_running_stats: bool = False,
 ) -> mx.gluon.SymbolBlock:
-    """Return a view of `net`, (N, ...) -> the same, that shares its weights' memory and takes no gradient for them.
+    """Return a view of `net` that shares the memory of its weights and has no gradient for them.
 
-    values: arrays to compute with instead of the weights, by their parameters' names. settled: BatchNorm takes its running
-    statistics whatever the mode, and the gradient by the input is right there. Of MXNet 1.9.1's BatchNorm in prediction it is
-    not: its backward pass goes on as in training (no upstream issue is known).
+    The view computes what `net` computes, (N, ...) -> the same shape.
 
-    G's update runs backward *through* D; with D itself every weight gradient of D would be computed and thrown away, a
-    third of that pass. Turning `grad_req` on and off instead costs 1 ms an iteration and replans the memory. Where D has
-    BatchNorm, its running statistics are shared too, and so move in G's update.
+    values: arrays to compute with instead of the weights, by the names of the parameters.
+    use_running_stats: BatchNorm uses its running statistics in training too, and the gradient with
+    respect to the input is then right. It is not right when MXNet 1.9.1's BatchNorm predicts: its
+    backward pass still treats the statistics as the batch's own (no upstream issue is known).
+
+    The generator's update runs backward *through* the discriminator. With the discriminator itself,
+    MXNet would compute every weight gradient of it and throw it away, a third of that pass. Turning
+    `grad_req` off and on instead costs 1 ms an iteration, and memory is planned anew each time.
+    BatchNorm's running statistics are shared too, so the generator's update moves them.
+
+    >>> import gluongan as gg
+    >>> net = gg.Dense(1, in_units=2)
+    >>> net.initialize(mx.init.One())
+    >>> view = frozen(net)
+    >>> net.weight.data()[:] = 10
+    >>> view(mx.nd.array([[1, 2]])).asnumpy()
+    array([[30.]], dtype=float32)
     """
     x = mx.sym.var('x', dtype='float32')
-    view = mx.gluon.SymbolBlock(_settled(net(x)) if settled else net(x), x)
-    for name, own in net.collect_params().items():
+    symbol = net(x)
+    if use_running_stats:
+        symbol = _with_running_stats(symbol)
+    view = mx.gluon.SymbolBlock(symbol, x)
+    for name, parameter in net.collect_params().items():
         shared = view.collect_params()[name]
-        shared.grad_req, shared.shape = 'null', own.shape
-        shared.initialize(ctx=own.list_ctx())
-        held = own.list_data() if values is None else [values[name]]
-        shared._data = [
-            value.detach() for value in held
-        ]  # Gluon has no public way to share memory alone
+        shared.grad_req = 'null'
+        shared.shape = parameter.shape
+        shared.initialize(ctx=parameter.list_ctx())
+        arrays = parameter.list_data() if values is None else [values[name]]
+        # Gluon has no public way to share the memory of a parameter without its gradient.
+        shared._data = [array.detach() for array in arrays]
     view.hybridize(static_alloc=True)
     return view
 
 
-def _settled(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
-    graph = parsed(symbol.tojson())
-    nodes = (
-        node._replace(attrs={**node.attrs, 'use_global_stats': True})
-        if node.op == 'BatchNorm'
-        else node
-        for node in graph.nodes
-    )
+def _with_running_stats(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
+    graph = parse_graph(symbol.tojson())
+    nodes = []
+    for node in graph.nodes:
+        if node.op == 'BatchNorm':
+            node = node._replace(attrs={**node.attrs, 'use_global_stats': True})
+        nodes.append(node)
     return mx.sym.load_json(Graph(tuple(nodes), graph.output).json())

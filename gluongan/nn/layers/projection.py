@@ -1,4 +1,4 @@
-"""The projection discriminator: the label meets the features at the end instead of the pixels at the start."""
+"""The projection discriminator, where the label meets the features instead of the pixels."""
 
 from __future__ import annotations
 
@@ -10,10 +10,19 @@ from .dense import Dense
 
 
 class Projection(mx.gluon.HybridBlock):
-    """logit = w · φ(x) + b + (V label) · φ(x): (N, C + K, ...) -> (N, 1) (Miyato and Koyama 2018, arXiv 1802.05637, eq. 3).
+    """logit = w · φ(x) + b + (V label) · φ(x): (N, C + K, ...) -> (N, 1).
 
-    The last K channels (or values) of the input are the one-hot label, as `with_label` appends it; `body` is φ, from the first
-    C to `features` numbers.
+    Miyato and Koyama 2018 (arXiv 1802.05637), equation 3. The last K channels (or values) of the
+    input are the one-hot label, as `with_label` appends it.
+
+    body: φ, from the first C channels to `features` numbers. classes: K. planes: each number of the
+    label is a plane, so the label is (N, K, H, W), as for pictures. spectral: see `Dense`.
+
+    >>> body = Chain(Dense(8, 'tanh', in_units=5))
+    >>> net = Projection(body, features=8, classes=3)
+    >>> net.initialize()
+    >>> net(mx.nd.ones((4, 5 + 3))).shape
+    (4, 1)
     """
 
     def __init__(
@@ -25,18 +34,21 @@ class Projection(mx.gluon.HybridBlock):
         planes: bool = False,
         spectral: bool = False,
     ) -> None:
-        """planes: each number of the label is a whole plane (N, K, H, W), as beside pictures."""
         super().__init__()
-        self._classes, self._planes = classes, planes
-        self.body, self.head = body, Dense(1, in_units=features, spectral=spectral)
+        self._classes = classes
+        self._planes = planes
+        self.body = body
+        self.head = Dense(1, in_units=features, spectral=spectral)
         self.embed = Dense(features, in_units=classes, bias=False, spectral=spectral)
 
     def split(self, F: Any, x: Any) -> tuple[Any, Any]:
-        """Return the sample and its label (N, K): of a picture, the mean of each label plane."""
+        """Return the samples (N, C, ...) and their labels (N, K)."""
         sample = F.slice_axis(x, axis=1, begin=0, end=-self._classes)
         label = F.slice_axis(x, axis=1, begin=-self._classes, end=None)
-        # Only where there are planes: OpenCV leaves an axis of 1 in place that a mean should take away.
-        return sample, F.mean(F.reshape(label, shape=(0, 0, -1)), axis=2) if self._planes else label
+        # Only for planes: where OpenCV is loaded, a mean over an axis of length 1 may not drop it.
+        if self._planes:
+            label = F.mean(F.reshape(label, shape=(0, 0, -1)), axis=2)
+        return sample, label
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
         sample, label = self.split(F, x)

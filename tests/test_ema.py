@@ -1,4 +1,4 @@
-"""The moving average of G's weights against NumPy's recursion, and that samples are drawn from it."""
+"""The moving average of the generator's weights against NumPy, and that samples come from it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gluongan import runtime
-from gluongan.gan.updater import weights
 from gluongan.nn.ema import MovingAverage
+from gluongan.nn.layers import weights
 from gluongan.nn.models import conv_generator, dense_generator
 from gluongan.runtime import mx
 
@@ -27,20 +27,21 @@ def copies(arrays):
     return {name: value.asnumpy().copy() for name, value in arrays.items()}
 
 
-def shake(net, seed):
-    """New weights and, as variances must stay above 0, new running statistics."""
+def randomize(net, seed):
+    """Give a network new weights and running statistics, all above 0 as variances must be."""
     draw = np.random.RandomState(seed)
     for value in weights(net).values():
         value[:] = np.abs(draw.normal(1, 0.5, value.shape)) + 0.1
 
 
 @pytest.mark.parametrize('decay', [0.5, 0.9, 0.999])
-def test_average_is_the_recursion_over_every_number_of_the_net(net, decay):
+def test_average_is_its_formula_for_every_number_of_the_net(net, decay):
     average = MovingAverage(net, decay)
     exact = {name: value.astype(np.float64) for name, value in copies(weights(net)).items()}
-    assert set(average.state()) == set(exact) and any('running_var' in name for name in exact)
-    for t in (1, 2, 3, 500, 20_000):  # the first ones count for more
-        shake(net, t)
+    assert set(average.state()) == set(exact)
+    assert any('running_var' in name for name in exact)
+    for t in (1, 2, 3, 500, 20_000):  # the first updates count for more
+        randomize(net, t)
         average.update(t)
         share = min(decay, (1 + t) / (10 + t))
         for name, value in copies(weights(net)).items():
@@ -50,13 +51,13 @@ def test_average_is_the_recursion_over_every_number_of_the_net(net, decay):
         assert (value != weights(net)[name].asnumpy()).any()
 
 
-def test_average_begins_as_the_net_and_leaves_it_alone(net):
+def test_average_begins_with_the_weights_of_the_net_and_never_changes_them(net):
     average, before = MovingAverage(net, 0.9), copies(weights(net))
     for name, value in copies(average.state()).items():
         np.testing.assert_array_equal(value, before[name])
-    shake(net, 1)
+    randomize(net, 1)
     moved = copies(weights(net))
-    for name, value in copies(average.state()).items():  # copies, not views of G's own
+    for name, value in copies(average.state()).items():  # copies, not views of the weights
         np.testing.assert_array_equal(value, before[name])
     average.update(1)
     for name, value in copies(weights(net)).items():
@@ -68,23 +69,23 @@ def test_the_view_computes_with_the_averages(net):
     z = mx.nd.random.normal(shape=(6, 5))
     np.testing.assert_allclose(average.net(z).asnumpy(), net(z).asnumpy(), rtol=1e-5, atol=1e-6)
     for step in range(3):
-        shake(net, step)
+        randomize(net, step)
         average.update(step + 1)
-        seen, live = average.net(z).asnumpy(), net(z).asnumpy()
-        kept = copies(weights(net))
-        for name, value in average.state().items():  # G itself, with the averages for weights
+        averaged, live = average.net(z).asnumpy(), net(z).asnumpy()
+        assert np.abs(averaged - live).max() > 1e-5
+        own_weights = copies(weights(net))
+        for name, value in average.state().items():
             weights(net)[name][:] = value
-        np.testing.assert_allclose(seen, net(z).asnumpy(), rtol=1e-5, atol=1e-6)
-        for name, value in kept.items():
+        np.testing.assert_allclose(averaged, net(z).asnumpy(), rtol=1e-5, atol=1e-6)
+        for name, value in own_weights.items():
             weights(net)[name][:] = mx.nd.array(value)
-        assert np.abs(seen - live).max() > 1e-5
 
 
-def test_averages_put_back_are_seen_by_the_view(net):
+def test_the_view_computes_with_restored_averages(net):
     average = MovingAverage(net, 0.7)
     z = mx.nd.random.normal(shape=(6, 5))
     before, saved = average.net(z).asnumpy(), copies(average.state())
-    shake(net, 1)
+    randomize(net, 1)
     average.update(1)
     assert np.abs(average.net(z).asnumpy() - before).max() > 1e-5
     for name, value in average.state().items():
@@ -94,22 +95,32 @@ def test_averages_put_back_are_seen_by_the_view(net):
 
 def test_samples_come_from_the_average_where_there_is_one(tiny_updater):
     plain, averaged = tiny_updater(), tiny_updater(ema=0.9)
-    assert plain.sampler is plain.gen and plain.average is None
-    assert averaged.sampler is averaged.average.net and averaged.sampler is not averaged.gen
+    assert plain.sampler is plain.gen
+    assert plain.average is None
+    assert averaged.sampler is averaged.average.net
+    assert averaged.sampler is not averaged.gen
 
 
 @pytest.mark.parametrize('gen_steps', [1, 3])
-def test_an_updater_takes_in_the_weights_after_every_update_of_gen(tiny_updater, gen_steps):
+def test_an_updater_averages_the_weights_after_every_update_of_the_generator(
+    tiny_updater, gen_steps
+):
     updater = tiny_updater(ema=0.8, gen_steps=gen_steps, lr=0.05)
-    start, seen = copies(weights(updater.gen)), []
-    own = updater.average.update
-    updater.average.update = lambda t: (seen.append((t, copies(weights(updater.gen)))), own(t))
+    start = copies(weights(updater.gen))
+    history = []
+    update_average = updater.average.update
+
+    def update_and_record(t):
+        history.append((t, copies(weights(updater.gen))))
+        update_average(t)
+
+    updater.average.update = update_and_record
     for _ in range(2):
         updater.update()
-    assert [t for t, _ in seen] == list(range(1, 2 * gen_steps + 1))
+    assert [t for t, _ in history] == list(range(1, 2 * gen_steps + 1))
     for name, value in copies(updater.average.state()).items():
         exact = start[name].astype(np.float64)
-        for t, weight in seen:
+        for t, weight in history:
             share = min(0.8, (1 + t) / (10 + t))
             exact = share * exact + (1 - share) * weight[name]
         np.testing.assert_allclose(value, exact, rtol=1e-5, atol=1e-6)
@@ -126,24 +137,23 @@ def test_training_is_the_same_with_and_without_an_average(tiny_updater):
         np.testing.assert_array_equal(value, nets[1][name])
 
 
-def test_averages_are_part_of_a_runs_state_and_go_on_exactly(tiny_updater):
+def test_averages_are_part_of_the_updaters_state_and_resume_exactly(tiny_updater):
     straight = tiny_updater(ema=0.9, lr=0.05)
     for _ in range(3):
         straight.update()
     arrays, meta = straight.state()
-    assert {f'ema/{name}' for name in weights(straight.gen)} == {
-        name for name in arrays if name.startswith('ema/')
-    }
-    again = tiny_updater(seed=3, ema=0.9, lr=0.05)
-    again.restore(arrays, meta)
-    for updater in (straight, again):
+    averages = {name for name in arrays if name.startswith('ema/')}
+    assert averages == {f'ema/{name}' for name in weights(straight.gen)}
+    resumed = tiny_updater(seed=3, ema=0.9, lr=0.05)
+    resumed.restore(arrays, meta)
+    for updater in (straight, resumed):
         updater.update()
     for name, value in straight.state()[0].items():
-        np.testing.assert_array_equal(value, again.state()[0][name], err_msg=name)
+        np.testing.assert_array_equal(value, resumed.state()[0][name], err_msg=name)
     assert not any(name.startswith('ema/') for name in tiny_updater().state()[0])
 
 
-def test_averages_of_an_untrained_variance_fade_within_the_first_updates(net):
+def test_the_initial_variance_leaves_the_average_within_the_first_updates(net):
     average = MovingAverage(net, 0.999)
     variance = next(name for name in average.state() if name.endswith('running_var'))
     weights(net)[variance][:] = 0.01
