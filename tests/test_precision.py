@@ -183,7 +183,7 @@ def test_a_gpu_is_refused(monkeypatch):
 
 
 def test_convolutions_are_refused():
-    message = '^precision bfloat16: works with `network` dense alone; must be float32$'
+    message = '^precision bfloat16: needs `network` dense; must be float32$'
     with pytest.raises(ConfigError, match=message):
         tiny.tiny(network='conv', precision='bfloat16')
     tiny.tiny(network='conv', precision='float32')
