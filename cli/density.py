@@ -43,7 +43,7 @@ def density(run: Path, which: str, device: str) -> None:
                 f'{run}: its data is {len(train):,} and {len(test):,} images; the protocol takes 60,000 and 10,000'
             )
         sampler = loading.load_sampler(run, which=which, device=device)
-        x, _ = sampler.sheet(list(range(10_000 // max(1, len(sampler.classes)))))
+        x, _ = sampler.sample_grid(list(range(10_000 // max(1, len(sampler.classes)))))
         found = parzen(x, train.floats(slice(50_000, 51_000)), test.floats(slice(0, 10_000)))
     click.echo(
         f'{found.mean:.0f} ± {found.error:.1f} nats   {len(x):,} samples, sigma {found.sigma:.3f}'

@@ -64,7 +64,7 @@ def interpolate(
         from gluongan.exports import load_sampler
         from gluongan.gan.sampling import pixels
 
-        x = load_sampler(run, which=which, device=device).walk(numbers, steps, name, trunc)
+        x = load_sampler(run, which=which, device=device).interpolate(numbers, steps, name, trunc)
         if x.ndim != 4:
             raise Usage(f'{run}: generates points; must generate images')
         figures.save(figures.grid(pixels(x[:-1]), steps), path)

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from gluongan.nn.layers import Chain
 
 MOST = 256
-CONTROLS = (16, 64)  # fewest and most images of each control set
-LEG = 12  # images from one z of the walk to the next
 HEADING = ('', 'number', 'median error', 'smallest', 'largest', 'found again')
 
 
@@ -131,7 +129,7 @@ def invert(
             seed=seed,
             encoder=net,
         )
-        sets = {'images': x, **_controls(gen, config, classes, len(x), shape)}
+        sets = {'images': x, **inverter.make_controls(len(x))}
         results = {name: inverter.invert(each) for name, each in sets.items()}
         click.echo(_table(results))
         title = f'{config.recipe} on {config.data}'
@@ -180,25 +178,8 @@ def _train_encoder(
         shape=shape,
         classes=classes,
         seed=seed,
-        told=report_progress,
+        report_progress=report_progress,
     )
-
-
-def _controls(
-    gen: Chain, config: Config, classes: int, count: int, shape: tuple[int, ...]
-) -> dict[str, np.ndarray]:
-    """Return generated images and noise, as many of each as there are images, within CONTROLS."""
-    import numpy as np
-
-    from gluongan.gan.sampling import Sampler
-
-    fewest, most = CONTROLS
-    count = min(max(count, fewest), most)
-    sampler = Sampler(gen, config.noise, config.latent, [str(k) for k in range(classes)])
-    seeds_per_class = -(-count // max(1, classes))
-    x_fake, _ = sampler.sheet(list(range(seeds_per_class)))
-    noise = np.random.default_rng(0).random((count, *shape), dtype=np.float32)
-    return {'generated': x_fake[:count], 'noise': noise}
 
 
 def _table(results: dict[str, Inversion]) -> str:
@@ -219,7 +200,7 @@ def _table_row(name: str, result: Inversion) -> tuple[str, ...]:
         f'{np.median(error):.5f}',
         f'{error.min():.5f}',
         f'{error.max():.5f}',
-        f'{result.found():.0%}',
+        f'{result.share_recovered():.0%}',
     )
 
 
@@ -230,6 +211,7 @@ def _write(
 
     from gluongan import figures
     from gluongan.files import write_array, write_json
+    from gluongan.gan.inversion import WALK_IMAGES
     from gluongan.gan.sampling import pixels
 
     inversion = results['images']
@@ -247,16 +229,16 @@ def _write(
     )
     click.echo(sheet)
     if len(x) > 1:
-        _write_walk(out, title, pixels(inverter.walk(inversion.z[:9], LEG)))
+        _write_walk(out, title, pixels(inverter.walk(inversion.z[:WALK_IMAGES])))
 
 
 def _write_walk(out: Path, title: str, walk: np.ndarray) -> None:
     """Write a walk from image to image as a sheet with a row for each leg, and as a GIF."""
     from gluongan import figures
+    from gluongan.gan.inversion import split_walk
 
-    legs = [walk[start : start + LEG + 1] for start in range(0, len(walk) - 1, LEG)]
     sheet = figures.walks(
-        legs,
+        split_walk(walk),
         out / 'walk.png',
         title=f'{title}: from image to image',
         note='through the z of both',

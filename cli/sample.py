@@ -78,7 +78,7 @@ def sample(
             seeds = '0-7' if of_each_class else '0-63'
             numbers = parse_seeds(seeds)
         path = output(out, run / f'{_stem(seeds, name, trunc)}.png', '.png')
-        x, width = sampler.sheet(numbers, name, trunc)
+        x, width = sampler.sample_grid(numbers, name, trunc)
         write_array(path.with_suffix('.npy'), x)
         row_names = sampler.classes if width and not cols else []
         _draw(x, path, cols or width or _square(len(x)), scale, row_names)

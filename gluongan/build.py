@@ -1,4 +1,4 @@
-"""From a Config to objects: the only place where names of data, networks and losses become what they name."""
+"""From a Config to objects: the only place where names become data, networks and losses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Union
 from . import data, runtime
 from .config import Config, ConfigError
 from .errors import as_typed
-from .gan.losses import named
+from .gan.losses import make_loss
 from .gan.updater import GANUpdater
 from .nn.layers import Chain, use_precision
 from .nn.models import (
@@ -18,6 +18,7 @@ from .nn.models import (
     dense_generator,
     halvings,
 )
+from .nn.optimizer import Optimizer
 
 Device = Union[str, runtime.mx.Context]
 
@@ -105,7 +106,7 @@ def make_discriminator(
 ) -> Chain:
     """Return the discriminator of a run for samples of `shape`.
 
-    A conditional one takes their labels too: as planes behind the channels, or as numbers behind the values.
+    A conditional one takes their labels too: as further channels, or as numbers after the values.
     """
     shared = {
         'slope': config.leaky_slope,
@@ -149,34 +150,61 @@ def make_updater(config: Config, dataset: data.Dataset) -> GANUpdater:
     dis = make_discriminator(config, dataset.shape, classes, device)
     for net in (gen, dis):
         use_precision(net, config.precision)
-    loss = named(config.loss, real_target=config.real_target, fake_target=config.fake_target)
-    same = (
-        'optimizer',
-        'lr',
-        'gen_lr',
-        'dis_lr',
-        'beta1',
-        'beta2',
-        'decay',
-        'momentum',
-        'clip',
-        'penalty',
-        'penalty_weight',
-        'dis_steps',
-        'gen_steps',
-        'shared_noise',
-        'noise',
-        'ema',
-        'instance_noise',
-        'noise_until',
-        'conditional',
-        'schedule',
-        'schedule_iterations',
-        'seed',
-    )
-    batches = dataset.batches(config.batch, seed=config.seed, device=device)
+    opt_gen, opt_dis = make_optimizers(config, gen, dis)
     return GANUpdater(
-        gen, dis, batches, loss=loss, **{name: getattr(config, name) for name in same}
+        gen,
+        dis,
+        dataset.batches(config.batch, seed=config.seed, device=device),
+        loss=make_loss(config.loss, real_target=config.real_target, fake_target=config.fake_target),
+        opt_gen=opt_gen,
+        opt_dis=opt_dis,
+        penalty=config.penalty,
+        penalty_weight=config.penalty_weight if config.penalty else None,
+        dis_steps=config.dis_steps,
+        gen_steps=config.gen_steps,
+        shared_noise=config.shared_noise,
+        noise=config.noise,
+        ema=config.ema,
+        instance_noise=config.instance_noise,
+        noise_until=config.noise_until if config.instance_noise else None,
+        conditional=config.conditional,
+        seed=config.seed,
+    )
+
+
+def make_optimizers(config: Config, gen: Chain, dis: Chain) -> tuple[Optimizer, Optimizer]:
+    """Return the optimisers of a run's generator and discriminator."""
+    gen_lr = config.lr if config.gen_lr is None else config.gen_lr
+    dis_lr = config.lr if config.dis_lr is None else config.dis_lr
+    opt_gen = _make_optimizer(config, gen, lr=gen_lr, steps_per_iteration=config.gen_steps)
+    opt_dis = _make_optimizer(
+        config, dis, lr=dis_lr, steps_per_iteration=config.dis_steps, clip=config.clip
+    )
+    return opt_gen, opt_dis
+
+
+def _make_optimizer(
+    config: Config,
+    net: Chain,
+    *,
+    lr: float,
+    steps_per_iteration: int,
+    clip: float | None = None,
+) -> Optimizer:
+    schedule_steps = None
+    if config.schedule != 'constant':
+        schedule_steps = config.schedule_iterations * steps_per_iteration
+    return Optimizer(
+        net,
+        config.optimizer,
+        lr=lr,
+        beta1=config.beta1,
+        beta2=config.beta2,
+        decay=config.decay,
+        momentum=config.momentum,
+        clip=clip,
+        schedule=config.schedule,
+        schedule_steps=schedule_steps,
     )
 
 

@@ -1,4 +1,4 @@
-"""What several test files share: a data set of a few small images, a GAN of a dozen neurons, a new process."""
+"""What several test files share: a few small images, a GAN of a dozen neurons, a new process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-# Before MXNet comes in: networks of a dozen neurons gain nothing from threads, and lose much on a busy machine.
+# Networks of a dozen neurons gain nothing from threads, and lose much on a busy machine. This must
+# come before MXNet is imported.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 
@@ -18,44 +19,55 @@ def tiny_data():
     """48 images of 1×4×4 pixels that all differ."""
     from gluongan.data import Dataset
 
-    return Dataset('tiny', np.random.RandomState(0).randint(0, 256, (48, 1, 4, 4)).astype(np.uint8))
+    pixels = np.random.RandomState(0).randint(0, 256, (48, 1, 4, 4))
+    return Dataset('tiny', pixels.astype(np.uint8))
 
 
 @pytest.fixture
 def tiny_nets():
-    """Returns a function: G 5-8-16 with BatchNorm and D 16-8-1, the same weights for the same seed."""
+    """A function that returns G 5-8-16 with BatchNorm and D 16-8-1.
+
+    The same seed gives the same weights. gen, dis: further arguments of the two networks.
+    """
     from gluongan import runtime
-    from gluongan.nn import models as nets
+    from gluongan.nn.models import dense_discriminator, dense_generator
 
     def make(seed=0, *, gen=None, dis=None):
         runtime.seed(seed)
-        return (
-            nets.dense_generator([5, 8, 16], init='glorot', **(gen or {})),
-            nets.dense_discriminator([16, 8, 1], init='glorot', **(dis or {})),
-        )
+        generator = dense_generator([5, 8, 16], init='glorot', **(gen or {}))
+        discriminator = dense_discriminator([16, 8, 1], init='glorot', **(dis or {}))
+        return generator, discriminator
 
     return make
 
 
 @pytest.fixture
 def tiny_updater(tiny_data, tiny_nets):
-    """Returns a function: a GANUpdater of the tiny networks on the tiny data, batch 8."""
-    from gluongan.gan.updater import GANUpdater
+    """A function that returns a GANUpdater of the tiny networks on the tiny data, batch 8.
 
-    def make(*, seed=0, gen=None, dis=None, **settings):
-        return GANUpdater(
-            *tiny_nets(seed, gen=gen, dis=dis),
-            tiny_data.batches(8, seed=seed),
-            seed=seed,
-            **settings,
-        )
+    gen, dis, opt_gen, opt_dis: arguments of the two networks and of their optimisers.
+    """
+    from gluongan.gan.updater import GANUpdater
+    from gluongan.nn.optimizer import Optimizer
+
+    def make(*, seed=0, gen=None, dis=None, opt_gen=None, opt_dis=None, **settings):
+        generator, discriminator = tiny_nets(seed, gen=gen, dis=dis)
+        if opt_gen is not None:
+            settings['opt_gen'] = Optimizer(generator, **opt_gen)
+        if opt_dis is not None:
+            settings['opt_dis'] = Optimizer(discriminator, **opt_dis)
+        real = tiny_data.batches(8, seed=seed)
+        return GANUpdater(generator, discriminator, real, seed=seed, **settings)
 
     return make
 
 
 @pytest.fixture
 def python():
-    """Returns a function that runs code in a new interpreter, with more environment, and returns what it prints."""
+    """A function that runs code in a new interpreter and returns what it prints.
+
+    Its keyword arguments are added to the environment.
+    """
 
     def run(code, **environment):
         result = subprocess.run(

@@ -88,9 +88,9 @@ def test_metrics_are_those_of_the_samples_that_the_run_makes(run, judge_file):
     report = assess.assess(run, judge_file=judge_file, count=300)
     config, gen = loading.load_run(run)
     from gluongan.gan.labels import one_hot
-    from gluongan.gan.noise import sample
+    from gluongan.gan.noise import draw_noise
 
-    z = sample(np.random.default_rng([3, 2]), 300, config.latent, config.noise)
+    z = draw_noise(np.random.default_rng([3, 2]), 300, config.latent, config.noise)
     labels = np.arange(300) % 4
     x = generate(gen, np.concatenate([z, one_hot(labels, 4)], axis=1))
     seen = judge.read(judge_file)(x).probabilities

@@ -1,4 +1,7 @@
-"""Any legal combination of settings trains, stays finite and resumes bit for bit; an illegal one is refused before a folder."""
+"""Any legal combination of settings trains, stays finite and resumes bit for bit.
+
+An illegal one is refused before a folder is made.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +18,17 @@ from hypothesis import strategies as st
 from gluongan import build, runtime
 from gluongan.config import knobs
 from gluongan.gan.sampling import generate
-from gluongan.gan.updater import weights
+from gluongan.nn.layers import weights
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runtime import mx
 
 KNOBS = knobs()
+DEFAULT = object()
 
 
 def rarely(*values):
-    """A switch that is off in half of the draws, or one of `values`."""
-    return st.just(KNOBS) | st.sampled_from(values)
+    """The default in half of the draws, else one of `values`."""
+    return st.just(DEFAULT) | st.sampled_from(values)
 
 
 def number(low, high):
@@ -71,44 +75,45 @@ SMALL = {
     'seed': st.integers(0, 2**31 - 1),
     'samples': st.integers(1, 9),
 }
-CHOSEN = {
-    name: st.sampled_from(knob.choices) | (st.none() if knob.optional else st.nothing())
-    for name, knob in KNOBS.items()
-    if knob.choices
-}
-SWITCHES = {name: st.booleans() for name, knob in KNOBS.items() if knob.kind == 'bool'}
-DRAWN = {**CHOSEN, **SWITCHES, **SMALL}
+
+
+def any_value(knob):
+    """Every value of a knob that has choices or is a switch; None for other knobs."""
+    if knob.choices and knob.optional:
+        return st.sampled_from((None, *knob.choices))
+    if knob.choices:
+        return st.sampled_from(knob.choices)
+    return st.booleans() if knob.kind == 'bool' else None
+
+
+ANY = {name: any_value(knob) for name, knob in KNOBS.items()}
+DRAWN = {**{name: values for name, values in ANY.items() if values is not None}, **SMALL}
 
 
 @st.composite
 def configs(draw):
-    """Any legal Config of a tiny run: what makes an impossible pair goes back to its default."""
+    """Any legal Config of a tiny run: settings that contradict others get their default."""
     chosen = {name: draw(values) for name, values in DRAWN.items()}
-    chosen = {name: value for name, value in chosen.items() if value is not KNOBS}
+    chosen = {name: value for name, value in chosen.items() if value is not DEFAULT}
     if chosen['data'] == 'ring8':
         chosen.update(image_size=None, channels=None)
     return tiny.mended(device='cpu', **chosen)
 
 
 @cache
-def _data(name, image_size, channels, binarize):
-    return build.load_data(
-        tiny.tiny(
-            data=name, image_size=image_size, channels=channels, binarize=binarize, gen_output=None
-        )
-    )
+def load_data(data, image_size, channels, binarize):
+    settings = {'image_size': image_size, 'channels': channels, 'binarize': binarize}
+    return build.load_data(tiny.tiny(data=data, gen_output=None, **settings))
 
 
-def grow(config):
-    return build.make_updater(
-        config, _data(config.data, config.image_size, config.channels, config.binarize)
-    )
+def make_updater(config):
+    dataset = load_data(config.data, config.image_size, config.channels, config.binarize)
+    return build.make_updater(config, dataset)
 
 
 def test_every_setting_that_changes_a_number_is_drawn():
-    assert set(KNOBS) - set(DRAWN) == {name for name, knob in KNOBS.items() if knob.free} | {
-        'recipe'
-    }
+    free = {name for name, knob in KNOBS.items() if knob.free}
+    assert set(KNOBS) - set(DRAWN) == free | {'recipe'}
 
 
 def run(updater, iterations):
@@ -118,58 +123,67 @@ def run(updater, iterations):
     return updater.take()
 
 
-def same(one, other):
-    """Two states hold the same bits."""
-    (a, meta), (b, other_meta) = one, other
-    assert meta == other_meta and list(a) == list(b)
-    for name, value in a.items():
-        np.testing.assert_array_equal(value, b[name], err_msg=name)
+def assert_same_state(first, second):
+    """Assert that two states hold the same bits."""
+    (arrays, meta), (other_arrays, other_meta) = first, second
+    assert meta == other_meta
+    assert list(arrays) == list(other_arrays)
+    for name, value in arrays.items():
+        np.testing.assert_array_equal(value, other_arrays[name], err_msg=name)
 
 
 def continued(config, at, total):
-    """Train `at` iterations, put the state into new objects of another seed, and hold that both go on alike to `total`."""
-    first, second = grow(config), grow(config.with_settings({'seed': config.seed ^ 1}))
-    seen = run(first, at)
+    """Train for `total` iterations, and from `at` on also in new objects, which must be the same.
+
+    The new objects are made from another seed. Returns the first updater and all observations.
+    """
+    first = make_updater(config)
+    second = make_updater(config.with_settings({'seed': config.seed ^ 1}))
+    observations = run(first, at)
     arrays, meta = first.state()
     arrays = {name: value.copy() for name, value in arrays.items()}
-    mx.random.seed(12345)  # whatever has happened to MXNet's own generator in between
+    mx.random.seed(12345)  # MXNet's own generator may have any state
     second.seed = config.seed
     second.restore(arrays, json.loads(json.dumps(meta)))
     later = run(second, total - at)
-    assert run(first, total - at) == later and len(seen + later) == total
-    same(first.state(), second.state())
-    return first, seen + later
+    assert run(first, total - at) == later
+    assert len(observations + later) == total
+    assert_same_state(first.state(), second.state())
+    return first, observations + later
 
 
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(configs())
 def test_any_legal_config_trains_stays_finite_and_resumes_bit_for_bit(config):
-    updater, seen = continued(config, 3, 4)
-    assert np.isfinite(seen).all(), seen
+    updater, observations = continued(config, 3, 4)
+    assert np.isfinite(observations).all(), observations
     for net in (updater.gen, updater.dis):
         for name, value in weights(net).items():
             assert np.isfinite(value.asnumpy()).all(), name
     x = generate(updater.sampler, updater.fixed_inputs(5))
-    assert x.shape == (5, *updater.real.dataset.shape) and np.isfinite(x).all()
+    assert x.shape == (5, *updater.real.dataset.shape)
+    assert np.isfinite(x).all()
     if updater.real.dataset.is_image and config.gen_output != 'identity':
-        assert x.min() >= 0 and x.max() <= 1
-    bound = config.clip and max(abs(p.data().asnumpy()).max() for p in updater.opt_dis.parameters)
-    assert not bound or bound <= np.float32(config.clip)
+        assert x.min() >= 0
+        assert x.max() <= 1
+    if config.clip:
+        for parameter in updater.opt_dis.parameters:
+            assert abs(parameter.data().asnumpy()).max() <= np.float32(config.clip)
 
 
 # Illegal ones
 
 
 @pytest.fixture(scope='module')
-def place(tmp_path_factory):
-    """The tests stand in an empty folder, where nothing may appear."""
-    before, folder = os.getcwd(), tmp_path_factory.mktemp('place')
+def empty_folder(tmp_path_factory):
+    """The working directory of these tests, in which nothing may appear."""
+    original, folder = os.getcwd(), tmp_path_factory.mktemp('empty')
     os.chdir(folder)
     yield folder
-    os.chdir(before)
+    os.chdir(original)
 
 
-PICTURES = {'data': 'synthetic', 'image_size': 8}
+IMAGES = {'data': 'synthetic', 'image_size': 8}
 POINTS = {
     'data': 'ring8',
     'image_size': None,
@@ -187,55 +201,48 @@ PLAIN = {
     'dis_head': 'logit',
     'precision': 'float32',
 }
+# Settings that contradict each other, and how the message begins.
 IMPOSSIBLE = [
-    *(
-        ({'penalty': 'gp', name: value}, '--penalty gp: ')
-        for name, value in (
-            ('dis_batchnorm', True),
-            ('dis_kernels', 2),
-            ('dis_stddev', True),
-            ('dis_dropout', 0.5),
-        )
-    ),
-    *(
-        ({**PLAIN, 'loss': loss, 'real_target': 0.9}, '--real-target 0.9 ')
-        for loss in ('hinge', 'wasserstein', 'relativistic')
-    ),
+    ({'penalty': 'gp', 'dis_batchnorm': True}, '--penalty gp: '),
+    ({'penalty': 'gp', 'dis_kernels': 2}, '--penalty gp: '),
+    ({'penalty': 'gp', 'dis_stddev': True}, '--penalty gp: '),
+    ({'penalty': 'gp', 'dis_dropout': 0.5}, '--penalty gp: '),
+    ({**PLAIN, 'loss': 'hinge', 'real_target': 0.9}, '--real-target 0.9: '),
+    ({**PLAIN, 'loss': 'wasserstein', 'real_target': 0.9}, '--real-target 0.9: '),
+    ({**PLAIN, 'loss': 'relativistic', 'real_target': 0.9}, '--real-target 0.9: '),
     ({**PLAIN, 'batch': 8, 'pack': 7}, '--pack 7: '),
     ({**PLAIN, **POINTS, 'network': 'conv'}, '--network conv: '),
-    ({**PICTURES, **PLAIN, 'network': 'conv', 'dis_head': 'softmax'}, '--dis-head softmax: '),
-    ({**PICTURES, **PLAIN, 'network': 'conv', 'precision': 'bfloat16'}, '--precision bfloat16: '),
+    ({**IMAGES, **PLAIN, 'network': 'conv', 'dis_head': 'softmax'}, '--dis-head softmax: '),
+    ({**IMAGES, **PLAIN, 'network': 'conv', 'precision': 'bfloat16'}, '--precision bfloat16: '),
     ({**PLAIN, 'loss': 'least_squares', 'dis_head': 'softmax'}, '--dis-head softmax: '),
     ({**PLAIN, **POINTS, 'gen_output': 'tanh'}, '--gen-output tanh: '),
     ({**PLAIN, **POINTS, 'binarize': True}, '--binarize: '),
     ({**PLAIN, **POINTS, 'image_size': 8}, '--image-size 8: '),
-    ({**PLAIN, **PICTURES, 'batch': 1, 'gen_batchnorm': True}, '--batch 1: '),
-    ({**PLAIN, **PICTURES, 'batch': 513}, '--batch 513: '),
-    ({**PLAIN, **PICTURES, 'network': 'conv', 'conv_depth': 4}, '--network conv --conv-depth 4: '),
+    ({**PLAIN, **IMAGES, 'batch': 1, 'gen_batchnorm': True}, '--batch 1: '),
+    ({**PLAIN, **IMAGES, 'batch': 513}, '--batch 513: '),
+    ({**PLAIN, **IMAGES, 'network': 'conv', 'conv_depth': 4}, '--network conv: '),
     ({'data': 'nowhere/at/all'}, '--data nowhere/at/all: '),
-    *(
-        ({name: KNOBS[name].high + 1}, f'--{name.replace("_", "-")} ')
-        for name in DRAWN
-        if KNOBS[name].kind in ('int', 'float') and not KNOBS[name].choices
-    ),
 ]
+for name in DRAWN:
+    if KNOBS[name].kind in ('int', 'float') and not KNOBS[name].choices:
+        IMPOSSIBLE.append(({name: KNOBS[name].high + 1}, f'--{name.replace("_", "-")} '))
 
 
-@pytest.mark.parametrize(('broken', 'words'), IMPOSSIBLE, ids=repr)
+@pytest.mark.parametrize(('changes', 'beginning'), IMPOSSIBLE, ids=repr)
 @settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(config=configs())
-def test_legal_config_with_one_thing_broken_is_refused_by_its_flag_before_a_folder_is_made(
-    place, config, broken, words
+def test_legal_config_with_one_impossible_setting_is_refused_by_its_flag_before_a_folder_is_made(
+    empty_folder, config, changes, beginning
 ):
-    message = tiny.refused(
-        'train', *tiny.typed({**config.to_dict(), **broken}), '--out', place / 'runs'
-    )
-    assert message.startswith(words) and not list(place.iterdir()), message
+    flags = tiny.typed({**config.to_dict(), **changes})
+    message = tiny.refused('train', *flags, '--out', empty_folder / 'runs')
+    assert message.startswith(beginning)
+    assert not list(empty_folder.iterdir())
 
 
 # Recipes, and combinations that somebody would choose
 
-# 512 samples in batches of 150: the resume falls into the middle of an epoch of three.
+# 512 samples in batches of 150: the resume is in the middle of an epoch of three iterations.
 SHRUNK = {
     'latent': 6,
     'gen_hidden': (9, 7),
@@ -288,26 +295,32 @@ VARIANTS = {
 def test_a_resumed_run_is_the_same_run_bit_for_bit(variant):
     changes = {'recipe': 'dense', **VARIANTS[variant]}
     config = recipe(changes['recipe']).with_settings({**SHRUNK, **changes})
-    updater, seen = continued(config, 4, 8)
-    straight = grow(config)
-    assert run(straight, 8) == seen
-    same(straight.state(), updater.state())
-    begun = grow(config).state()[0]
-    assert all(
-        (value != begun[name]).any()
-        for name, value in straight.state()[0].items()
-        if name.startswith('gen/0.weight')
-    )
+    updater, observations = continued(config, 4, 8)
+    straight = make_updater(config)
+    assert run(straight, 8) == observations
+    assert_same_state(straight.state(), updater.state())
+    initial, _ = make_updater(config).state()
+    trained, _ = straight.state()
+    for name, value in trained.items():
+        if name.startswith('gen/0.weight'):
+            assert (value != initial[name]).any()
 
 
-# 200 real and 200 generated samples are judged: no whole number of packs of 3 or 16. In a process of its own, as MXNet
-# answers a batch that makes no whole number of packs with an abort.
+PACKED_RUN = """
+import sys
+sys.path.insert(0, {tests!r})
+import tiny
+from gluongan import figures
+figures.draw_all = lambda run: []
+tiny.begun({out!r}, pack={pack}, batch=48, iterations=2)
+"""
+
+
+# 200 real and 200 generated samples are judged: no multiple of 3 or 16. In a process of its own, as
+# MXNet aborts the process at a batch that is no multiple of the pack.
 @pytest.mark.parametrize('pack', [2, 3, 16])
 def test_packed_run_is_evaluated_whatever_the_pack(tmp_path, python, pack):
-    code = (
-        f'import sys; sys.path.insert(0, {os.path.dirname(__file__)!r}); import tiny; from gluongan import figures; '
-        f'figures.draw_all = lambda run: []; tiny.begun({str(tmp_path)!r}, pack={pack}, batch=48, iterations=2)'
-    )
-    python(code)
+    tests = os.path.dirname(__file__)
+    python(PACKED_RUN.format(tests=tests, out=str(tmp_path), pack=pack))
     (metrics,) = tmp_path.glob('*/metrics.jsonl')
     assert all(0 <= row['dis/accuracy'] <= 1 for row in tiny.rows(metrics))

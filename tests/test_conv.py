@@ -70,7 +70,7 @@ def painted_gradients(x, weight, head):
 
 @pytest.mark.parametrize('hybridize', [False, True])
 @pytest.mark.parametrize(
-    'channels, inside', [(1, 8), (1, 16), (1, 32), (1, 64), (1, 5), (2, 16), (3, 32)]
+    'channels, inside', [(1, 8), (1, 16), (1, 32), (1, 64), (1, 5), (1, 7), (1, 15), (2, 16), (3, 32)]
 )
 def test_deconvolution_trains_on_the_cpu_with_exact_gradients(channels, inside, hybridize):
     layer = deconv(channels, inside)

@@ -59,7 +59,7 @@ def run_example(program, folder, out):
 def expected_pictures(run):
     """Return the pictures of seeds 0 to 63; of a conditional run, with each class in turn."""
     sampler = load_sampler(run)
-    x, _ = sampler.sheet(list(range(64)))
+    x, _ = sampler.sample_grid(list(range(64)))
     if sampler.classes:
         seeds = np.arange(64)
         x = x.reshape(len(sampler.classes), 64, *x.shape[1:])

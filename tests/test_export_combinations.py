@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tiny
 from hypothesis import HealthCheck, given, settings
-from test_combinations import configs, grow, run
+from test_combinations import configs, make_updater, run
 
 import gluongan as gg
 from gluongan import build
@@ -82,7 +82,7 @@ def test_both_networks_of_any_legal_config_export(tmp_path, python, checks):
     )
     @given(configs())
     def export_both(config):
-        updater = grow(config)
+        updater = make_updater(config)
         run(updater, 2)
         classes = tuple(f'class {k}' for k in range(updater.classes))
         for network, net in (('gen', updater.gen), ('dis', updater.dis)):

@@ -1,4 +1,4 @@
-"""How well points cover a mixture of known modes: against counts by hand, SciPy's KL, and the mixture itself."""
+"""How well points cover a mixture of known modes: by hand, SciPy's KL, and the mixture itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gluongan.evaluation.metrics import coverage
 CENTRES = np.array([(0.0, 0.0), (10.0, 0.0), (0.0, 10.0), (10.0, 10.0)])
 
 
-def test_coverage_is_what_one_counts_by_hand():
+def test_coverage_is_what_counting_by_hand_gives():
     points = np.array([(0.0, 0.29), (0.31, 0.0), (10.0, 0.2), (9.0, 0.0), (9.0, 1.0), (0.0, 9.0)])
     caught, good, kl = coverage(points, CENTRES, 0.1)
     assert (caught, good) == (2, pytest.approx(2 / 6))
@@ -27,7 +27,9 @@ def test_a_point_counts_as_good_up_to_three_deviations_in_any_direction():
 
 
 @pytest.mark.parametrize('name, modes, kl', [('ring8', 8, 7 / 5000), ('grid25', 25, 24 / 5000)])
-def test_the_mixture_itself_has_every_mode_and_as_many_good_points_as_theory_says(name, modes, kl):
+def test_the_mixture_itself_covers_every_mode_with_as_many_good_points_as_theory_says(
+    name, modes, kl
+):
     points = data.load(name, split='test').samples[:2_500]
     caught, good, reverse_kl = coverage(points, *toys.modes(name))
     assert caught == modes
@@ -35,33 +37,30 @@ def test_the_mixture_itself_has_every_mode_and_as_many_good_points_as_theory_say
     assert kl / 3 < reverse_kl < kl * 2
 
 
-def test_one_mode_alone_is_the_farthest_from_even():
+def test_a_single_mode_has_the_largest_divergence():
     caught, good, kl = coverage(np.zeros((100, 2)), CENTRES, 0.1)
     assert (caught, good, kl) == (1, 1, pytest.approx(np.log(4)))
 
 
-def test_no_point_is_refused():
+def test_an_empty_set_of_points_is_refused():
     with pytest.raises(ValueError, match='one point or more'):
         coverage(np.empty((0, 2)), CENTRES, 0.1)
 
 
-def test_a_run_on_a_mixture_tells_how_it_covers_it_and_draws_that(tmp_path):
+def test_a_run_on_a_mixture_records_and_draws_how_it_covers_its_modes(tmp_path):
     run = tiny.begun(tmp_path, data='ring8', image_size=None, iterations=6, eval_every=3)
     rows = tiny.rows(run.folder / 'metrics.jsonl')
     assert [row['iteration'] for row in rows] == [0, 3, 6]
     x = run.updater.samples(run.updater.fixed_inputs(2_500, seed=1))
     expected = coverage(x, *toys.modes('ring8'))
-    assert (rows[-1]['modes/caught'], rows[-1]['modes/good']) == (
-        expected.caught,
-        pytest.approx(expected.good, abs=1e-5),
-    )
+    assert rows[-1]['modes/caught'] == expected.caught
+    assert rows[-1]['modes/good'] == pytest.approx(expected.good, abs=1e-5)
     assert rows[-1]['modes/kl'] == pytest.approx(expected.reverse_kl, rel=1e-5)
     assert (run.folder / 'figures' / 'modes.png').is_file()
 
 
-def test_a_run_on_pictures_tells_nothing_of_modes(tmp_path):
+def test_a_run_on_images_has_no_columns_of_modes(tmp_path):
     run = tiny.begun(tmp_path, iterations=2)
-    assert not any(
-        key.startswith('modes') for row in tiny.rows(run.folder / 'metrics.jsonl') for key in row
-    )
+    for row in tiny.rows(run.folder / 'metrics.jsonl'):
+        assert not any(key.startswith('modes') for key in row)
     assert not (run.folder / 'figures' / 'modes.png').exists()

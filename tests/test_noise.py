@@ -1,4 +1,4 @@
-"""The noise: its distributions, and that its state, its seeds and its fixed z are exactly repeatable."""
+"""The noise: its distributions, and that its state, its seeds and its fixed z repeat exactly."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, truncnorm
 
-from gluongan.gan.noise import DISTRIBUTIONS, Noise, sample, seeded, truncated
+from gluongan.gan.noise import (
+    DISTRIBUTIONS,
+    Noise,
+    draw_noise,
+    interpolate,
+    noise_from_seeds,
+    truncated_normal,
+)
 
 EXACT = {
     'normal': ('norm', (0, 1)),
@@ -16,22 +23,16 @@ EXACT = {
     'truncated': ('truncnorm', (-2, 2)),
 }
 MOMENTS = {'normal': (0, 1), 'uniform': (0, 1 / np.sqrt(3)), 'truncated': (0, truncnorm.std(-2, 2))}
-ENDS = {
-    'normal': (3.5, 7),
-    'uniform': (0.999, 1),
-    'truncated': (1.98, 2),
-}  # how far out, at least and at most
+# The largest absolute value: at least, and at most.
+EXTREMES = {'normal': (3.5, 7), 'uniform': (0.999, 1), 'truncated': (1.98, 2)}
 
-
-def streams(distribution):
-    """z from each of the four places that draw."""
-    noise = Noise(50, distribution, seed=4)
-    return {
-        'draw': noise.draw(400).asnumpy(),
-        'fixed': noise.fixed(400, seed=4),
-        'seeded': seeded([*range(400)], 50, distribution),
-        'sample': sample(np.random.default_rng(1), 400, 50, distribution),
-    }
+# The four ways to draw z.
+SOURCES = {
+    'draw': lambda distribution: Noise(50, distribution, seed=4).draw(400).asnumpy(),
+    'fixed': lambda distribution: Noise(50, distribution, seed=4).fixed(400, seed=4),
+    'noise_from_seeds': lambda distribution: noise_from_seeds([*range(400)], 50, distribution),
+    'draw_noise': lambda distribution: draw_noise(np.random.default_rng(1), 400, 50, distribution),
+}
 
 
 def test_every_distribution_is_checked_here():
@@ -39,22 +40,25 @@ def test_every_distribution_is_checked_here():
 
 
 @pytest.mark.parametrize('distribution', DISTRIBUTIONS)
-@pytest.mark.parametrize('place', ['draw', 'fixed', 'seeded', 'sample'])
-def test_z_has_its_distribution(distribution, place):
-    z = streams(distribution)[place]
-    assert z.shape == (400, 50) and z.dtype == np.float32
+@pytest.mark.parametrize('source', SOURCES)
+def test_z_has_its_distribution(distribution, source):
+    z = SOURCES[source](distribution)
+    assert z.shape == (400, 50)
+    assert z.dtype == np.float32
     mean, sd = MOMENTS[distribution]
-    assert abs(z.mean() - mean) < 0.02 and abs(z.std() / sd - 1) < 0.02
+    assert abs(z.mean() - mean) < 0.02
+    assert abs(z.std() / sd - 1) < 0.02
     name, args = EXACT[distribution]
     assert kstest(z.ravel(), name, args).pvalue > 1e-3
-    least, most = ENDS[distribution]
-    assert least < -z.min() <= most and least < z.max() <= most
+    least, most = EXTREMES[distribution]
+    assert least < -z.min() <= most
+    assert least < z.max() <= most
 
 
 @pytest.mark.parametrize('distribution', DISTRIBUTIONS)
-@pytest.mark.parametrize('place', ['draw', 'fixed', 'seeded', 'sample'])
-def test_z_are_independent_of_each_other(distribution, place):
-    z = streams(distribution)[place]
+@pytest.mark.parametrize('source', SOURCES)
+def test_z_are_independent_of_each_other(distribution, source):
+    z = SOURCES[source](distribution)
     for table in (z, z.T):  # between samples, between the values of one
         correlation = np.corrcoef(table) - np.eye(len(table))
         assert np.abs(correlation).max() < 5.5 / np.sqrt(table.shape[1])
@@ -62,41 +66,42 @@ def test_z_are_independent_of_each_other(distribution, place):
 
 
 @pytest.mark.parametrize('distribution', DISTRIBUTIONS)
-@pytest.mark.parametrize('drawn', [0, 1, 3])
-def test_restored_noise_goes_on_exactly(distribution, drawn):
+@pytest.mark.parametrize('draws', [0, 1, 3])
+def test_restored_noise_continues_exactly(distribution, draws):
     original = Noise(7, distribution, seed=3)
-    for count in range(1, drawn + 1):
-        original.draw(count)  # odd numbers of 32-bit values: half of a 64-bit word may be waiting
+    for count in range(1, draws + 1):
+        original.draw(count)  # odd numbers of 32-bit values: half of a 64-bit word may be left
     state = json.loads(json.dumps(original.state()))
     restored = Noise(7, distribution, seed=8)
     restored.draw(2)
     restored.restore(state)
     assert restored.state() == original.state()
     for count in (1, 5, 3):
-        np.testing.assert_array_equal(
-            restored.draw(count).asnumpy(), original.draw(count).asnumpy()
-        )
+        expected = original.draw(count).asnumpy()
+        np.testing.assert_array_equal(restored.draw(count).asnumpy(), expected)
 
 
 @pytest.mark.parametrize('bound', [0.1, 0.5, 1.0, 2.0, 3.0])
 def test_truncated_noise_is_normal_noise_cut_at_its_bound(bound):
-    z = truncated(np.random.default_rng(2), 400, 50, bound)
-    assert z.shape == (400, 50) and z.dtype == np.float32
+    z = truncated_normal(np.random.default_rng(2), 400, 50, bound)
+    assert z.shape == (400, 50)
+    assert z.dtype == np.float32
     assert 0.95 * bound < np.abs(z).max() <= bound
     assert kstest(z.ravel(), 'truncnorm', (-bound, bound)).pvalue > 1e-3
     assert abs(z.std() / truncnorm.std(-bound, bound) - 1) < 0.02
 
 
-def test_truncated_noise_keeps_what_is_within_and_draws_the_rest_again():
+def test_truncated_noise_draws_only_the_values_beyond_its_bound_again():
     plain = np.random.default_rng(5).standard_normal((40, 50), dtype=np.float32)
-    cut = truncated(np.random.default_rng(5), 40, 50, 1.5)
+    cut = truncated_normal(np.random.default_rng(5), 40, 50, 1.5)
     within = np.abs(plain) <= 1.5
     np.testing.assert_array_equal(cut[within], plain[within])
-    assert 0.8 < within.mean() < 0.92 and (cut[~within] != plain[~within]).all()
+    assert (cut[~within] != plain[~within]).all()
+    assert 0.8 < within.mean() < 0.92
 
 
-def test_state_is_whole_numbers_that_no_json_reader_must_round():
-    assert all(type(word) is int for word in Noise(3, seed=1).state())
+def test_state_is_integers_which_json_keeps_exactly():
+    assert all(type(number) is int for number in Noise(3, seed=1).state())
 
 
 def test_seeds_repeat_and_differ():
@@ -107,13 +112,11 @@ def test_seeds_repeat_and_differ():
     assert not np.isin(first(1), first(2)).any()
 
 
-def test_noise_of_a_seed_differs_from_the_fixed_and_from_the_seeded_one():
+def test_the_stream_the_fixed_noise_and_the_noise_from_seeds_have_no_number_in_common():
     noise = Noise(6, seed=0)
-    fixed, drawn = noise.fixed(4, seed=0), noise.draw(4).asnumpy()
-    assert (
-        not np.isin(fixed, drawn).any()
-        and not np.isin(seeded([0, 1, 2, 3], 6, 'normal'), drawn).any()
-    )
+    stream, fixed = noise.draw(4).asnumpy(), noise.fixed(4, seed=0)
+    assert not np.isin(fixed, stream).any()
+    assert not np.isin(noise_from_seeds([0, 1, 2, 3], 6, 'normal'), stream).any()
 
 
 def test_fixed_noise_depends_on_its_seed_alone_and_leaves_the_stream_as_it_was():
@@ -126,16 +129,36 @@ def test_fixed_noise_depends_on_its_seed_alone_and_leaves_the_stream_as_it_was()
 
 
 @pytest.mark.parametrize('distribution', DISTRIBUTIONS)
-def test_a_seed_gives_the_same_z_in_any_company(distribution):
-    together = seeded([5, 6, 7, 2**31 - 1], 9, distribution)
+def test_a_seed_gives_the_same_z_whatever_the_other_seeds(distribution):
+    seeds = [5, 6, 7, 2**31 - 1]
+    together = noise_from_seeds(seeds, 9, distribution)
     assert together.shape == (4, 9)
-    for place, seed in enumerate([5, 6, 7, 2**31 - 1]):
-        np.testing.assert_array_equal(seeded([seed], 9, distribution)[0], together[place])
-    np.testing.assert_array_equal(seeded([7, 5], 9, distribution), together[[2, 0]])
-    assert len({row.tobytes() for row in together}) == 4
+    for seed, z in zip(seeds, together):
+        np.testing.assert_array_equal(noise_from_seeds([seed], 9, distribution)[0], z)
+    np.testing.assert_array_equal(noise_from_seeds([7, 5], 9, distribution), together[[2, 0]])
+    assert len({z.tobytes() for z in together}) == 4
+
+
+def test_truncating_uniform_noise_is_refused():
+    with pytest.raises(ValueError, match=r'^trunc 0.5: uniform noise has no tails'):
+        noise_from_seeds([1], 3, 'uniform', trunc=0.5)
+
+
+@pytest.mark.parametrize('distribution', DISTRIBUTIONS)
+def test_a_path_goes_through_its_points_at_the_length_of_its_distribution(distribution):
+    z = draw_noise(np.random.default_rng(3), 3, 500, distribution)
+    path = interpolate(z, 4, distribution)
+    assert path.shape == (9, 500)
+    assert path.dtype == np.float32
+    np.testing.assert_allclose(path[[0, 4, 8]], z, atol=1e-6)
+    length = np.linalg.norm(path, axis=1)
+    if distribution == 'uniform':  # the middle of a straight line is nearer to 0
+        np.testing.assert_allclose(path[2], (z[0] + z[1]) / 2, atol=1e-6)
+    else:
+        assert length.min() > 0.95 * np.linalg.norm(z, axis=1).min()
 
 
 @pytest.mark.parametrize('name', ['gaussian', '', 'Normal'])
 def test_an_unknown_distribution_is_refused_and_the_known_ones_are_named(name):
-    with pytest.raises(ValueError, match=f'noise {name!r}: must be one of normal, uniform'):
+    with pytest.raises(ValueError, match=f'^noise {name}: must be one of normal, uniform'):
         Noise(3, name)

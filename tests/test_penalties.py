@@ -1,4 +1,4 @@
-"""The gradient penalties and their gradients by D's weights, against float64 differences of a critic in NumPy."""
+"""The gradient penalties, and their gradients by D's weights, against float64 differences."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import pytest
 from critics import forward, input_gradient, numbers, scatter, weight_slopes
 
 from gluongan import runtime
-from gluongan.gan.labels import with_label
+from gluongan.gan.labels import append_labels
 from gluongan.gan.losses import LOSSES
 from gluongan.gan.penalties import PENALTIES, GradientPenalty, around, between
 from gluongan.gan.steps import update_dis
-from gluongan.gan.updater import weights
 from gluongan.nn.jvp import TangentError
-from gluongan.nn.layers import Dense, frozen, power_iteration
+from gluongan.nn.layers import Dense, frozen, power_iteration, weights
 from gluongan.nn.models import conv_discriminator, dense_discriminator
 from gluongan.nn.optimizer import Optimizer
 from gluongan.runtime import mx
@@ -59,9 +58,8 @@ CRITICS = {
         (3, 4, 4), width=3, depth=1, activation='tanh', batchnorm=False, projected=2, init='glorot'
     ),
 }
-CLASSES = {
-    name: 2 for name in CRITICS if 'projection' in name
-}  # the norm is not of the gradient by the label
+# The number of classes; the norm leaves the gradient by the label out.
+CLASSES = {'projection': 2, 'projection-spectral': 2, 'conv-projection': 2}
 
 
 def critic(name):
@@ -70,30 +68,32 @@ def critic(name):
 
 
 def batches(dis, count=4):
-    """Real and generated samples of D's input shape; the last two of 3 planes, or of 18 values, are labels."""
-    draw, shape = np.random.RandomState(5), dis.shape_in
-    found = [mx.nd.array(draw.random_sample((count, *shape)) * scale) for scale in (1, 0.7)]
+    """Real and generated samples of D's input shape.
+
+    The last two of 3 channels, or of 18 values, are labels.
+    """
+    generator, shape = np.random.RandomState(5), dis.shape_in
+    x_real = mx.nd.array(generator.random_sample((count, *shape)))
+    x_fake = mx.nd.array(generator.random_sample((count, *shape)) * 0.7)
     if shape[0] in (3, 18):
-        label = mx.nd.array(np.eye(2)[np.arange(count) % 2])
-        found = [with_label(x[:, :-2], label) for x in found]
-    return found
+        labels = mx.nd.array(np.eye(2)[np.arange(count) % 2])
+        x_real, x_fake = (append_labels(x[:, :-2], labels) for x in (x_real, x_fake))
+    return x_real, x_fake
 
 
 def value_of(dis, w, x, kind, weight, classes=0):
     """The penalty at the points x, in float64."""
     factor, target = PAPERS[kind]
     gradient = input_gradient(dis, w, x)
-    gradient = (
-        gradient.reshape(len(gradient), dis.shape_in[0], -1)[:, :-classes] if classes else gradient
-    )
+    if classes:
+        gradient = gradient.reshape(len(gradient), dis.shape_in[0], -1)[:, :-classes]
     norm = np.sqrt((gradient**2).reshape(len(gradient), -1).sum(axis=1))
     return factor * weight * ((norm - target) ** 2).mean()
 
 
-def learning(dis):
-    return {
-        name: p for name, p in dis._collect_params_with_prefix().items() if p.grad_req != 'null'
-    }
+def trainable(dis):
+    parameters = dis._collect_params_with_prefix()
+    return {name: p for name, p in parameters.items() if p.grad_req != 'null'}
 
 
 def surrogate_gradients(dis, penalty, point):
@@ -101,14 +101,16 @@ def surrogate_gradients(dis, penalty, point):
     with mx.autograd.record():
         value = penalty.surrogate(point)
     value.backward()
-    return {name: p.grad().asnumpy() for name, p in learning(dis).items()}
+    return {name: p.grad().asnumpy() for name, p in trainable(dis).items()}
 
 
-def assert_equal_to_rounding(mine, exact, relative):
+def assert_equal_to_rounding(gradients, exact, relative):
     size = max(np.abs(value).max() for value in exact.values())
     assert size > 1e-3
     for name, value in exact.items():
-        np.testing.assert_allclose(mine[name], value, rtol=0, atol=relative * size, err_msg=name)
+        np.testing.assert_allclose(
+            gradients[name], value, rtol=0, atol=relative * size, err_msg=name
+        )
 
 
 def test_every_penalty_has_its_paper_here():
@@ -122,10 +124,9 @@ def test_value_and_weight_gradient_are_those_of_float64_differences(name, kind):
     penalty = GradientPenalty(dis, frozen(dis), kind, 3.0, classes=classes)
     point = penalty.at(*batches(dis))
     w, x = numbers(dis), point.x.asnumpy().astype(np.float64)
-    np.testing.assert_allclose(
-        point.value.asscalar(), value_of(dis, w, x, kind, 3.0, classes), rtol=2e-5
-    )
-    exact = weight_slopes(lambda w: value_of(dis, w, x, kind, 3.0, classes), w, learning(dis))
+    value = value_of(dis, w, x, kind, 3.0, classes)
+    np.testing.assert_allclose(point.value.asscalar(), value, rtol=2e-5)
+    exact = weight_slopes(lambda w: value_of(dis, w, x, kind, 3.0, classes), w, trainable(dis))
     assert_equal_to_rounding(surrogate_gradients(dis, penalty, point), exact, 1e-5)
 
 
@@ -133,35 +134,30 @@ def test_value_and_weight_gradient_are_those_of_float64_differences(name, kind):
 @pytest.mark.parametrize('name', ['dense', 'spectral', 'packed', 'conv'])
 def test_dis_moves_down_the_gradient_of_loss_and_penalty_together(name, kind):
     dis = critic(name)
-    penalty, x_real = GradientPenalty(dis, frozen(dis), kind, 2.0), batches(dis)[0]
-    x_fake = batches(dis)[1]
+    penalty = GradientPenalty(dis, frozen(dis), kind, 2.0)
+    x_real, x_fake = batches(dis)
     runtime.seed(9)
     x = penalty.at(x_real, x_fake).x.asnumpy().astype(np.float64)
     real, fake = (each.asnumpy().astype(np.float64) for each in (x_real, x_fake))
     before = numbers(dis)
 
     def total(w):
-        loss = (
-            np.logaddexp(0, -forward(dis, w, real)).mean()
-            + np.logaddexp(0, forward(dis, w, fake)).mean()
-        )
-        return loss + value_of(dis, w, x, kind, 2.0)
+        real_side = np.logaddexp(0, -forward(dis, w, real)).mean()
+        fake_side = np.logaddexp(0, forward(dis, w, fake)).mean()
+        return real_side + fake_side + value_of(dis, w, x, kind, 2.0)
 
-    exact = weight_slopes(total, before, learning(dis))
+    exact = weight_slopes(total, before, trainable(dis))
     runtime.seed(9)  # the same points again
+    optimizer = Optimizer(dis, 'sgd', lr=1.0, momentum=0.0)
     value, y_real, _ = update_dis(
-        dis,
-        Optimizer(dis, 'sgd', lr=1.0, momentum=0.0),
-        x_real,
-        x_fake,
-        loss=LOSSES['nonsaturating'],
-        penalty=penalty,
+        dis, optimizer, x_real, x_fake, loss=LOSSES['nonsaturating'], penalty=penalty
     )
     np.testing.assert_allclose(value.asscalar(), total(before), rtol=1e-5)
     np.testing.assert_allclose(y_real.asnumpy(), forward(dis, before, real), rtol=1e-4, atol=1e-6)
     after = numbers(dis)
-    assert_equal_to_rounding({n: before[n] - after[n] for n in exact}, exact, 2e-5)
-    assert all(np.abs(before[n] - after[n]).max() > 1e-6 for n in exact)
+    steps = {name: before[name] - after[name] for name in exact}
+    assert_equal_to_rounding(steps, exact, 2e-5)
+    assert all(np.abs(step).max() > 1e-6 for step in steps.values())
 
 
 def test_steps_with_a_penalty_alone_lead_the_norm_to_its_target():
@@ -176,10 +172,10 @@ def test_steps_with_a_penalty_alone_lead_the_norm_to_its_target():
             surrogate = penalty.surrogate(point)
         surrogate.backward()
         optimizer.step()
-    assert values[0] > 0.02 and max(values[-10:]) < values[0] / 20
-    assert np.linalg.norm(
-        input_gradient(dis, numbers(dis), x_real.asnumpy()), axis=1
-    ).mean() == pytest.approx(1, abs=0.2)
+    assert values[0] > 0.02
+    assert max(values[-10:]) < values[0] / 20
+    norm = np.linalg.norm(input_gradient(dis, numbers(dis), x_real.asnumpy()), axis=1)
+    assert norm.mean() == pytest.approx(1, abs=0.2)
 
 
 @pytest.mark.parametrize('kind', PENALTIES)
@@ -191,43 +187,40 @@ def test_a_critic_without_slope_gives_finite_numbers_and_no_step(kind):
     point = penalty.at(*batches(dis))
     factor, target = PAPERS[kind]
     assert point.value.asscalar() == pytest.approx(3 * factor * target**2)
-    assert all(
-        (gradient == 0).all() for gradient in surrogate_gradients(dis, penalty, point).values()
-    )
+    gradients = surrogate_gradients(dis, penalty, point)
+    assert all((gradient == 0).all() for gradient in gradients.values())
 
 
 def test_r1_looks_at_the_real_samples_and_r2_at_the_generated():
     dis = critic('dense')
     x_real, x_fake = batches(dis)
     for kind, x in (('r1', x_real), ('r2', x_fake)):
-        np.testing.assert_array_equal(
-            GradientPenalty(dis, frozen(dis), kind).at(x_real, x_fake).x.asnumpy(), x.asnumpy()
-        )
+        point = GradientPenalty(dis, frozen(dis), kind).at(x_real, x_fake)
+        np.testing.assert_array_equal(point.x.asnumpy(), x.asnumpy())
 
 
 def test_points_between_are_on_the_lines_and_all_along_them():
     runtime.seed(1)
-    x_real, x_fake = (
-        mx.nd.random.uniform(shape=(2000, 1, 2, 2)),
-        mx.nd.random.uniform(shape=(2000, 1, 2, 2)) + 2,
-    )
+    x_real = mx.nd.random.uniform(shape=(2000, 1, 2, 2))
+    x_fake = mx.nd.random.uniform(shape=(2000, 1, 2, 2)) + 2
     share = ((between(x_real, x_fake) - x_fake) / (x_real - x_fake)).asnumpy().reshape(2000, 4)
     np.testing.assert_allclose(share, share[:, :1] * np.ones(4), atol=1e-5)  # one share a sample
-    assert -1e-5 < share.min() < 0.01 and 0.99 < share.max() < 1 + 1e-5
-    assert abs(share.mean() - 0.5) < 0.02 and abs(share[:, 0].std() - 12**-0.5) < 0.01
+    assert -1e-5 < share.min() < 0.01
+    assert 0.99 < share.max() < 1 + 1e-5
+    assert abs(share.mean() - 0.5) < 0.02
+    assert abs(share[:, 0].std() - 12**-0.5) < 0.01
 
 
-def test_points_around_leave_the_real_ones_by_half_a_deviation_at_most():
+def test_points_around_are_within_half_a_deviation_of_the_real_ones():
     runtime.seed(1)
     x_real = mx.nd.random.normal(3, 2, shape=(2000, 1, 2, 2))
-    moved = (around(x_real, x_real + 50) - x_real).asnumpy().reshape(
-        2000, 4
-    ) / x_real.asnumpy().std()
-    assert moved.min() > -1e-6 and 0.45 < moved.max() < 0.5 + 1e-6
+    moved = (around(x_real, x_real + 50) - x_real).asnumpy().reshape(2000, 4)
+    moved /= x_real.asnumpy().std()
+    assert moved.min() > -1e-6
+    assert 0.45 < moved.max() < 0.5 + 1e-6
     assert abs(moved.mean() - 0.125) < 0.01  # ½ · mean U(0, 1) · mean U(0, 1)
-    assert (
-        np.corrcoef(moved[:, 0], moved[:, 1])[0, 1] > 0.2
-    )  # the values of a sample have one share
+    correlation = np.corrcoef(moved[:, 0], moved[:, 1])[0, 1]
+    assert correlation > 0.2  # the values of a sample have one share
 
 
 def test_weight_is_ten_unless_given():
@@ -240,7 +233,7 @@ def test_weight_is_ten_unless_given():
 @pytest.mark.parametrize('kind', ['', 'GP', 'wgan-gp', 'r3'])
 def test_an_unknown_penalty_is_refused_and_the_known_ones_are_named(kind):
     dis = critic('dense')
-    with pytest.raises(ValueError, match=f'penalty {kind!r}: must be one of gp, dragan, r1, r2'):
+    with pytest.raises(ValueError, match=f'^penalty {kind}: must be one of gp, dragan, r1, r2'):
         GradientPenalty(dis, frozen(dis), kind)
 
 
@@ -263,35 +256,32 @@ def test_power_iteration_moves_the_vectors_only_after_a_penalised_step():
 
 
 def test_native_second_order_gradients_are_still_wrong_or_refused():
-    """The reason for all this. Should it fail one day, MXNet can do it, and tangent.py may go."""
+    """The reason for nn/jvp.py: if this fails one day, MXNet can do it, and that module may go."""
     runtime.seed(0)
-    first, second = (
-        Dense(6, in_units=4),
-        Dense(1, in_units=6),
-    )  # without hybridize, which refuses outright
+    # Without hybridize, which refuses outright.
+    first, second = Dense(6, in_units=4), Dense(1, in_units=6)
     for layer in (first, second):
         layer.initialize(mx.init.Xavier())
     x = mx.nd.random.normal(shape=(3, 4))
     x.attach_grad()
-    w = [layer.weight.data().asnumpy().astype(np.float64) for layer in (first, second)]
-
+    w1, w2 = (layer.weight.data().asnumpy().astype(np.float64) for layer in (first, second))
     points = x.asnumpy().astype(np.float64)
 
     def squared_norm(w1, w2):
         return (((1 - np.tanh(points @ w1.T) ** 2) * w2) @ w1) ** 2
 
-    exact = weight_slopes(
-        lambda w: squared_norm(w['a'], w['b']).sum(), {'a': w[0], 'b': w[1]}, ['a', 'b']
-    )
+    w = {'a': w1, 'b': w2}
+    exact = weight_slopes(lambda w: squared_norm(w['a'], w['b']).sum(), w, ['a', 'b'])
     with mx.autograd.record():
-        slope = mx.autograd.grad(
-            second(mx.nd.tanh(first(x))), [x], create_graph=True, retain_graph=True
-        )[0]
+        y = second(mx.nd.tanh(first(x)))
+        (slope,) = mx.autograd.grad(y, [x], create_graph=True, retain_graph=True)
         squares = mx.nd.square(slope)  # even a sum would raise
     squares.backward()
-    off = np.abs(first.weight.grad().asnumpy() - exact['a']).max() / np.abs(exact['a']).max()
-    assert off > 0.1, 'autograd.grad(create_graph=True) has been mended'
-    assert np.abs(exact['b']).max() > 0.1 and (second.weight.grad().asnumpy() == 0).all()
+    difference = np.abs(first.weight.grad().asnumpy() - exact['a']).max()
+    message = 'autograd.grad(create_graph=True) has been mended'
+    assert difference > 0.1 * np.abs(exact['a']).max(), message
+    assert np.abs(exact['b']).max() > 0.1
+    assert (second.weight.grad().asnumpy() == 0).all()
     net = dense_discriminator([4, 6, 1], 'tanh', shape=(4,))
     with pytest.raises(mx.MXNetError, match='higher order'), mx.autograd.record():
         mx.autograd.grad(net(x), [x], create_graph=True)[0].backward()

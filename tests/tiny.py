@@ -1,4 +1,4 @@
-"""What the tests of whole runs share: settings so small that a run takes a moment, and the command line in this process."""
+"""What the tests of whole runs share: the smallest settings, and the command line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from gluongan.cli.faults import flag
 from gluongan.config import Config, ConfigError
 from gluongan.errors import as_typed
 
-# Threads that spin on a busy machine make these runs 60 times slower (0.1 s becomes 7 s). Must come before MXNet.
+# On a busy machine, threads that spin make these runs 60 times slower (0.1 s becomes 7 s). This
+# must come before MXNet is imported.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 SETTINGS = {
@@ -29,8 +30,10 @@ SETTINGS = {
     'samples': 4,
     'device': 'cpu',
 }
-# click 8.2 took away the argument that tells both streams apart, and made that the rule.
-SEPARATE = {'mix_stderr': False} if 'mix_stderr' in inspect.signature(CliRunner).parameters else {}
+# click 8.2 removed this argument, and always keeps both streams apart.
+RUNNER = {}
+if 'mix_stderr' in inspect.signature(CliRunner).parameters:
+    RUNNER = {'mix_stderr': False}
 
 
 def tiny(**changes):
@@ -39,39 +42,45 @@ def tiny(**changes):
 
 
 def flags(**changes):
-    """The same as words of a command line; None leaves a flag out, () is `none`."""
+    """The same as arguments of a command line; None omits a flag, () is `none`."""
     return typed({**SETTINGS, **changes})
 
 
 def mended(**settings):
-    """A Config of these settings without those that make an impossible pair with others: what its message names first goes.
+    """A Config of these settings, without those that contradict others.
 
-    A message that names none of them is a KeyError.
+    The setting that the error message names first is removed, until no error is left. A message
+    that names none of them is a KeyError.
     """
     while True:
         try:
             return Config(**settings)
         except ConfigError as error:
             names = [error.setting, *re.findall('`([a-z0-9_]+)`', error.message)]
-            del settings[next((name for name in names if name in settings), str(error))]
+            named = [name for name in names if name in settings]
+            if not named:
+                raise KeyError(str(error)) from None
+            del settings[named[0]]
 
 
 def typed(settings):
-    """Settings as words of a command line."""
-    words = []
+    """Settings as arguments of a command line."""
+    arguments = []
     for name, value in settings.items():
-        if isinstance(value, bool):
-            words.append(flag(name) if value else '--no-' + flag(name)[2:])
+        if value is True:
+            arguments.append(flag(name))
+        elif value is False:
+            arguments.append('--no-' + flag(name)[2:])
         elif value is not None:
-            words += [flag(name), as_typed(value)]
-    return words
+            arguments += [flag(name), as_typed(value)]
+    return arguments
 
 
-def gluongan(*words):
+def gluongan(*arguments):
     """Run the command line in this process; the result has exit_code, stdout and stderr."""
     from gluongan.cli import main
 
-    result = CliRunner(**SEPARATE).invoke(main, [str(word) for word in words])
+    result = CliRunner(**RUNNER).invoke(main, [str(argument) for argument in arguments])
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
@@ -79,37 +88,36 @@ def gluongan(*words):
 
 def trained(out, **changes):
     """Run `gluongan train` to its end and return the run folder."""
-    before = {path.name for path in out.glob('*')} if out.is_dir() else set()
+    before = set(out.glob('*'))
     result = gluongan('train', *flags(**changes), '--out', out)
     assert result.exit_code == 0, result.stderr
-    made = {path.name for path in out.glob('*')} - before
-    assert len(made) == 1
-    return out / made.pop()
+    (folder,) = set(out.glob('*')) - before
+    return folder
 
 
-def refused(*words, code=2):
+def refused(*arguments, code=2):
     """Run a command that must fail with one sentence on stderr, and return that sentence."""
     with no_new_files():
-        result = gluongan(*words)
+        result = gluongan(*arguments)
     lines = result.stderr.splitlines()
     assert result.exit_code == code, (result.exit_code, result.stdout, result.stderr)
-    assert lines[-1].startswith('Error: ') and len(lines) <= 4, (
-        result.stderr
-    )  # click may put its usage before it
-    assert sum(map(len, lines[:-1])) < 120 and not result.stdout, result.output
+    assert lines[-1].startswith('Error: '), result.stderr
+    assert len(lines) <= 4, result.stderr  # click may print its usage first
+    assert sum(map(len, lines[:-1])) < 120, result.output
+    assert not result.stdout, result.output
     return lines[-1][len('Error: ') :]
 
 
 @contextlib.contextmanager
 def no_new_files():
-    """Holds that the working directory has the same files and folders after as before."""
+    """Assert that the working directory has the same files and folders after as before."""
     before = sorted(Path().rglob('*'))
     yield
     assert sorted(Path().rglob('*')) == before
 
 
 def rows(path):
-    """The rows of a .csv or .jsonl of a run as dicts of numbers."""
+    """The rows of a run's .csv or .jsonl as dicts of numbers."""
     lines = Path(path).read_text().splitlines()
     if str(path).endswith('.jsonl'):
         return [json.loads(line) for line in lines]
@@ -118,24 +126,25 @@ def rows(path):
 
 
 def begun(out, *, until=None, **changes):
-    """Train a run of these settings to its end, or until after iteration `until`, as a Ctrl-C would; return the Trainer."""
+    """Train a run of these settings and return its Trainer.
+
+    until: stop after this iteration, as Ctrl-C would; by default the run ends by itself.
+    """
     from gluongan import launch
 
-    return _trained(launch.begin(tiny(**changes), Path(out), ['gluongan']), until)
+    return _run(launch.begin(tiny(**changes), Path(out), ['gluongan']), until)
 
 
 def resumed(folder, *, until=None, warn=None, **changes):
-    """Go on with a run from its newest snapshot, in new objects; by default a warning is a failure."""
+    """Resume a run from its newest snapshot, in new objects; by default a warning is a failure."""
     from gluongan import launch
     from gluongan.runs.folder import read_config
 
-    return _trained(
-        launch.resume(folder, read_config(folder).with_settings(changes), warn or _no_warning),
-        until,
-    )
+    config = read_config(folder).with_settings(changes)
+    return _run(launch.resume(folder, config, warn or _no_warning), until)
 
 
-def _trained(trainer, until):
+def _run(trainer, until):
     trainer.run(lambda: trainer.updater.iteration == until)
     return trainer
 

@@ -7,11 +7,10 @@ import os
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
 
-from ..gan import updater as home
 from ..gan.updater import GANUpdater
 from ..runtime import mx
 
@@ -39,7 +38,7 @@ def parts(updater: GANUpdater, iterations: int) -> dict[str, float]:
     """
     stopwatch = _Stopwatch()
     samples: dict[str, list[float]] = defaultdict(list)
-    with _timed_parts(updater, stopwatch):
+    with _watched(updater, stopwatch):
         for _ in range(iterations):
             stopwatch.spent = dict.fromkeys(PARTS, 0.0)
             with stopwatch.part('rest'):
@@ -78,44 +77,14 @@ class _Stopwatch:
 
 
 @contextmanager
-def _timed_parts(updater: GANUpdater, stopwatch: _Stopwatch) -> Iterator[None]:
-    """Time the functions that an iteration calls; the iteration itself is the one that trains."""
-    calls = [
-        (updater.real, 'draw', 'data'),
-        (updater.real, 'labels', 'data'),
-        (updater.noise, 'draw', 'noise'),
-        (home, 'record_fake', 'G(z)'),
-        (home, 'update_dis', 'D update'),
-        (home, 'update_gen', 'G update'),
-        (updater.opt_gen, 'step', 'optimiser'),
-        (updater.opt_dis, 'step', 'optimiser'),
-    ]
-    with ExitStack() as stack:
-        for owner, name, part in calls:
-            timed = _timed(getattr(owner, name), stopwatch, part)
-            stack.enter_context(_replaced(owner, name, timed))
-        yield
-
-
-def _timed(function: Callable[..., Any], stopwatch: _Stopwatch, part: str) -> Callable[..., Any]:
-    def timed(*args: Any, **kwargs: Any) -> Any:
-        with stopwatch.part(part):
-            return function(*args, **kwargs)
-
-    return timed
-
-
-@contextmanager
-def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    original = vars(owner).get(name)  # None for a method, which belongs to the class
-    setattr(owner, name, value)
+def _watched(updater: GANUpdater, stopwatch: _Stopwatch) -> Iterator[None]:
+    """Time the parts of the iterations in this scope."""
+    original = updater.watch
+    updater.watch = stopwatch.part
     try:
         yield
     finally:
-        if original is None:
-            delattr(owner, name)
-        else:
-            setattr(owner, name, original)
+        updater.watch = original
 
 
 def operators(updater: GANUpdater, iterations: int) -> list[Operator]:

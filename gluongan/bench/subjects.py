@@ -59,19 +59,11 @@ def make_updater(case: Case, dataset: Dataset) -> GANUpdater:
     """
     updater = build.make_updater(case.config, dataset)
     if case.mode == 'imperative':
-        view = _view(case, updater)
-        updater.dis_view = view
-        if updater.penalty:
-            updater.penalty._view = view
+        updater.dis_view = _view(case, updater)
     if case.mode != 'static':
-        for block in _blocks(updater):
+        for block in updater.blocks():
             block.hybridize(active=case.mode == 'hybrid')
     return updater
-
-
-def _blocks(updater: GANUpdater) -> list[mx.gluon.HybridBlock]:
-    tangents = [updater.penalty._tangent] if updater.penalty else []
-    return [updater.gen, updater.dis, updater.dis_view, updater.real.gather, *tangents]
 
 
 def _view(case: Case, updater: GANUpdater) -> Chain:

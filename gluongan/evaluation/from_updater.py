@@ -45,7 +45,7 @@ def logits(updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None) -> np.
         device = updater.real.device
         if label is not None:
             label = mx.nd.array(label, ctx=device)
-        x = updater.seen(mx.nd.array(x, ctx=device), label, blur=False)
+        x = updater.as_seen_by_dis(mx.nd.array(x, ctx=device), label, instance_noise=False)
         return [updater.dis(x)]
 
     if has_layer(updater.dis, MinibatchDiscrimination, MinibatchStdDev):

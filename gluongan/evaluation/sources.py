@@ -64,7 +64,7 @@ def _of_run(run: Path, train: data.Dataset, asked: Asked) -> tuple[Samples, int]
 
 
 def _of_export(folder: Path, train: data.Dataset, asked: Asked) -> tuple[Samples, int | None]:
-    x, labels = load_sampler(folder, which=asked.which, device=asked.device).draw(
+    x, labels = load_sampler(folder, which=asked.which, device=asked.device).sample(
         asked.count, STREAM
     )
     if x.shape[1:] != train.shape:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..gan.labels import one_hot
-from ..gan.noise import sample
+from ..gan.noise import draw_noise
 from .operators import Range
 
 NOISE_RANGES: dict[str, Range | None] = {
@@ -57,7 +57,7 @@ class About:
         if self.network == 'dis':
             return generator.random((count, *shape_in), dtype=np.float32)
         classes = len(self.classes)
-        z = sample(generator, count, shape_in[0] - classes, self.noise)
+        z = draw_noise(generator, count, shape_in[0] - classes, self.noise)
         if not classes:
             return z
         labels = np.arange(count) % classes

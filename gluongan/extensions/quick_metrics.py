@@ -136,5 +136,6 @@ def _share_right(updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None, 
         if labels is None
         else mx.nd.array(one_hot(labels[:whole], updater.classes), ctx=device)
     )
-    y = updater.dis(updater.seen(mx.nd.array(x[:whole], ctx=device), label, blur=False)).asnumpy()
+    x = mx.nd.array(x[:whole], ctx=device)
+    y = updater.dis(updater.as_seen_by_dis(x, label, instance_noise=False)).asnumpy()
     return float((y * sign > 0).mean())

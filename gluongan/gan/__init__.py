@@ -1,1 +1,1 @@
-"""The game: losses, penalties, noise, labels, both updates, the updater, and what draws samples."""
+"""The game: losses, penalties, noise, labels, both updates, the updater, sampling and inversion."""

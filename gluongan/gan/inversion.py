@@ -1,4 +1,4 @@
-"""The noise of an image: the z whose G(z) is nearest to it, by gradient descent from several places."""
+"""Inversion: the z whose G(z) is nearest to an image, by gradient descent from several starts."""
 
 from __future__ import annotations
 
@@ -13,36 +13,53 @@ from ..nn.layers import Chain, Dense, frozen
 from ..nn.models import initialize
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
-from .labels import one_hot, with_label
-from .noise import Noise, path, sample
-from .sampling import device_of, generate
+from .labels import append_labels, one_hot
+from .noise import Noise, draw_noise, interpolate
+from .sampling import Sampler, device_of, generate
 
-ROWS = 256  # guesses that are moved at once
-BETAS = 0.9, 0.999  # Adam's
+GUESSES_PER_PASS = 256
+BETA1, BETA2 = 0.9, 0.999  # of Adam
 BOUNDS = {'uniform': 1.0, 'truncated': 2.0}
-FOUND = 1e-3  # an image whose mean squared error is at most that counts as found again
+RECOVERED_ERROR = 1e-3  # an image with at most this mean squared error counts as recovered
+MIN_CONTROLS, MAX_CONTROLS = 16, 64
+WALK_IMAGES, WALK_STEPS = 9, 12
 
 
 @dataclass(frozen=True)
 class Inversion:
-    """What was found for N images: z (N, latent), with the one-hot class behind it; G(z); mean squared error of each."""
+    """The result for N images.
+
+    z: (N, latent), with the one-hot class appended where the generator has classes.
+    x: G(z), (N, *shape). error: the mean squared error of each image, (N,).
+    """
 
     z: np.ndarray
     x: np.ndarray
     error: np.ndarray
 
-    def found(self) -> float:
-        """Return the share of images that were found again, in [0, 1]."""
-        return float((self.error <= FOUND).mean())
+    def share_recovered(self) -> float:
+        """Return the share of images whose error is at most RECOVERED_ERROR, in [0, 1]."""
+        return float((self.error <= RECOVERED_ERROR).mean())
 
 
 class Inverter:
-    """Finds z for images, for a G (N, latent + classes) -> (N, *shape) trained on noise of a distribution.
+    """Finds z for images, given a generator (N, latent + classes) -> (N, *shape).
 
-    It minimises the mean squared error plus `prior` · mean z², the pull toward normal noise, by Adam on z over `steps` steps
-    with a rate that falls from `lr` to 0 along a cosine. Noise that has bounds is put back into them after each step. `starts`
-    guesses are moved for each image, and for each class where G has classes; the best is taken. With an `encoder` the first
-    guess is its own.
+    noise: the distribution that the generator was trained on. Bounded noise is clipped to its
+    bounds after each step.
+    starts: how many guesses are optimised for each image, and for each class where the generator
+    has classes; the best one is the result. With an `encoder`, its output is the first guess.
+    steps, lr: of Adam on z; the rate falls from `lr` to 0 along a cosine.
+    prior: weight of mean z², which is added to the mean squared error and pulls z toward normal
+    noise.
+
+    >>> import gluongan as gg
+    >>> gg.runtime.seed(0)
+    >>> gen = gg.dense_generator([2, 16, 64], batchnorm=False, init='he')
+    >>> images = generate(gen, gg.Noise(2).fixed(3))
+    >>> inversion = Inverter(gen, 2, steps=100).invert(images)
+    >>> inversion.z.shape, inversion.x.shape, inversion.share_recovered()
+    ((3, 2), (3, 1, 8, 8), 1.0)
     """
 
     def __init__(
@@ -59,90 +76,126 @@ class Inverter:
         seed: int = 0,
         encoder: Chain | None = None,
     ) -> None:
-        self._gen, self._device = gen, device_of(gen)
+        self._gen = gen
         self._view = frozen(gen, use_running_stats=True)
-        self._latent, self._noise, self._classes = latent, noise, classes
-        self._starts, self._steps, self._lr, self._prior = (
-            starts,
-            steps,
-            lr,
-            0.0 if noise == 'uniform' else prior,
-        )
-        self._seed, self._encoder = seed, encoder
+        self._device = device_of(gen)
+        self._latent = latent
+        self._noise = noise
+        self._classes = classes
+        self._starts = starts
+        self._steps = steps
+        self._lr = lr
+        self._prior = 0.0 if noise == 'uniform' else prior
+        self._seed = seed
+        self._encoder = encoder
 
     def invert(self, x: np.ndarray) -> Inversion:
-        """Return what was found for images (N, *shape) in [0, 1]."""
+        """Return the nearest that the generator makes to images (N, *shape) in [0, 1]."""
         x = x.astype(np.float32)
         guesses = self._guesses(x)
-        starts, targets = np.concatenate(guesses), np.repeat(x, len(guesses[0]), axis=0)
-        z = np.concatenate(
-            [
-                self._descend(starts[at : at + ROWS], targets[at : at + ROWS])
-                for at in range(0, len(starts), ROWS)
-            ]
-        )
-        made = generate(self._gen, z)
-        error = ((made - targets) ** 2).reshape(len(x), len(guesses[0]), -1).mean(axis=2)
-        best = np.arange(len(x)) * len(guesses[0]) + error.argmin(axis=1)
-        return Inversion(z[best], made[best], error.min(axis=1))
+        per_image = guesses.shape[1]
+        starts = np.concatenate(guesses)
+        targets = np.repeat(x, per_image, axis=0)
+        z = []
+        for start in range(0, len(starts), GUESSES_PER_PASS):
+            part = slice(start, start + GUESSES_PER_PASS)
+            z.append(self._descend(starts[part], targets[part]))
+        z = np.concatenate(z)
+        x_fake = generate(self._gen, z)
+        error = ((x_fake - targets) ** 2).reshape(len(x), per_image, -1).mean(axis=2)
+        best = np.arange(len(x)) * per_image + error.argmin(axis=1)
+        return Inversion(z[best], x_fake[best], error.min(axis=1))
+
+    def make_controls(self, count: int) -> dict[str, np.ndarray]:
+        """Return two sets of images, which tell whether the inversion of `count` others worked.
+
+        `generated` images come from the generator and must be recovered; `noise` images, uniform in
+        [0, 1], must not. Each set has `count` images, but at least MIN_CONTROLS and at most
+        MAX_CONTROLS; the classes take equal shares of the generated ones.
+        """
+        count = min(max(count, MIN_CONTROLS), MAX_CONTROLS)
+        class_names = [str(k) for k in range(self._classes)]
+        sampler = Sampler(self._gen, self._noise, self._latent, class_names)
+        seeds = range(-(-count // max(1, self._classes)))
+        generated, _ = sampler.sample_grid(list(seeds))
+        generated = generated[:count]
+        noise = np.random.default_rng(0).random(generated.shape, dtype=np.float32)
+        return {'generated': generated, 'noise': noise}
 
     def _guesses(self, x: np.ndarray) -> np.ndarray:
-        """(N, guesses, latent + classes): the same noise for every image, but for the encoder's guess."""
-        z = sample(np.random.default_rng([self._seed, 3]), self._starts, self._latent, self._noise)
+        """Return (N, guesses, latent + classes), the same for every image except the encoder's."""
+        generator = np.random.default_rng([self._seed, 3])
+        z = draw_noise(generator, self._starts, self._latent, self._noise)
         z = np.repeat(z[None], len(x), axis=0)
         if self._encoder is not None:
-            z[:, 0] = self._bounded(self._encoder(mx.nd.array(x, ctx=self._device))).asnumpy()
+            encoded = self._encoder(mx.nd.array(x, ctx=self._device))
+            z[:, 0] = self._clip_to_bounds(encoded).asnumpy()
         if not self._classes:
             return z
         labels = one_hot(np.repeat(np.arange(self._classes), self._starts), self._classes)
-        return np.concatenate(
-            [np.tile(z, (1, self._classes, 1)), np.repeat(labels[None], len(x), axis=0)], axis=2
-        )
+        z = np.tile(z, (1, self._classes, 1))
+        labels = np.repeat(labels[None], len(x), axis=0)
+        return np.concatenate([z, labels], axis=2)
 
     def _descend(self, guesses: np.ndarray, x: np.ndarray) -> np.ndarray:
-        z, target = (
-            mx.nd.array(part, ctx=self._device) for part in (guesses[:, : self._latent], x)
-        )
-        label = mx.nd.array(guesses[:, self._latent :], ctx=self._device) if self._classes else None
+        """Return the guesses (M, latent + classes) after all steps toward the images x (M, ...)."""
+        z = mx.nd.array(guesses[:, : self._latent], ctx=self._device)
+        target = mx.nd.array(x, ctx=self._device)
+        labels = None
+        if self._classes:
+            labels = mx.nd.array(guesses[:, self._latent :], ctx=self._device)
         mean, variance = mx.nd.zeros_like(z), mx.nd.zeros_like(z)
         z.attach_grad()
         for step in range(1, self._steps + 1):
             with mx.autograd.record(train_mode=False):
-                apart = mx.nd.square(self._view(with_label(z, label)) - target).sum() / prod(
-                    x.shape[1:]
-                )
-                # Sums over the images, so that each goes its own way.
-                (apart + self._prior / self._latent * mx.nd.square(z).sum()).backward()
-            mx.nd.adam_update(
-                z,
-                z.grad,
-                mean,
-                variance,
-                out=z,
-                lr=self._rate(step),
-                beta1=BETAS[0],
-                beta2=BETAS[1],
-                epsilon=1e-10,
-            )  # the gradients are as small as 1e-6
-            z[:] = self._bounded(z)
+                objective = self._objective(z, labels, target)
+            objective.backward()
+            rates = {'lr': self._rate(step), 'beta1': BETA1, 'beta2': BETA2}
+            # A small epsilon, as the gradients are as small as 1e-6.
+            mx.nd.adam_update(z, z.grad, mean, variance, out=z, epsilon=1e-10, **rates)
+            z[:] = self._clip_to_bounds(z)
         return np.concatenate([z.asnumpy(), guesses[:, self._latent :]], axis=1)
 
+    def _objective(
+        self, z: mx.nd.NDArray, labels: mx.nd.NDArray | None, target: mx.nd.NDArray
+    ) -> mx.nd.NDArray:
+        """Return the objective summed over the images, so that each has its own gradient."""
+        x = self._view(append_labels(z, labels))
+        squared_error = mx.nd.square(x - target).sum() / prod(target.shape[1:])
+        return squared_error + self._prior / self._latent * mx.nd.square(z).sum()
+
     def _rate(self, step: int) -> float:
-        """Adam's, with its correction of the moments' start."""
-        falling = self._lr * (1 + cos(pi * step / self._steps)) / 2
-        return falling * sqrt(1 - BETAS[1] ** step) / (1 - BETAS[0] ** step)
+        """Return the cosine's learning rate, with Adam's correction of its moments' start at 0."""
+        rate = self._lr * (1 + cos(pi * step / self._steps)) / 2
+        return rate * sqrt(1 - BETA2**step) / (1 - BETA1**step)
 
-    def _bounded(self, z: mx.nd.NDArray) -> mx.nd.NDArray:
-        bound = BOUNDS.get(self._noise)
-        return z if bound is None else mx.nd.clip(z, -bound, bound)
+    def _clip_to_bounds(self, z: mx.nd.NDArray) -> mx.nd.NDArray:
+        if self._noise not in BOUNDS:
+            return z
+        bound = BOUNDS[self._noise]
+        return mx.nd.clip(z, -bound, bound)
 
-    def walk(self, z: np.ndarray, steps: int) -> np.ndarray:
-        """Return pictures on the way through the points z (P, latent + classes), `steps` a leg; classes fade into others."""
-        parts = (
-            path(z[:, : self._latent], steps, self._noise),
-            path(z[:, self._latent :], steps, 'uniform'),
-        )
-        return generate(self._gen, np.concatenate(parts, axis=1))
+    def walk(self, z: np.ndarray, steps: int = WALK_STEPS) -> np.ndarray:
+        """Return images along the path through the points z (P, latent + classes).
+
+        There are (P - 1) · steps + 1 of them; classes fade into each other.
+        """
+        noise = interpolate(z[:, : self._latent], steps, self._noise)
+        labels = interpolate(z[:, self._latent :], steps, 'uniform')
+        return generate(self._gen, np.concatenate([noise, labels], axis=1))
+
+
+def split_walk(x: np.ndarray, steps: int = WALK_STEPS) -> list[np.ndarray]:
+    """Return a walk's images by pairs of points: each part runs from one point to the next.
+
+    >>> [part.tolist() for part in split_walk(np.arange(7), steps=3)]
+    [[0, 1, 2, 3], [3, 4, 5, 6]]
+    """
+    return [x[start : start + steps + 1] for start in range(0, len(x) - 1, steps)]
+
+
+def _no_progress(iteration: int, loss: float) -> None:
+    pass
 
 
 def train_encoder(
@@ -155,16 +208,17 @@ def train_encoder(
     classes: int = 0,
     batch: int = 128,
     seed: int = 0,
-    told: Callable[[int, float], None] = lambda iteration, loss: None,
+    report_progress: Callable[[int, float], None] = _no_progress,
 ) -> Chain:
-    """Return a network E (N, *shape) -> (N, latent), trained on pairs (G(z), z) to give z back, by its mean squared error.
+    """Return a network (N, *shape) -> (N, latent), trained on pairs (G(z), z) to predict z.
 
-    A G with classes makes every class in turn. told is called every 100 iterations with the loss: 1 is a blind guess of normal
-    noise.
+    Its loss is the mean squared error of z; a blind guess of normal noise has 1. A generator with
+    classes makes all of them in turn. `report_progress` is called with the iteration and the loss
+    every 100 iterations.
     """
     device = device_of(gen)
     runtime.seed(seed, 1)
-    net = initialize(
+    encoder = initialize(
         Chain(
             mx.gluon.nn.Flatten(),  # (N, values)
             Dense(1024, 'leaky_relu', in_units=prod(shape)),
@@ -175,20 +229,18 @@ def train_encoder(
         'he',
         device,
     )
-    optimizer, stream = (
-        Optimizer(net, 'adam', lr=1e-3, beta1=0.9),
-        Noise(latent, noise, seed=seed, device=device),
-    )
-    label = (
-        mx.nd.array(one_hot(np.arange(batch) % classes, classes), ctx=device) if classes else None
-    )
+    optimizer = Optimizer(encoder, 'adam', lr=1e-3, beta1=0.9)
+    stream = Noise(latent, noise, seed=seed, device=device)
+    labels = None
+    if classes:
+        labels = mx.nd.array(one_hot(np.arange(batch) % classes, classes), ctx=device)
     for iteration in range(1, iterations + 1):
         z = stream.draw(batch)
-        x = gen(with_label(z, label))
+        x = gen(append_labels(z, labels))
         with mx.autograd.record():
-            loss = mx.nd.square(net(x) - z).mean()
+            loss = mx.nd.square(encoder(x) - z).mean()
         loss.backward()
         optimizer.step()
         if iteration % 100 == 0:
-            told(iteration, float(loss.asscalar()))
-    return net
+            report_progress(iteration, float(loss.asscalar()))
+    return encoder

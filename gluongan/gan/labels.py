@@ -1,4 +1,7 @@
-"""Class labels as part of a network's input: the one-hot vector is concatenated (Mirza and Osindero 2014, arXiv 1411.1784)."""
+"""Class labels as part of a network's input: one-hot vectors, concatenated.
+
+Mirza and Osindero 2014, arXiv 1411.1784.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,30 @@ from ..runtime import mx
 from .losses import Array
 
 
-def with_label(x: Array, label: Array | None) -> Array:
-    """Append one-hot labels (N, K): z (N, L) -> (N, L + K), flat samples the same, pictures (N, C, H, W) -> (N, C + K, H, W).
+def append_labels(x: Array, labels: Array | None) -> Array:
+    """Append one-hot labels (N, K) to noise, flat samples or images; without labels, return x.
 
-    A picture gets a plane of ones for its class and planes of zeros for the others. Without labels x is returned as it is.
+    (N, L) becomes (N, L + K), and images (N, C, H, W) become (N, C + K, H, W): a plane of ones for
+    the image's class, planes of zeros for the others.
+
+    >>> labels = mx.nd.array(one_hot(np.array([2, 0]), 3))
+    >>> append_labels(mx.nd.zeros((2, 100)), labels).shape
+    (2, 103)
+    >>> append_labels(mx.nd.zeros((2, 1, 28, 28)), labels).mean(axis=(2, 3)).asnumpy().tolist()
+    [[0.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 0.0]]
     """
-    if label is None:
+    if labels is None:
         return x
     if x.ndim == 4:
-        label = mx.nd.broadcast_to(label.reshape((0, 0, 1, 1)), shape=(*label.shape, *x.shape[2:]))
-    return mx.nd.concat(x, label, dim=1)
+        planes = labels.reshape((0, 0, 1, 1))
+        labels = mx.nd.broadcast_to(planes, shape=(*labels.shape, *x.shape[2:]))
+    return mx.nd.concat(x, labels, dim=1)
 
 
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
-    """Return (N, classes) float32 with a 1 at each label."""
+    """Return float32 (N, classes), with a 1 at each label.
+
+    >>> one_hot(np.array([2, 0]), 3).tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
     return np.eye(classes, dtype=np.float32)[labels]

@@ -1,8 +1,9 @@
-"""The objectives, each a named pair of pure functions on logits: what D minimises and what G minimises.
+"""The objectives: for each, a pair of pure functions on logits, one per network.
 
-`y_real` and `y_fake` are D's logits for real and generated samples, shape (N,), any real number; each loss is a scalar of
-shape (1,), in nats for the probabilistic ones. All stay finite for logits of ±1000: softplus(y) = log(1 + exp(y)) is computed
-without overflow, and log D = -softplus(-y), log(1 - D) = -softplus(y) for D = sigmoid(y).
+`y_real` and `y_fake` are the discriminator's logits for real and generated samples: shape (N,),
+any real number. Each loss is a scalar of shape (1,), in nats for the probabilistic ones. All stay
+finite at logits of ±1000: with D = sigmoid(y), log D = -softplus(-y) and log(1 - D) = -softplus(y),
+and softplus(y) = log(1 + exp(y)) is computed without overflow.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from ..errors import InputError
 from ..runtime import mx
 
 Array = mx.nd.NDArray
 
 
 class Loss(NamedTuple):
-    """What D minimises, of (y_real, y_fake), and what G minimises, of (y_fake, y_real).
+    """A pair: the discriminator minimises dis(y_real, y_fake), the generator gen(y_fake, y_real).
 
-    is_probability: sigmoid(logit) is D's probability of `real`. is_relative: G's side looks at y_real too.
+    is_probability: sigmoid(logit) is the discriminator's probability of `real`.
+    is_relative: the generator's side depends on y_real too.
     """
 
     dis: Callable[[Array, Array], Array]
@@ -29,45 +32,84 @@ class Loss(NamedTuple):
 
 
 def softplus(y: Array) -> Array:
-    """log(1 + exp(y)), elementwise, to 1e-6: a loss near 0 may come out as -8e-7, its gradient is exact."""
+    """Return log(1 + exp(y)), elementwise, accurate to 3e-6; the gradient is exact.
+
+    A loss near 0 may therefore come out as -8e-7.
+
+    >>> softplus(mx.nd.array([-1000, 1000])).asnumpy().tolist()
+    [0.0, 1000.0]
+    """
     return mx.nd.Activation(y, act_type='softrelu')
 
 
 def cross_entropy_dis(
     y_real: Array, y_fake: Array, *, real_target: float = 1.0, fake_target: float = 0.0
 ) -> Array:
-    """-mean log D(x) - mean log(1 - D(G(z))): binary cross entropy with real = 1, fake = 0 (Goodfellow et al. 2014, eq. 1).
+    """Binary cross entropy, -mean log D(x) - mean log(1 - D(G(z))) (Goodfellow et al. 2014, eq. 1).
 
-    With other targets t in [0, 1] each side is -t log D - (1 - t) log(1 - D) = softplus(y) - t·y: label smoothing, one-sided
-    for real_target = 0.9 alone (Salimans et al. 2016, section 3.4), two-sided for [0.1, 0.9].
+    With a target t in [0, 1] other than 1 and 0, a side is -t log D - (1 - t) log(1 - D), which is
+    softplus(y) - t·y. This is label smoothing: one-sided with real_target = 0.9 (Salimans et al.
+    2016, section 3.4), two-sided with 0.9 and 0.1.
+
+    A discriminator that cannot decide pays 2 log 2:
+
+    >>> y = mx.nd.zeros(4)
+    >>> round(cross_entropy_dis(y, y).asscalar().item(), 4)
+    1.3863
     """
-    return _entropy(y_real, real_target) + _entropy(y_fake, fake_target)
+    return _cross_entropy(y_real, real_target) + _cross_entropy(y_fake, fake_target)
 
 
-def _entropy(y: Array, target: float) -> Array:
-    # The two ends are written out: softplus(y) - y loses every digit of a small loss at a large logit.
-    if target in (0.0, 1.0):
-        return softplus(y if target == 0.0 else -y).mean()
+def _cross_entropy(y: Array, target: float) -> Array:
+    # Targets 1 and 0 are written out: softplus(y) - y loses a small loss's digits at large logits.
+    if target == 1.0:
+        return softplus(-y).mean()
+    if target == 0.0:
+        return softplus(y).mean()
     return (softplus(y) - target * y).mean()
 
 
 def minimax_gen(y_fake: Array, y_real: Array | None = None) -> Array:
-    """mean log(1 - D(G(z))), G's side of the minimax game (Goodfellow et al. 2014, eq. 1); its gradient fades where D wins."""
+    """The generator's side of the minimax game, mean log(1 - D(G(z))) (Goodfellow 2014, eq. 1).
+
+    Its gradient vanishes where the discriminator wins.
+    """
     return -softplus(y_fake).mean()
 
 
 def nonsaturating_gen(y_fake: Array, y_real: Array | None = None) -> Array:
-    """-mean log D(G(z)): the same fixed point with a strong gradient where D wins (Goodfellow et al. 2014, section 3)."""
+    """-mean log D(G(z)) (Goodfellow et al. 2014, section 3).
+
+    Its fixed point is that of `minimax_gen`, but its gradient is strong where the discriminator
+    wins:
+
+    >>> losing = mx.nd.array([-12.0])
+    >>> losing.attach_grad()
+    >>> for loss in (minimax_gen, nonsaturating_gen):
+    ...     with mx.autograd.record():
+    ...         value = loss(losing)
+    ...     value.backward()
+    ...     print(f'{losing.grad.asscalar():.5f}')
+    -0.00001
+    -0.99999
+    """
     return softplus(-y_fake).mean()
 
 
 def least_squares_dis(
     y_real: Array, y_fake: Array, *, real_target: float = 1.0, fake_target: float = 0.0
 ) -> Array:
-    """½ mean (D(x) - 1)² + ½ mean D(G(z))² on raw outputs (Mao et al. 2017, arXiv 1611.04076, eq. 9); targets as given."""
-    return 0.5 * (
-        mx.nd.square(y_real - real_target).mean() + mx.nd.square(y_fake - fake_target).mean()
-    )
+    """½ mean (D(x) - 1)² + ½ mean D(G(z))² on raw outputs (Mao et al. 2017, 1611.04076, eq. 9).
+
+    The targets 1 and 0 may be replaced.
+
+    >>> y_real, y_fake = mx.nd.array([1, -2]), mx.nd.array([0.5, 3])
+    >>> least_squares_dis(y_real, y_fake).asscalar().item()    # (0 + 9) / 4 + (0.25 + 9) / 4
+    4.5625
+    """
+    real_side = mx.nd.square(y_real - real_target).mean()
+    fake_side = mx.nd.square(y_fake - fake_target).mean()
+    return 0.5 * (real_side + fake_side)
 
 
 def least_squares_gen(y_fake: Array, y_real: Array | None = None) -> Array:
@@ -76,7 +118,13 @@ def least_squares_gen(y_fake: Array, y_real: Array | None = None) -> Array:
 
 
 def wasserstein_dis(y_real: Array, y_fake: Array) -> Array:
-    """mean D(G(z)) - mean D(x), minus the critic's estimate of the distance (Arjovsky et al. 2017, eq. 2)."""
+    """mean D(G(z)) - mean D(x) (Arjovsky et al. 2017, eq. 2).
+
+    Its negative is the critic's estimate of the distance between both distributions:
+
+    >>> wasserstein_dis(mx.nd.array([3, 5]), mx.nd.array([1, 2])).asscalar().item()
+    -2.5
+    """
     return y_fake.mean() - y_real.mean()
 
 
@@ -86,21 +134,35 @@ def critic_gen(y_fake: Array, y_real: Array | None = None) -> Array:
 
 
 def hinge_dis(y_real: Array, y_fake: Array) -> Array:
-    """mean max(0, 1 - D(x)) + mean max(0, 1 + D(G(z))) (Miyato et al. 2018, arXiv 1802.05957, eq. 16)."""
+    """mean max(0, 1 - D(x)) + mean max(0, 1 + D(G(z))) (Miyato et al. 2018, 1802.05957, eq. 16).
+
+    Logits beyond the margin of ±1 cost nothing:
+
+    >>> hinge_dis(mx.nd.array([7, 1]), mx.nd.array([-1, -9])).asscalar().item()
+    0.0
+    """
     return mx.nd.relu(1 - y_real).mean() + mx.nd.relu(1 + y_fake).mean()
 
 
 def relativistic_dis(y_real: Array, y_fake: Array) -> Array:
-    """-mean log s(y_real - mean y_fake) - mean log(1 - s(y_fake - mean y_real)), s = sigmoid: is a real sample more real than
-    the average fake, and a fake less than the average real (Jolicoeur-Martineau 2018, arXiv 1807.00734, RaSGAN)?"""
-    return (
-        softplus(-mx.nd.broadcast_sub(y_real, y_fake.mean())).mean()
-        + softplus(mx.nd.broadcast_sub(y_fake, y_real.mean())).mean()
-    )
+    """-mean log s(y_real - mean y_fake) - mean log(1 - s(y_fake - mean y_real)), s = sigmoid.
+
+    Is a real sample more real than the average fake, and a fake less real than the average real
+    sample? (RaSGAN: Jolicoeur-Martineau 2018, arXiv 1807.00734.) Only differences count:
+
+    >>> y_real, y_fake = mx.nd.array([1, -2]), mx.nd.array([0.5, 3])
+    >>> for shift in (0, 100):
+    ...     print(f'{relativistic_dis(y_real + shift, y_fake + shift).asscalar():.4f}')
+    4.8766
+    4.8766
+    """
+    real_side = softplus(-mx.nd.broadcast_sub(y_real, y_fake.mean())).mean()
+    fake_side = softplus(mx.nd.broadcast_sub(y_fake, y_real.mean())).mean()
+    return real_side + fake_side
 
 
 def relativistic_gen(y_fake: Array, y_real: Array) -> Array:
-    """The same with the sides exchanged: G wants its samples more real than the average real one."""
+    """`relativistic_dis` with the sides exchanged: fakes should be more real than the average."""
     return relativistic_dis(y_fake, y_real)
 
 
@@ -116,15 +178,26 @@ LOSSES: dict[str, Loss] = {
 SMOOTHABLE = ('minimax', 'nonsaturating', 'least_squares')
 
 
-def named(name: str, *, real_target: float = 1.0, fake_target: float = 0.0) -> Loss:
-    """Return the loss of that name, D's targets smoothed if they are not 1 and 0; ValueError where there is no such."""
+def make_loss(name: str, *, real_target: float = 1.0, fake_target: float = 0.0) -> Loss:
+    """Return a loss of LOSSES, with the discriminator's targets smoothed if they are not 1 and 0.
+
+    Raises InputError for an unknown name, and for targets of a loss outside SMOOTHABLE.
+
+    >>> smoothed = make_loss('nonsaturating', real_target=0.9)
+    >>> y = mx.nd.array([5.0])
+    >>> [f'{loss.dis(y, -y).asscalar():.3f}' for loss in (LOSSES['nonsaturating'], smoothed)]
+    ['0.013', '0.513']
+    """
     if name not in LOSSES:
-        raise ValueError(f'loss {name!r}: must be one of {", ".join(LOSSES)}')
+        raise InputError(f'must be one of {", ".join(LOSSES)}', setting='loss', value=name)
     loss = LOSSES[name]
     if (real_target, fake_target) == (1.0, 0.0):
         return loss
     if name not in SMOOTHABLE:
-        raise ValueError(
-            f'loss {name!r} has no targets to smooth; must be one of {", ".join(SMOOTHABLE)}'
+        raise InputError(
+            f'has no targets to smooth; must be one of {", ".join(SMOOTHABLE)}',
+            setting='loss',
+            value=name,
         )
-    return loss._replace(dis=partial(loss.dis, real_target=real_target, fake_target=fake_target))
+    dis = partial(loss.dis, real_target=real_target, fake_target=fake_target)
+    return loss._replace(dis=dis)

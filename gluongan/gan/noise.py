@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import InputError
 from ..runtime import mx
 
 DISTRIBUTIONS = ('normal', 'uniform', 'truncated')
 
-
-# So many draws go to the device at once, unless they are large: MXNet's copy waits for all that has been queued before it.
-DRAWS, MOST_VALUES = 32, 2**22
+# MXNet's copy to a device waits for all the work queued before it. So noise for several draws goes
+# there at once, within a limit on its size.
+DRAWS_PER_BLOCK = 32
+MAX_BLOCK_VALUES = 2**22
 
 
 class Noise:
-    """A stream of z (N, size), float32, on `device`: `normal` N(0, I), `uniform` U(-1, 1), `truncated` N(0, I) cut at ±2.
+    """A stream of z (N, size), float32, on `device`.
 
-    It draws with NumPy's SFC64: four times as fast as MXNet's own normal, and its state can be read and put back.
+    distribution: `normal` N(0, I), `uniform` U(-1, 1), or `truncated` N(0, I) cut at ±2.
+
+    It draws with NumPy's SFC64, which is four times as fast as MXNet's own normal, and whose state
+    can be saved and restored:
+
+    >>> noise = Noise(100, seed=0)
+    >>> noise.draw(128).shape
+    (128, 100)
+    >>> state = noise.state()
+    >>> z = noise.draw(128)
+    >>> noise.restore(state)
+    >>> bool((noise.draw(128) == z).min())
+    True
     """
 
     def __init__(
@@ -28,37 +42,46 @@ class Noise:
         device: mx.Context | None = None,
     ) -> None:
         if distribution not in DISTRIBUTIONS:
-            raise ValueError(f'noise {distribution!r}: must be one of {", ".join(DISTRIBUTIONS)}')
-        self.size, self.distribution, self.device = size, distribution, device or mx.cpu()
+            raise InputError(
+                f'must be one of {", ".join(DISTRIBUTIONS)}', setting='noise', value=distribution
+            )
+        self.size = size
+        self.distribution = distribution
+        self.device = device or mx.cpu()
         self._generator = np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, 1])))
         self._refill(0)
 
     def _refill(self, count: int) -> None:
-        """Draw the next z, `count` at a time, and have them on the device."""
-        self._at_block, self._count, self._drawn = self._words(), count, 0
-        self._draws = max(1, min(DRAWS, MOST_VALUES // (count * self.size))) if count else 0
+        """Draw a block of noise for the next draws of `count` z, and copy it to the device."""
+        self._block_start = self._generator_state()
+        self._count = count
+        self._used = 0
+        self._draws = 0
         if count:
-            z = sample(self._generator, self._draws * count, self.size, self.distribution)
+            draws_that_fit = MAX_BLOCK_VALUES // (count * self.size)
+            self._draws = max(1, min(DRAWS_PER_BLOCK, draws_that_fit))
+            z = draw_noise(self._generator, self._draws * count, self.size, self.distribution)
             self._block = mx.nd.array(z, ctx=self.device)
 
     def draw(self, count: int) -> mx.nd.NDArray:
         """Return the next `count` >= 1 z."""
-        if count != self._count or self._drawn == self._draws:
+        if count != self._count or self._used == self._draws:
             self._refill(count)
-        self._drawn += 1
-        return self._block[(self._drawn - 1) * count : self._drawn * count]
+        start = self._used * count
+        self._used += 1
+        return self._block[start : start + count]
 
     def fixed(self, count: int, seed: int = 0) -> np.ndarray:
-        """Return z (count, size) that depends on `seed` alone and leaves this stream as it was."""
-        return sample(np.random.default_rng([seed, 2]), count, self.size, self.distribution)
+        """Return z (count, size) that depend on `seed` alone; the stream stays where it is."""
+        return draw_noise(np.random.default_rng([seed, 2]), count, self.size, self.distribution)
 
     def state(self) -> list[int]:
-        """Return the generator's state where the present block was drawn, its draws' size, and how many of them are used."""
-        return [*self._at_block, self._count, self._drawn]
+        """Return the generator's state before the current block, `count`, and the draws used."""
+        return [*self._block_start, self._count, self._used]
 
     def restore(self, state: list[int]) -> None:
-        """Go on from where `state` was read."""
-        *words, has_half, half, count, drawn = state
+        """Continue from a `state`."""
+        *words, has_half, half, count, used = state
         self._generator.bit_generator.state = {
             'bit_generator': 'SFC64',
             'state': {'state': np.array(words, dtype=np.uint64)},
@@ -66,64 +89,92 @@ class Noise:
             'uinteger': half,
         }
         self._refill(count)
-        self._drawn = drawn
+        self._used = used
 
-    def _words(self) -> list[int]:
+    def _generator_state(self) -> list[int]:
         state = self._generator.bit_generator.state
-        return [*map(int, state['state']['state']), state['has_uint32'], state['uinteger']]
+        words = [int(word) for word in state['state']['state']]
+        return [*words, state['has_uint32'], state['uinteger']]
 
 
-def sample(generator: np.random.Generator, count: int, size: int, distribution: str) -> np.ndarray:
+def draw_noise(
+    generator: np.random.Generator, count: int, size: int, distribution: str
+) -> np.ndarray:
     """Return z (count, size), float32, from a NumPy generator."""
     if distribution == 'uniform':
         return generator.random((count, size), dtype=np.float32) * np.float32(2) - np.float32(1)
     if distribution == 'truncated':
-        return truncated(generator, count, size, 2.0)
+        return truncated_normal(generator, count, size, 2.0)
     return generator.standard_normal((count, size), dtype=np.float32)
 
 
-def truncated(generator: np.random.Generator, count: int, size: int, bound: float) -> np.ndarray:
-    """Return N(0, I) where every value beyond ±bound has been drawn again (Brock et al. 2019, arXiv 1809.11096)."""
+def truncated_normal(
+    generator: np.random.Generator, count: int, size: int, bound: float
+) -> np.ndarray:
+    """Return N(0, I) (count, size) with every value beyond ±bound drawn again, until none is left.
+
+    Brock et al. 2019, arXiv 1809.11096.
+
+    >>> z = truncated_normal(np.random.default_rng(0), 1000, 10, bound=0.5)
+    >>> bool(0.49 < abs(z).max() <= 0.5)
+    True
+    """
     z = generator.standard_normal((count, size), dtype=np.float32)
-    while (beyond := np.abs(z) > bound).any():
+    beyond = np.abs(z) > bound
+    while beyond.any():
         z[beyond] = generator.standard_normal(int(beyond.sum()), dtype=np.float32)
+        beyond = np.abs(z) > bound
     return z
 
 
-def seeded(
+def noise_from_seeds(
     seeds: list[int], size: int, distribution: str, trunc: float | None = None
 ) -> np.ndarray:
-    """Return one z a seed, (len(seeds), size): the same seed gives the same z whatever others are asked for.
+    """Return one z per seed, (len(seeds), size); a seed's z does not depend on the other seeds.
 
-    trunc: values of normal noise beyond ±trunc are drawn again: better samples, fewer kinds of them. ValueError for uniform.
+    trunc: normal noise beyond ±trunc is drawn again: better samples, less variety. Raises
+    InputError for uniform noise, which has no tails.
+
+    >>> z = noise_from_seeds([7, 8], 100, 'normal')
+    >>> bool((z[1] == noise_from_seeds([8], 100, 'normal')[0]).all())
+    True
     """
     if trunc is not None and distribution == 'uniform':
-        raise ValueError('uniform noise has no tails to truncate')
-    generators = map(np.random.default_rng, seeds)
+        raise InputError('uniform noise has no tails; must be None', setting='trunc', value=trunc)
+    generators = [np.random.default_rng(seed) for seed in seeds]
     if trunc is not None:
-        return np.concatenate([truncated(generator, 1, size, trunc) for generator in generators])
-    return np.concatenate([sample(generator, 1, size, distribution) for generator in generators])
+        return np.concatenate([truncated_normal(each, 1, size, trunc) for each in generators])
+    return np.concatenate([draw_noise(each, 1, size, distribution) for each in generators])
 
 
-def path(z: np.ndarray, steps: int, distribution: str) -> np.ndarray:
-    """Return a walk through the points z (P, size), `steps` to each leg: ((P - 1) · steps + 1, size).
+def interpolate(z: np.ndarray, steps: int, distribution: str) -> np.ndarray:
+    """Return z along the path through the points z (P, size): ((P - 1) · steps + 1, size).
 
-    Straight for uniform noise; along great circles for normal noise, whose middle no sample ever comes from (White 2016,
-    arXiv 1609.04468).
+    The path takes `steps` steps from each point to the next. It is straight for uniform noise, and
+    follows great circles for normal noise, which is never found near the middle of a straight line
+    (White 2016, arXiv 1609.04468).
+
+    >>> ends = np.array([[1, 0], [0, 1]])
+    >>> interpolate(ends, 2, 'uniform').tolist()
+    [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
+    >>> print(interpolate(ends, 2, 'normal')[1].round(2))
+    [0.71 0.71]
     """
-    shares = np.linspace(0, 1, steps, endpoint=False)
-    between = _line if distribution == 'uniform' else _arc
-    legs = [between(a, b, share) for a, b in zip(z[:-1], z[1:]) for share in shares]
-    return np.stack([*legs, z[-1]]).astype(np.float32)
+    blend = _along_line if distribution == 'uniform' else _along_arc
+    points = []
+    for start, end in zip(z[:-1], z[1:]):
+        for share in np.linspace(0, 1, steps, endpoint=False):
+            points.append(blend(start, end, share))
+    return np.stack([*points, z[-1]]).astype(np.float32)
 
 
-def _line(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
+def _along_line(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
     return (1 - share) * a + share * b
 
 
-def _arc(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
+def _along_arc(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
     cosine = np.clip(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)), -1, 1)
     angle = np.arccos(cosine)
     if angle < 1e-6:
-        return _line(a, b, share)
+        return _along_line(a, b, share)
     return (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)

@@ -1,10 +1,12 @@
 """Gradient penalties that are right in MXNet: WGAN-GP, DRAGAN, R1, R2.
 
-Each is P = scale · mean over points x̂ of (n - target)², n = ‖grad_x D(x̂)‖₂. Its gradient by D's weights needs the gradient of
-a gradient, which MXNet 1.9.1 has wrong (see `tangent`). But with v = grad_x D(x̂) / n held constant, n = grad_x D(x̂) · v is D's
-tangent along v, and d n / d weights = d tangent / d weights exactly (the change of v adds nothing: v · dv = 0, as |v| = 1). So
+Each is P = scale · mean over points x̂ of (n - target)², with n = ‖grad_x D(x̂)‖₂. Its gradient by
+the weights of the discriminator D needs the gradient of a gradient, which MXNet 1.9.1 computes
+wrongly (see `nn.jvp`). But hold v = grad_x D(x̂) / n constant: then n = grad_x D(x̂) · v is D's
+derivative along v, and d n / d weights = d derivative / d weights exactly. (The change of v adds
+nothing: v · dv = 0, as |v| = 1.) So, with v and c constants,
 
-    grad P = grad of  sum_i c_i · Tangent(D)(x̂_i, v_i),   c_i = 2 · scale · (n_i - target) / N,   v and c constants.
+    grad P = grad of  sum_i c_i · Tangent(D)(x̂_i, v_i),   c_i = 2 · scale · (n_i - target) / N.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..errors import InputError
 from ..nn.jvp import Tangent
 from ..nn.layers import Chain
 from ..runtime import mx
@@ -19,35 +22,63 @@ from .losses import Array
 
 
 class Kind(NamedTuple):
-    """Where a penalty looks (from real and generated samples, (N, ...) each), what norm it wants, and its usual weight."""
+    """A penalty: its points (from real and generated samples, (N, ...) each), and its numbers.
+
+    target: the gradient norm that it asks for. factor · weight is the scale; weight is the default.
+    is_random: the points are drawn at random, from MXNet's own generator.
+    """
 
     points: Callable[[Array, Array], Array]
     target: float
     factor: float
     weight: float
+    is_random: bool
 
 
 def between(x_real: Array, x_fake: Array) -> Array:
-    """Return one uniform point on each line from a real to a generated sample (Gulrajani et al. 2017, arXiv 1704.00028)."""
-    share = mx.nd.random.uniform(shape=(len(x_real), *[1] * (x_real.ndim - 1)), ctx=x_real.ctx)
+    """Return one uniform point on each line from a real to a generated sample.
+
+    Gulrajani et al. 2017, arXiv 1704.00028.
+
+    >>> x = between(mx.nd.ones((1000, 2)), mx.nd.zeros((1000, 2))).asnumpy()
+    >>> bool((x >= 0).all() and (x <= 1).all() and (x[:, 0] == x[:, 1]).all())
+    True
+    """
+    share = _one_per_sample(x_real)
     return x_fake + share * (x_real - x_fake)
 
 
 def around(x_real: Array, x_fake: Array) -> Array:
-    """Return points beside the real ones: x + u/2 · sd(x) · U(0, 1), u ~ U(0, 1) a sample (Kodali et al. 2017, 1705.07215)."""
+    """Return points near the real samples: x + u/2 · sd(x) · U(0, 1).
+
+    Each sample has one u ~ U(0, 1). Kodali et al. 2017, arXiv 1705.07215.
+    """
     deviation = mx.nd.sqrt(mx.nd.square(x_real - x_real.mean()).mean())
     noise = mx.nd.random.uniform(shape=x_real.shape, ctx=x_real.ctx) * deviation * 0.5
-    share = mx.nd.random.uniform(shape=(len(x_real), *[1] * (x_real.ndim - 1)), ctx=x_real.ctx)
+    share = _one_per_sample(x_real)
     return x_real + share * noise
 
 
+def _one_per_sample(x: Array) -> Array:
+    shape = (len(x), *[1] * (x.ndim - 1))
+    return mx.nd.random.uniform(shape=shape, ctx=x.ctx)
+
+
+def at_real(x_real: Array, x_fake: Array) -> Array:
+    """Return the real samples: γ/2 E‖grad‖² at the data (Mescheder et al. 2018, 1801.04406)."""
+    return x_real
+
+
+def at_fake(x_real: Array, x_fake: Array) -> Array:
+    """Return the generated samples (Mescheder et al. 2018)."""
+    return x_fake
+
+
 PENALTIES: dict[str, Kind] = {
-    'gp': Kind(between, 1.0, 1.0, 10.0),
-    'dragan': Kind(around, 1.0, 1.0, 10.0),
-    'r1': Kind(
-        lambda x_real, x_fake: x_real, 0.0, 0.5, 10.0
-    ),  # γ/2 E‖grad‖² at the data (Mescheder et al. 2018, 1801.04406)
-    'r2': Kind(lambda x_real, x_fake: x_fake, 0.0, 0.5, 10.0),  # the same at the samples
+    'gp': Kind(between, target=1.0, factor=1.0, weight=10.0, is_random=True),
+    'dragan': Kind(around, target=1.0, factor=1.0, weight=10.0, is_random=True),
+    'r1': Kind(at_real, target=0.0, factor=0.5, weight=10.0, is_random=False),
+    'r2': Kind(at_fake, target=0.0, factor=0.5, weight=10.0, is_random=False),
 }
 
 
@@ -61,11 +92,25 @@ class Point(NamedTuple):
 
 
 class GradientPenalty:
-    """One of PENALTIES on D; `weight` is λ of gp and dragan (10 in their papers), γ of r1 and r2.
+    """One of PENALTIES on the discriminator.
 
-    view: a `frozen` view of D, through which the input gradient is taken. classes: so many of D's input channels (the last
-    ones) are labels; the gradient by them is no part of the norm. Raises TangentError where D has a layer that mixes
-    samples (BatchNorm, mini-batch discrimination: the penalty is on the gradient of one sample's output by that sample).
+    view: a `frozen` view of `dis`, which the input gradient is taken through.
+    weight: λ of gp and dragan (10 in their papers), γ of r1 and r2.
+    classes: how many of the discriminator's last input channels are labels; the gradient by them
+    does not count in the norm.
+
+    Raises TangentError for a discriminator with a layer that mixes samples (BatchNorm, mini-batch
+    discrimination): the penalty is on the gradient of one sample's output by that sample.
+
+    The slope of this discriminator is (3, 4) everywhere; 10 · (5 - 1)² = 160:
+
+    >>> from gluongan.nn.layers import Dense, frozen
+    >>> dis = Chain(Dense(1, in_units=2), shape_in=(2,))
+    >>> dis.initialize()
+    >>> dis[0].weight.set_data(mx.nd.array([[3, 4]]))
+    >>> x = mx.nd.ones((8, 2))
+    >>> GradientPenalty(dis, frozen(dis), 'gp').at(x, 2 * x).value.asscalar().item()
+    160.0
     """
 
     def __init__(
@@ -78,42 +123,47 @@ class GradientPenalty:
         classes: int = 0,
     ) -> None:
         if kind not in PENALTIES:
-            raise ValueError(f'penalty {kind!r}: must be one of {", ".join(PENALTIES)}')
-        self.kind, self._view, self._tangent, self._classes = (
-            PENALTIES[kind],
-            view,
-            Tangent(dis),
-            classes,
-        )
-        self.scale = self.kind.factor * (self.kind.weight if weight is None else weight)
+            raise InputError(
+                f'must be one of {", ".join(PENALTIES)}', setting='penalty', value=kind
+            )
+        self.dis = dis
+        self.view = view
+        self.kind = PENALTIES[kind]
+        self.classes = classes
+        self.tangent = Tangent(dis)
+        weight = self.kind.weight if weight is None else weight
+        self.scale = self.kind.factor * weight
 
     def at(self, x_real: Array, x_fake: Array) -> Point:
-        """Return this step's constants: an ordinary input gradient, by D's frozen view."""
+        """Return the constants of one step; an ordinary input gradient through the frozen view."""
         x = self._points(x_real, x_fake).detach()
         x.attach_grad()
         with mx.autograd.record():
-            y = self._view(x)
+            y = self.view(x)
         y.backward()
-        if self._classes:
-            x.grad[:, -self._classes :] = 0
-        norm = mx.nd.sqrt(
-            mx.nd.square(x.grad.reshape((len(y), -1))).sum(axis=1)
-        )  # a pack of samples has one logit
-        off = norm - self.kind.target
-        direction = (x.grad.reshape((len(y), -1)) / (norm + 1e-12).expand_dims(1)).reshape(x.shape)
+        if self.classes:
+            x.grad[:, -self.classes :] = 0
+        gradient = x.grad.reshape((len(y), -1))  # one row a logit: a pack of samples has one
+        norm = mx.nd.sqrt(mx.nd.square(gradient).sum(axis=1))
+        excess = norm - self.kind.target
+        direction = gradient / (norm + 1e-12).expand_dims(1)
         return Point(
-            x.detach(),
-            direction,
-            2 * self.scale / len(y) * off,
-            self.scale * mx.nd.square(off).mean(),
+            x=x.detach(),
+            direction=direction.reshape(x.shape),
+            weight=2 * self.scale / len(y) * excess,
+            value=self.scale * mx.nd.square(excess).mean(),
         )
 
     def _points(self, x_real: Array, x_fake: Array) -> Array:
-        if not self._classes:
+        if not self.classes:
             return self.kind.points(x_real, x_fake)
-        samples = self.kind.points(x_real[:, : -self._classes], x_fake[:, : -self._classes])
-        return mx.nd.concat(samples, x_real[:, -self._classes :], dim=1)
+        labels = x_real[:, -self.classes :]
+        samples = self.kind.points(x_real[:, : -self.classes], x_fake[:, : -self.classes])
+        return mx.nd.concat(samples, labels, dim=1)
 
     def surrogate(self, point: Point) -> Array:
-        """Return a number (1,) whose gradient by D's weights is the penalty's; call it inside record()."""
-        return (self._tangent(point.x, point.direction) * point.weight).sum()
+        """Return a number (1,) whose gradient by the discriminator's weights is the penalty's.
+
+        Call it inside `record()`.
+        """
+        return (self.tangent(point.x, point.direction) * point.weight).sum()

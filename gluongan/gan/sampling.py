@@ -1,4 +1,4 @@
-"""Samples out of a trained G."""
+"""Samples from a trained generator."""
 
 from __future__ import annotations
 
@@ -10,112 +10,156 @@ from ..errors import InputError
 from ..nn.passes import in_passes
 from ..runtime import mx
 from .labels import one_hot
-from .noise import path, sample, seeded
+from .noise import draw_noise, interpolate, noise_from_seeds
 
 
 class SamplingError(InputError):
-    """Samples that this generator cannot make: one sentence that names the setting."""
+    """Samples that this generator cannot make."""
 
 
 def generate(gen: mx.gluon.HybridBlock, z: np.ndarray) -> np.ndarray:
-    """Return G(z) for z (N, latent): (N, *shape), float32, pictures in [0, 1].
+    """Return G(z) for z (N, latent): (N, *shape), float32, images in [0, 1].
 
-    A z gives the same bits beside any others, on the CPU with the same number of threads.
-    BatchNorm uses its running statistics here and dropout drops nothing.
+    A z gives the same bits beside any others, on the CPU with the same number of threads. BatchNorm
+    uses its running statistics, and dropout drops nothing.
+
+    >>> import gluongan as gg
+    >>> gen = gg.dense_generator([5, 16, 64])
+    >>> z = gg.Noise(5).fixed(100)
+    >>> x = generate(gen, z)
+    >>> x.shape
+    (100, 1, 8, 8)
+    >>> bool((generate(gen, z[7:9]) == x[7:9]).all())
+    True
     """
     device = device_of(gen)
     return in_passes(lambda part: [gen(mx.nd.array(part, ctx=device))], z)[0]
 
 
 def device_of(net: mx.gluon.HybridBlock) -> mx.Context:
-    """Return where a network lives."""
-    return next(iter(net.collect_params().values())).list_ctx()[0]
+    """Return the device that a network's weights are on."""
+    parameter = next(iter(net.collect_params().values()))
+    return parameter.list_ctx()[0]
 
 
 class Sampler:
-    """Draws samples by seed, and by class where G has `classes` (their names, in the order of its one-hot labels)."""
+    """Makes samples by seed, and by class where the generator has `classes`.
+
+    noise, latent: the distribution and the size of z that the generator was trained on.
+    classes: their names, in the order of the one-hot labels.
+
+    >>> import gluongan as gg
+    >>> gen = gg.dense_generator([5 + 2, 16, 64])
+    >>> sampler = Sampler(gen, 'normal', 5, classes=['cat', 'dog'])
+    >>> x, columns = sampler.sample_grid([7, 8, 9])    # a row of three cats, a row of three dogs
+    >>> x.shape, columns
+    ((6, 1, 8, 8), 3)
+    >>> dogs, _ = sampler.sample_grid([7, 8, 9], 'dog')
+    >>> bool((dogs == x[3:]).all())
+    True
+    """
 
     def __init__(
         self, gen: mx.gluon.HybridBlock, noise: str, latent: int, classes: Sequence[str] = ()
     ) -> None:
-        self._gen, self._noise, self._latent, self.classes = gen, noise, latent, list(classes)
+        self._gen = gen
+        self._noise = noise
+        self._latent = latent
+        self.classes = list(classes)
 
-    def sheet(
-        self, seeds: list[int], name: str | None = None, trunc: float | None = None
+    def sample_grid(
+        self, seeds: list[int], class_name: str | None = None, trunc: float | None = None
     ) -> tuple[np.ndarray, int | None]:
-        """Return samples (N, *shape), one a seed, and how many make a row where that has a meaning.
+        """Return one sample per seed (N, *shape), and the number of columns of their grid.
 
-        A conditional G without a class `name` gives a row of the seeds for each class.
+        A conditional generator without a `class_name` makes a row of all seeds for each class. In
+        all other cases the number of columns is None. trunc: see `noise_from_seeds`. Raises
+        SamplingError for a class or a truncation that this generator does not have.
         """
-        if self.classes and name is None:
+        z = self._noise_from_seeds(seeds, trunc)
+        if self.classes and class_name is None:
+            z = np.tile(z, (len(self.classes), 1))
             labels = np.repeat(np.arange(len(self.classes)), len(seeds))
-            z = np.tile(self._seeded(seeds, trunc), (len(self.classes), 1))
-            return self._made(np.concatenate([z, one_hot(labels, len(self.classes))], axis=1)), len(
-                seeds
-            )
-        z = self._seeded(seeds, trunc)
-        return self._made(self._labelled(z, name)), None
+            return self._generate(self._append_labels(z, labels)), len(seeds)
+        return self._generate(self._append_class(z, class_name)), None
 
-    def draw(self, count: int, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return `count` samples that depend on `seed` alone, and their classes, which take turns; None without classes."""
-        z = sample(
-            np.random.default_rng([seed, 2]), count, self._latent, self._noise
-        )  # as Noise.fixed has it
+    def sample(self, count: int, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return `count` samples that depend on `seed` alone, and their labels (count,).
+
+        The classes take turns; without classes the labels are None.
+        """
+        generator = np.random.default_rng([seed, 2])  # as in Noise.fixed
+        z = draw_noise(generator, count, self._latent, self._noise)
         if not self.classes:
-            return self._made(z), None
+            return self._generate(z), None
         labels = np.arange(count) % len(self.classes)
-        return self._made(np.concatenate([z, one_hot(labels, len(self.classes))], axis=1)), labels
+        return self._generate(self._append_labels(z, labels)), labels
 
-    def walk(
-        self, seeds: list[int], steps: int, name: str | None = None, trunc: float | None = None
+    def interpolate(
+        self,
+        seeds: list[int],
+        steps: int,
+        class_name: str | None = None,
+        trunc: float | None = None,
     ) -> np.ndarray:
-        """Return samples on the way from each seed to the next, `steps` a leg; a conditional G's first class by default."""
-        z = path(self._seeded(seeds, trunc), steps, self._noise)
-        return self._made(
-            self._labelled(z, self.classes[0] if self.classes and name is None else name)
-        )
+        """Return samples along the path from each seed to the next, in `steps` steps each.
 
-    def _made(self, z: np.ndarray) -> np.ndarray:
+        A conditional generator makes its first class unless `class_name` names another.
+        """
+        if self.classes and class_name is None:
+            class_name = self.classes[0]
+        z = interpolate(self._noise_from_seeds(seeds, trunc), steps, self._noise)
+        return self._generate(self._append_class(z, class_name))
+
+    def _generate(self, z: np.ndarray) -> np.ndarray:
         x = generate(self._gen, z)
         if not np.isfinite(x).all():
             raise SamplingError(
-                'these weights give samples that are no numbers; they have been changed, or training failed'
+                'these weights generate NaN or infinity; they were changed, or training failed'
             )
         return x
 
-    def _seeded(self, seeds: list[int], trunc: float | None) -> np.ndarray:
+    def _noise_from_seeds(self, seeds: list[int], trunc: float | None) -> np.ndarray:
         if trunc is not None and self._noise == 'uniform':
             raise SamplingError(
                 'this run draws uniform noise, which has no tails; leave it out',
                 setting='trunc',
                 value=f'{trunc:g}',
             )
-        return seeded(seeds, self._latent, self._noise, trunc)
+        return noise_from_seeds(seeds, self._latent, self._noise, trunc)
 
-    def _labelled(self, z: np.ndarray, name: str | None) -> np.ndarray:
-        if name is None:
+    def _append_labels(self, z: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        return np.concatenate([z, one_hot(labels, len(self.classes))], axis=1)
+
+    def _append_class(self, z: np.ndarray, class_name: str | None) -> np.ndarray:
+        if class_name is None:
             return z
         if not self.classes:
             raise SamplingError(
-                'this run is not conditional, its generator knows no classes; leave it out, or train '
-                'with `conditional`',
+                'this run is not conditional, so its generator has no classes; leave it out, or '
+                'train with `conditional`',
                 setting='class',
-                value=name,
+                value=class_name,
             )
-        return np.concatenate(
-            [z, one_hot(np.full(len(z), self._index(name)), len(self.classes))], axis=1
-        )
+        return self._append_labels(z, np.full(len(z), self._class_index(class_name)))
 
-    def _index(self, name: str) -> int:
-        if name in self.classes:
-            return self.classes.index(name)
-        if name.isdecimal() and len(name) < 9 and int(name) < len(self.classes):
-            return int(name)
+    def _class_index(self, class_name: str) -> int:
+        if class_name in self.classes:
+            return self.classes.index(class_name)
+        is_short_number = class_name.isdecimal() and len(class_name) < 9
+        if is_short_number and int(class_name) < len(self.classes):
+            return int(class_name)
         raise SamplingError(
-            f'must be one of {", ".join(self.classes)}', setting='class', value=name
+            f'must be one of {", ".join(self.classes)}', setting='class', value=class_name
         )
 
 
 def pixels(x: np.ndarray) -> np.ndarray:
-    """Return images in [0, 1], or bytes as they are, as bytes."""
-    return x if x.dtype == np.uint8 else (np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8)
+    """Return images in [0, 1] as bytes, rounded to the nearest; bytes are returned as they are.
+
+    >>> pixels(np.array([-0.1, 0.5, 0.998, 2])).tolist()
+    [0, 128, 254, 255]
+    """
+    if x.dtype == np.uint8:
+        return x
+    return (np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8)

@@ -1,8 +1,10 @@
-"""GANUpdater: one iteration of training, from batches of data to numbers that a person can read."""
+"""GANUpdater: one iteration of training, from batches of data to the numbers in the log."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,30 +12,36 @@ import numpy as np
 from ..data.batches import Batches
 from ..errors import GluonganError
 from ..nn.ema import MovingAverage
-from ..nn.layers import Chain, Pack, frozen, has_layer, weights
+from ..nn.layers import Chain, frozen, has_layer, weights
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
 from ..runtime import seed as seed_mxnet
-from .labels import one_hot, with_label
-from .losses import Array, Loss, named
+from . import arguments
+from .labels import append_labels, one_hot
+from .losses import Array, Loss, make_loss
 from .noise import Noise
 from .penalties import GradientPenalty
 from .sampling import generate
 from .steps import record, record_fake, update_dis, update_gen
 
-# Numbers are fetched this many iterations late: the device never waits for Python (2 are too few: 6 % slower), and the
-# queue that a Ctrl-C has to wait for stays below half a second.
+# Numbers are fetched this many iterations late, so that the device never waits for Python. With 2,
+# training is 6 % slower; with 20, the queue that Ctrl-C waits for is still below half a second.
 LAG = 20
+
+Watch = Callable[[str], AbstractContextManager]
+
+_NO_WATCH = nullcontext()
 
 
 class NonFinite(GluonganError, ArithmeticError):
-    """A loss, a weight or a sample that is no number any more."""
+    """A loss, a weight or a sample is NaN or infinite."""
 
 
 class Observation(NamedTuple):
-    """One iteration's numbers: both losses, and D's mean score of real and of generated samples.
+    """One iteration's numbers: both losses, and the mean scores of real and generated samples.
 
-    The scores are probabilities of `real` in [0, 1] where the loss knows them, otherwise the critic's raw values.
+    A score is the discriminator's probability of `real`, in [0, 1], where the loss defines one;
+    otherwise the raw output.
     """
 
     iteration: int
@@ -44,16 +52,45 @@ class Observation(NamedTuple):
 
 
 class GANUpdater:
-    """One call of `update` is one iteration: `dis_steps` updates of D, then `gen_steps` of G.
+    """Trains a GAN: each call of `update` is one iteration.
 
-    gen, dis: networks, already initialised; real: batches of data, `load(...).batches(...)`. loss: a name in LOSSES or a Loss.
-    optimizer: a name in optimizer.RULES, with lr (gen_lr, dis_lr where they differ), beta1, beta2, decay, momentum.
-    clip: bound of D's weights. penalty: a name in PENALTIES, with penalty_weight. shared_noise: D and G see the same z within
-    an iteration, so that G's pass is computed once; otherwise each update draws anew (Goodfellow et al. 2014, Algorithm 1).
-    noise: `normal`, `uniform` or `truncated`. ema: decay of G's moving average, 0 for none; `sampler` is then the average.
-    instance_noise: standard deviation of the noise on all that D sees, sinking to 0 at iteration noise_until.
-    schedule: of both learning rates, over schedule_iterations; see Optimizer.
-    conditional: G and D get one-hot labels; gen takes (N, latent + classes), dis pictures with `classes` planes more.
+    An iteration is `dis_steps` updates of the discriminator, then `gen_steps` of the generator.
+
+    gen, dis: networks, already initialised. real: batches of data, `load(...).batches(...)`.
+    loss: a name in LOSSES, or a Loss.
+    opt_gen, opt_dis: the networks' optimisers; without them, Adam with `lr` and `beta1`.
+    penalty: a name in PENALTIES, with its `penalty_weight`, or a GradientPenalty.
+    shared_noise: both networks see the same z within an iteration, so that the generator runs once;
+    otherwise each update draws its own (Goodfellow et al. 2014, Algorithm 1).
+    noise: `normal`, `uniform` or `truncated`.
+    ema: decay of the generator's moving average, which `sampler` then is; 0 turns it off.
+    instance_noise: standard deviation of the noise on everything that the discriminator sees; it
+    falls linearly to 0 at iteration `noise_until`.
+    conditional: both networks get one-hot labels: the generator takes (N, latent + classes), the
+    discriminator images with `classes` more channels.
+
+    Raises InputError, a ValueError, for arguments that are missing or contradict each other.
+
+    >>> import gluongan as gg
+    >>> gg.runtime.seed(0)
+    >>> gen, dis = gg.dense_generator([5, 16, 64]), gg.dense_discriminator([64, 16, 1])
+    >>> real = gg.data.load('synthetic', image_size=8).batches(128)
+    >>> updater = GANUpdater(gen, dis, real, loss='hinge', lr=2e-4, beta1=0.5)
+    >>> updater.update()
+    >>> updater.iteration, updater.epoch
+    (1, 0.25)
+    >>> updater.drain()
+    >>> [observation.iteration for observation in updater.take()]
+    [1]
+
+    Other optimisers are built by the caller:
+
+    >>> opt_gen = gg.Optimizer(gen, 'rmsprop', lr=5e-5)
+    >>> opt_dis = gg.Optimizer(dis, 'rmsprop', lr=5e-5, clip=0.01)
+    >>> critic = GANUpdater(gen, dis, real, loss='wasserstein', opt_gen=opt_gen, opt_dis=opt_dis)
+    >>> GANUpdater(gen, dis, real, opt_gen=opt_gen)
+    Traceback (most recent call last):
+    gluongan.errors.InputError: opt_dis: missing; must be given together with `opt_gen`
     """
 
     def __init__(
@@ -63,16 +100,11 @@ class GANUpdater:
         real: Batches,
         *,
         loss: str | Loss = 'nonsaturating',
-        optimizer: str = 'adam',
-        lr: float = 2e-4,
-        gen_lr: float | None = None,
-        dis_lr: float | None = None,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-        decay: float = 0.9,
-        momentum: float = 0.9,
-        clip: float | None = None,
-        penalty: str | None = None,
+        lr: float | None = None,
+        beta1: float | None = None,
+        opt_gen: Optimizer | None = None,
+        opt_dis: Optimizer | None = None,
+        penalty: str | GradientPenalty | None = None,
         penalty_weight: float | None = None,
         dis_steps: int = 1,
         gen_steps: int = 1,
@@ -80,73 +112,79 @@ class GANUpdater:
         noise: str = 'normal',
         ema: float = 0.0,
         instance_noise: float = 0.0,
-        noise_until: int = 1,
+        noise_until: int | None = None,
         conditional: bool = False,
-        schedule: str = 'constant',
-        schedule_iterations: int = 1,
         seed: int = 0,
     ) -> None:
-        self.gen, self.dis, self.real = gen, dis, real
-        self.dis_view = frozen(dis)
-        self.pack = next((layer.m for layer in dis if isinstance(layer, Pack)), 1)
-        if real.batch % self.pack:
-            raise ValueError(
-                f'batch {real.batch}: must be a multiple of {self.pack}, the samples that D judges at once'
-            )
-        rates = {
-            'beta1': beta1,
-            'beta2': beta2,
-            'decay': decay,
-            'momentum': momentum,
-            'schedule': schedule,
-        }
-        self.opt_gen = Optimizer(
-            gen,
-            optimizer,
-            lr=lr if gen_lr is None else gen_lr,
-            schedule_steps=schedule_iterations * gen_steps,
-            **rates,
-        )
-        self.opt_dis = Optimizer(
-            dis,
-            optimizer,
-            lr=lr if dis_lr is None else dis_lr,
-            clip=clip,
-            schedule_steps=schedule_iterations * dis_steps,
-            **rates,
-        )
-        self.loss = named(loss) if isinstance(loss, str) else loss
-        if conditional and not real.dataset.classes:
-            raise ValueError(f'conditional: {real.dataset.name} has no labels')
+        arguments.check_batches(real, dis, conditional)
+        arguments.check_instance_noise(instance_noise, noise_until)
+        self.gen = gen
+        self.dis = dis
+        self.real = real
         self.classes = len(real.dataset.classes) if conditional else 0
-        self.penalty = (
-            GradientPenalty(dis, self.dis_view, penalty, penalty_weight, classes=self.classes)
-            if penalty
-            else None
+        self.loss = make_loss(loss) if isinstance(loss, str) else loss
+        optimizers = arguments.make_optimizers(gen, dis, opt_gen, opt_dis, lr, beta1)
+        self.opt_gen, self.opt_dis = optimizers
+        self._dis_view = frozen(dis)
+        self.penalty = arguments.make_penalty(
+            penalty, penalty_weight, dis, self._dis_view, self.classes
         )
         self.noise = Noise(gen.shape_in[0] - self.classes, noise, seed=seed, device=real.device)
         self.average = MovingAverage(gen, ema) if ema else None
-        self.dis_steps, self.gen_steps, self.shared_noise, self.seed = (
-            dis_steps,
-            gen_steps,
-            shared_noise,
-            seed,
-        )
-        self._blur, self._blur_until = instance_noise, noise_until
+        self.dis_steps = dis_steps
+        self.gen_steps = gen_steps
+        self.shared_noise = shared_noise
+        self.seed = seed
+        self.watch: Watch = lambda part: _NO_WATCH
+        self._instance_noise = instance_noise
+        self._noise_until = noise_until
+        self._uses_mxnet_random = self._draws_from_mxnet()
         self.iteration = 0
         self.observations: list[Observation] = []
         self._pending: deque[tuple[int, Array, Array, Array, Array]] = deque()
-        drops = any(has_layer(net, mx.gluon.nn.Dropout) for net in (gen, dis))
-        self._draws_on_device = drops or instance_noise > 0 or penalty in ('gp', 'dragan')
+
+    def _draws_from_mxnet(self) -> bool:
+        """Whether an iteration draws from MXNet's own generator, whose state cannot be saved."""
+        if self._instance_noise > 0:
+            return True
+        if self.penalty and self.penalty.kind.is_random:
+            return True
+        return any(has_layer(net, mx.gluon.nn.Dropout) for net in (self.gen, self.dis))
+
+    @property
+    def pack(self) -> int:
+        """The number of samples that the discriminator judges together."""
+        return arguments.pack_size(self.dis)
+
+    @property
+    def dis_view(self) -> mx.gluon.HybridBlock:
+        """The `frozen` view of the discriminator that the generator's updates run through.
+
+        Assigning one replaces the penalty's view as well.
+        """
+        return self._dis_view
+
+    @dis_view.setter
+    def dis_view(self, view: mx.gluon.HybridBlock) -> None:
+        self._dis_view = view
+        if self.penalty:
+            self.penalty.view = view
+
+    def blocks(self) -> list[mx.gluon.HybridBlock]:
+        """Return every HybridBlock that an iteration runs, to be hybridized or not."""
+        blocks = [self.gen, self.dis, self.dis_view, self.real.gather]
+        if self.penalty:
+            blocks.append(self.penalty.tangent)
+        return blocks
 
     @property
     def sampler(self) -> mx.gluon.HybridBlock:
-        """The network that samples are drawn from: G, or its moving average."""
+        """The network that samples are drawn from: the generator, or its moving average."""
         return self.average.net if self.average else self.gen
 
     @property
     def iterations_per_epoch(self) -> float:
-        """How many iterations go through the data once; no whole number where D takes several batches in each."""
+        """How many iterations go through the data once; fractional where `dis_steps` is not 1."""
         return self.real.per_epoch / self.dis_steps
 
     @property
@@ -160,26 +198,25 @@ class GANUpdater:
         return max(0, self.iteration - 1) * self.dis_steps / self.real.per_epoch
 
     def update(self) -> None:
-        """Run one iteration; its numbers appear in `observations` LAG iterations later, or after `drain`."""
-        if self._draws_on_device:  # from MXNet's generator, whose state nothing can save: 1 ms
-            seed_mxnet(
-                self.seed, self.iteration + 1
-            )  # + 1: (seed, 0) is the stream of the initial weights
+        """Run one iteration; its numbers appear in `observations` LAG iterations later.
+
+        `drain` fetches them at once. Each part of the iteration runs in the context manager that
+        `watch` returns for its name: 'data', 'noise', 'G(z)', 'D update', 'G update', and within
+        the last two 'optimiser'. By default it does nothing; assign `watch` to time the parts.
+        """
+        if self._uses_mxnet_random:  # takes 1 ms
+            # (seed, 0) is the stream of the initial weights.
+            seed_mxnet(self.seed, self.iteration + 1)
         for step in range(self.dis_steps):
-            x_real, label = self._real()
-            if (
-                step == 0 or self.classes or not self.shared_noise
-            ):  # a new batch of data brings new labels
-                x_fake = self._fake(label)
-            dis_loss, y_real, y_fake = update_dis(
-                self.dis, self.opt_dis, x_real, x_fake, loss=self.loss, penalty=self.penalty
-            )
+            x_real, labels = self._draw_real()
+            # A new batch of data brings new labels.
+            if step == 0 or self.classes or not self.shared_noise:
+                x_fake = self._record_fake(labels)
+            dis_loss, y_real, y_fake = self._update_dis(x_real, x_fake)
         for step in range(self.gen_steps):
-            if step or not self.shared_noise:
-                x_fake = self._fake(label)
-            gen_loss = update_gen(
-                self.dis_view, self.opt_gen, x_fake, loss=self.loss, x_real=x_real
-            )
+            if step > 0 or not self.shared_noise:
+                x_fake = self._record_fake(labels)
+            gen_loss = self._update_gen(x_fake, x_real)
             if self.average:
                 self.average.update(self.opt_gen.steps)
         self.iteration += 1
@@ -187,44 +224,80 @@ class GANUpdater:
         if len(self._pending) > LAG:
             self._fetch()
 
-    def _real(self) -> tuple[Array, Array | None]:
-        """Return the next batch as D sees it, and its labels."""
-        x = self.real.draw()
-        label = self.real.labels() if self.classes else None
-        return self.seen(x, label), label
+    def _draw_real(self) -> tuple[Array, Array | None]:
+        """Return the next batch as the discriminator sees it, and its labels."""
+        with self.watch('data'):
+            x = self.real.draw()
+            labels = self.real.labels() if self.classes else None
+        return self.as_seen_by_dis(x, labels), labels
 
-    def _fake(self, label: Array | None) -> Array:
-        """Return new samples as D sees them, recorded."""
-        x = record_fake(self.gen, with_label(self.noise.draw(self.real.batch), label))
+    def _record_fake(self, labels: Array | None) -> Array:
+        """Return new samples as the discriminator sees them, recorded."""
+        with self.watch('noise'):
+            z = self.noise.draw(self.real.batch)
+        z = append_labels(z, labels)
+        with self.watch('G(z)'):
+            x = record_fake(self.gen, z)
         with record():
-            return self.seen(x, label)
+            return self.as_seen_by_dis(x, labels)
 
-    def seen(self, x: Array, label: Array | None, *, blur: bool = True) -> Array:
-        """Return samples (N, ...) as D sees them: blurred by instance noise while there is some, their labels appended."""
-        share = max(0.0, 1 - self.iteration / self._blur_until)
-        if blur and self._blur and share:
-            x = x + mx.nd.random.normal(0, self._blur * share, shape=x.shape, ctx=x.ctx)
-        if label is not None and len(self.dis.shape_in) == 1:
+    def _update_dis(self, x_real: Array, x_fake: Array) -> tuple[Array, Array, Array]:
+        optimizer = _WatchedOptimizer(self.opt_dis, self.watch)
+        with self.watch('D update'):
+            return update_dis(
+                self.dis, optimizer, x_real, x_fake, loss=self.loss, penalty=self.penalty
+            )
+
+    def _update_gen(self, x_fake: Array, x_real: Array) -> Array:
+        optimizer = _WatchedOptimizer(self.opt_gen, self.watch)
+        with self.watch('G update'):
+            return update_gen(self.dis_view, optimizer, x_fake, loss=self.loss, x_real=x_real)
+
+    def as_seen_by_dis(
+        self, x: Array, labels: Array | None, *, instance_noise: bool = True
+    ) -> Array:
+        """Return samples (N, ...) as the discriminator sees them.
+
+        That is with instance noise, as long as there is some, and with one-hot labels appended.
+        """
+        deviation = self._deviation() if instance_noise else 0.0
+        if deviation > 0:
+            x = x + mx.nd.random.normal(0, deviation, shape=x.shape, ctx=x.ctx)
+        if labels is not None and len(self.dis.shape_in) == 1:
             x = x.flatten()
-        return with_label(x, label)
+        return append_labels(x, labels)
+
+    def _deviation(self) -> float:
+        """The instance noise's standard deviation in this iteration."""
+        if not self._instance_noise:
+            return 0.0
+        return self._instance_noise * max(0.0, 1 - self.iteration / self._noise_until)
 
     def fixed_inputs(
         self, count: int, seed: int = 0, labels: np.ndarray | None = None
     ) -> np.ndarray:
-        """Return inputs of G (count, ...) that depend on `seed` alone; its classes take turns, or are `labels`."""
+        """Return inputs of the generator (count, ...) whose noise depends on `seed` alone.
+
+        labels (count,): their classes; by default the classes take turns.
+        """
         z = self.noise.fixed(count, seed)
         if not self.classes:
             return z
-        labels = np.arange(count) % self.classes if labels is None else labels
+        if labels is None:
+            labels = np.arange(count) % self.classes
         return np.concatenate([z, one_hot(labels, self.classes)], axis=1)
 
     def samples(self, inputs: np.ndarray) -> np.ndarray:
-        """Return the sampler's output for inputs of G, see `sampling.generate`. Raises NonFinite where it is no number."""
+        """Return the sampler's output for inputs of the generator, see `sampling.generate`.
+
+        Raises NonFinite where it is NaN or infinite.
+        """
         self.drain()
         x = generate(self.sampler, inputs)
         if not np.isfinite(x).all():
             raise NonFinite(
-                f'samples hold NaN or infinity at iteration {self.iteration}: lower the learning rate'
+                f'samples hold NaN or infinity at iteration {self.iteration}: lower the learning '
+                'rate'
             )
         return x
 
@@ -236,39 +309,35 @@ class GANUpdater:
 
     def take(self) -> list[Observation]:
         """Return the numbers that have been fetched since the last call."""
-        taken, self.observations = self.observations, []
-        return taken
+        observations = self.observations
+        self.observations = []
+        return observations
 
     def _fetch(self) -> None:
         iteration, dis_loss, gen_loss, y_real, y_fake = self._pending.popleft()
-        seen = Observation(
-            iteration,
-            dis_loss.asscalar().item(),
-            gen_loss.asscalar().item(),
-            self._score(y_real),
-            self._score(y_fake),
-        )
-        for name, value in zip(('dis/loss', 'gen/loss'), seen[1:]):
+        losses = {'dis/loss': dis_loss.asscalar().item(), 'gen/loss': gen_loss.asscalar().item()}
+        scores = self._mean_score(y_real), self._mean_score(y_fake)
+        for name, value in losses.items():
             if not np.isfinite(value):
                 raise NonFinite(
-                    f'{name} is {value} at iteration {iteration}: lower the learning rate, or try another loss'
+                    f'{name} is {value} at iteration {iteration}: lower the learning rate, or '
+                    'try another loss'
                 )
-        self.observations.append(seen)
+        self.observations.append(Observation(iteration, *losses.values(), *scores))
 
-    def _score(self, y: Array) -> float:
-        logits = y.asnumpy().astype(np.float64)
-        return float(
-            (0.5 + 0.5 * np.tanh(logits / 2) if self.loss.is_probability else logits).mean()
-        )
+    def _mean_score(self, y: Array) -> float:
+        scores = y.asnumpy().astype(np.float64)
+        if self.loss.is_probability:
+            scores = 0.5 + 0.5 * np.tanh(scores / 2)
+        return float(scores.mean())
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Return all that the rest of the run depends on: arrays by name, and numbers that JSON can hold."""
+        """Return everything the rest of the run depends on: arrays by name, and JSON values."""
         self.drain()
-        arrays = {
-            f'{part}/{name}': value.asnumpy()
-            for part, values in self._parts().items()
-            for name, value in values.items()
-        }
+        arrays = {}
+        for part, values in self._live_arrays().items():
+            for name, value in values.items():
+                arrays[f'{part}/{name}'] = value.asnumpy()
         meta = {
             'iteration': self.iteration,
             'gen_steps': self.opt_gen.steps,
@@ -279,26 +348,25 @@ class GANUpdater:
         return arrays, meta
 
     def restore(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
-        """Put back what `state` returned; going on is then the same run, bit for bit on the CPU."""
+        """Restore a `state`; training then continues as the same run, bit for bit on the CPU."""
         self.restore_weights(arrays, meta)
         for part, optimizer in (('gen', self.opt_gen), ('dis', self.opt_dis)):
-            optimizer.restore(
-                {name: arrays[f'opt_{part}/{name}'] for name in optimizer.state()},
-                meta[f'{part}_steps'],
-            )
+            moments = {name: arrays[f'opt_{part}/{name}'] for name in optimizer.state()}
+            optimizer.restore(moments, meta[f'{part}_steps'])
         self.noise.restore(meta['noise'])
         self.real.restore(meta['real'])
 
     def restore_weights(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
-        """Put back what samples and scores depend on: both networks, G's average, and the iteration."""
+        """Restore what samples and scores depend on: networks, moving average, iteration."""
+        live_arrays = self._live_arrays()
         for part in ('gen', 'dis', 'ema'):
-            for name, value in self._parts()[part].items():
+            for name, value in live_arrays[part].items():
                 value[:] = arrays[f'{part}/{name}']
         self.iteration = meta['iteration']
         self._pending.clear()
         self.observations.clear()
 
-    def _parts(self) -> dict[str, dict[str, Array]]:
+    def _live_arrays(self) -> dict[str, dict[str, Array]]:
         return {
             'gen': weights(self.gen),
             'dis': weights(self.dis),
@@ -306,3 +374,15 @@ class GANUpdater:
             'opt_gen': self.opt_gen.state(),
             'opt_dis': self.opt_dis.state(),
         }
+
+
+class _WatchedOptimizer:
+    """An optimiser whose steps run in `watch('optimiser')`."""
+
+    def __init__(self, optimizer: Optimizer, watch: Watch) -> None:
+        self._optimizer = optimizer
+        self._watch = watch
+
+    def step(self) -> None:
+        with self._watch('optimiser'):
+            self._optimizer.step()

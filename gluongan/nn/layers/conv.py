@@ -52,7 +52,8 @@ class Deconv(nn.Conv2DTranspose):
     With one output channel, and a multiple of 8 or 16 input channels, oneDNN in MXNet 1.9.1 cannot
     run the backward pass on a CPU: 'could not create a primitive descriptor for a reorder
     primitive'. No upstream issue is known; apache/mxnet 20529 is related. One more input channel,
-    of zeros, avoids such a multiple; the numbers and the parameters stay the same.
+    of zeros, avoids such a multiple, unless it makes one; the numbers and the parameters stay the
+    same.
 
     >>> layer = Deconv(1, 'sigmoid', in_channels=64)
     >>> layer.initialize()
@@ -71,9 +72,10 @@ class Deconv(nn.Conv2DTranspose):
     ) -> None:
         super().__init__(channels, KERNEL, STRIDE, PADDING, in_channels=in_channels, use_bias=bias)
         self.act = Activation(activation, slope=slope)
+        self._pads = channels == 1 and (in_channels + 1) % 8 != 0
 
     def hybrid_forward(self, F: Any, x: Any, weight: Any, bias: Any = None) -> Any:
-        if self._channels == 1:
+        if self._pads:
             x = _append_zeros(F, x, axis=1)
             weight = _append_zeros(F, weight, axis=0)
         return super().hybrid_forward(F, x, weight, bias)

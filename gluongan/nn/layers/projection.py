@@ -13,7 +13,7 @@ class Projection(mx.gluon.HybridBlock):
     """logit = w · φ(x) + b + (V label) · φ(x): (N, C + K, ...) -> (N, 1).
 
     Miyato and Koyama 2018 (arXiv 1802.05637), equation 3. The last K channels (or values) of the
-    input are the one-hot label, as `with_label` appends it.
+    input are the one-hot label, as `append_labels` appends it.
 
     body: φ, from the first C channels to `features` numbers. classes: K. planes: each number of the
     label is a plane, so the label is (N, K, H, W), as for pictures. spectral: see `Dense`.
