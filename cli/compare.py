@@ -9,7 +9,7 @@ import click
 from .faults import refusals
 
 
-@click.command(short_help='Put runs beside each other: settings, metrics, samples, curves.')
+@click.command(short_help='Compare runs: settings, metrics, samples, curves.')
 @click.argument(
     'runs', nargs=-1, required=True, type=click.Path(path_type=Path), metavar='RUN RUN ...'
 )
@@ -17,33 +17,33 @@ from .faults import refusals
     '--out',
     type=click.Path(path_type=Path),
     metavar='DIR',
-    help='Where curves.png and samples.png go. [default: compared, beside the first run]',
+    help='The folder for curves.png and samples.png. [default: compared, beside the first run]',
 )
 def compare(runs: tuple[Path, ...], out: Path | None) -> None:
-    """Put runs beside each other: the settings that differ, every metric, the newest samples, and the curves in one figure.
+    """Compare runs: the settings that differ, every metric, the newest samples, and all curves.
 
-    Runs that differ in their seeds alone share a column, mean ± standard deviation. After `gluongan evaluate RUN` the table has
-    its metrics too. MXNet is not needed.
+    Runs that differ only in their seeds share a column, with mean ± standard deviation. The table
+    includes the metrics of `gluongan evaluate RUN` for each run that was evaluated. This command
+    works without MXNet.
 
     \b
     gluongan compare runs/00000-dense-mnist runs/00001-dcgan-mnist
     gluongan compare runs/*-dense-mnist
     """
     with refusals():
-        tell(list(runs), out or runs[0].resolve().parent / 'compared')
+        print_comparison(list(runs), out or runs[0].resolve().parent / 'compared')
 
 
-def tell(runs: list[Path], out: Path) -> None:
+def print_comparison(runs: list[Path], out: Path) -> None:
     """Print the comparison of runs and draw its figures into `out`."""
     from gluongan import figures
     from gluongan.evaluation import comparison
 
     groups = comparison.compare(runs)
-    named = [(group.label, [run.path for run in group.runs]) for group in groups]
-    click.echo(comparison.table(groups))
-    for path in (
-        figures.compared_curves(named, out / 'curves.png'),
-        figures.compared_samples(named, out / 'samples.png'),
-    ):
+    paths = [(group.label, [run.path for run in group.runs]) for group in groups]
+    click.echo(comparison.make_table(groups))
+    curves = figures.compared_curves(paths, out / 'curves.png')
+    samples = figures.compared_samples(paths, out / 'samples.png')
+    for path in (curves, samples):
         if path:
             click.echo(path, err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,11 +12,14 @@ from gluongan.runs.folder import EVALUATION, FIGURES_FOLDER, is_run
 
 from .faults import Usage, flag, refusals
 from .knobs import data_flags, typed
-from .options import DEVICE, JUDGE, WHICH, output
+from .options import DEVICE, JUDGE, WHICH
+
+if TYPE_CHECKING:
+    from gluongan.evaluation import Report
 
 
 @click.command(
-    short_help='Say how good a run, an export or a folder of pictures is, in numbers and in words.'
+    short_help='Evaluate a run, an export or a folder of pictures: metrics and a summary.'
 )
 @click.argument('source', type=click.Path(path_type=Path), metavar='RUN|EXPORT|FOLDER|FILE.npz')
 @JUDGE
@@ -24,8 +27,8 @@ from .options import DEVICE, JUDGE, WHICH, output
     '--calibration',
     type=click.Path(path_type=Path),
     metavar='FILE',
-    help="The known sets' numbers, that `gluongan "
-    'judge calibrate` made. [default: those that come with the package for this data]',
+    help='The metrics of known sets, a file of `gluongan judge calibrate`. '
+    '[default: those that ship with the package for this data]',
 )
 @WHICH
 @click.option(
@@ -33,22 +36,22 @@ from .options import DEVICE, JUDGE, WHICH, output
     'count',
     type=click.IntRange(100, 100_000),
     metavar='INT',
-    help='How many to judge; the names of '
-    'metrics say it. [default: 10000; 26000 for stacked-mnist, 2500 for the mixtures, as their papers have it]',
+    help='How many samples to evaluate; the names of metrics contain the number. '
+    '[default: 10000; 26000 for stacked-mnist and 2500 for the mixtures, as in their papers]',
 )
 @click.option(
     '--json',
     'out',
     type=click.Path(path_type=Path),
     metavar='FILE',
-    help='Where the report goes. [default: RUN/evaluation.json; nowhere for a folder]',
+    help='The file for the report. [default: RUN/evaluation.json for a run, otherwise none]',
 )
 @click.option(
     '--figure',
     type=click.Path(path_type=Path),
     metavar='FILE.png',
-    help='The samples nearest to training images, '
-    'beside those. [default: RUN/figures/nearest.png; nowhere for a folder]',
+    help='A figure of the samples that are nearest to training images, beside those images. '
+    '[default: RUN/figures/nearest.png for a run, otherwise none]',
 )
 @DEVICE
 @data_flags
@@ -63,32 +66,31 @@ def evaluate(
     device: str,
     **flags: Any,
 ) -> None:
-    """Say how good RUN or EXPORT is, or a folder of pictures made after --data, beside pictures whose faults are known.
+    """Evaluate a run or an export, or pictures that imitate --data.
 
-    It prints a table and a sentence. The table's columns: this; real training images; those with a class missing; one class
-    alone; a hundred images repeated; with noise; shifted by a pixel; binarized; noise alone.
-    Only numbers of the same name may be compared.
+    It prints a table of metrics and a one-sentence summary. The table has a column for the samples,
+    and one for each known set: real training images, then images with a class missing, of one class
+    alone, 100 images repeated, with noise, shifted by a pixel, binarized, and pure noise.
+    Compare only metrics of the same name.
 
     \b
     gluongan evaluate runs/00000-dense-mnist
     gluongan evaluate runs/00000-dense-mnist --snapshot best --json best.json
     gluongan evaluate pictures/ --data fashion-mnist --figure nearest.png
     """
-    from_run = is_run(source)
     given = typed(flags)
-    if from_run and given:
-        raise Usage(
-            f'{flag(next(iter(given)))}: {source} is a run, which knows its data; leave it out'
-        )
-    picture = (
-        output(figure, source / FIGURES_FOLDER / 'nearest.png', '.png', flag='--figure')
-        if figure or from_run
-        else None
-    )
+    if is_run(source):
+        if given:
+            name = flag(next(iter(given)))
+            raise Usage(f'{name}: {source} is a run, which names its data; leave it out')
+        out = out or source / EVALUATION
+        figure = figure or source / FIGURES_FOLDER / 'nearest.png'
+    if figure and figure.suffix != '.png':
+        raise Usage(f'--figure {figure}: must end in .png')
     with refusals():
-        from gluongan.evaluation import sources as assess
+        from gluongan.evaluation.sources import evaluate_source
 
-        report = assess.assess(
+        report = evaluate_source(
             source,
             config=Config().with_settings(given),
             judge_file=judge_file,
@@ -96,30 +98,22 @@ def evaluate(
             count=count,
             which=which,
             device=device,
-            tell=_tell,
+            on_step=_print_step,
         )
-        for path in (
-            _written(report, out or (source / EVALUATION if from_run else None)),
-            _drawn(report, picture),
-        ):
-            if path:
-                click.echo(path, err=True)
-    click.echo(f'{report.table()}\n\n{report.words}')
+        if out:
+            report.write(out)
+            click.echo(out, err=True)
+        if figure and report.nearest:
+            click.echo(_draw(report, figure), err=True)
+    click.echo(f'{report.table()}\n\n{report.summary}')
 
 
-def _tell(words: str, seconds: float) -> None:
-    click.echo(f'{seconds:7.1f} s  {words}', err=True)
+def _print_step(name: str, seconds: float) -> None:
+    click.echo(f'{seconds:7.1f} s  {name}', err=True)
 
 
-def _written(report: Any, path: Path | None) -> Path | None:
-    if path:
-        report.write(path)
-    return path
-
-
-def _drawn(report: Any, path: Path | None) -> Path | None:
-    if not path or not report.nearest:
-        return None
+def _draw(report: Report, path: Path) -> Path:
+    """Draw the samples nearest to training images beside those images."""
     from gluongan import figures
     from gluongan.gan.sampling import pixels
 

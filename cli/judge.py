@@ -1,4 +1,4 @@
-"""gluongan judge: the classifiers by whose eyes pictures are measured."""
+"""gluongan judge: the classifiers that metrics use."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from typing import Any
 import click
 
 from gluongan.config import Config
+from gluongan.metric_names import metric_stem
 from gluongan.runs.folder import run_name
 
 from .faults import refusals
 from .knobs import data_flags, typed
 from .options import DEVICE, JUDGE
 
+SHOWN = ('fd', 'coverage', 'ndb')  # stems of the metrics that `calibrate` prints as it goes on
 
-@click.group(short_help='Train, calibrate and list the classifiers that pictures are judged by.')
+
+@click.group(short_help='Train, calibrate and list judges, the classifiers that metrics use.')
 def judge() -> None:
-    """A judge is a small classifier of the data itself; those of MNIST and Fashion-MNIST come with the package.
+    """A judge is a small classifier of the data itself, whose features and classes metrics use.
+
+    Judges of MNIST and Fashion-MNIST ship with the package.
 
     \b
     gluongan judge list
@@ -28,18 +33,20 @@ def judge() -> None:
     """
 
 
-@judge.command(name='list', short_help='The judges that come with the package.')
+@judge.command(name='list', short_help='List the judges that ship with the package.')
 def list_() -> None:
-    """Print the judges that come with the package: accuracy on the test images, SHA-256, and the command that made each."""
+    """List the judges that ship with the package.
+
+    For each it prints the test accuracy, the SHA-256, and the command that made it.
+    """
     with refusals():
-        from gluongan.evaluation.classifier import SHIPPED, bundled
+        from gluongan.evaluation.classifier import SHIPPED, load_shipped
 
         for name, entry in SHIPPED.items():
-            about = bundled(name).about
-            click.echo(
-                f'{name:<14} {about.net}  {about.accuracy:.2%} of {about.split}  {entry.sha256}\n'
-                f'{"":14} {about.command}'
-            )
+            about = load_shipped(name).about
+            accuracy = f'{about.split} accuracy {about.accuracy:.2%}'
+            click.echo(f'{name:<14} {about.net}  {accuracy}  {entry.sha256}')
+            click.echo(f'{"":14} {about.command}')
 
 
 @judge.command(short_help='Train a judge on labelled data.')
@@ -47,27 +54,43 @@ def list_() -> None:
 @click.option(
     '--net',
     type=click.Choice(['lenet', 'resnet20']),
-    help='[default: lenet for grey pictures, resnet20 for colour]',
+    help='The network. [default: lenet for grey pictures, resnet20 for colour]',
 )
-@click.option('--epochs', type=click.IntRange(1, 1000), default=7, show_default=True)
+@click.option(
+    '--epochs',
+    type=click.IntRange(1, 1000),
+    default=7,
+    show_default=True,
+    help='How many times to go through the data.',
+)
 @click.option(
     '--lr',
     type=click.FloatRange(1e-6, 1),
     default=1e-3,
     show_default=True,
-    help='At the start; it falls to 0.',
+    help='The initial learning rate; a cosine schedule reduces it to 0.',
 )
-@click.option('--seed', type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option(
-    '--out', type=click.Path(path_type=Path), metavar='FILE', help='[default: DATA.judge]'
+    '--seed',
+    type=click.IntRange(0, 2**31 - 1),
+    default=0,
+    show_default=True,
+    help='The seed of the initial weights and of the order of the data.',
+)
+@click.option(
+    '--out',
+    type=click.Path(path_type=Path),
+    metavar='FILE',
+    help='The file to write. [default: DATA.judge]',
 )
 @DEVICE
 def train(
     net: str | None, epochs: int, lr: float, seed: int, out: Path | None, device: str, **flags: Any
 ) -> None:
-    """Train a judge on labelled data, a minute for MNIST; `--judge FILE` of the other commands then takes it.
+    """Train a judge on labelled data, for use with `--judge FILE` of other commands.
 
-    Grey pictures get LeNet-5, whose features are 84 values; colour gets gluoncv's cifar_resnet20_v1, with 64.
+    Grey pictures get LeNet-5, which has 84 features; colour gets gluoncv's cifar_resnet20_v1, which
+    has 64. MNIST takes about a minute.
 
     \b
     gluongan judge train --data mnist
@@ -75,34 +98,38 @@ def train(
     """
     with refusals():
         from gluongan import build
-        from gluongan.evaluation import classifier as judges
+        from gluongan.evaluation import classifier
         from gluongan.runtime import device as context
 
         config = Config().with_settings(typed(flags))
-        data, test = build.load_data(config), build.load_test(config)
-        command = shlex.join(['gluongan', *sys.argv[1:]])
-        made = judges.train(
-            data,
-            test,
+        trained = classifier.train(
+            build.load_data(config),
+            build.load_test(config),
             net=net,
             epochs=epochs,
             lr=lr,
             seed=seed,
             device=context(device),
-            command=command,
-            tell=_tell,
+            command=shlex.join(['gluongan', *sys.argv[1:]]),
+            on_step=_print_step,
         )
-        path = out or Path(f'{run_name(config).partition("-")[2]}.judge')
-        made.write(path)
-    click.echo(f'{path}: {made.about.accuracy:.2%} right on {made.about.split}')
+        path = out or Path(f'{_data_name(config)}.judge')
+        trained.write(path)
+    about = trained.about
+    click.echo(f'{path}: {about.split} accuracy {about.accuracy:.2%}')
 
 
-def _tell(step: int, steps: int, loss: float) -> None:
+def _data_name(config: Config) -> str:
+    """Return the name of the data as it stands in a run's name."""
+    return run_name(config).partition('-')[2]
+
+
+def _print_step(step: int, steps: int, loss: float) -> None:
     if step % 200 == 0 or step == steps:
         click.echo(f'{step:>7,}/{steps:,}  cross entropy {loss:.4f}', err=True)
 
 
-@judge.command(short_help='Measure pictures whose faults are known.')
+@judge.command(short_help='Measure known sets: pictures with known faults.')
 @data_flags
 @JUDGE
 @click.option(
@@ -110,51 +137,46 @@ def _tell(step: int, steps: int, loss: float) -> None:
     'count',
     type=click.IntRange(100, 100_000),
     metavar='INT',
-    help='In each set. [default: 10000]',
+    help='How many pictures in each set. '
+    '[default: 10000; 26000 for stacked-mnist, as in its papers]',
 )
 @click.option(
     '--draws',
     type=click.IntRange(1, 100),
     default=3,
     show_default=True,
-    help='Of each set; their deviation is kept.',
+    help='How many times to draw each set; mean and standard deviation are written.',
 )
 @click.option(
     '--out',
     type=click.Path(path_type=Path),
     metavar='FILE.json',
-    help='[default: DATA.calibration.json]',
+    help='The file to write. [default: DATA.calibration.json]',
 )
 def calibrate(
     judge_file: Path | None, count: int | None, draws: int, out: Path | None, **flags: Any
 ) -> None:
-    """Measure pictures whose faults are known, minutes for MNIST: `gluongan evaluate` prints them beside a run's numbers.
+    """Measure known sets: pictures with known faults, such as a missing class or noise.
+
+    `gluongan evaluate` prints their metrics beside those of a run. MNIST takes several minutes.
 
     \b
     gluongan judge calibrate --data mnist
     gluongan judge calibrate --data pictures.npz --judge mine.judge --out mine.json
     """
     with refusals():
-        from gluongan.evaluation import calibrate as measured
-        from gluongan.evaluation import sources as assess
+        from gluongan import evaluation
+        from gluongan.evaluation import sources
 
         config = Config().with_settings(typed(flags))
-        reference = assess.reference_of(config, judge_file)
-        found = measured(
-            reference,
-            count or assess.COUNTS.get(config.data, assess.COUNT),
-            draws=draws,
-            tell=_told,
-        )
-        path = out or Path(f'{run_name(config).partition("-")[2]}.calibration.json')
-        found.write(path)
+        reference = sources.make_reference(config, judge_file)
+        count = count or sources.COUNTS.get(config.data, sources.COUNT)
+        calibration = evaluation.calibrate(reference, count, draws=draws, on_set=_print_set)
+        path = out or Path(f'{_data_name(config)}.calibration.json')
+        calibration.write(path)
     click.echo(path)
 
 
-def _told(name: str, values: dict[str, float]) -> None:
-    shown = [
-        (key, value)
-        for key, value in values.items()
-        if '_fd' in key or 'coverage' in key or 'ndb' in key
-    ]
-    click.echo(f'{name:<14}' + ''.join(f'  {key} {value:.4g}' for key, value in shown), err=True)
+def _print_set(name: str, means: dict[str, float]) -> None:
+    shown = [f'  {key} {value:.4g}' for key, value in means.items() if metric_stem(key) in SHOWN]
+    click.echo(f'{name:<14}' + ''.join(shown), err=True)

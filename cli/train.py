@@ -16,7 +16,7 @@ from gluongan.recipes import RECIPES, recipe
 from gluongan.runs.folder import check_resumable, read_config, run_name
 from gluongan.trainer import Interrupt
 
-from .compare import tell
+from .compare import print_comparison
 from .faults import Usage, refusals, settings_from, warn
 from .knobs import Grouped, knob_flags, typed
 from .options import parse_seeds
@@ -101,7 +101,7 @@ def train(
             with Interrupt() as interrupt:
                 runs = [_begin(each, resume, out, dry_run, interrupt) for each in configs]
         if len(runs) > 1:
-            tell(runs, out / f'compared-{runs[0].name}')
+            print_comparison(runs, out / f'compared-{runs[0].name}')
 
 
 def _check_seeds(seeds: str | None, resume: Path | None, given: Collection[str]) -> None:

@@ -12,7 +12,7 @@ from .build import load_data, load_test, make_updater
 from .config import QUICK_METRICS, Config, ConfigError, defaults
 from .data import Dataset
 from .errors import as_typed
-from .evaluation import Reference, classifier, meaning
+from .evaluation import Reference, classifier, metric_meaning
 from .extensions import (
     CollapseAlarm,
     EarlyStopping,
@@ -103,10 +103,10 @@ def make_evaluation(config: Config, dataset: Dataset) -> Evaluation | None:
     if config.judge_every is None:
         return None
     file = config.judge and Path(config.judge).expanduser()
-    judge = classifier.fitting(dataset, file)
+    judge = classifier.find_judge(dataset, file)
     evaluation = Evaluation(Reference(dataset, load_test(config), judge), config.judge_samples)
     allowed = [QUICK_METRICS[0]]
-    allowed += [name for name in evaluation.real if meaning(name).better != 'data']
+    allowed += [name for name in evaluation.real if metric_meaning(name).better != 'data']
     if config.best not in allowed:
         raise ConfigError(
             f'must be one of {", ".join(allowed)}; the numbers in these names come from '

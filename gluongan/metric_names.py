@@ -1,84 +1,155 @@
-"""The names of metrics, which carry their protocol: numbers of different names are never to be compared.
+"""The grammar of metric names. A name carries its protocol, so only equal names are comparable.
 
-`lenet_fd10k_test` is by the features of LeNet, of 10,000 samples, against the test images.
+`lenet_fd10k_test` is a Fréchet distance (`fd`) in the feature space of LeNet, of 10,000 samples
+against the test images. Quick metrics are shorter: `samples/swd` has a space and a stem alone.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 
 class Meaning(NamedTuple):
-    """What a metric means, in a few words, and which end of it is good: `low`, `high`, or `data`, near the data's own."""
+    """What a metric means, and which values are good.
 
-    words: str
+    better: `low`, `high`, or `data` where the ideal is the value that the data itself has.
+    """
+
+    text: str
     better: str
 
 
 MEANINGS = {
     'fd': Meaning('Fréchet distance of features', 'low'),
     'kd': Meaning('kernel distance of features', 'low'),
-    'kd_error': Meaning('its standard error', 'data'),
-    'score': Meaning('exp KL of class probabilities', 'high'),
+    'kd_error': Meaning('standard error of the kernel distance', 'data'),
+    'score': Meaning('classifier score, exp of a mean KL', 'high'),
     'classes': Meaning('classes covered', 'high'),
-    'modes': Meaning('modes with a sample', 'high'),
-    'share': Meaning('share surely of a class', 'data'),
-    'kl': Meaning('KL of classes from even', 'low'),
-    'sure': Meaning('share surely classified', 'data'),
-    'asked': Meaning('share of the class asked for', 'high'),
-    'precision': Meaning('samples among the data', 'high'),
-    'recall': Meaning('data among samples', 'high'),
-    'density': Meaning('density around samples', 'data'),
-    'coverage': Meaning('data with a sample near', 'high'),
-    'ndb': Meaning('bins that differ', 'low'),
-    'jsd': Meaning('Jensen-Shannon divergence', 'low'),
+    'modes': Meaning('modes covered', 'high'),
+    'share': Meaning('share confidently in this class', 'data'),
+    'kl': Meaning('KL from uniform class shares', 'low'),
+    'sure': Meaning('share classified confidently', 'data'),
+    'asked': Meaning('share of the requested class', 'high'),
+    'precision': Meaning('share of samples near the data', 'high'),
+    'recall': Meaning('share of the data near samples', 'high'),
+    'density': Meaning('density of the data around samples', 'data'),
+    'coverage': Meaning('share of the data with a sample nearby', 'high'),
+    'ndb': Meaning('bins whose shares differ', 'low'),
+    'jsd': Meaning('Jensen-Shannon divergence of bins', 'low'),
     'nn_real': Meaning('1-NN accuracy on the data', 'data'),
-    'nn_fake': Meaning('1-NN accuracy on samples', 'data'),
-    'spread': Meaning('distance of two samples', 'data'),
-    'support': Meaning('different pictures, at most', 'high'),
-    'copies': Meaning('copies of training data', 'low'),
-    'nearest': Meaning('distance to training data', 'data'),
+    'nn_fake': Meaning('1-NN accuracy on the samples', 'data'),
+    'spread': Meaning('mean distance between samples', 'data'),
+    'support': Meaning('distinct images, at most 10,000', 'high'),
+    'copies': Meaning('share that copies training images', 'low'),
+    'nearest': Meaning('distance to the training images', 'data'),
     'mean': Meaning('mean of all pixels', 'data'),
-    'std': Meaning('deviation of all pixels', 'data'),
-    'sharpness': Meaning('sharpness, the data has 1', 'data'),
-    'accuracy': Meaning('accuracy of D', 'data'),
-    'gap': Meaning('D on train against test', 'low'),
+    'std': Meaning('standard deviation of all pixels', 'data'),
+    'sharpness': Meaning('sharpness, relative to the data', 'data'),
+    'accuracy': Meaning('accuracy of the discriminator', 'data'),
+    'gap': Meaning("discriminator's preference for training images", 'low'),
     'caught': Meaning('modes caught', 'high'),
-    'good': Meaning('points near a mode', 'high'),
+    'good': Meaning('share of points near a mode', 'high'),
     'swd': Meaning('sliced Wasserstein distance', 'low'),
 }
+UNKNOWN = Meaning('', 'low')
 
-_FORM = re.compile(r'[a-z0-9]+_(?P<stem>[a-z]+(?:_[a-z]+)?)\d+k?(?:_.*)?')
+_WITH_COUNT = re.compile(
+    r'(?P<space>[a-z0-9]+)_(?P<stem>[a-z]+(_[a-z]+)?)'
+    r'(?P<count>\d+)(?P<thousands>k?)(_(?P<details>.*))?'
+)
 
 
-def named(space: str, stem: str, count: int, *rest: str) -> str:
-    """Return a metric's name: what it looks at, its stem, how many samples, and what else its value depends on."""
-    return '_'.join([space, f'{stem}{short(count)}', *rest])
+class MetricName(NamedTuple):
+    """A metric's name in its parts.
+
+    space: what was compared: `pixel`, `points`, `dis`, or the network whose features were.
+    stem: a key of MEANINGS. count: the number of samples, None for a quick metric.
+    details: what else the value depends on, such as the split of the data.
+
+    >>> name = MetricName.parse('lenet_fd10k_test')
+    >>> name.space, name.stem, name.count, name.details
+    ('lenet', 'fd', 10000, ('test',))
+    >>> str(name)
+    'lenet_fd10k_test'
+    >>> MetricName.parse('samples/swd').stem
+    'swd'
+    >>> MetricName.parse('dis/loss') is None
+    True
+    """
+
+    space: str
+    stem: str
+    count: int | None = None
+    details: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, name: str) -> MetricName | None:
+        """Return a name in its parts, None where it is not the name of a metric."""
+        match = _WITH_COUNT.fullmatch(name)
+        if match is None:
+            space, _, stem = name.partition('/')
+            return cls(space, stem) if stem in MEANINGS else None
+        if match['stem'] not in MEANINGS:
+            return None
+        count = int(match['count']) * (1000 if match['thousands'] else 1)
+        details = tuple(match['details'].split('_')) if match['details'] else ()
+        return cls(match['space'], match['stem'], count, details)
+
+    def __str__(self) -> str:
+        if self.count is None:
+            return f'{self.space}/{self.stem}'
+        return '_'.join([self.space, f'{self.stem}{_short_count(self.count)}', *self.details])
 
 
-def short(count: int) -> str:
-    """Return a number as names say it: 10k for 10,000, 512 for 512."""
+def _short_count(count: int) -> str:
     return f'{count // 1000}k' if count % 1000 == 0 else str(count)
 
 
-def stem(name: str) -> str | None:
-    """Return the stem of a metric's name, None for what is none."""
-    match = _FORM.fullmatch(name)
-    found = match['stem'] if match else name.partition('/')[2]
-    return found if found in MEANINGS else None
+def metric_name(space: str, stem: str, count: int, *details: str) -> str:
+    """Return the name of a metric; the arguments are the fields of MetricName.
+
+    >>> metric_name('pixel', 'coverage', 5_000, 'k5', 'test')
+    'pixel_coverage5k_k5_test'
+    """
+    return str(MetricName(space, stem, count, details))
 
 
-def meaning(name: str) -> Meaning:
-    """Return what a metric means, and nothing in particular for a name that is none."""
-    return MEANINGS.get(stem(name) or '', Meaning('', 'low'))
+def metric_stem(name: str) -> str | None:
+    """Return the stem of a metric's name, None where it is not the name of a metric.
+
+    >>> metric_stem('pixel_nn_real512_train'), metric_stem('iteration')
+    ('nn_real', None)
+    """
+    parsed = MetricName.parse(name)
+    return None if parsed is None else parsed.stem
 
 
-def every(values: dict[str, float], wanted: str) -> list[float]:
-    """Return the values of all metrics with that stem."""
-    return [value for name, value in values.items() if stem(name) == wanted]
+def metric_meaning(name: str) -> Meaning:
+    """Return what a metric means, UNKNOWN where `name` is not the name of a metric."""
+    return MEANINGS.get(metric_stem(name) or '', UNKNOWN)
 
 
-def find(values: dict[str, float], wanted: str) -> float | None:
-    """Return the value of the one metric in `values` with that stem, or None."""
-    return next(iter(every(values, wanted)), None)
+def find_metric_name(names: Iterable[str], stem: str) -> str | None:
+    """Return the first of the names that has a stem, None where there is none.
+
+    >>> find_metric_name(['iteration', 'lenet_fd2k_test'], 'fd')
+    'lenet_fd2k_test'
+    """
+    return next((name for name in names if metric_stem(name) == stem), None)
+
+
+def find_metric(values: Mapping[str, float], stem: str) -> float | None:
+    """Return the value of the metric with a stem, None where there is none.
+
+    >>> find_metric({'iteration': 500, 'lenet_fd2k_test': 3.5}, 'fd')
+    3.5
+    """
+    name = find_metric_name(values, stem)
+    return None if name is None else values[name]
+
+
+def find_metrics(values: Mapping[str, float], stem: str) -> list[float]:
+    """Return the values of all metrics with a stem, such as the share of each class."""
+    return [value for name, value in values.items() if metric_stem(name) == stem]

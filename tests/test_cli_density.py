@@ -1,4 +1,4 @@
-"""`gluongan density`: the protocol's images and samples, and its history only where it belongs."""
+"""`gluongan density`: the images and samples of the protocol, and published values for MNIST."""
 
 from __future__ import annotations
 
@@ -6,64 +6,71 @@ import numpy as np
 import pytest
 import tiny
 
-from gluongan import build
 from gluongan.data import Dataset
-from gluongan.evaluation import metrics
+from gluongan.evaluation import density, metrics
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """Data of MNIST's numbers, where image i of a split is all of one grey that tells i; and what was handed to parzen."""
-    greys = np.broadcast_to(
-        np.arange(60_000, dtype=np.int64)[:, None, None, None] % 251, (60_000, 1, 8, 8)
-    ).astype(np.uint8)
+def parzen_calls(monkeypatch):
+    """Replaces the data with as many images as MNIST has, and `parzen` with a list of its calls.
+
+    Image i of a split has one grey value, which tells i.
+    """
+    values = np.arange(60_000)[:, None, None, None] % 251
+    greys = np.broadcast_to(values, (60_000, 1, 8, 8)).astype(np.uint8)
+    splits = {'train': greys, 'test': greys[:10_000] + np.uint8(1)}
+    calls = []
 
     def load_data(config, split='train'):
-        return Dataset(
-            split, greys if split == 'train' else greys[:10_000] + np.uint8(1), split=split
-        )
+        return Dataset(split, splits[split], split=split)
 
-    seen = []
-    monkeypatch.setattr(build, 'load_data', load_data)
-    monkeypatch.setattr(
-        metrics, 'parzen', lambda *each: seen.append(each) or metrics.Parzen(161.3, 1.26, 0.1668)
-    )
-    return seen
+    def parzen(samples, valid, test):
+        calls.append((samples, valid, test))
+        return metrics.Parzen(161.3, 1.26, 0.1668)
+
+    monkeypatch.setattr(density, 'load_data', load_data)
+    monkeypatch.setattr(density, 'parzen', parzen)
+    return calls
 
 
 @pytest.mark.parametrize('changes', [{}, {'conditional': True}], ids=['plain', 'conditional'])
-def test_samples_validation_and_test_images_are_those_of_the_protocol(
-    tmp_path, monkeypatch, changes, request
-):
+def test_samples_validation_and_test_images_are_those_of_the_protocol(tmp_path, changes, request):
     run = tiny.begun(tmp_path, until=2, **changes).folder
-    asked = request.getfixturevalue('asked')
+    calls = request.getfixturevalue('parzen_calls')
     result = tiny.gluongan('density', run)
-    assert (
-        result.exit_code == 0 and result.stdout == '161 ± 1.3 nats   10,000 samples, sigma 0.167\n'
-    ), result.stderr
-    ((samples, valid, test),) = asked
-    assert (
-        samples.shape == (10_000, 1, 8, 8)
-        and len(np.unique(samples.reshape(10_000, -1), axis=0)) == 10_000
-    )
-    np.testing.assert_allclose(valid[:, 0, 0, 0] * 255, np.arange(50_000, 51_000) % 251, atol=1e-3)
-    assert test.shape == (10_000, 1, 8, 8) and test[0, 0, 0, 0] * 255 == pytest.approx(1)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == '161 ± 1.3 nats   10,000 samples, sigma 0.167\n'
+
+    ((samples, valid, test),) = calls
+    assert samples.shape == (10_000, 1, 8, 8)
+    assert len(np.unique(samples.reshape(10_000, -1), axis=0)) == 10_000
+    expected = np.arange(50_000, 51_000) % 251
+    np.testing.assert_allclose(valid[:, 0, 0, 0] * 255, expected, atol=1e-3)
+    assert test.shape == (10_000, 1, 8, 8)
+    assert test[0, 0, 0, 0] * 255 == pytest.approx(1)
 
 
-def test_mnist_is_told_with_its_history(tmp_path, request):
+def test_python_users_get_the_same_numbers(tmp_path, request):
+    run = tiny.begun(tmp_path, until=2).folder
+    request.getfixturevalue('parzen_calls')
+    result = density.measure_density(run)
+    assert result == (metrics.Parzen(161.3, 1.26, 0.1668), 10_000, False)
+
+
+def test_published_values_are_printed_for_mnist(tmp_path, request):
     run = tiny.begun(tmp_path, until=2).folder
     config = run / 'config.json'
-    config.write_text(
-        config.read_text()
-        .replace('"image_size": 8', '"image_size": null')
-        .replace('"synthetic"', '"mnist"')
-    )
-    request.getfixturevalue('asked')
-    text = tiny.gluongan('density', run).stdout
-    assert all(word in text for word in ('225 ± 2', '242 ± 2', '299 ± 2', 'history, not a judge'))
+    text = config.read_text().replace('"image_size": 8', '"image_size": null')
+    config.write_text(text.replace('"synthetic"', '"mnist"'))
+    request.getfixturevalue('parzen_calls')
+    output = tiny.gluongan('density', run).stdout
+    for expected in ('225 ± 2', '242 ± 2', '299 ± 2', 'history, not a measure of quality'):
+        assert expected in output
 
 
-def test_data_without_so_many_images_is_refused(tmp_path, monkeypatch):
+def test_data_with_fewer_images_is_refused(tmp_path, monkeypatch):
     run = tiny.begun(tmp_path, until=2).folder
     monkeypatch.chdir(tmp_path)
-    assert '60,000' in tiny.refused('density', run)
+    message = tiny.refused('density', run)
+    assert 'its data has 512 training and 512 test images' in message
+    assert 'must be at least 60,000 and 10,000' in message

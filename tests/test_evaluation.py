@@ -1,4 +1,4 @@
-"""From samples to named numbers and a sentence: what is measured, against which images, and what it is called."""
+"""From samples to named metrics: what is measured, and against which images."""
 
 from __future__ import annotations
 
@@ -9,37 +9,42 @@ import pytest
 
 from gluongan import data
 from gluongan.evaluation import (
+    KNOWN_SETS,
     MEANINGS,
     Calibration,
     CalibrationError,
     Counts,
+    MetricName,
     Reference,
     Report,
     Samples,
     calibrate,
-    closest,
+    closest_to_training,
     evaluate,
-    find,
-    meaning,
+    find_metric,
+    metric_meaning,
+    metric_name,
+    metric_stem,
     metrics,
-    named,
     read_calibration,
     read_metrics,
-    sentence,
-    stem,
+    real_samples,
+    summarize,
 )
 from gluongan.evaluation import classifier as judge
-from gluongan.evaluation.calibration import KNOWN, sets
-from gluongan.evaluation.suite import discriminator, judged
+from gluongan.evaluation.calibration import known_sets
+from gluongan.evaluation.suite import measure_by_judge, measure_discriminator
+from gluongan.metric_names import UNKNOWN, find_metric_name, find_metrics
+
+
+def shapes(split='train'):
+    return data.load('synthetic', split=split, image_size=12)
 
 
 @pytest.fixture(scope='module')
 def reference():
     """The drawn shapes, with a judge of them."""
-    train, test = (
-        data.load('synthetic', image_size=12),
-        data.load('synthetic', split='test', image_size=12),
-    )
+    train, test = shapes(), shapes('test')
     return Reference(train, test, judge.train(train, test, epochs=40, lr=4e-3))
 
 
@@ -50,26 +55,47 @@ def real(reference, count=400):
 # Names
 
 
-def test_names_carry_their_protocol_and_can_be_read_back():
-    assert named('lenet', 'fd', 10_000, 'test') == 'lenet_fd10k_test'
-    assert named('pixel', 'nn_real', 512, 'train') == 'pixel_nn_real512_train'
-    assert named('pixel', 'precision', 2_500, 'k5', 'test') == 'pixel_precision2500_k5_test'
-    for word in MEANINGS:
-        assert (
-            stem(named('resnet20', word, 10_000, 'k5', 'test'))
-            == stem(named('lenet', word, 500))
-            == word
-        )
-    assert (stem('samples/swd'), stem('dis/loss'), stem('iteration'), stem('lenet_fd')) == (
-        'swd',
-        None,
-        None,
-        None,
-    )
-    assert (
-        meaning('lenet_fd2k_test').better == 'low'
-        and find({'a': 1, 'lenet_fd2k_test': 3.5}, 'fd') == 3.5
-    )
+def test_a_metric_name_contains_its_protocol():
+    assert metric_name('lenet', 'fd', 10_000, 'test') == 'lenet_fd10k_test'
+    assert metric_name('pixel', 'nn_real', 512, 'train') == 'pixel_nn_real512_train'
+    assert metric_name('pixel', 'precision', 2_500, 'k5', 'test') == 'pixel_precision2500_k5_test'
+
+
+@pytest.mark.parametrize('stem', MEANINGS)
+@pytest.mark.parametrize(
+    'space, count, details', [('resnet20', 10_000, ('k5', 'test')), ('x', 512, ())]
+)
+def test_a_metric_name_is_parsed_into_what_it_was_made_of(space, stem, count, details):
+    name = metric_name(space, stem, count, *details)
+    assert MetricName.parse(name) == (space, stem, count, details)
+    assert metric_stem(name) == stem
+
+
+def test_a_quick_metric_has_a_space_and_a_stem():
+    name = MetricName.parse('samples/swd')
+    assert name == ('samples', 'swd', None, ())
+    assert str(name) == 'samples/swd'
+
+
+@pytest.mark.parametrize('name', ['dis/loss', 'iteration', 'lenet_fd', 'lenet_other10k', '', '/'])
+def test_other_names_are_not_those_of_metrics(name):
+    assert MetricName.parse(name) is None
+    assert metric_stem(name) is None
+    assert metric_meaning(name) is UNKNOWN
+
+
+def test_metrics_are_found_by_their_stem():
+    values = {
+        'iteration': 1,
+        'lenet_fd2k_test': 3.5,
+        'lenet_share2k_0': 0.1,
+        'lenet_share2k_1': 0.2,
+    }
+    assert find_metric(values, 'fd') == 3.5
+    assert find_metric(values, 'kd') is None
+    assert find_metrics(values, 'share') == [0.1, 0.2]
+    assert find_metric_name(values, 'fd') == 'lenet_fd2k_test'
+    assert metric_meaning('lenet_fd2k_test').better == 'low'
 
 
 # What is measured
@@ -77,113 +103,112 @@ def test_names_carry_their_protocol_and_can_be_read_back():
 
 def test_every_measurement_is_the_metric_of_its_name(reference):
     samples = real(reference)
-    values = evaluate(
-        samples, reference, counts=Counts(manifold=300, neighbours=100, diversity=200, memory=50)
+    counts = Counts(manifold=300, neighbours=100, diversity=200, memory=50)
+    values = evaluate(samples, reference, counts=counts)
+    assert all(metric_stem(name) for name in values)
+    assert all(np.isfinite(list(values.values())))
+
+    x, test = samples.x, reference.images
+    features, probabilities = reference.judge(x)
+    moments = metrics.moments(features), metrics.moments(reference.judge(test).features)
+    manifold = metrics.manifold(test[:300], x[:300])
+    halves = metrics.nearest_neighbour_accuracy(test[:100], x[:100])
+    bins = metrics.Bins(reference.train.floats()).compare(x)
+    diversity = metrics.diversity(x[:200], metrics.pairs(test))
+    assert values['lenet_fd400_test'] == pytest.approx(metrics.frechet_distance(*moments))
+    assert values['lenet_score400'] == pytest.approx(metrics.classifier_score(probabilities))
+    assert values['pixel_coverage300_k5_test'] == manifold.coverage
+    assert values['pixel_nn_fake100_test'] == halves.fake
+    assert values['pixel_ndb400_k100_train'] == bins.different
+    assert values['pixel_copies50_train'] == 1
+    assert values['pixel_mean400'] == pytest.approx(x.mean(), rel=1e-5)
+    assert values['pixel_spread200_test'] == pytest.approx(diversity.spread)
+
+
+def test_progress_is_reported_after_each_measurement(reference):
+    steps = []
+    evaluate(
+        real(reference, 60),
+        reference,
+        only=[measure_by_judge],
+        on_step=lambda name, seconds: steps.append((name, seconds)),
     )
-    x, held = samples.x, reference.images
-    seen = reference.judge(x)
-    assert values['lenet_fd400_test'] == pytest.approx(
-        metrics.frechet_distance(
-            metrics.moments(seen.features), metrics.moments(reference.judge(held).features)
-        )
-    )
-    assert values['lenet_score400'] == pytest.approx(metrics.classifier_score(seen.probabilities))
-    assert values['pixel_coverage300_k5_test'] == metrics.manifold(held[:300], x[:300]).coverage
-    assert (
-        values['pixel_nn_fake100_test']
-        == metrics.nearest_neighbour_accuracy(held[:100], x[:100]).fake
-    )
-    assert (
-        values['pixel_ndb400_k100_train']
-        == metrics.Bins(reference.train.floats()).compare(x).different
-    )
-    assert values['pixel_copies50_train'] == 1 and values['pixel_mean400'] == pytest.approx(
-        x.mean(), rel=1e-5
-    )
-    assert values['pixel_spread200_test'] == pytest.approx(
-        metrics.diversity(x[:200], metrics.pairs(held)).spread
-    )
-    assert all(stem(name) for name in values) and all(np.isfinite(list(values.values())))
+    ((name, seconds),) = steps
+    assert name == 'features and classes'
+    assert seconds > 0
 
 
 def test_data_without_test_images_is_its_own_reference_and_the_names_say_so():
-    train = data.load('synthetic', image_size=12)
+    train = shapes()
     values = evaluate(Samples('x', train.floats()), Reference(train))
-    assert 'pixel_coverage512_k5_train' in values and not any(
-        'lenet' in name or 'test' in name for name in values
-    )
+    assert 'pixel_coverage512_k5_train' in values
+    assert not any('lenet' in name or 'test' in name for name in values)
 
 
-def test_images_of_the_reference_are_in_random_order_and_all_there(reference):
-    test = data.load('synthetic', split='test', image_size=12)
-    ours, theirs = ({x.tobytes() for x in images} for images in (reference.images, test.floats()))
-    assert ours == theirs and not np.array_equal(reference.images, test.floats())
-    place = {x.tobytes(): label for x, label in zip(test.floats(), test.labels)}
-    assert all(place[x.tobytes()] == label for x, label in zip(reference.images, reference.labels))
+def test_images_of_the_reference_are_all_test_images_in_random_order_with_their_labels(reference):
+    test = shapes('test')
+    assert {x.tobytes() for x in reference.images} == {x.tobytes() for x in test.floats()}
+    assert not np.array_equal(reference.images, test.floats())
+    label_of = {x.tobytes(): label for x, label in zip(test.floats(), test.labels)}
+    assert [label_of[x.tobytes()] for x in reference.images] == list(reference.labels)
 
 
-def test_judge_of_other_pictures_is_refused():
-    with pytest.raises(judge.JudgeError, match='1 × 28 × 28'):
-        Reference(data.load('synthetic', image_size=12), None, judge.bundled('mnist'))
+def test_a_judge_of_other_pictures_is_refused():
+    with pytest.raises(judge.JudgeError, match='must be 1 × 28 × 28'):
+        Reference(shapes(), None, judge.load_shipped('mnist'))
 
 
-def test_missing_class_and_agreement_with_the_class_asked_for(reference):
+def test_a_missing_class_and_the_share_of_the_requested_class_are_measured(reference):
     train = reference.train
-    there = np.flatnonzero(train.labels != 2)[:300]
-    samples = Samples('x', train.floats(there), asked=train.labels[there])
-    values = evaluate(samples, reference, only=(judged,))
-    assert (
-        values['lenet_classes300'] == 3
-        and values['lenet_share300_2'] < 0.025
-        and values['lenet_asked300'] > 0.85
-    )
-    assert sentence(values, train.classes).startswith('covers 3 of 4 classes; square is missing')
+    indices = np.flatnonzero(train.labels != 2)[:300]
+    samples = Samples('x', train.floats(indices), labels=train.labels[indices])
+    values = evaluate(samples, reference, only=(measure_by_judge,))
+    assert values['lenet_classes300'] == 3
+    assert values['lenet_share300_2'] < 0.025
+    assert values['lenet_asked300'] > 0.85
+    assert summarize(values, train.classes).startswith('covers 3 of 4 classes (square is missing)')
 
 
-def test_discriminator_is_asked_about_samples_test_and_training_images(reference):
-    bright = Samples(
-        'x',
-        real(reference).x / 2,
-        critic=lambda x, labels: x.mean(axis=(1, 2, 3)) - 0.15,
-        decides=True,
-    )
-    values = evaluate(bright, reference, only=(discriminator,))
-    held, fake = (
-        reference.images[:400].mean(axis=(1, 2, 3)) > 0.15,
-        bright.x.mean(axis=(1, 2, 3)) < 0.15,
-    )
-    assert values['dis_accuracy400_test'] == pytest.approx((held.mean() + fake.mean()) / 2)
+def test_the_discriminator_scores_samples_and_test_images(reference):
+    def critic(x, labels):
+        return x.mean(axis=(1, 2, 3)) - 0.15
+
+    samples = Samples('x', real(reference).x / 2, critic=critic, is_classifier=True)
+    values = evaluate(samples, reference, only=(measure_discriminator,))
+    real_share = (reference.images[:400].mean(axis=(1, 2, 3)) > 0.15).mean()
+    fake_share = (samples.x.mean(axis=(1, 2, 3)) < 0.15).mean()
+    assert values['dis_accuracy400_test'] == pytest.approx((real_share + fake_share) / 2)
     assert abs(values['dis_gap400_train_test']) < 0.1
 
-    known = {x.tobytes() for x in reference.train.floats()}
-    by_heart = Samples(
-        'x',
-        bright.x,
-        critic=lambda x, labels: np.array([float(one.tobytes() in known) for one in x]),
-    )
-    values = evaluate(by_heart, reference, only=(discriminator,))
+
+def test_a_discriminator_that_memorised_its_training_images_has_the_largest_gap(reference):
+    train = {x.tobytes() for x in reference.train.floats()}
+
+    def critic(x, labels):
+        return np.array([float(image.tobytes() in train) for image in x])
+
+    samples = Samples('x', real(reference).x / 2, critic=critic)
+    values = evaluate(samples, reference, only=(measure_discriminator,))
     assert values == {'dis_gap400_train_test': 0.5}
 
 
 def test_points_are_measured_by_their_modes():
     points = data.load('ring8', split='test').samples[:2_500]
     values = evaluate(Samples('x', points), Reference(data.load('ring8')))
-    assert values['points_caught2500'] == 8 and values['points_good2500'] > 0.98
-    assert sentence(values) == 'catches 8 modes; 99% of its points lie near one'
+    assert values['points_caught2500'] == 8
+    assert values['points_good2500'] > 0.98
+    assert summarize(values) == 'catches 8 modes; 99% of the points are near a mode'
 
 
-def test_samples_nearest_to_training_images_come_with_those(reference):
-    x = np.concatenate(
-        [real(reference, 150).x[::-1] * 0.5, reference.train.floats(slice(3)) * 0.999]
-    )
-    found, originals = closest(Samples('x', x), reference, 3)
-    assert {one.tobytes() for one in originals} == {
-        one.tobytes() for one in reference.train.floats(slice(3))
-    }
-    assert np.abs(found - originals).max() < 0.01
+def test_the_samples_nearest_to_training_images_come_with_those_images(reference):
+    copied = reference.train.floats(slice(3))
+    x = np.concatenate([real(reference, 150).x[::-1] * 0.5, copied * 0.999])
+    nearest, originals = closest_to_training(Samples('x', x), reference, 3)
+    assert {image.tobytes() for image in originals} == {image.tobytes() for image in copied}
+    assert np.abs(nearest - originals).max() < 0.01
 
 
-# In words
+# The summary
 
 GOOD = {
     'lenet_share100_0': 0.5,
@@ -199,114 +224,161 @@ GOOD = {
 
 
 @pytest.mark.parametrize(
-    'change, words',
+    'change, clause',
     [
-        ({}, 'covers all 2 classes; sharpness good; variety good; copies nothing'),
-        ({'lenet_share100_1': 0.04}, 'covers 1 of 2 classes; b is missing;'),
-        ({'lenet_share100_1': 0.0, 'lenet_share100_0': 0.0}, 'covers none of 2 classes;'),
+        ({}, 'covers all 2 classes; good sharpness; good variety; no copies'),
+        ({'lenet_share100_1': 0.04}, 'covers 1 of 2 classes (b is missing);'),
+        ({'lenet_share100_1': 0.0, 'lenet_share100_0': 0.0}, 'covers none of the 2 classes;'),
         ({'pixel_sharpness100': 0.5}, "blurred (0.50 of the data's sharpness)"),
-        ({'pixel_sharpness100': 3.0}, "too hard or noisy (3.00 of the data's sharpness)"),
-        ({'pixel_coverage100_k5_test': 0.4}, 'reaches 41% of what real pictures reach'),
-        ({'pixel_recall100_k5_test': 0.4}, 'reaches 43% of what real pictures reach'),
+        ({'pixel_sharpness100': 3.0}, "too sharp or noisy (3.00 times the data's sharpness)"),
+        ({'pixel_coverage100_k5_test': 0.4}, '41% of the variety of real images'),
+        ({'pixel_recall100_k5_test': 0.4}, '43% of the variety of real images'),
         (
             {'pixel_nn_real100_test': 0.92},
-            'easily told from the data (1-NN is right 92% of the time)',
+            'easy to tell from the data (a nearest-neighbour test is 92% accurate)',
         ),
         (
             {'pixel_nn_fake100_test': 0.85},
-            'easily told from the data (1-NN is right 85% of the time)',
+            'easy to tell from the data (a nearest-neighbour test is 85% accurate)',
         ),
-        ({'pixel_support100_test': 20.0}, 'as if it knew 20 pictures'),
-        ({'pixel_copies100_train': 0.3}, 'copies training images (30% of its samples)'),
-        ({'lenet_asked100': 0.987}, '98.7% are of the class asked for'),
+        ({'pixel_support100_test': 20.0}, 'about 20 distinct images'),
+        ({'pixel_copies100_train': 0.3}, '30% of the samples are copies of training images'),
+        ({'lenet_asked100': 0.987}, '98.7% of the samples are of the requested class'),
     ],
 )
-def test_numbers_are_told_in_words(change, words):
-    assert words in sentence({**GOOD, **change}, ('a', 'b'))
+def test_metrics_are_summarized_in_a_sentence(change, clause):
+    assert clause in summarize({**GOOD, **change}, ('a', 'b'))
 
 
-def test_variety_is_held_against_what_real_pictures_reach():
+def test_variety_is_relative_to_that_of_real_images():
     real = {'pixel_coverage100_k5_test': 0.95, 'pixel_recall100_k5_test': 0.5}
-    poor = {**GOOD, 'pixel_recall100_k5_test': 0.48}
-    assert 'variety good' in sentence(poor, 'ab', real) and 'reaches 51% of' in sentence(poor, 'ab')
+    values = {**GOOD, 'pixel_recall100_k5_test': 0.48}
+    assert 'good variety' in summarize(values, 'ab', real)
+    assert '51% of the variety' in summarize(values, 'ab')
 
 
 def test_several_missing_classes_are_listed():
     shares = {f'lenet_share100_{i}': 0.3 * (i == 1) for i in range(4)}
-    assert sentence(shares, 'abcd').startswith('covers 1 of 4 classes; a, c and d are missing')
+    expected = 'covers 1 of 4 classes (a, c and d are missing)'
+    assert summarize(shares, 'abcd').startswith(expected)
 
 
-# Known sets, and the report
+# Known sets
 
 
-def test_known_sets_are_what_their_names_say(reference):
-    train = reference.train
-    originals = {x.tobytes(): label for x, label in zip(train.floats(), train.labels)}
-    made = {name: maker(train, 300, np.random.RandomState(0)) for name, maker in KNOWN.items()}
-    assert all(
-        x.shape == (300, 1, 12, 12) and x.dtype == np.float32 and 0 <= x.min() < x.max() <= 1
-        for x in made.values()
-    )
-    labels = {
-        name: {originals[one.tobytes()] for one in made[name]}
-        for name in ('real', 'one missing', 'one class')
+@pytest.fixture(scope='module')
+def sets(reference):
+    """300 images of each known set."""
+    return {
+        name: make(reference.train, 300, np.random.RandomState(0))
+        for name, make in KNOWN_SETS.items()
     }
-    assert labels == {'real': {0, 1, 2, 3}, 'one missing': {0, 1, 2}, 'one class': {1}}
-    assert len(np.unique(made['100 repeated'].reshape(300, -1), axis=0)) <= 100
-    assert set(np.unique(made['binarized'])) == {0, 1}
-    assert np.array_equal(
-        np.roll(made['real'][0], 1, axis=-1)[..., 1:], made['shifted'][0][..., 1:]
-    )
-    assert 'one class' not in sets(data.Dataset('x', train.samples))
 
 
-def test_calibration_has_mean_and_deviation_of_every_set_and_is_read_back(reference, tmp_path):
-    told = []
-    found = calibrate(reference, 300, draws=2, tell=lambda name, values: told.append(name))
-    assert told == list(KNOWN) == list(found.rows) and found.fits(reference)
-    assert found.value('one missing', 'lenet_classes300') == 3
-    assert found.value('uniform noise', 'pixel_precision300_k5_test') == 0
-    assert (
-        found.rows['100 repeated']['lenet_fd300_test'][1] > 0
-        and found.value('nothing', 'x') is None
-    )
-    found.write(tmp_path / 'c.json')
-    again = read_calibration(tmp_path / 'c.json')
-    assert again.of == found.of and list(again.rows) == list(found.rows)
-    for name, row in found.rows.items():
-        for key, pair in row.items():
-            assert again.rows[name][key] == pytest.approx(pair, rel=1e-5)
-    other = Reference(reference.train, None, reference.judge)
-    assert not found.fits(other) and not Calibration({**found.of, 'judge': 'x'}, found.rows).fits(
-        reference
-    )
+@pytest.mark.parametrize('name', KNOWN_SETS)
+def test_a_known_set_is_pictures(sets, name):
+    x = sets[name]
+    assert x.shape == (300, 1, 12, 12)
+    assert x.dtype == np.float32
+    assert 0 <= x.min() < x.max() <= 1
+
+
+@pytest.mark.parametrize(
+    'name, classes', [('real', {0, 1, 2, 3}), ('one missing', {0, 1, 2}), ('one class', {1})]
+)
+def test_a_known_set_of_training_images_has_these_classes(reference, sets, name, classes):
+    train = reference.train
+    label_of = {x.tobytes(): label for x, label in zip(train.floats(), train.labels)}
+    assert {label_of[x.tobytes()] for x in sets[name]} == classes
+
+
+def test_known_sets_have_the_fault_of_their_name(sets):
+    assert len(np.unique(sets['100 repeated'].reshape(300, -1), axis=0)) <= 100
+    assert set(np.unique(sets['binarized'])) == {0, 1}
+    moved = np.roll(sets['real'][0], 1, axis=-1)
+    assert np.array_equal(moved[..., 1:], sets['shifted'][0][..., 1:])
+
+
+def test_data_without_classes_has_fewer_known_sets(reference):
+    unlabelled = data.Dataset('x', reference.train.samples)
+    assert set(known_sets(reference.train)) - set(known_sets(unlabelled)) == {
+        'one missing',
+        'one class',
+    }
+
+
+def test_real_samples_are_the_same_ones_every_time(reference):
+    assert np.array_equal(real_samples(reference, 50).x, real_samples(reference, 50).x)
+
+
+# Calibration
+
+
+@pytest.fixture(scope='module')
+def calibration(reference):
+    names = []
+    result = calibrate(reference, 300, draws=2, on_set=lambda name, means: names.append(name))
+    assert names == list(KNOWN_SETS)
+    return result
+
+
+def test_a_calibration_has_mean_and_deviation_of_every_known_set(reference, calibration):
+    assert list(calibration.sets) == list(KNOWN_SETS)
+    assert calibration.fits(reference)
+    assert calibration.sets['100 repeated']['lenet_fd300_test'][1] > 0
+    means = calibration.means()
+    assert means['one missing']['lenet_classes300'] == 3
+    assert means['uniform noise']['pixel_precision300_k5_test'] == 0
+
+
+def test_a_calibration_is_read_as_it_was_written(calibration, tmp_path):
+    calibration.write(tmp_path / 'c.json')
+    restored = read_calibration(tmp_path / 'c.json')
+    assert restored.identity == calibration.identity
+    assert list(restored.sets) == list(calibration.sets)
+    for name, values in calibration.sets.items():
+        for metric, pair in values.items():
+            assert restored.sets[name][metric] == pytest.approx(pair, rel=1e-5)
+
+
+def test_a_calibration_fits_its_own_data_and_judge_alone(reference, calibration):
+    other_images = Reference(reference.train, None, reference.judge)
+    other_judge = Calibration({**calibration.identity, 'judge': 'x'}, calibration.sets)
+    assert not calibration.fits(other_images)
+    assert not other_judge.fits(reference)
 
 
 @pytest.mark.parametrize(
     'text', ['', '[]', '{}', '{"of": {}, "sets": {"real": {"fd": 3}}}', '{"of": 3, "sets": {}}']
 )
-def test_file_that_is_no_calibration_or_no_report_is_refused_by_name(tmp_path, text):
+def test_a_file_that_is_not_a_calibration_or_a_report_is_refused_by_name(tmp_path, text):
     (tmp_path / 'c.json').write_text(text)
-    with pytest.raises(CalibrationError, match=r'c\.json: is no calibration'):
+    with pytest.raises(CalibrationError, match=r'c\.json: is not a calibration'):
         read_calibration(tmp_path / 'c.json')
-    with pytest.raises(ValueError, match=r'c\.json: is no report'):
+    with pytest.raises(ValueError, match=r'c\.json: is not a report'):
         read_metrics(tmp_path / 'c.json')
 
 
-def test_report_is_json_and_a_table_with_the_known_sets_beside(tmp_path):
+# The report
+
+
+@pytest.fixture
+def report():
     values = {'lenet_fd10k_test': 9.1234567, 'lenet_classes10k': 9, 'lenet_share10k_0': 0.1}
     known = {'real': {'lenet_fd10k_test': 0.45}, 'noise 0.3': {}}
-    report = Report('runs/x', 'mnist', 10_000, None, values, 'good', 1.234, known)
+    return Report('runs/x', 'mnist', 10_000, None, values, 'good', 1.234, known)
+
+
+def test_a_report_is_written_as_json(report, tmp_path):
     report.write(tmp_path / 'r.json')
-    assert read_metrics(tmp_path / 'r.json') == pytest.approx(values, rel=1e-5)
+    assert read_metrics(tmp_path / 'r.json') == pytest.approx(report.values, rel=1e-5)
     assert json.loads((tmp_path / 'r.json').read_text())['words'] == 'good'
-    lines = report.table().splitlines()
-    assert (
-        lines[0].split() == ['noise']
-        and lines[1].split() == ['this', 'real', '0.3']
-        and len(lines) == 4
-    )
-    assert (
-        lines[2].split()[:4] == ['lenet_fd10k_test', '9.123', '0.4500', '-']
-        and lines[3].split()[1] == '9'
-    )
+
+
+def test_the_table_of_a_report_has_a_column_for_each_known_set(report):
+    first, second, distance, classes = report.table().splitlines()
+    assert first.split() == ['noise']
+    assert second.split() == ['this', 'real', '0.3']
+    assert distance.split()[:4] == ['lenet_fd10k_test', '9.123', '0.4500', '-']
+    assert distance.endswith('Fréchet distance of features')
+    assert classes.split()[1] == '9'

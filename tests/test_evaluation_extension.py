@@ -10,8 +10,8 @@ import tiny
 from gluongan import data, evaluation, figures
 from gluongan.config import Config, ConfigError
 from gluongan.evaluation import classifier
-from gluongan.evaluation.from_updater import samples_of
-from gluongan.evaluation.suite import diversity, judged, manifold
+from gluongan.evaluation.from_updater import draw_samples
+from gluongan.evaluation.suite import measure_by_judge, measure_diversity, measure_manifold
 from gluongan.extensions.evaluation import counts
 from gluongan.runs import snapshots
 from gluongan.runs.folder import SCORES
@@ -64,8 +64,8 @@ def test_rows_are_what_evaluate_says_of_the_same_samples(tmp_path, settings, jud
     rows = evaluated(run)
     assert [row['iteration'] for row in rows] == [0, 5, 10, 12]
     reference = evaluation.Reference(*load_shapes(), classifier.read(judge_file))
-    samples = samples_of(run.updater, 2_000, seed=3)
-    only = (judged, diversity, manifold)
+    samples = draw_samples(run.updater, 2_000, seed=3)
+    only = (measure_by_judge, measure_diversity, measure_manifold)
     expected = evaluation.evaluate(samples, reference, counts=counts(2_000), only=only)
     assert {'lenet_fd2k_test', 'lenet_classes2k'} <= set(expected)
     assert {'pixel_coverage512_k5_test', 'pixel_spread1k_test'} <= set(expected)
@@ -80,9 +80,9 @@ def test_rows_of_ten_thousand_samples_are_those_of_the_whole_evaluation(
 ):
     run = tiny.begun(tmp_path, **settings, judge_samples=10_000, best='lenet_fd10k_test')
     reference = evaluation.Reference(*load_shapes(), classifier.read(judge_file))
-    expected = evaluation.evaluate(samples_of(run.updater, 10_000, seed=3), reference)
+    expected = evaluation.evaluate(draw_samples(run.updater, 10_000, seed=3), reference)
     values = evaluated(run)[-1]
-    row = {name: value for name, value in values.items() if evaluation.stem(name)}
+    row = {name: value for name, value in values.items() if evaluation.metric_stem(name)}
     assert 'lenet_fd10k_test' in row
     assert set(row) < set(expected)
     for name, value in row.items():

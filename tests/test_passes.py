@@ -56,7 +56,7 @@ def check_networks():
     from gluongan import build, runtime
     from gluongan.data import load
     from gluongan.evaluation.classifier import judge, networks
-    from gluongan.evaluation.from_updater import logits
+    from gluongan.evaluation.from_updater import discriminator_logits
     from gluongan.gan.sampling import generate
     from gluongan.recipes import recipe
 
@@ -68,7 +68,11 @@ def check_networks():
         x = generate(updater.gen, z)
         assert_same_bits(lambda z, gen=updater.gen: [generate(gen, z)], z)
         labels = np.arange(100) % updater.classes if updater.classes else np.zeros(100, int)
-        assert_same_bits(lambda x, y, updater=updater: [logits(updater, x, y)], x, labels)
+
+        def score(x, y, updater=updater):
+            return [discriminator_logits(updater, x, y)]
+
+        assert_same_bits(score, x, labels)
     for net, shape, classes in (('lenet', (1, 28, 28), 10), ('resnet20', (3, 16, 16), 4)):
         about = judge.About(net, 'x', shape, tuple('abcdefghij'[:classes]))
         made = judge.Judge(about, networks.initialised(net, shape, classes))

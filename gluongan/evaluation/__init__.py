@@ -1,34 +1,48 @@
-"""Evaluation: samples and a reference in, numbers with names, a table and a sentence out."""
+"""Evaluation: samples and a reference in; metrics, a table and a summary out."""
 
 from __future__ import annotations
 
-from ..metric_names import MEANINGS, find, meaning, named, stem
-from .calibration import KNOWN, Calibration, CalibrationError, calibrate
-from .calibration import read as read_calibration
+from ..metric_names import (
+    MEANINGS,
+    MetricName,
+    find_metric,
+    metric_meaning,
+    metric_name,
+    metric_stem,
+)
+from .calibration import (
+    KNOWN_SETS,
+    Calibration,
+    CalibrationError,
+    calibrate,
+    read_calibration,
+    real_samples,
+)
 from .reference import Reference
-from .report import Report, read_metrics, rows
+from .report import Report, read_metrics
 from .samples import Samples
-from .suite import Counts, closest, evaluate
-from .summary import sentence
+from .suite import Counts, closest_to_training, evaluate
+from .summary import summarize
 
 __all__ = [
-    'KNOWN',
+    'KNOWN_SETS',
     'MEANINGS',
     'Calibration',
     'CalibrationError',
     'Counts',
+    'MetricName',
     'Reference',
     'Report',
     'Samples',
     'calibrate',
-    'closest',
+    'closest_to_training',
     'evaluate',
-    'find',
-    'meaning',
-    'named',
+    'find_metric',
+    'metric_meaning',
+    'metric_name',
+    'metric_stem',
     'read_calibration',
     'read_metrics',
-    'rows',
-    'sentence',
-    'stem',
+    'real_samples',
+    'summarize',
 ]

@@ -1,4 +1,4 @@
-"""Known sets: pictures whose faults are known, so that a run's numbers can be read beside theirs."""
+"""Known sets: images with known faults, whose metrics are shown beside those of a run."""
 
 from __future__ import annotations
 
@@ -20,179 +20,196 @@ if TYPE_CHECKING:
     from .reference import Reference
     from .suite import Values
 
-Draw = np.random.RandomState
-Maker = Callable[['Dataset', int, Draw], np.ndarray]
+Random = np.random.RandomState
+Maker = Callable[['Dataset', int, Random], np.ndarray]
+OnSet = Callable[[str, 'Values'], None]
 
-DRAWS = 3  # of each set: the deviation over them is the spread of the method
-
-
-def real(data: Dataset, count: int, draw: Draw) -> np.ndarray:
-    """Training images as they are: the best that a generator could do."""
-    return data.floats(_any(data, count, draw))
+DRAWS = 3  # of each set; the deviation over them is the spread of the method
 
 
-def one_missing(data: Dataset, count: int, draw: Draw) -> np.ndarray:
-    """Training images without the last class: a mode is dropped."""
-    return data.floats(_some(data.labels != len(data.classes) - 1, count, draw))
+def real(dataset: Dataset, count: int, random: Random) -> np.ndarray:
+    """Return training images as they are: the best that a generator could do."""
+    return dataset.floats(_any(dataset, count, random))
 
 
-def one_class(data: Dataset, count: int, draw: Draw) -> np.ndarray:
-    """Training images of the second class alone: collapse to a mode."""
-    return data.floats(_some(data.labels == 1, count, draw))
+def one_missing(dataset: Dataset, count: int, random: Random) -> np.ndarray:
+    """Return training images without the last class: a dropped mode."""
+    last = len(dataset.classes) - 1
+    return dataset.floats(_some(dataset.labels != last, count, random))
 
 
-def repeated(data: Dataset, count: int, draw: Draw) -> np.ndarray:
-    """A hundred training images, over and over: collapse to copies, which no Fréchet distance alone tells."""
-    return data.floats(_any(data, 100, draw))[draw.randint(100, size=count)]
+def one_class(dataset: Dataset, count: int, random: Random) -> np.ndarray:
+    """Return training images of the second class alone: collapse to one mode."""
+    return dataset.floats(_some(dataset.labels == 1, count, random))
 
 
-def _noisy(deviation: float) -> Maker:
-    def noisy(data: Dataset, count: int, draw: Draw) -> np.ndarray:
-        x = real(data, count, draw)
-        return np.clip(x + deviation * draw.standard_normal(x.shape), 0, 1).astype(np.float32)
-
-    return noisy
+def repeated(dataset: Dataset, count: int, random: Random) -> np.ndarray:
+    """Return 100 training images again and again: a collapse that no Fréchet distance shows."""
+    images = dataset.floats(_any(dataset, 100, random))
+    return images[random.randint(100, size=count)]
 
 
-def shifted(data: Dataset, count: int, draw: Draw) -> np.ndarray:
-    """Training images moved one pixel to the right: harmless to the eye."""
-    x = real(data, count, draw)
+def noisy(deviation: float) -> Maker:
+    """Return a maker of training images with Gaussian noise of this standard deviation."""
+
+    def make(dataset: Dataset, count: int, random: Random) -> np.ndarray:
+        x = real(dataset, count, random)
+        return np.clip(x + deviation * random.standard_normal(x.shape), 0, 1).astype(np.float32)
+
+    return make
+
+
+def shifted(dataset: Dataset, count: int, random: Random) -> np.ndarray:
+    """Return training images moved one pixel to the right: hardly visible."""
+    x = real(dataset, count, random)
     return np.concatenate([x[..., :1], x[..., :-1]], axis=-1)
 
 
-def binarized(data: Dataset, count: int, draw: Draw) -> np.ndarray:
-    """Training images in pure black and white."""
-    return (real(data, count, draw) > 0.5).astype(np.float32)
+def binarized(dataset: Dataset, count: int, random: Random) -> np.ndarray:
+    """Return training images in pure black and white."""
+    return (real(dataset, count, random) > 0.5).astype(np.float32)
 
 
-def uniform(data: Dataset, count: int, draw: Draw) -> np.ndarray:
-    """Uniform noise: the worst."""
-    return draw.random_sample((count, *data.shape)).astype(np.float32)
+def uniform_noise(dataset: Dataset, count: int, random: Random) -> np.ndarray:
+    """Return uniform noise: the worst."""
+    return random.random_sample((count, *dataset.shape)).astype(np.float32)
 
 
-KNOWN: dict[str, Maker] = {
+KNOWN_SETS: dict[str, Maker] = {
     'real': real,
     'one missing': one_missing,
     'one class': one_class,
     '100 repeated': repeated,
-    'noise 0.1': _noisy(0.1),
-    'noise 0.3': _noisy(0.3),
+    'noise 0.1': noisy(0.1),
+    'noise 0.3': noisy(0.3),
     'shifted': shifted,
     'binarized': binarized,
-    'uniform noise': uniform,
+    'uniform noise': uniform_noise,
 }
-LABELLED = ('one missing', 'one class')
+NEED_CLASSES = ('one missing', 'one class')
 
 
-def _any(data: Dataset, count: int, draw: Draw) -> np.ndarray:
-    return (
-        draw.permutation(len(data))[:count]
-        if count <= len(data)
-        else draw.randint(len(data), size=count)
-    )
+def _any(dataset: Dataset, count: int, random: Random) -> np.ndarray:
+    """Return the indices of `count` images; some occur twice if there are too few."""
+    if count <= len(dataset):
+        return random.permutation(len(dataset))[:count]
+    return random.randint(len(dataset), size=count)
 
 
-def _some(chosen: np.ndarray, count: int, draw: Draw) -> np.ndarray:
-    """Indices of `count` chosen ones, some twice where there are too few."""
-    there = np.flatnonzero(chosen)
-    return draw.permutation(there)[:count] if count <= len(there) else draw.choice(there, count)
+def _some(chosen: np.ndarray, count: int, random: Random) -> np.ndarray:
+    """Return the indices of `count` chosen images; some occur twice if there are too few."""
+    indices = np.flatnonzero(chosen)
+    if count <= len(indices):
+        return random.permutation(indices)[:count]
+    return random.choice(indices, count)
+
+
+def known_sets(dataset: Dataset) -> list[str]:
+    """Return the names of the known sets that can be made from this data."""
+    if len(dataset.classes) > 1:
+        return list(KNOWN_SETS)
+    return [name for name in KNOWN_SETS if name not in NEED_CLASSES]
+
+
+def real_samples(reference: Reference, count: int) -> Samples:
+    """Return `count` random training images as Samples, the same ones every time."""
+    return Samples('real', real(reference.train, count, Random(0)))
 
 
 def calibrate(
-    reference: Reference,
-    count: int,
-    *,
-    draws: int = DRAWS,
-    tell: Callable[[str, Values], None] = lambda name, values: None,
+    reference: Reference, count: int, *, draws: int = DRAWS, on_set: OnSet | None = None
 ) -> Calibration:
-    """Return what every measurement says of every known set: mean and deviation over `draws` draws; `tell` hears of each."""
-    rows = {}
-    for name in sets(reference.train):
-        made = list(_measured(name, reference, count, draws))
-        rows[name] = {
-            key: (
-                float(np.mean([one[key] for one in made])),
-                float(np.std([one[key] for one in made])),
-            )
-            for key in made[0]
-        }
-        tell(name, {key: mean for key, (mean, _) in rows[name].items()})
-    return Calibration(identity(reference), rows)
+    """Return every metric of every known set: mean and deviation over `draws` draws of `count`.
 
-
-def sets(data: Dataset) -> list[str]:
-    """Return the names of the known sets that can be made from this data."""
-    return [name for name in KNOWN if name not in LABELLED or len(data.classes) > 1]
+    on_set(name, means) is called after each set.
+    """
+    sets = {}
+    for name in known_sets(reference.train):
+        sets[name] = _mean_and_deviation(list(_measured(name, reference, count, draws)))
+        if on_set is not None:
+            on_set(name, {metric: mean for metric, (mean, _) in sets[name].items()})
+    return Calibration(identity(reference), sets)
 
 
 def _measured(name: str, reference: Reference, count: int, draws: int) -> Iterator[Values]:
     for number in range(draws):
-        seed = int(hashlib.sha256(f'{name} {number}'.encode()).hexdigest()[:8], 16)
-        yield evaluate(Samples(name, KNOWN[name](reference.train, count, Draw(seed))), reference)
+        digest = hashlib.sha256(f'{name} {number}'.encode()).hexdigest()
+        random = Random(int(digest[:8], 16))
+        yield evaluate(Samples(name, KNOWN_SETS[name](reference.train, count, random)), reference)
+
+
+def _mean_and_deviation(draws: list[Values]) -> dict[str, tuple[float, float]]:
+    result = {}
+    for metric in draws[0]:
+        values = [draw[metric] for draw in draws]
+        result[metric] = float(np.mean(values)), float(np.std(values))
+    return result
 
 
 def identity(reference: Reference) -> dict[str, Any]:
     """Return what a calibration depends on: the data, and the judge's SHA-256."""
-    data = hashlib.sha256(reference.images.tobytes()).hexdigest()
     return {
         'data': reference.train.name,
-        'data_sha256': data,
+        'data_sha256': hashlib.sha256(reference.images.tobytes()).hexdigest(),
         'judge': reference.judge.sha256 if reference.judge else None,
     }
 
 
 class CalibrationError(InputError):
-    """A calibration that cannot be used: one sentence that names its file."""
+    """A calibration that cannot be used. The message names the file."""
 
 
 class Calibration:
-    """Each known set's metrics: mean and deviation, by name; `of` tells which data and which judge they are of."""
+    """The metrics of known sets.
 
-    def __init__(self, of: dict[str, Any], rows: dict[str, dict[str, tuple[float, float]]]) -> None:
-        self.of, self.rows = of, rows
+    identity: which data and which judge they were made with.
+    sets: mean and deviation of each metric, by name of the set and name of the metric.
+    """
 
-    def value(self, known: str, metric: str) -> float | None:
-        """Return the mean of a metric for a known set, None where it was not measured."""
-        return self.rows.get(known, {}).get(metric, (None,))[0]
+    def __init__(
+        self, identity: dict[str, Any], sets: dict[str, dict[str, tuple[float, float]]]
+    ) -> None:
+        self.identity = identity
+        self.sets = sets
+
+    def means(self) -> dict[str, Values]:
+        """Return the mean of each metric, by set and metric."""
+        result = {}
+        for name, metrics in self.sets.items():
+            result[name] = {metric: mean for metric, (mean, _) in metrics.items()}
+        return result
 
     def fits(self, reference: Reference) -> bool:
-        """Return whether it was made with the same judge and the same data."""
-        return self.of == identity(reference)
+        """Return whether the calibration was made with this judge and this data."""
+        return self.identity == identity(reference)
 
     def write(self, path: Path) -> None:
-        """Write it as JSON, whole or not at all, one metric a line."""
-        rows = (
-            '  {}: {{\n{}\n  }}'.format(
-                json.dumps(name),
-                ',\n'.join(
-                    f'   {json.dumps(key)}: {json.dumps([_short(number) for number in pair])}'
-                    for key, pair in row.items()
-                ),
-            )
-            for name, row in self.rows.items()
-        )
-        write_text(
-            path,
-            f'{{\n "of": {json.dumps(self.of)},\n "sets": {{\n' + ',\n'.join(rows) + '\n }\n}\n',
-        )
+        """Write the calibration as JSON, one metric a line, completely or not at all."""
+        blocks = []
+        for name, metrics in self.sets.items():
+            lines = [_json_line(metric, pair) for metric, pair in metrics.items()]
+            blocks.append(f'  {json.dumps(name)}: {{\n' + ',\n'.join(lines) + '\n  }')
+        head = f'{{\n "of": {json.dumps(self.identity)},\n "sets": {{\n'
+        write_text(path, head + ',\n'.join(blocks) + '\n }\n}\n')
 
 
-def read(path: Path) -> Calibration:
-    """Return the calibration in a file. Raises CalibrationError where it is none."""
+def _json_line(metric: str, pair: tuple[float, float]) -> str:
+    rounded = [float(f'{number:.6g}') for number in pair]
+    return f'   {json.dumps(metric)}: {json.dumps(rounded)}'
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Return the calibration in a file. Raises CalibrationError if it is not one."""
     try:
-        raw = json.loads(path.read_text(encoding='utf-8'))
-        rows = {
-            name: {key: (float(mean), float(spread)) for key, (mean, spread) in row.items()}
-            for name, row in raw['sets'].items()
-        }
-        return Calibration(dict(raw['of']), rows)
+        content = json.loads(path.read_text(encoding='utf-8'))
+        sets = {}
+        for name, metrics in content['sets'].items():
+            pairs = metrics.items()
+            sets[name] = {metric: (float(mean), float(spread)) for metric, (mean, spread) in pairs}
+        return Calibration(dict(content['of']), sets)
     except OSError as error:
         raise CalibrationError(f'{path}: cannot be read ({error.strerror})') from None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise CalibrationError(
-            f'{path}: is no calibration; make one with `gluongan judge calibrate`'
+            f'{path}: is not a calibration; must be a file of `gluongan judge calibrate`'
         ) from None
-
-
-def _short(number: float) -> float:
-    return float(f'{number:.6g}')

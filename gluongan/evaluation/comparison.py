@@ -1,4 +1,7 @@
-"""Runs beside each other: the settings that differ, and each metric with its mean and deviation over seeds; without MXNet."""
+"""Compare runs: the settings that differ, and the mean and deviation of each metric over seeds.
+
+Needs the files of the runs alone, not MXNet.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,14 @@ from typing import Any
 
 from ..config import Config, knobs
 from ..errors import as_typed
-from ..metric_names import meaning, stem
-from ..runs import reading as folder
+from ..files import text_table
+from ..metric_names import metric_meaning, metric_stem
+from ..runs import reading
 from ..runs.folder import EVALUATION, JUDGED, LOG_TABLE, RunError, read_config
 from .report import read_metrics
 
-# Runs that differ in these alone are repetitions of one: none of them changes what is trained.
-ALIKE = (
+# Runs that differ only in these settings are repetitions: none of them changes what is trained.
+IGNORED = (
     'seed',
     'device',
     'data_dir',
@@ -31,12 +35,12 @@ ALIKE = (
     'best',
     'samples',
 )
-COSTS = ('iterations', 'seconds of training')  # the rows that every run has
+COSTS = ('iterations', 'seconds of training')  # rows that every run has
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished or unfinished run: its folder, its settings, and the newest value of everything that was measured."""
+    """A run: its folder, its settings, and the newest value of every metric."""
 
     path: Path
     config: Config
@@ -45,23 +49,43 @@ class Run:
 
 @dataclass(frozen=True)
 class Group:
-    """Runs of the same settings, but for their seeds."""
+    """Runs with the same settings except for their seeds: a column of the comparison.
+
+    >>> first = Run(Path('a'), Config(seed=0), {'lenet_fd2k_test': 10.0})
+    >>> second = Run(Path('b'), Config(seed=1), {'lenet_fd2k_test': 11.0})
+    >>> third = Run(Path('c'), Config(seed=0, lr=1e-3), {'lenet_fd2k_test': 30.0})
+    >>> groups = group_runs([first, second, third])
+    >>> [group.label for group in groups]
+    ['a and 1 more', 'c']
+    >>> differing_settings(groups)
+    ['lr']
+    >>> print(make_table(groups))
+                     a and 1 more      c
+    lr                     0.0002  0.001
+    seeds                    0, 1      0
+    lenet_fd2k_test   10.5 ± 0.71     30  Fréchet distance of features
+    """
 
     runs: list[Run]
 
     @property
     def config(self) -> Config:
-        """The settings, with the first run's seed."""
+        """The settings, with the seed of the first run."""
         return self.runs[0].config
 
     @property
     def label(self) -> str:
-        """What a column is called."""
+        """The heading of the column."""
         first = self.runs[0].path.resolve().name
-        return first if len(self.runs) == 1 else f'{first} and {len(self.runs) - 1} more'
+        if len(self.runs) == 1:
+            return first
+        return f'{first} and {len(self.runs) - 1} more'
 
-    def spread(self, metric: str) -> tuple[float, float | None] | None:
-        """Return mean and standard deviation of a metric over the runs, the latter None for one run; None where none has it."""
+    def mean_and_deviation(self, metric: str) -> tuple[float, float | None] | None:
+        """Return mean and standard deviation of a metric over the runs.
+
+        The deviation of a single run is None. If no run has the metric the result is None.
+        """
         values = [run.values[metric] for run in self.runs if metric in run.values]
         if not values:
             return None
@@ -71,94 +95,107 @@ class Group:
 def read_run(path: Path) -> Run:
     """Return a run from its folder. Raises RunError, FigureError."""
     config = read_config(path)
-    row = {**folder.newest(path), **folder.newest(path, JUDGED)}
-    values = {name: value for name, value in row.items() if stem(name) not in (None, 'share')}
-    log = folder.table(path / LOG_TABLE, 'iteration', 'elapsed')
+    newest = {**reading.newest(path), **reading.newest(path, JUDGED)}
+    values = {name: value for name, value in newest.items() if _is_shown(name)}
+    log = reading.table(path / LOG_TABLE, 'iteration', 'elapsed')
     if log:
-        values.update(zip(COSTS, (float(log['iteration'][-1]), float(log['elapsed'][-1]))))
+        costs = float(log['iteration'][-1]), float(log['elapsed'][-1])
+        values.update(zip(COSTS, costs))
     if (path / EVALUATION).is_file():
-        values.update(
-            {
-                name: value
-                for name, value in read_metrics(path / EVALUATION).items()
-                if stem(name) != 'share'
-            }
-        )
+        for name, value in read_metrics(path / EVALUATION).items():
+            if metric_stem(name) != 'share':
+                values[name] = value
     return Run(path, config, values)
 
 
-def grouped(runs: Iterable[Run]) -> list[Group]:
-    """Return the runs in groups of the same settings, in the order in which they come."""
-    groups: dict[tuple[Any, ...], list[Run]] = {}
+def _is_shown(name: str) -> bool:
+    return metric_stem(name) not in (None, 'share')
+
+
+def group_runs(runs: Iterable[Run]) -> list[Group]:
+    """Return the runs in groups with the same settings, in order of their first runs."""
+    groups: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        settings = tuple(
-            as_typed(value) for name, value in run.config.to_dict().items() if name not in ALIKE
-        )
-        groups.setdefault(settings, []).append(run)
+        groups.setdefault(_settings(run.config), []).append(run)
     return [Group(members) for members in groups.values()]
 
 
-def differing(groups: Sequence[Group]) -> list[str]:
-    """Return the knobs in which the groups differ."""
-    return [
-        name
-        for name in knobs()
-        if name not in ALIKE and len({as_typed(getattr(g.config, name)) for g in groups}) > 1
-    ]
+def _settings(config: Config) -> tuple[str, ...]:
+    settings: dict[str, Any] = config.to_dict()
+    return tuple(as_typed(value) for name, value in settings.items() if name not in IGNORED)
 
 
-def rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:
-    """Return the whole comparison as cells: a heading, the settings that differ, the seeds, and every metric that any has."""
-    metrics = dict.fromkeys(name for group in groups for run in group.runs for name in run.values)
-    ordered = [*COSTS, *(name for name in metrics if name not in COSTS)]
-    return [
-        ('', *(group.label for group in groups)),
-        *(
-            (name, *(as_typed(getattr(group.config, name)) for group in groups))
-            for name in differing(groups)
-        ),
-        ('seeds', *(', '.join(str(run.config.seed) for run in group.runs) for group in groups)),
-        *(
-            (name, *(_cell(group.spread(name)) for group in groups))
-            for name in ordered
-            if name in metrics
-        ),
-    ]
+def differing_settings(groups: Sequence[Group]) -> list[str]:
+    """Return the names of the settings that differ between groups."""
+    names = []
+    for name in knobs():
+        values = {as_typed(getattr(group.config, name)) for group in groups}
+        if name not in IGNORED and len(values) > 1:
+            names.append(name)
+    return names
+
+
+def table_rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:
+    """Return the comparison as cells, a column for each group.
+
+    The rows are a heading, the settings that differ, the seeds, and every metric of any run.
+    """
+    rows = [('', *(group.label for group in groups))]
+    for name in differing_settings(groups):
+        rows.append((name, *(as_typed(getattr(group.config, name)) for group in groups)))
+    rows.append(('seeds', *(_seeds(group) for group in groups)))
+    for name in _metrics(groups):
+        rows.append((name, *(_cell(group.mean_and_deviation(name)) for group in groups)))
+    return rows
+
+
+def _seeds(group: Group) -> str:
+    return ', '.join(str(run.config.seed) for run in group.runs)
+
+
+def _metrics(groups: Sequence[Group]) -> list[str]:
+    """Return the metrics that any run has, the costs first."""
+    names: dict[str, None] = {}
+    for group in groups:
+        for run in group.runs:
+            names.update(dict.fromkeys(run.values))
+    costs = [name for name in COSTS if name in names]
+    return costs + [name for name in names if name not in COSTS]
 
 
 def _cell(spread: tuple[float, float | None] | None) -> str:
     if spread is None:
         return '-'
     value, deviation = spread
-    return short(value) if deviation is None else f'{short(value)} ± {short(deviation, 2)}'
+    if deviation is None:
+        return format_number(value)
+    return f'{format_number(value)} ± {format_number(deviation, 2)}'
 
 
-def short(value: float, digits: int = 4) -> str:
-    """Return a number with so many digits, a large one in full."""
-    return (
-        f'{value:,.0f}'
-        if value == round(value) or abs(value) >= 10**digits
-        else f'{value:.{digits}g}'
-    )
+def format_number(value: float, digits: int = 4) -> str:
+    """Return a number with this many significant digits; large and whole numbers in full.
+
+    >>> format_number(0.123456), format_number(54321.6), format_number(1234567)
+    ('0.1235', '54,322', '1,234,567')
+    """
+    if value == round(value) or abs(value) >= 10**digits:
+        return f'{value:,.0f}'
+    return f'{value:.{digits}g}'
 
 
-def table(groups: Sequence[Group]) -> str:
-    """Return the comparison as text, with what each metric means at the end of its line."""
-    cells = [(*row, meaning(row[0]).words) for row in rows(groups)]
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    return '\n'.join(
-        '  '.join(
-            cell.ljust(width) if i in (0, len(row) - 1) else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths))
-        ).rstrip()
-        for row in cells
-    )
+def make_table(groups: Sequence[Group]) -> str:
+    """Return the comparison as text, with the meaning of each metric at the end of its line."""
+    rows = [(*row, metric_meaning(row[0]).text) for row in table_rows(groups)]
+    return text_table(rows, left=(0, len(groups) + 1))
 
 
 def compare(paths: Sequence[Path]) -> list[Group]:
-    """Return the runs in these folders in groups. Raises RunError for fewer than two, or one named twice."""
+    """Return the runs in these folders in groups.
+
+    Raises RunError for fewer than two runs, and for a run that is named twice.
+    """
     if len({path.resolve() for path in paths}) != len(paths):
-        raise RunError('a run is named twice; name each once')
+        raise RunError('runs: one is named twice; must be different')
     if len(paths) < 2:
-        raise RunError('one run alone: name two or more')
-    return grouped(map(read_run, paths))
+        raise RunError('runs: there is only one; must be two or more')
+    return group_runs(read_run(path) for path in paths)

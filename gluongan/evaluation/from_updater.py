@@ -1,4 +1,4 @@
-"""What an updater makes, as Samples that an evaluation takes: its pictures, the classes asked for, and its D as a critic."""
+"""What an updater generates, as Samples; and its discriminator's logits of any samples."""
 
 from __future__ import annotations
 
@@ -9,37 +9,43 @@ from ..gan.updater import GANUpdater
 from ..nn.layers import MinibatchDiscrimination, MinibatchStdDev, has_layer
 from ..nn.passes import ROWS, in_passes
 from ..runtime import mx
-from . import Samples
+from .samples import Samples
 
 MIXED = 1_000  # samples in a pass of a discriminator that compares the samples of a batch
 
 
-def samples_of(updater: GANUpdater, count: int, *, seed: int, source: str = 'run') -> Samples:
-    """Return `count` samples of a GAN that depend on `seed` alone; a conditional one's classes take turns."""
-    asked = np.arange(count) % updater.classes if updater.classes else None
-    x = updater.samples(updater.fixed_inputs(count, seed))
-    return Samples(
-        source,
-        np.clip(x, 0, 1) if x.ndim == 4 else x,
-        asked,
-        lambda x, labels: logits(updater, x, labels),
-        updater.loss.is_probability,
-    )
+def draw_samples(updater: GANUpdater, count: int, *, seed: int, source: str = 'run') -> Samples:
+    """Return `count` samples of a GAN that depend on `seed` alone.
 
-
-def logits(updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-    """Return the discriminator's logits of samples (N, ...): (N,), or one for each whole pack.
-
-    labels: (N,), where the discriminator is conditional. A sample gives the same bits beside any
-    others, on the CPU with the same number of threads, unless the discriminator itself compares
-    the samples of a batch.
+    The classes of a conditional GAN take turns.
     """
-    whole = len(x) // updater.pack * updater.pack
-    if not whole:
+    labels = np.arange(count) % updater.classes if updater.classes else None
+    x = updater.samples(updater.fixed_inputs(count, seed))
+    if x.ndim == 4:
+        x = np.clip(x, 0, 1)
+
+    def critic(x: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+        return discriminator_logits(updater, x, labels)
+
+    return Samples(source, x, labels, critic, updater.loss.is_probability)
+
+
+def discriminator_logits(
+    updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the discriminator's logits of samples x (N, ...), (N,), higher for real.
+
+    A discriminator that packs samples gives one logit for each complete pack.
+    labels: the classes of the samples (N,), for a conditional GAN.
+    A sample gives the same bits beside any others, on the CPU with the same number of threads,
+    unless the discriminator itself compares the samples of a batch.
+    """
+    count = len(x) // updater.pack * updater.pack
+    if count == 0:
         return np.empty(0, dtype=np.float32)
-    arrays = [x[:whole]]
+    arrays = [x[:count]]
     if updater.classes:
-        arrays.append(one_hot(labels[:whole], updater.classes))
+        arrays.append(one_hot(labels[:count], updater.classes))
 
     def run(x: np.ndarray, label: np.ndarray | None = None) -> list[mx.nd.NDArray]:
         device = updater.real.device

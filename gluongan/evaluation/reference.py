@@ -1,4 +1,4 @@
-"""Reference: the data's side of every measurement, each part of it computed once."""
+"""Reference: the data that samples are compared with. What metrics need of it is computed once."""
 
 from __future__ import annotations
 
@@ -8,79 +8,99 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import metrics
-from .metrics.distances import flat, reach
+from .metrics.distances import flat, squared_radii
 
 if TYPE_CHECKING:
     from ..data import Dataset
     from .classifier import Judge, Judgement
 
-MOST = 30_000  # pictures of the data that samples are held against
+MOST = 30_000  # images of the data that samples are compared with, at most
+PAIRS = 2_000  # images whose pairs measure the diversity of the data
 
 
 class Floats:
-    """Pictures of a data set in [0, 1], made only when they are asked for: as floats, not all may fit into the memory."""
+    """The images of a data set in [0, 1], converted to floats only when they are read.
 
-    def __init__(self, data: Dataset) -> None:
-        self._data = data
+    All of them as floats may need more memory than there is.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
 
     def __len__(self) -> int:
-        return len(self._data)
+        return len(self._dataset)
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        return self._data.floats(index)
+        return self._dataset.floats(index)
 
 
 class Reference:
-    """What samples of a data set are held against: its test images where it has some, else the training ones, in random order.
+    """The data that samples are compared with, in random order.
 
-    `split` says which: metrics carry it in their names. (The first half of MNIST's test set is cleaner than the second, so no
-    part of it may stand for all.) judge: what their features and classes are seen by, if there is one.
+    That is the test images, or the training images if there are no test images. `split` says
+    which, and the names of metrics contain it. (The order is random because the first half of the
+    MNIST test set is cleaner than the second, and no part of it is like the whole.)
+
+    judge: the classifier that computes features and classes, if there is one.
+
+    >>> from gluongan import data
+    >>> train = data.load('synthetic', image_size=8)
+    >>> reference = Reference(train, data.load('synthetic', split='test', image_size=8))
+    >>> reference.split, reference.images.shape == (len(reference.labels), 1, 8, 8)
+    ('test', True)
+    >>> Reference(train).split
+    'train'
     """
 
     def __init__(
         self, train: Dataset, test: Dataset | None = None, judge: Judge | None = None
     ) -> None:
-        held = test or train
+        compared = test or train
         if judge is not None:
-            judge.check(held.shape)
-        self.train, self.judge, self.split = train, judge, held.split
-        order = np.random.RandomState(0).permutation(len(held))[:MOST]
-        self.images = held.floats(order)
-        self.labels = None if held.labels is None else held.labels[order]
+            judge.check(compared.shape)
+        self.train = train
+        self.judge = judge
+        self.split = compared.split
+        order = np.random.RandomState(0).permutation(len(compared))[:MOST]
+        self.images = compared.floats(order)
+        self.labels = None if compared.labels is None else compared.labels[order]
         self._radii: dict[tuple[int, int], np.ndarray] = {}
 
     @property
-    def net(self) -> str:
-        """The name of the judge's network, which the names of its metrics begin with."""
+    def net_name(self) -> str:
+        """The name of the judge's network, which its metrics begin with."""
         return self.judge.about.net
 
     @cached_property
-    def judged(self) -> Judgement:
-        """What the judge makes of the images."""
+    def judgement(self) -> Judgement:
+        """Features and class probabilities of the images, by the judge."""
         return self.judge(self.images)
 
     @cached_property
     def moments(self) -> metrics.Moments:
         """Mean and covariance of the images' features."""
-        return metrics.moments(self.judged.features)
+        return metrics.moments(self.judgement.features)
 
     @cached_property
     def bins(self) -> metrics.Bins:
-        """The training images, cut into bins."""
+        """The training images, divided into bins."""
         return metrics.Bins(Floats(self.train))
 
     @cached_property
     def pairs(self) -> metrics.Pairs:
         """The distances between 2,000 of the images."""
-        return metrics.pairs(self.images[:2_000])
+        return metrics.pairs(self.images[:PAIRS])
 
     @cached_property
     def sharpness(self) -> float:
-        """That of the images."""
+        """The sharpness of the images."""
         return metrics.sharpness(self.images)
 
-    def radii(self, count: int, k: int) -> np.ndarray:
-        """Return the squared distance from each of the first `count` images to its k-th neighbour among them."""
+    def squared_radii(self, count: int, k: int) -> np.ndarray:
+        """Return the squared distance from each of the first `count` images to its k-th neighbour.
+
+        Neighbours are those among the same `count` images.
+        """
         if (count, k) not in self._radii:
-            self._radii[count, k] = reach(flat(self.images[:count]), k)
+            self._radii[count, k] = squared_radii(flat(self.images[:count]), k)
         return self._radii[count, k]

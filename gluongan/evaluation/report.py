@@ -1,4 +1,4 @@
-"""Report: what came out, as JSON, as a table beside the known sets, and in words."""
+"""Report: the result of an evaluation, as JSON, as a table and as a sentence."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from ..files import write_text
-from ..metric_names import meaning, stem
+from ..files import text_table, write_text
+from ..metric_names import metric_meaning, metric_stem
 from ..runs.folder import RunError
-from .calibration import Calibration
 from .suite import Values
 
-WIDTH = 10  # of a column
+WHOLE_NUMBERS = ('classes', 'modes', 'ndb', 'support', 'caught')
 
 
 @dataclass(frozen=True)
 class Report:
-    """An evaluation: where the samples come from, what they were held against, every metric, and the whole in words.
+    """An evaluation: where the samples come from, every metric by name, and a summary.
 
-    known: the same metrics of sets whose faults are known, `real` among them. nearest: the samples closest to a training image,
-    and those images, (16, C, H, W) each.
+    data: the data set they were compared with. count: the number of samples.
+    judge: the classifier that was used, as a JSON object. seconds: how long it took.
+    known: the same metrics of sets whose faults are known, `real` among them.
+    nearest: the samples closest to a training image, and those images, (16, C, H, W) each.
     """
 
     source: str
@@ -31,7 +32,7 @@ class Report:
     count: int
     judge: dict[str, Any] | None
     values: Values
-    words: str
+    summary: str
     seconds: float
     known: dict[str, Values] = field(default_factory=dict)
     iteration: int | None = None
@@ -39,42 +40,40 @@ class Report:
 
     def as_json(self) -> str:
         """Return the report as JSON: an object whose `metrics` are numbers by name."""
-        whole = {
+        content = {
             'source': self.source,
             'iteration': self.iteration,
             'data': self.data,
             'samples': self.count,
             'judge': self.judge,
-            'words': self.words,
+            'words': self.summary,
             'seconds': round(self.seconds, 2),
             'metrics': _rounded(self.values),
-            'known': {name: _rounded(row) for name, row in self.known.items()},
+            'known': {name: _rounded(values) for name, values in self.known.items()},
         }
-        return json.dumps(whole, indent=1) + '\n'
+        return json.dumps(content, indent=1) + '\n'
 
     def write(self, path: Path) -> None:
-        """Write it as JSON, whole or not at all."""
+        """Write the report as JSON, completely or not at all."""
         write_text(path, self.as_json())
 
     def table(self) -> str:
-        """Return a line for each metric: its value here, and for each known set."""
-        metrics = [name for name in self.values if stem(name) != 'share']
-        wide = max(map(len, metrics), default=0)
-        first, second = zip(*(_head(name) for name in ('this', *self.known)))
-        lines = [
-            ' ' * wide + ''.join(f'{word:>{WIDTH}}' for word in words) for words in (first, second)
-        ]
-        for name in metrics:
-            cells = [self.values[name], *(row.get(name) for row in self.known.values())]
-            lines.append(
-                f'{name:<{wide}}'
-                + ''.join(f'{_cell(name, value):>{WIDTH}}' for value in cells)
-                + f'   {meaning(name).words}'
-            )
-        return '\n'.join(line.rstrip() for line in lines if line.strip())
+        """Return a line for each metric: its value here, for each known set, and its meaning."""
+        columns = [self.values, *self.known.values()]
+        heads = [_split_heading(name) for name in ('this', *self.known)]
+        rows = [('', *(second for _, second in heads), '')]
+        if any(first for first, _ in heads):
+            rows.insert(0, ('', *(first for first, _ in heads), ''))
+        for name in self.values:
+            if metric_stem(name) == 'share':
+                continue
+            cells = [_cell(name, values.get(name)) for values in columns]
+            rows.append((name, *cells, metric_meaning(name).text))
+        return text_table(rows, left=(0, len(columns) + 1))
 
 
-def _head(name: str) -> tuple[str, str]:
+def _split_heading(name: str) -> tuple[str, str]:
+    """Return a heading in two lines, the first empty for a single word."""
     first, _, second = name.partition(' ')
     return (first, second) if second else ('', first)
 
@@ -82,29 +81,23 @@ def _head(name: str) -> tuple[str, str]:
 def _cell(name: str, value: float | None) -> str:
     if value is None:
         return '-'
-    if stem(name) in ('classes', 'modes', 'ndb', 'support', 'caught'):
+    if metric_stem(name) in WHOLE_NUMBERS:
         return f'{value:,.0f}'
-    return (
-        f'{value:.4f}' if abs(value) < 1 else f'{value:.3f}' if abs(value) < 10 else f'{value:,.1f}'
-    )
+    if abs(value) < 1:
+        return f'{value:.4f}'
+    if abs(value) < 10:
+        return f'{value:.3f}'
+    return f'{value:,.1f}'
 
 
 def _rounded(values: Values) -> Values:
     return {name: float(f'{value:.6g}') for name, value in values.items()}
 
 
-def read_metrics(path: Path) -> dict[str, float]:
-    """Return the metrics in a report's JSON. Raises RunError where it is none."""
+def read_metrics(path: Path) -> Values:
+    """Return the metrics in a report's JSON file. Raises RunError if it is not a report."""
     try:
-        found = json.loads(path.read_text(encoding='utf-8'))['metrics']
-        return {name: float(value) for name, value in found.items()}
+        metrics = json.loads(path.read_text(encoding='utf-8'))['metrics']
+        return {name: float(value) for name, value in metrics.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise RunError(f'{path}: is no report of `gluongan evaluate`') from None
-
-
-def rows(calibration: Calibration) -> dict[str, Values]:
-    """Return the means of a calibration by set and metric."""
-    return {
-        name: {key: mean for key, (mean, _) in row.items()}
-        for name, row in calibration.rows.items()
-    }
+        raise RunError(f'{path}: is not a report of `gluongan evaluate`') from None

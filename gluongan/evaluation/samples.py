@@ -1,4 +1,4 @@
-"""Samples: pictures to be judged, and what is known of how they were made."""
+"""Samples: what is evaluated, and what is known of how it was made."""
 
 from __future__ import annotations
 
@@ -12,17 +12,23 @@ Critic = Callable[[np.ndarray, 'np.ndarray | None'], np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Pictures (N, C, H, W) in [0, 1], float32, in random order, or points (N, 2), and where they come from.
+    """Pictures x (N, C, H, W) in [0, 1], or points (N, 2), float32, in random order.
 
-    asked: the class that each was made for, (N,), of a conditional generator. critic(x, labels) gives D's logits (N,), higher
-    for real, where D is there; decides: whether 0 is its border between real and fake, as it is for a classifier.
+    source: where they come from, for the report.
+    labels: the class that a conditional generator was asked for, (N,).
+    critic: critic(x, labels) returns the discriminator's logits (N,), higher for real.
+    is_classifier: whether the discriminator's logits are above 0 for real and below 0 for fake.
+
+    >>> samples = Samples('black', np.zeros((20, 1, 28, 28), dtype=np.float32))
+    >>> len(samples), samples
+    (20, Samples(source='black', is_classifier=False))
     """
 
     source: str
     x: np.ndarray = field(repr=False)
-    asked: np.ndarray | None = field(default=None, repr=False)
+    labels: np.ndarray | None = field(default=None, repr=False)
     critic: Critic | None = field(default=None, repr=False)
-    decides: bool = False
+    is_classifier: bool = False
 
     def __len__(self) -> int:
         return len(self.x)

@@ -1,4 +1,7 @@
-"""Is it any good? A run, an export or a folder of pictures in, a Report out. Each kind of source has its reader in READERS."""
+"""Evaluate a run, an export, a folder of pictures or an .npz file: a path in, a Report out.
+
+Each kind of source has an entry in SOURCE_KINDS.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,33 +19,26 @@ from ..config import Config
 from ..data import toys
 from ..exports import is_export, load_export, load_sampler
 from ..runs.folder import RunError, is_run, read_config
-from . import (
-    CalibrationError,
-    Reference,
-    Report,
-    Samples,
-    closest,
-    evaluate,
-    read_calibration,
-    rows,
-    sentence,
-)
-from . import classifier as judge
-from .calibration import real
-from .from_updater import samples_of
+from . import classifier
+from .calibration import CalibrationError, read_calibration, real_samples
+from .from_updater import draw_samples
+from .reference import Reference
+from .report import Report
+from .samples import Samples
+from .suite import Values, closest_to_training, evaluate
+from .summary import summarize
 
 COUNT = 10_000
-COUNTS = {
-    'stacked-mnist': 26_000,
-    **dict.fromkeys(toys.MIXTURES, toys.COUNTED),
-}  # as the papers' protocols have it
-STREAM = 3  # of the noise: neither that of the pictures (0) nor that of the measurements beside training (1, 2)
+# Numbers of samples that papers use for these data sets.
+COUNTS = {'stacked-mnist': 26_000, **dict.fromkeys(toys.MIXTURES, toys.COUNTED)}
+# The noise stream of evaluations. Sample grids use 0, metrics during training 1 and 2.
+STREAM = 3
 
-Tell = Callable[[str, float], None]
+OnStep = Callable[[str, float], None]
 
 
-class Asked(NamedTuple):
-    """What was asked for: how many samples, and of a run which snapshot, on which device."""
+class Request(NamedTuple):
+    """Which samples to draw: how many, from which snapshot of a run, on which device."""
 
     count: int
     which: str = 'last'
@@ -50,69 +46,85 @@ class Asked(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of source: whether a path is one, which data it was made after, and how to draw samples of it."""
+class SourceKind:
+    """A kind of source.
 
-    fits: Callable[[Path], bool]
-    config: Callable[[Path, Config], Config]
-    read: Callable[[Path, data.Dataset, Asked], tuple[Samples, int | None]]
+    matches(path): whether a path is of this kind.
+    data_config(path, given): the Config of the data that its samples are compared with.
+    read(path, dataset, request): its Samples, and the iteration they are from, if any.
+    """
+
+    matches: Callable[[Path], bool]
+    data_config: Callable[[Path, Config], Config]
+    read: Callable[[Path, data.Dataset, Request], tuple[Samples, int | None]]
 
 
-def _of_run(run: Path, train: data.Dataset, asked: Asked) -> tuple[Samples, int]:
-    updater = loading.load_updater(run, train, which=asked.which, device=asked.device)
-    return samples_of(updater, asked.count, seed=STREAM, source=str(run)), updater.iteration
+def _read_run(run: Path, dataset: data.Dataset, request: Request) -> tuple[Samples, int]:
+    updater = loading.load_updater(run, dataset, which=request.which, device=request.device)
+    samples = draw_samples(updater, request.count, seed=STREAM, source=str(run))
+    return samples, updater.iteration
 
 
-def _of_export(folder: Path, train: data.Dataset, asked: Asked) -> tuple[Samples, int | None]:
-    x, labels = load_sampler(folder, which=asked.which, device=asked.device).sample(
-        asked.count, STREAM
-    )
-    if x.shape[1:] != train.shape:
-        raise RunError(
-            f'{folder}: makes samples of shape {x.shape[1:]}, those of {train.name} are {train.shape}'
-        )
-    return Samples(str(folder), np.clip(x, 0, 1) if x.ndim == 4 else x, labels), load_export(
-        folder
-    ).manifest.iteration
+def _config_of_run(run: Path, given: Config) -> Config:
+    return read_config(run)
+
+
+def _read_export(
+    folder: Path, dataset: data.Dataset, request: Request
+) -> tuple[Samples, int | None]:
+    sampler = load_sampler(folder, which=request.which, device=request.device)
+    x, labels = sampler.sample(request.count, STREAM)
+    _check_shape(folder, x.shape[1:], dataset)
+    if x.ndim == 4:
+        x = np.clip(x, 0, 1)
+    return Samples(str(folder), x, labels), load_export(folder).manifest.iteration
 
 
 def _config_of_export(folder: Path, given: Config) -> Config:
-    """Take the data that its manifest names, unless another was asked for or that is a path of who knows which machine."""
-    named = load_export(folder).manifest.data
-    return (
-        given.with_settings({'data': named})
-        if named in data.NAMES and given.data == Config().data
-        else given
-    )
+    """Return the data that the manifest names, unless other data was given.
+
+    A manifest may also name a path, which means nothing on this machine.
+    """
+    name = load_export(folder).manifest.data
+    if name in data.NAMES and given.data == Config().data:
+        return given.with_settings({'data': name})
+    return given
 
 
-def _of_pictures(path: Path, train: data.Dataset, asked: Asked) -> tuple[Samples, None]:
-    options = (
-        {} if path.suffix == '.npz' else {'image_size': train.shape[1], 'channels': train.shape[0]}
-    )
-    found = data.load(path, **options)
-    if found.shape != train.shape:
+def _read_pictures(path: Path, dataset: data.Dataset, request: Request) -> tuple[Samples, None]:
+    sizes = {}
+    if path.suffix != '.npz':
+        sizes = {'image_size': dataset.shape[1], 'channels': dataset.shape[0]}
+    pictures = data.load(path, **sizes)
+    _check_shape(path, pictures.shape, dataset)
+    order = np.random.RandomState(0).permutation(len(pictures))[: request.count]
+    return Samples(str(path), pictures.floats(order)), None
+
+
+def _is_pictures(path: Path) -> bool:
+    return path.is_dir() or path.suffix == '.npz'
+
+
+def _config_of_pictures(path: Path, given: Config) -> Config:
+    return given
+
+
+def _check_shape(source: Path, shape: tuple[int, ...], dataset: data.Dataset) -> None:
+    if shape != dataset.shape:
         raise RunError(
-            f'{path}: has pictures of shape {found.shape}, those of {train.name} are {train.shape}'
+            f'{source}: its samples have shape {shape}; must be {dataset.shape}, '
+            f'as those of {dataset.name}'
         )
-    order = np.random.RandomState(0).permutation(len(found))[: asked.count]
-    return Samples(str(path), found.floats(order)), None
 
 
-READERS = (
-    Kind(
-        is_run,
-        lambda path, given: read_config(path),
-        _of_run,
-    ),
-    Kind(is_export, _config_of_export, _of_export),
-    Kind(
-        lambda path: path.is_dir() or path.suffix == '.npz', lambda path, given: given, _of_pictures
-    ),
+SOURCE_KINDS = (
+    SourceKind(is_run, _config_of_run, _read_run),
+    SourceKind(is_export, _config_of_export, _read_export),
+    SourceKind(_is_pictures, _config_of_pictures, _read_pictures),
 )
 
 
-def assess(
+def evaluate_source(
     source: Path,
     *,
     config: Config | None = None,
@@ -121,84 +133,93 @@ def assess(
     count: int | None = None,
     which: str = 'last',
     device: str = 'cpu',
-    tell: Tell = lambda words, seconds: None,
+    on_step: OnStep | None = None,
 ) -> Report:
-    """Return the report of a run, or of a folder of pictures or an .npz that was made after the data in `config`.
+    """Return the report of a run, an export, a folder of pictures or an .npz file.
 
-    judge_file: instead of the judge that came with the package. calibration: the known sets' numbers, instead of those that
-    came with it; where there are none that fit, only real pictures are measured beside the samples.
+    config: names the data that pictures are compared with; a run has its own.
+    judge_file: a judge to use instead of the one that ships with the package.
+    calibration: metrics of known sets to use instead of those that ship with the package; if none
+    fit, only real images are measured beside the samples.
+    count: how many samples, by default COUNTS or COUNT. which: of a run, the snapshot.
+    on_step(name, seconds) is called after each step.
     Raises RunError, DataError, JudgeError, SnapshotError, CalibrationError.
     """
-    begun = time.perf_counter()
-    kind = _kind(source)
-    config = kind.config(source, config or Config())
-    reference = reference_of(config, judge_file)
-    known = _known(reference, calibration)  # before the long work, for its file may be at fault
+    start = time.perf_counter()
+    on_step = on_step or _ignore
+    kind = _kind_of(source)
+    reference = make_reference(kind.data_config(source, config or Config()), judge_file)
+    known = _known_sets(reference, calibration)  # first, because the file may be bad
     count = count or COUNTS.get(reference.train.name, COUNT)
-    samples, iteration = kind.read(source, reference.train, Asked(count, which, device))
-    tell(f'{len(samples):,} samples', time.perf_counter() - begun)
-    values = evaluate(samples, reference, tell=tell)
+    samples, iteration = kind.read(source, reference.train, Request(count, which, device))
+    on_step(f'{len(samples):,} samples', time.perf_counter() - start)
+    values = evaluate(samples, reference, on_step=on_step)
     if reference.train.is_image and not known:
-        known = {'real': _real(reference, len(samples), tell)}
-    seen_by = reference.judge and {
-        **asdict(reference.judge.about),
-        'sha256': reference.judge.sha256,
-    }
-    if seen_by:
-        del seen_by['classes']
-    words = sentence(values, reference.train.classes, known.get('real'))
+        known = {'real': _measure_real(reference, len(samples), on_step)}
+    nearest = closest_to_training(samples, reference) if reference.train.is_image else None
     return Report(
-        str(source),
-        reference.train.name,
-        len(samples),
-        seen_by,
-        values,
-        words,
-        time.perf_counter() - begun,
-        known,
-        iteration,
-        closest(samples, reference) if reference.train.is_image else None,
+        source=str(source),
+        data=reference.train.name,
+        count=len(samples),
+        judge=_describe_judge(reference.judge),
+        values=values,
+        summary=summarize(values, reference.train.classes, known.get('real')),
+        seconds=time.perf_counter() - start,
+        known=known,
+        iteration=iteration,
+        nearest=nearest,
     )
 
 
-def _kind(source: Path) -> Kind:
-    for kind in READERS:
-        if kind.fits(source):
+def _ignore(name: str, seconds: float) -> None:
+    pass
+
+
+def _kind_of(source: Path) -> SourceKind:
+    for kind in SOURCE_KINDS:
+        if kind.matches(source):
             return kind
     raise RunError(
-        f'{source}: must be a run folder, a folder of pictures, an export or an .npz file'
+        f'{source}: must be a run folder, an export, a folder of pictures or an .npz file'
     )
 
 
-def reference_of(config: Config, judge_file: Path | None = None) -> Reference:
-    """Return what samples are held against: the data's test images or else the training ones, and a judge if there is one.
+def make_reference(config: Config, judge_file: Path | None = None) -> Reference:
+    """Return the data that samples are compared with, with a judge if there is one for it.
 
     Raises DataError, JudgeError, SnapshotError.
     """
     train = load_data(config)
-    return Reference(
-        train, load_test(config), judge.fitting(train, judge_file) if train.is_image else None
-    )
+    judge = classifier.find_judge(train, judge_file) if train.is_image else None
+    return Reference(train, load_test(config), judge)
 
 
-def _known(reference: Reference, file: Path | None) -> dict[str, dict[str, float]]:
-    """Return the known sets' numbers by set, {} where there are none that fit."""
-    path = file or judge.calibration(reference.train.name)
-    if not reference.train.is_image or not (file or path.is_file()):
+def _describe_judge(judge: classifier.Judge | None) -> dict[str, Any] | None:
+    if judge is None:
+        return None
+    description = asdict(judge.about)
+    del description['classes']
+    return {**description, 'sha256': judge.sha256}
+
+
+def _known_sets(reference: Reference, file: Path | None) -> dict[str, Values]:
+    """Return the metrics of the known sets by set, {} if no calibration fits."""
+    path = file or classifier.calibration_file(reference.train.name)
+    if not reference.train.is_image or (file is None and not path.is_file()):
         return {}
-    found = read_calibration(path)
-    if file and not found.fits(reference):
-        raise CalibrationError(
-            f'{file}: is of {found.of.get("data")} by another judge or another edition; make one with '
-            '`gluongan judge calibrate`'
-        )
-    return rows(found) if found.fits(reference) else {}
-
-
-def _real(reference: Reference, count: int, tell: Tell) -> dict[str, float]:
-    begun = time.perf_counter()
-    values = evaluate(
-        Samples('real', real(reference.train, count, np.random.RandomState(0))), reference
+    calibration = read_calibration(path)
+    if calibration.fits(reference):
+        return calibration.means()
+    if file is None:
+        return {}
+    raise CalibrationError(
+        f'{file}: was made from {calibration.identity.get("data")} with another judge or other '
+        'images; must be made from this data and judge with `gluongan judge calibrate`'
     )
-    tell('real pictures, to compare', time.perf_counter() - begun)
+
+
+def _measure_real(reference: Reference, count: int, on_step: OnStep) -> Values:
+    start = time.perf_counter()
+    values = evaluate(real_samples(reference, count), reference)
+    on_step('real images, for comparison', time.perf_counter() - start)
     return values

@@ -1,4 +1,4 @@
-"""The measurements: each a short function from samples and reference to numbers by name; `evaluate` makes them all."""
+"""All measurements: each is a short function from samples and reference to metrics by name."""
 
 from __future__ import annotations
 
@@ -10,19 +10,23 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data import toys
-from ..metric_names import named
+from ..metric_names import metric_name
 from . import metrics
 from .reference import Floats, Reference
 from .samples import Samples
 
 Values = dict[str, float]
 
-K = 5  # neighbours that make a ball, in precision, recall, density and coverage
-MANY = 100  # classes from which on they are called modes, and count with a single sample (stacked MNIST)
+K = 5  # neighbours that set the radius of a ball: precision, recall, density, coverage
+# From this number of classes on they are called modes (stacked MNIST). One sample covers a mode.
+MANY_CLASSES = 100
 
 
 class Counts(NamedTuple):
-    """How many samples each kind of measurement takes at most; their metrics' names say how many there were."""
+    """The maximum number of samples for each kind of measurement.
+
+    A metric's name says how many there were.
+    """
 
     manifold: int = 5_000
     neighbours: int = 2_000
@@ -32,165 +36,178 @@ class Counts(NamedTuple):
 
 COUNTS = Counts()
 
+Measure = Callable[[Samples, Reference, Counts], Values]
 
-def pixel_statistics(samples: Samples, reference: Reference, counts: Counts) -> Values:
-    """Mean and deviation of all pixels, and their sharpness over the data's."""
-    x, n = samples.x, len(samples)
-    values = {
-        'mean': x.mean(dtype=np.float64),
-        'std': x.std(dtype=np.float64),
-        'sharpness': metrics.sharpness(x) / max(reference.sharpness, 1e-12),
+
+def measure_pixels(samples: Samples, reference: Reference, counts: Counts) -> Values:
+    """Return mean and standard deviation of all pixels, and the sharpness relative to the data."""
+    x = samples.x
+    n = len(samples)
+    sharpness = metrics.sharpness(x) / max(reference.sharpness, 1e-12)
+    return {
+        metric_name('pixel', 'mean', n): float(x.mean(dtype=np.float64)),
+        metric_name('pixel', 'std', n): float(x.std(dtype=np.float64)),
+        metric_name('pixel', 'sharpness', n): float(sharpness),
     }
-    return {named('pixel', stem, n): float(value) for stem, value in values.items()}
 
 
-def judged(samples: Samples, reference: Reference, counts: Counts) -> Values:
-    """What the judge sees: distances of features, and classes."""
-    seen, n = reference.judge(samples.x), len(samples)
-    value, error = metrics.kernel_distance(seen.features, reference.judged.features)
-    found = metrics.classes(seen.probabilities)
-    label = seen.probabilities.argmax(axis=1)
+def measure_by_judge(samples: Samples, reference: Reference, counts: Counts) -> Values:
+    """Return the metrics that need the judge: distances of features, and classes."""
+    net = reference.net_name
+    split = reference.split
+    n = len(samples)
+    features, probabilities = reference.judge(samples.x)
+    kernel = metrics.kernel_distance(features, reference.judgement.features)
+    frechet = metrics.frechet_distance(metrics.moments(features), reference.moments)
+    classes = metrics.classes(probabilities)
+    label = probabilities.argmax(axis=1)
+    is_sure = probabilities.max(axis=1) >= metrics.SURE
     values = {
-        named(reference.net, 'fd', n, reference.split): metrics.frechet_distance(
-            metrics.moments(seen.features), reference.moments
-        ),
-        named(reference.net, 'kd', n, reference.split): value,
-        named(reference.net, 'kd_error', n, reference.split): error,
-        named(reference.net, 'score', n): metrics.classifier_score(seen.probabilities),
-        named(reference.net, 'classes', n): len(found.shares) - len(found.missing),
-        named(reference.net, 'kl', n, 'uniform'): found.kl,
-        named(reference.net, 'sure', n): float(
-            (seen.probabilities.max(axis=1) >= metrics.SURE).mean()
-        ),
+        metric_name(net, 'fd', n, split): frechet,
+        metric_name(net, 'kd', n, split): kernel.value,
+        metric_name(net, 'kd_error', n, split): kernel.error,
+        metric_name(net, 'score', n): metrics.classifier_score(probabilities),
+        metric_name(net, 'classes', n): len(classes.shares) - len(classes.missing),
+        metric_name(net, 'kl', n, 'uniform'): classes.kl,
+        metric_name(net, 'sure', n): float(is_sure.mean()),
     }
-    if len(found.shares) >= MANY:
-        values[named(reference.net, 'modes', n)] = len(np.unique(label))
+    if len(classes.shares) >= MANY_CLASSES:
+        values[metric_name(net, 'modes', n)] = len(np.unique(label))
     else:
-        values.update(
-            {
-                named(reference.net, 'share', n, str(i)): float(share)
-                for i, share in enumerate(found.shares)
-            }
-        )
-    if samples.asked is not None:
-        values[named(reference.net, 'asked', n)] = float((label == samples.asked).mean())
+        for i, share in enumerate(classes.shares):
+            values[metric_name(net, 'share', n, str(i))] = float(share)
+    if samples.labels is not None:
+        values[metric_name(net, 'asked', n)] = float((label == samples.labels).mean())
     return values
 
 
-def manifold(samples: Samples, reference: Reference, counts: Counts) -> Values:
-    """Precision, recall, density and coverage among pixels."""
+def measure_manifold(samples: Samples, reference: Reference, counts: Counts) -> Values:
+    """Return precision, recall, density and coverage in pixel space."""
     n = min(counts.manifold, len(samples), len(reference.images))
-    found = metrics.manifold(reference.images[:n], samples.x[:n], k=K, radii=reference.radii(n, K))
+    radii = reference.squared_radii(n, K)
+    result = metrics.manifold(reference.images[:n], samples.x[:n], k=K, radii=radii)
+    details = (f'k{K}', reference.split)
+    return _named(result, 'pixel', n, details)
+
+
+def measure_bins(samples: Samples, reference: Reference, counts: Counts) -> Values:
+    """Return the bins that differ from the training images in pixel space."""
+    n = len(samples)
+    different, divergence = reference.bins.compare(samples.x)
+    details = (f'k{len(reference.bins.centres)}', 'train')
     return {
-        named('pixel', stem, n, f'k{K}', reference.split): value
-        for stem, value in found._asdict().items()
+        metric_name('pixel', 'ndb', n, *details): different,
+        metric_name('pixel', 'jsd', n, *details): divergence,
     }
 
 
-def bins(samples: Samples, reference: Reference, counts: Counts) -> Values:
-    """Statistically different bins among pixels, against the training images."""
-    found = reference.bins.compare(samples.x)
-    rest = (f'k{len(reference.bins.centres)}', 'train')
-    return {
-        named('pixel', 'ndb', len(samples), *rest): found.different,
-        named('pixel', 'jsd', len(samples), *rest): found.divergence,
-    }
-
-
-def neighbours(samples: Samples, reference: Reference, counts: Counts) -> Values:
-    """1-NN accuracy among pixels, as two halves."""
+def measure_neighbours(samples: Samples, reference: Reference, counts: Counts) -> Values:
+    """Return both halves of the 1-NN accuracy in pixel space."""
     n = min(counts.neighbours, len(samples), len(reference.images))
     halves = metrics.nearest_neighbour_accuracy(reference.images[:n], samples.x[:n])
     return {
-        named('pixel', f'nn_{half}', n, reference.split): value
-        for half, value in halves._asdict().items()
+        metric_name('pixel', 'nn_real', n, reference.split): halves.real,
+        metric_name('pixel', 'nn_fake', n, reference.split): halves.fake,
     }
 
 
-def diversity(samples: Samples, reference: Reference, counts: Counts) -> Values:
-    """How different samples are from each other."""
+def measure_diversity(samples: Samples, reference: Reference, counts: Counts) -> Values:
+    """Return how different samples are from each other in pixel space."""
     n = min(counts.diversity, len(samples))
-    found = metrics.diversity(samples.x[:n], reference.pairs)
+    result = metrics.diversity(samples.x[:n], reference.pairs)
+    return _named(result, 'pixel', n, (reference.split,))
+
+
+def measure_memory(samples: Samples, reference: Reference, counts: Counts) -> Values:
+    """Return the copies of training images among the samples."""
+    n = min(counts.memory, len(samples))
+    memory = _memory(samples, reference, n)
     return {
-        named('pixel', stem, n, reference.split): value for stem, value in found._asdict().items()
+        metric_name('pixel', 'copies', n, 'train'): memory.copies,
+        metric_name('pixel', 'nearest', n, 'train'): float(memory.distance.mean()),
     }
 
 
-@lru_cache(maxsize=1)  # for the figure that comes after the number
-def remembered(samples: Samples, reference: Reference, n: int) -> metrics.Memory:
-    """Return the training images that the first n samples are nearest to."""
+@lru_cache(maxsize=1)  # the figure is drawn from what the metric has computed
+def _memory(samples: Samples, reference: Reference, n: int) -> metrics.Memory:
     return metrics.memory(samples.x[:n], Floats(reference.train))
 
 
-def closest(
+def closest_to_training(
     samples: Samples, reference: Reference, count: int = 16
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the samples that are closest to a training image, and those images: (count, ...) each, the closest first."""
-    found = remembered(samples, reference, min(COUNTS.memory, len(samples)))
-    order = np.argsort(found.closeness, kind='stable')[:count]
-    return samples.x[order], reference.train.floats(found.index[order])
+    """Return the samples that are closest to a training image, and those images.
+
+    Each is (count, ...), the closest first. The first 1,000 samples are searched.
+    """
+    memory = _memory(samples, reference, min(COUNTS.memory, len(samples)))
+    order = np.argsort(memory.closeness, kind='stable')[:count]
+    return samples.x[order], reference.train.floats(memory.index[order])
 
 
-def memory(samples: Samples, reference: Reference, counts: Counts) -> Values:
-    """Copies of training images."""
-    n = min(counts.memory, len(samples))
-    found = remembered(samples, reference, n)
-    return {
-        named('pixel', 'copies', n, 'train'): found.copies,
-        named('pixel', 'nearest', n, 'train'): float(found.distance.mean()),
-    }
+def measure_discriminator(samples: Samples, reference: Reference, counts: Counts) -> Values:
+    """Return the discriminator's accuracy, and its preference for what it was trained on.
 
-
-def discriminator(samples: Samples, reference: Reference, counts: Counts) -> Values:
-    """D's accuracy on samples and data that neither network has seen, and how much higher it scores what it was trained on.
-
-    The gap is the chance that a training image scores above a test image, less a half: 0 for a D that generalises, 0.5 for one
-    that knows its images by heart; whatever the scale of its scores.
+    The accuracy is on samples and on data that neither network was trained on. The gap is the
+    probability that a training image scores above a test image, minus one half: 0 for a
+    discriminator that generalises, 0.5 for one that has memorised its images, on any scale of
+    scores.
     """
     n = min(len(samples), len(reference.images))
-    fake = samples.critic(samples.x[:n], None if samples.asked is None else samples.asked[:n])
-    held = samples.critic(
-        reference.images[:n], None if reference.labels is None else reference.labels[:n]
-    )
+    y_real = samples.critic(reference.images[:n], _first(reference.labels, n))
     values = {}
-    if samples.decides:
-        right = ((held > 0).mean() + (fake < 0).mean()) / 2
-        values[named('dis', 'accuracy', n, reference.split)] = float(right)
+    if samples.is_classifier:
+        y_fake = samples.critic(samples.x[:n], _first(samples.labels, n))
+        accuracy = ((y_real > 0).mean() + (y_fake < 0).mean()) / 2
+        values[metric_name('dis', 'accuracy', n, reference.split)] = float(accuracy)
     if reference.split != 'train':
-        chosen = np.random.RandomState(0).permutation(len(reference.train))[:n]
-        labels = None if reference.train.labels is None else reference.train.labels[chosen]
-        seen = samples.critic(reference.train.floats(chosen), labels)
-        values[named('dis', 'gap', n, 'train', reference.split)] = (
-            metrics.chance_above(seen, held) - 0.5
-        )
+        train = reference.train
+        chosen = np.random.RandomState(0).permutation(len(train))[:n]
+        labels = None if train.labels is None else train.labels[chosen]
+        y_train = samples.critic(train.floats(chosen), labels)
+        gap = metrics.chance_above(y_train, y_real) - 0.5
+        values[metric_name('dis', 'gap', n, 'train', reference.split)] = gap
     return values
 
 
-def mixture(samples: Samples, reference: Reference, counts: Counts) -> Values:
-    """How points cover a mixture whose modes are known."""
-    found = metrics.coverage(samples.x, *toys.modes(reference.train.name))
-    rest = {'caught': found.caught, 'good': found.good, 'kl': found.reverse_kl}
-    return {named('points', stem, len(samples)): value for stem, value in rest.items()}
+def _first(labels: np.ndarray | None, n: int) -> np.ndarray | None:
+    return None if labels is None else labels[:n]
 
 
-Step = tuple[str, Callable[[Samples, Reference, Counts], Values]]
+def measure_mixture(samples: Samples, reference: Reference, counts: Counts) -> Values:
+    """Return how points cover a mixture whose modes are known."""
+    n = len(samples)
+    coverage = metrics.coverage(samples.x, *toys.modes(reference.train.name))
+    return {
+        metric_name('points', 'caught', n): coverage.caught,
+        metric_name('points', 'good', n): coverage.good,
+        metric_name('points', 'kl', n): coverage.reverse_kl,
+    }
 
 
-def steps(samples: Samples, reference: Reference) -> list[Step]:
-    """Return the measurements that make sense for these samples, with the words that progress shows."""
+def _named(result: NamedTuple, space: str, n: int, details: tuple[str, ...]) -> Values:
+    """Return the fields of a result by the names of their metrics."""
+    fields = result._asdict().items()
+    return {metric_name(space, stem, n, *details): value for stem, value in fields}
+
+
+def measurements(samples: Samples, reference: Reference) -> dict[str, Measure]:
+    """Return the measurements that suit these samples, by the text that progress shows."""
     if not reference.train.is_image:
-        known = reference.train.name in toys.MIXTURES
-        return [('modes', mixture)] if known else []
-    return [
-        *([('what the judge sees', judged)] if reference.judge else []),
-        ('precision, recall, density, coverage', manifold),
-        ('bins', bins),
-        ('nearest neighbours', neighbours),
-        ('diversity', diversity),
-        ('copies of training images', memory),
-        ('pixels', pixel_statistics),
-        *([('discriminator', discriminator)] if samples.critic else []),
-    ]
+        is_mixture = reference.train.name in toys.MIXTURES
+        return {'modes': measure_mixture} if is_mixture else {}
+    suitable: dict[str, Measure] = {}
+    if reference.judge:
+        suitable['features and classes'] = measure_by_judge
+    suitable['precision, recall, density, coverage'] = measure_manifold
+    suitable['bins'] = measure_bins
+    suitable['nearest neighbours'] = measure_neighbours
+    suitable['diversity'] = measure_diversity
+    suitable['copies of training images'] = measure_memory
+    suitable['pixels'] = measure_pixels
+    if samples.critic:
+        suitable['discriminator'] = measure_discriminator
+    return suitable
 
 
 def evaluate(
@@ -198,17 +215,25 @@ def evaluate(
     reference: Reference,
     *,
     counts: Counts = COUNTS,
-    only: Iterable[Callable[..., Values]] | None = None,
-    tell: Callable[[str, float], None] = lambda words, seconds: None,
+    only: Iterable[Measure] | None = None,
+    on_step: Callable[[str, float], None] | None = None,
 ) -> Values:
-    """Return every measurement of samples against a reference, by name; `tell` hears of each step with the seconds it took.
+    """Return every measurement of samples against a reference, by metric name.
 
-    only: the measurements to make, where not all of them.
+    only: the measurements to make, by default all. on_step(name, seconds) is called after each.
+
+    >>> from gluongan import data
+    >>> train = data.load('synthetic', image_size=8)
+    >>> samples = Samples('training images', train.floats())
+    >>> evaluate(samples, Reference(train), only=[measure_memory])['pixel_copies512_train']
+    1.0
     """
     values: Values = {}
-    for words, step in steps(samples, reference):
-        if only is None or step in only:
-            begun = time.perf_counter()
-            values.update(step(samples, reference, counts))
-            tell(words, time.perf_counter() - begun)
+    for name, measure in measurements(samples, reference).items():
+        if only is not None and measure not in only:
+            continue
+        start = time.perf_counter()
+        values.update(measure(samples, reference, counts))
+        if on_step is not None:
+            on_step(name, time.perf_counter() - start)
     return values

@@ -1,4 +1,4 @@
-"""The numbers in one sentence: what is covered, how sharp it is, whether it is copied."""
+"""The metrics in one sentence: classes covered, sharpness, variety, copies."""
 
 from __future__ import annotations
 
@@ -6,119 +6,127 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..metric_names import every, find
-from .metrics import absent
+from ..metric_names import find_metric, find_metrics
+from .metrics import missing_classes
 
 Values = Mapping[str, float]
 
-SHARP = (0.8, 1.25)  # of the data's sharpness: within these bounds the eye sees little
-FEW_COPIES = 0.02  # copies that chance makes: real test images have under 1 %
-VARIED = 0.9  # of the coverage and of the recall that real pictures reach
-TOLD = 0.8  # 1-NN accuracy; of real pictures it is 0.5
-IDEAL = {'coverage': 0.97, 'recall': 0.94}  # where what real pictures reach is not known
-FEW = 1_000  # different pictures, where the data has 10,000
+GOOD_SHARPNESS = (0.8, 1.25)  # relative to the data: the eye notices little within these bounds
+CHANCE_COPIES = 0.02  # real test images have less than 1 %
+GOOD_VARIETY = 0.9  # of the coverage and of the recall of real images
+EASY_TO_TELL = 0.8  # 1-NN accuracy; 0.5 for real images
+IDEAL = {'coverage': 0.97, 'recall': 0.94}  # if no real images were measured
+FEW_IMAGES = 1_000  # distinct images; the data has 10,000
 
 
-def sentence(values: Values, classes: Sequence[str] = (), real: Values | None = None) -> str:
-    """Return what the metrics mean, such as `covers 9 of 10 classes; 4 is missing; sharpness good; copies nothing`.
+def summarize(values: Values, classes: Sequence[str] = (), real: Values | None = None) -> str:
+    """Return what metrics mean, as one sentence.
 
-    real: the same metrics of real pictures, where they are known.
+    classes: the names of the classes. real: the same metrics of real images, if they are known.
+
+    >>> summarize({
+    ...     'lenet_share10k_0': 0.6,
+    ...     'lenet_share10k_1': 0.0,
+    ...     'pixel_sharpness10k': 0.5,
+    ...     'pixel_copies1k_train': 0.0,
+    ... }, ['cat', 'dog'])
+    "covers 1 of 2 classes (dog is missing); blurred (0.50 of the data's sharpness); no copies"
     """
-    real = real or {}
-    parts = [
+    clauses = [
         _classes(values, classes),
         _modes(values),
         _points(values),
         _sharpness(values),
-        _variety(values, real),
-        _told(values),
+        _variety(values, real or {}),
+        _difference(values),
         _copies(values),
-        _asked(values),
+        _requested_class(values),
     ]
-    return '; '.join(part for part in parts if part)
+    return '; '.join(clause for clause in clauses if clause)
 
 
 def _classes(values: Values, classes: Sequence[str]) -> str:
-    shares = every(values, 'share')
+    shares = find_metrics(values, 'share')
     if not shares:
         return ''
-    missing = [classes[i] if i < len(classes) else str(i) for i in absent(np.array(shares))]
+    missing = missing_classes(np.array(shares))
+    total = len(shares)
     if not missing:
-        return f'covers all {len(shares)} classes'
-    if len(missing) == len(shares):
-        return f'covers none of {len(shares)} classes'
-    head = f'covers {len(shares) - len(missing)} of {len(shares)} classes'
-    return f'{head}; {_list(missing)} {"is" if len(missing) == 1 else "are"} missing'
+        return f'covers all {total} classes'
+    if len(missing) == total:
+        return f'covers none of the {total} classes'
+    names = [classes[i] if i < len(classes) else str(i) for i in missing]
+    verb = 'is' if len(names) == 1 else 'are'
+    return f'covers {total - len(missing)} of {total} classes ({_list(names)} {verb} missing)'
 
 
-def _list(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f'{", ".join(words[:-1])} and {words[-1]}'
+def _list(names: list[str]) -> str:
+    if len(names) == 1:
+        return names[0]
+    return f'{", ".join(names[:-1])} and {names[-1]}'
 
 
 def _modes(values: Values) -> str:
-    modes = find(values, 'modes')
+    modes = find_metric(values, 'modes')
     return '' if modes is None else f'covers {modes:,.0f} of 1,000 modes'
 
 
 def _points(values: Values) -> str:
-    caught, good = find(values, 'caught'), find(values, 'good')
-    return (
-        ''
-        if caught is None
-        else f'catches {caught:.0f} modes; {good:.0%} of its points lie near one'
-    )
+    caught = find_metric(values, 'caught')
+    good = find_metric(values, 'good')
+    if caught is None:
+        return ''
+    return f'catches {caught:.0f} modes; {good:.0%} of the points are near a mode'
 
 
 def _sharpness(values: Values) -> str:
-    value = find(values, 'sharpness')
-    if value is None:
+    sharpness = find_metric(values, 'sharpness')
+    if sharpness is None:
         return ''
-    low, high = SHARP
-    return (
-        'sharpness good'
-        if low <= value <= high
-        else f"blurred ({value:.2f} of the data's sharpness)"
-        if value < low
-        else f"too hard or noisy ({value:.2f} of the data's sharpness)"
-    )
+    low, high = GOOD_SHARPNESS
+    if sharpness < low:
+        return f"blurred ({sharpness:.2f} of the data's sharpness)"
+    if sharpness > high:
+        return f"too sharp or noisy ({sharpness:.2f} times the data's sharpness)"
+    return 'good sharpness'
 
 
 def _variety(values: Values, real: Values) -> str:
-    reached = [
-        find(values, name) / (find(real, name) or ideal)
-        for name, ideal in IDEAL.items()
-        if find(values, name) is not None
-    ]
-    if not reached:
+    ratios = []
+    for stem, ideal in IDEAL.items():
+        value = find_metric(values, stem)
+        if value is not None:
+            ratios.append(value / (find_metric(real, stem) or ideal))
+    if not ratios:
         return ''
-    if find(values, 'support') < FEW:
-        return f'as if it knew {find(values, "support"):,.0f} pictures'
-    return (
-        'variety good'
-        if min(reached) >= VARIED
-        else f'reaches {min(reached):.0%} of what real pictures reach'
-    )
+    support = find_metric(values, 'support')
+    if support < FEW_IMAGES:
+        return f'about {support:,.0f} distinct images'
+    if min(ratios) < GOOD_VARIETY:
+        return f'{min(ratios):.0%} of the variety of real images'
+    return 'good variety'
 
 
-def _told(values: Values) -> str:
-    """Say so where either half of 1-NN gives them away: the data's is high beside noise, the samples' where they are alike."""
-    told = max(find(values, half) or 0.0 for half in ('nn_real', 'nn_fake'))
-    return (
-        f'easily told from the data (1-NN is right {told:.0%} of the time)' if told > TOLD else ''
-    )
+def _difference(values: Values) -> str:
+    """Return a clause if either half of the nearest-neighbour test is accurate.
+
+    Its accuracy is high on the data if the samples are noise, and on the samples if they are alike.
+    """
+    halves = [find_metric(values, 'nn_real') or 0.0, find_metric(values, 'nn_fake') or 0.0]
+    if max(halves) <= EASY_TO_TELL:
+        return ''
+    return f'easy to tell from the data (a nearest-neighbour test is {max(halves):.0%} accurate)'
 
 
 def _copies(values: Values) -> str:
-    copies = find(values, 'copies')
+    copies = find_metric(values, 'copies')
     if copies is None:
         return ''
-    return (
-        'copies nothing'
-        if copies <= FEW_COPIES
-        else f'copies training images ({copies:.0%} of its samples)'
-    )
+    if copies <= CHANCE_COPIES:
+        return 'no copies'
+    return f'{copies:.0%} of the samples are copies of training images'
 
 
-def _asked(values: Values) -> str:
-    asked = find(values, 'asked')
-    return '' if asked is None else f'{asked:.1%} are of the class asked for'
+def _requested_class(values: Values) -> str:
+    share = find_metric(values, 'asked')
+    return '' if share is None else f'{share:.1%} of the samples are of the requested class'

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..metric_names import meaning
+from ..metric_names import metric_meaning
 from ..runs.reading import history
 from ..trainer import Extension
 
@@ -24,7 +24,7 @@ class EarlyStopping(Extension):
     def __init__(self, metric: str, patience: int) -> None:
         self._metric = metric
         self._patience = patience
-        self._sign = 1 if meaning(metric).better == 'low' else -1
+        self._sign = 1 if metric_meaning(metric).better == 'low' else -1
 
     def __call__(self, trainer: Trainer) -> None:
         iterations, values = history(trainer.folder, self._metric)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..evaluation import Counts, Samples, evaluate, find
-from ..evaluation.calibration import real
-from ..evaluation.from_updater import samples_of
-from ..evaluation.suite import diversity, judged, manifold
+from ..evaluation import Counts, Samples, evaluate, find_metric, real_samples
+from ..evaluation.from_updater import draw_samples
+from ..evaluation.suite import measure_by_judge, measure_diversity, measure_manifold
 from ..runs.folder import JUDGED
 from ..runs.reading import newest
 from ..runs.records import Records, json_row
@@ -48,8 +45,7 @@ class Evaluation(Extension):
     def __init__(self, reference: Reference, samples: int = 2_000) -> None:
         self._reference = reference
         self._count = samples
-        pictures = real(reference.train, samples, np.random.RandomState(0))
-        self.real = self._measure(Samples('real', pictures))
+        self.real = self._measure(real_samples(reference, samples))
 
     def start(self, trainer: Trainer) -> None:
         self._records = Records(trainer.folder / JUDGED)
@@ -64,12 +60,12 @@ class Evaluation(Extension):
     def __call__(self, trainer: Trainer) -> None:
         updater = trainer.updater
         started = time.perf_counter()
-        values = self._measure(samples_of(updater, self._count, seed=STREAM))
+        values = self._measure(draw_samples(updater, self._count, seed=STREAM))
         values['judge/seconds'] = time.perf_counter() - started
         self._measured = updater.iteration
         trainer.report.update(values)
         for stem in ('spread', 'support'):  # the progress line shows the newest of both
-            trainer.report[f'samples/{stem}'] = find(values, stem)
+            trainer.report[f'samples/{stem}'] = find_metric(values, stem)
         row = {'iteration': updater.iteration, 'epoch': updater.epoch, **values}
         self._records.append([json_row(row)])
 
@@ -78,6 +74,5 @@ class Evaluation(Extension):
             self(trainer)
 
     def _measure(self, samples: Samples) -> dict[str, float]:
-        return evaluate(
-            samples, self._reference, counts=counts(self._count), only=(judged, diversity, manifold)
-        )
+        only = (measure_by_judge, measure_diversity, measure_manifold)
+        return evaluate(samples, self._reference, counts=counts(self._count), only=only)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 import numpy as np
 
-from ..metric_names import find
+from ..metric_names import find_metric
 from ..runs.folder import BATCHES, LOG, LOG_TABLE
 from ..runs.records import Records, csv_row, json_row
 from ..trainer import AnyOf, Every, Extension
@@ -170,6 +170,6 @@ def _shown(report: dict[str, Any]) -> Iterator[str]:
         yield f'! {report["alarm"]}'
     evaluated = {name: value for name, value in report.items() if '/' not in name}
     for name, label, form, unit in SHOWN:
-        value = report.get(name) if '/' in name else find(evaluated, name)
+        value = report.get(name) if '/' in name else find_metric(evaluated, name)
         if value is not None:
             yield f'{label} {value:{form}}{unit}'

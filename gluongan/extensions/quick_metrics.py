@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..data import toys
+from ..evaluation.from_updater import discriminator_logits
 from ..evaluation.metrics import coverage, diversity, pairs, sliced_wasserstein
-from ..gan.labels import one_hot
 from ..runs.folder import ACCURACY, METRICS
 from ..runs.reading import newest
 from ..runs.records import Records, csv_row, json_row
-from ..runtime import mx
 from ..trainer import Extension
 
 if TYPE_CHECKING:
@@ -128,14 +127,5 @@ def _share_right(updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None, 
 
     sign: 1 for real samples, -1 for generated ones. NaN where they do not fill a pack.
     """
-    device, whole = updater.real.device, len(x) // updater.pack * updater.pack
-    if not whole:
-        return float('nan')
-    label = (
-        None
-        if labels is None
-        else mx.nd.array(one_hot(labels[:whole], updater.classes), ctx=device)
-    )
-    x = mx.nd.array(x[:whole], ctx=device)
-    y = updater.dis(updater.as_seen_by_dis(x, label, instance_noise=False)).asnumpy()
-    return float((y * sign > 0).mean())
+    y = discriminator_logits(updater, x, labels)
+    return float((y * sign > 0).mean()) if len(y) else float('nan')

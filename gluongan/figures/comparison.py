@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ..metric_names import find_metric_name
 from ..runs import reading
 from ..runs.folder import JUDGED, METRICS
 from .curves import finish, page, subtitle
@@ -101,14 +101,7 @@ def _column(run: Path, file: str, name: str) -> str:
     """Return the full name of a judge's metric, such as lenet_fd2k_test for fd."""
     if '/' in name:  # already the full name
         return name
-    return next(
-        (
-            key
-            for key in reading.newest(run, file)
-            if re.fullmatch(rf'[a-z0-9]+_{name}\d+k?(_.*)?', key)
-        ),
-        name,
-    )
+    return find_metric_name(reading.newest(run, file), name) or name
 
 
 def compared_samples(groups: Groups, path: Path) -> Path | None:

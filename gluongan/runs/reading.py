@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..metric_names import find
+from ..metric_names import find_metric
 from .folder import FACTS, IMAGES, JUDGED, METRICS, POINTS, REALS, SAMPLES_FOLDER, RunError
 
 LARGEST_SIDE = 4096  # pixels
@@ -241,7 +241,7 @@ def history(run: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     """
     values = {}
     for row in json_rows(run / METRICS) + json_rows(run / JUDGED):
-        value = row.get(name, find(row, name))
+        value = row.get(name, find_metric(row, name))
         if value is not None:
             values[row['iteration']] = value
     return _by_iteration(values)

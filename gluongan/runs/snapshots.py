@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .. import snapshot
-from ..metric_names import meaning
+from ..metric_names import metric_meaning
 from ..snapshot import SUFFIX, SnapshotError, State
 from .folder import SCORES, SNAPSHOTS_FOLDER, RunError
 
@@ -99,6 +99,6 @@ def read_scores(run: Path) -> tuple[str, dict[int, float]]:
 def best_snapshot(run: Path) -> int | None:
     """Return the iteration of the snapshot with the best score, None where none has a score."""
     metric, scores = read_scores(run)
-    sign = -1 if meaning(metric).better == 'high' else 1
+    sign = -1 if metric_meaning(metric).better == 'high' else 1
     scored = [iteration for iteration, _ in list_snapshots(run) if iteration in scores]
     return min(scored, key=lambda iteration: sign * scores[iteration], default=None)

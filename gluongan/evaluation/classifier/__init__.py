@@ -1,14 +1,14 @@
-"""The judge: a small classifier of the data itself, by whose eyes generated pictures are measured.
+"""The judge: a small classifier of the data itself, whose features and classes metrics use.
 
-Inception features mean little on digits and need a download (mseitzer/pytorch-fid issue 12); these are of the domain, and come
-with the package.
+Inception features mean little on digits and need a download (mseitzer/pytorch-fid issue 12). These
+networks are trained on the data in question, and two of them ship with the package.
 """
 
 from __future__ import annotations
 
 from .judge import About, Judge, JudgeError, Judgement, read
 from .networks import NETS
-from .shipped import SHIPPED, bundled, calibration, fitting
+from .shipped import SHIPPED, calibration_file, find_judge, load_shipped
 from .training import train
 
 __all__ = [
@@ -18,9 +18,9 @@ __all__ = [
     'Judge',
     'JudgeError',
     'Judgement',
-    'bundled',
-    'calibration',
-    'fitting',
+    'calibration_file',
+    'find_judge',
+    'load_shipped',
     'read',
     'train',
 ]

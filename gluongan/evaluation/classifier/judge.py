@@ -1,4 +1,4 @@
-"""Judge: a classifier that looks at generated pictures and says what it sees, and how sure it is."""
+"""Judge: a classifier of pictures, which gives their features and class probabilities."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .networks import NETS, Net, initialised
 
 
 class JudgeError(InputError):
-    """A judge that cannot be used, or that does not fit: one sentence that names its file or the data."""
+    """A judge that cannot be used or does not fit. The message names its file or the data."""
 
 
 class Judgement(NamedTuple):
-    """What a judge makes of N pictures: features (N, D) and probabilities (N, classes), both float32."""
+    """A judge's features (N, D) and probabilities (N, classes) of N pictures, both float32."""
 
     features: np.ndarray
     probabilities: np.ndarray
@@ -30,9 +30,11 @@ class Judgement(NamedTuple):
 
 @dataclass(frozen=True)
 class About:
-    """What is known of a judge: its network, the data and pictures it learned, how well, and the command that made it.
+    """What is known about a judge.
 
-    accuracy: share of the pictures of `split` that it classifies rightly, in [0, 1]; from `test` it never learned.
+    net: its network, a key of NETS. data, shape, classes: the pictures it was trained on.
+    accuracy: on the pictures of `split`, in [0, 1]. It was never trained on `test`.
+    seed, epochs, command: how it was trained.
     """
 
     net: str
@@ -47,13 +49,15 @@ class About:
 
 
 class Judge:
-    """A trained classifier: `judge(x)` for pictures x (N, *shape) in [0, 1], float32, gives a Judgement.
+    """A trained classifier: judge(x) is the Judgement of pictures x (N, *shape) in [0, 1], float32.
 
     A picture gives the same bits beside any others, on the CPU with the same number of threads.
     """
 
     def __init__(self, about: About, net: Net, *, sha256: str = '') -> None:
-        self.about, self.net, self.sha256 = about, net, sha256
+        self.about = about
+        self.net = net
+        self.sha256 = sha256
 
     def __call__(self, x: np.ndarray) -> Judgement:
         self.check(x.shape[1:])
@@ -69,54 +73,57 @@ class Judge:
         """Raise JudgeError for pictures of another shape than it was trained on."""
         if tuple(shape) != self.about.shape:
             raise JudgeError(
-                f'the judge of {self.about.data} sees pictures of {_sides(self.about.shape)}, these are '
-                f'{_sides(shape)}; train one for them with `gluongan judge train`'
+                f'pictures of {_sides(shape)}: must be {_sides(self.about.shape)} for the judge of '
+                f'{self.about.data}; train one for them with `gluongan judge train`'
             )
 
     def accuracy(self, x: np.ndarray, labels: np.ndarray) -> float:
-        """Return the share of pictures that it gives their label."""
-        return float((self(x).probabilities.argmax(axis=1) == labels).mean())
+        """Return the share of pictures x whose most probable class is their label, in [0, 1]."""
+        predicted = self(x).probabilities.argmax(axis=1)
+        return float((predicted == labels).mean())
 
     def write(self, path: Path) -> None:
-        """Write the judge as one file: a snapshot's format, with its SHA-256 inside, and no pickle."""
-        arrays = {
-            f'{part}/{name}': value.asnumpy()
-            for part, net in self.net._asdict().items()
-            for name, value in weights(net).items()
-        }
+        """Write the judge as one file in the format of a snapshot, which contains a SHA-256."""
+        arrays = {name: value.asnumpy() for name, value in _weights(self.net).items()}
         snapshot.write(path, arrays, asdict(self.about))
 
 
+def _weights(net: Net) -> dict[str, mx.nd.NDArray]:
+    """Return the weights of both parts of a network by name."""
+    arrays = {}
+    for part, block in net._asdict().items():
+        for name, value in weights(block).items():
+            arrays[f'{part}/{name}'] = value
+    return arrays
+
+
 def read(path: Path, device: str | mx.Context = 'cpu') -> Judge:
-    """Return the judge in a file that `Judge.write` wrote. Raises JudgeError or SnapshotError, which name the file."""
+    """Return the judge in a file that `Judge.write` wrote.
+
+    Raises JudgeError or SnapshotError, which name the file.
+    """
     arrays, meta = snapshot.read(path)
-    about = _about(path, meta)
+    about = _read_about(path, meta)
     net = initialised(about.net, about.shape, len(about.classes), device)
-    live = {
-        f'{part}/{name}': value
-        for part, block in net._asdict().items()
-        for name, value in weights(block).items()
-    }
+    live = _weights(net)
     snapshot.check(path, arrays, {name: value.asnumpy() for name, value in live.items()})
     for name, value in live.items():
-        # By way of an NDArray: a first pass leaves a convolution's weights in oneDNN's own order, where NumPy cannot write.
+        # Through an NDArray: after the first pass a convolution's weights are in oneDNN's own
+        # layout, which NumPy cannot write to.
         value[:] = mx.nd.array(arrays[name], ctx=value.ctx)
     return Judge(about, net, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def _about(path: Path, meta: dict[str, Any]) -> About:
+def _read_about(path: Path, meta: dict[str, Any]) -> About:
     try:
-        about = About(**{**meta, 'shape': tuple(meta['shape']), 'classes': tuple(meta['classes'])})
-        if (
-            about.net in NETS
-            and len(about.shape) == 3
-            and len(about.classes) > 1
-            and all(1 <= n <= 1024 for n in about.shape)
-        ):
+        shape, classes = tuple(meta['shape']), tuple(meta['classes'])
+        about = About(**{**meta, 'shape': shape, 'classes': classes})
+        is_valid = about.net in NETS and len(shape) == 3 and len(classes) > 1
+        if is_valid and all(1 <= n <= 1024 for n in shape):
             return about
     except (KeyError, TypeError):
         pass
-    raise JudgeError(f'{path}: is no judge; make one with `gluongan judge train`')
+    raise JudgeError(f'{path}: is not a judge; must be a file of `gluongan judge train`')
 
 
 def _sides(shape: tuple[int, ...]) -> str:

@@ -1,4 +1,4 @@
-"""The judges that come with the package, each with its hash, its accuracy and the command that made it; and calibrations."""
+"""The judges that ship with the package, and the metrics of known sets made with them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOME = Path(__file__).parent / 'shipped'
 
 
 class Shipped(NamedTuple):
-    """A judge in HOME: the SHA-256 of its file, and its share of right answers on the 10,000 test images."""
+    """A judge in HOME: its file and SHA-256, its test accuracy, and the command that made it."""
 
     file: str
     sha256: str
@@ -41,34 +41,42 @@ SHIPPED = {
 }
 
 
-def bundled(name: str) -> Judge:
-    """Return the judge of a data set that came with the package. Raises JudgeError where there is none, or it was changed."""
+def load_shipped(name: str) -> Judge:
+    """Return the judge for a data set that ships with the package.
+
+    Raises JudgeError if there is none, or if its file was changed.
+    """
     if name not in SHIPPED:
         raise JudgeError(
-            f'{name}: no judge of it came with the package, those are of {", ".join(SHIPPED)}; train one with '
-            '`gluongan judge train`'
+            f'{name}: no judge for it ships with the package; must be one of '
+            f'{", ".join(SHIPPED)}, or train one with `gluongan judge train`'
         )
     path = HOME / SHIPPED[name].file
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != SHIPPED[name].sha256:
-        raise JudgeError(f'{path}: is not the file that came with the package; install it again')
+        raise JudgeError(
+            f'{path}: is missing or was changed; must be the file that ships with the package: '
+            'install it again'
+        )
     return read(path)
 
 
-def calibration(name: str) -> Path:
-    """Return the file of known sets' numbers for a data set; it may not be there."""
+def calibration_file(name: str) -> Path:
+    """Return the path of the known sets' metrics for a data set; the file may not exist."""
     return HOME / f'{name}.calibration.json'
 
 
-def fitting(data: Dataset, file: Path | None = None) -> Judge | None:
-    """Return the judge in `file`, else the one that came with the package for this data, else None.
+def find_judge(dataset: Dataset, file: Path | None = None) -> Judge | None:
+    """Return the judge in `file`, by default the one that ships with the package for this data.
 
-    Raises JudgeError or SnapshotError, which name the file.
+    The result is None if none ships for it. Raises JudgeError or SnapshotError, which name the
+    file.
     """
     if file is not None:
         judge = read(file)
-        judge.check(data.shape)
+        judge.check(dataset.shape)
         return judge
-    if data.name == 'stacked-mnist':
-        return Stacked(bundled('mnist'))
-    known = data.name in SHIPPED and data.shape == (1, 28, 28)
-    return bundled(data.name) if known else None
+    if dataset.name == 'stacked-mnist':
+        return Stacked(load_shipped('mnist'))
+    if dataset.name in SHIPPED and dataset.shape == (1, 28, 28):
+        return load_shipped(dataset.name)
+    return None

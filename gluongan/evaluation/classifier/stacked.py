@@ -1,28 +1,28 @@
-"""The judge of stacked digits: the judge of digits, asked about each colour by itself."""
+"""The judge of stacked digits: the judge of digits, applied to each colour channel."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import product
+
 import numpy as np
 
-from .judge import About, Judge, Judgement
+from .judge import Judge, Judgement
 
 
 class Stacked(Judge):
-    """Sees (N, 3, H, W) as three grey pictures: features (N, 3 D), and a probability for each of the K³ triples of classes."""
+    """A judge of (N, 3, H, W), which it treats as three grey pictures.
+
+    It returns features (N, 3 D), and a probability for each of the K³ triples of classes.
+    """
 
     def __init__(self, single: Judge) -> None:
-        own = single.about
-        names = [a + b + c for a in own.classes for b in own.classes for c in own.classes]
-        about = About(
-            own.net,
-            f'stacked-{own.data}',
-            (3, *own.shape[1:]),
-            tuple(names),
-            own.accuracy**3,
-            own.split,
-            own.seed,
-            own.epochs,
-            own.command,
+        about = replace(
+            single.about,
+            data=f'stacked-{single.about.data}',
+            shape=(3, *single.about.shape[1:]),
+            classes=tuple(''.join(names) for names in product(single.about.classes, repeat=3)),
+            accuracy=single.about.accuracy**3,
         )
         super().__init__(about, single.net, sha256=single.sha256)
         self._single = single

@@ -1,8 +1,9 @@
-"""Training a judge: plain supervised classification, seeded, a minute for the bundled digits."""
+"""Training a judge: plain supervised classification, seeded; a minute for the digits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ...data import Dataset
 from ...nn.optimizer import Optimizer
@@ -12,6 +13,9 @@ from .judge import About, Judge, JudgeError
 from .networks import SMALLEST, initialised
 
 BATCH = 128
+REPORT_EVERY = 50  # steps
+
+OnStep = Callable[[int, int, float], None]
 
 
 def train(
@@ -24,13 +28,14 @@ def train(
     seed: int = 0,
     device: str | mx.Context = 'cpu',
     command: str = '',
-    tell: Callable[[int, int, float], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> Judge:
-    """Return a judge trained on labelled pictures, by Adam with a learning rate that falls to 0 along a cosine.
+    """Return a judge trained on labelled pictures, with Adam and a cosine schedule down to 0.
 
-    test: what its accuracy is measured on; without it that is the training data, and it says so. net: `lenet` or `resnet20`,
-    by default the first for grey pictures and the second for colour. tell(step, steps, loss) is called after each 50 steps.
-    Raises JudgeError for data that it cannot learn from.
+    test: the data that its accuracy is measured on; by default the training data, and then the
+    judge's `about.split` is `train`. net: `lenet` or `resnet20`, by default the first for grey
+    pictures and the second for colour. on_step(step, steps, loss) is called every 50 steps.
+    Raises JudgeError for data that a judge cannot be trained on.
     """
     _check(data)
     net = net or ('lenet' if data.shape[0] == 1 else 'resnet20')
@@ -39,23 +44,26 @@ def train(
     )
     seed_mxnet(seed)
     judge = Judge(about, initialised(net, data.shape, len(data.classes), device))
-    _fit(judge, data, epochs, lr, tell or (lambda step, steps, loss: None), device)
-    held = test or data
-    accuracy = judge.accuracy(held.floats(), held.labels)
-    judge.about = About(**{**vars(about), 'accuracy': accuracy, 'split': held.split})
+    _fit(judge, data, epochs, lr, on_step, device)
+    held_out = test or data
+    accuracy = judge.accuracy(held_out.floats(), held_out.labels)
+    judge.about = replace(about, accuracy=accuracy, split=held_out.split)
     return judge
 
 
 def _check(data: Dataset) -> None:
     if not data.is_image or len(data.classes) < 2:
-        raise JudgeError(f'{data.name}: a judge learns from pictures of two or more classes')
-    if min(data.shape[1:]) < SMALLEST:
+        raise JudgeError(f'{data.name}: must be pictures of two or more classes to train a judge')
+    height, width = data.shape[1:]
+    if min(height, width) < SMALLEST:
         raise JudgeError(
-            f'{data.name}: has pictures of {data.shape[1]} × {data.shape[2]} pixels; a judge needs sides of '
-            f'{SMALLEST} or more'
+            f'{data.name}: has pictures of {height} × {width} pixels; must be at least '
+            f'{SMALLEST} × {SMALLEST} to train a judge'
         )
     if len(data) < BATCH:
-        raise JudgeError(f'{data.name}: has {len(data)} pictures; a judge needs {BATCH} or more')
+        raise JudgeError(
+            f'{data.name}: has {len(data)} pictures; must be at least {BATCH} to train a judge'
+        )
 
 
 def _fit(
@@ -63,16 +71,14 @@ def _fit(
     data: Dataset,
     epochs: int,
     lr: float,
-    tell: Callable[[int, int, float], None],
+    on_step: OnStep | None,
     device: str | mx.Context,
 ) -> None:
     body, head = judge.net
     batches = data.batches(BATCH, seed=judge.about.seed, device=device)
     steps = epochs * len(batches)
-    optimizers = [
-        Optimizer(part, 'adam', lr=lr, beta1=0.9, schedule='cosine', schedule_steps=steps)
-        for part in judge.net
-    ]
+    schedule = {'schedule': 'cosine', 'schedule_steps': steps}
+    optimizers = [Optimizer(part, 'adam', lr=lr, beta1=0.9, **schedule) for part in judge.net]
     cross_entropy = mx.gluon.loss.SoftmaxCrossEntropyLoss(sparse_label=False)
     for step in range(1, steps + 1):
         x = batches.draw()
@@ -81,5 +87,7 @@ def _fit(
         loss.backward()
         for optimizer in optimizers:
             optimizer.step()
-        if step % 50 == 0 or step == steps:
-            tell(step, steps, loss.asscalar().item())
+        if step % REPORT_EVERY == 0 or step == steps:
+            loss = loss.asscalar().item()  # waits for the device, so that its queue stays short
+            if on_step is not None:
+                on_step(step, steps, loss)

@@ -1,9 +1,17 @@
-"""Is it any good: numbers on samples and data, NumPy arrays in, floats out."""
+"""Are samples any good? NumPy arrays in, numbers out; nothing here needs MXNet."""
 
 from __future__ import annotations
 
 from .bins import Bins, Difference, jensen_shannon
-from .classes import SURE, Classes, absent, chance_above, classes, classifier_score, uniform_kl
+from .classes import (
+    SURE,
+    Classes,
+    chance_above,
+    classes,
+    classifier_score,
+    missing_classes,
+    uniform_kl,
+)
 from .diversity import Diversity, Pairs, diversity, pairs
 from .frechet import Moments, frechet_distance, moments
 from .kernel import KernelDistance, kernel_distance
@@ -27,7 +35,6 @@ __all__ = [
     'Moments',
     'Pairs',
     'Parzen',
-    'absent',
     'chance_above',
     'classes',
     'classifier_score',
@@ -38,6 +45,7 @@ __all__ = [
     'kernel_distance',
     'manifold',
     'memory',
+    'missing_classes',
     'moments',
     'nearest_neighbour_accuracy',
     'pairs',

@@ -1,4 +1,4 @@
-"""Statistically different bins: does each region of the data get its share of the samples?"""
+"""Number of statistically different bins: does each region of the data get its share of samples?"""
 
 from __future__ import annotations
 
@@ -8,64 +8,85 @@ import numpy as np
 
 from .distances import Rows, flat, squared_distances
 
-DIFFERENT = 3.0  # standard errors
-ROUNDS = 10  # of k-means: later ones move little
-LEARNED = 20_000  # samples of the data that the centres are found by; all of it is then counted
+DIFFERENT = 3.0  # standard errors between two shares that count as different
+ROUNDS = 10  # of k-means; more rounds change little
+LEARNED = 20_000  # samples of the data that k-means learns from; all of the data is then counted
+SEEDED = 1_000  # samples that k-means++ chooses from: SciPy's takes time quadratic in k
 
 
 class Difference(NamedTuple):
-    """How samples fill the bins of the data: number of bins that differ, 0 to K, and Jensen-Shannon divergence, 0 to log 2."""
+    """How samples fill the bins of the data.
+
+    different: the number of bins whose shares differ, 0 to K.
+    divergence: the Jensen-Shannon divergence of the shares in nats, 0 to log 2.
+    """
 
     different: int
     divergence: float
 
 
 class Bins:
-    """The data (N, ...) cut into K regions, each nearest to one centre of k-means, with the data's share in each."""
+    """The data (N, ...) divided into k bins: each sample belongs to its nearest k-means centre.
+
+    >>> data = np.repeat([0.0, 1.0], 500)[:, None]
+    >>> bins = Bins(data, k=2)
+    >>> bins.shares
+    array([0.5, 0.5])
+    >>> bins.compare(np.zeros((100, 1))).different  # every sample in one of the two bins
+    2
+    """
 
     def __init__(self, data: Rows, k: int = 100, *, seed: int = 0) -> None:
-        self._counts_from = len(data)
+        self._count = len(data)
         self.centres = centres(data, k, seed=seed)
         self.shares = self._shares(data)
 
     def _shares(self, x: Rows) -> np.ndarray:
-        places = [squared.argmin(axis=1) for _, squared in squared_distances(x, self.centres)]
-        return np.bincount(np.concatenate(places), minlength=len(self.centres)) / len(x)
+        nearest = [squared.argmin(axis=1) for _, squared in squared_distances(x, self.centres)]
+        return np.bincount(np.concatenate(nearest), minlength=len(self.centres)) / len(x)
 
     def compare(self, samples: np.ndarray) -> Difference:
-        """Return how samples (M, ...) differ from the data in their shares (Richardson and Weiss 2018, arXiv 1805.12462).
+        """Return how the shares of samples (M, ...) differ from those of the data.
 
-        A bin differs where the two shares are more than 3 standard errors apart, by the test of two proportions.
+        A bin differs if the two shares are more than 3 standard errors apart in a test of two
+        proportions (Richardson and Weiss 2018, arXiv 1805.12462).
         """
+        n, m = self._count, len(samples)
         p, q = self.shares, self._shares(samples)
-        pooled = (self._counts_from * p + len(samples) * q) / (self._counts_from + len(samples))
-        error = np.sqrt(pooled * (1 - pooled) * (1 / self._counts_from + 1 / len(samples)))
-        return Difference(int((np.abs(p - q) > DIFFERENT * error).sum()), jensen_shannon(p, q))
+        pooled = (n * p + m * q) / (n + m)
+        error = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+        differs = np.abs(p - q) > DIFFERENT * error
+        return Difference(int(differs.sum()), jensen_shannon(p, q))
 
 
 def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
-    """Return the Jensen-Shannon divergence of two distributions (K,), in nats, 0 to log 2."""
+    """Return the Jensen-Shannon divergence of two distributions (K,), in nats, 0 to log 2.
+
+    >>> jensen_shannon(np.array([0.5, 0.5]), np.array([0.5, 0.5]))
+    0.0
+    >>> round(jensen_shannon(np.array([1.0, 0.0]), np.array([0.0, 1.0])), 4)  # log 2
+    0.6931
+    """
     middle = (p + q) / 2
-    return float(sum((x[x > 0] * np.log(x[x > 0] / middle[x > 0])).sum() for x in (p, q)) / 2)
+    return (_kl(p, middle) + _kl(q, middle)) / 2
+
+
+def _kl(p: np.ndarray, q: np.ndarray) -> float:
+    positive = p > 0
+    return float((p[positive] * np.log(p[positive] / q[positive])).sum())
 
 
 def centres(data: Rows, k: int, *, seed: int = 0) -> np.ndarray:
-    """Return the k centres (k, values) of k-means on up to 20,000 random samples of the data, seeded by k-means++."""
-    from scipy.cluster.vq import kmeans2  # here, because it takes a second to import
+    """Return the k centres (k, values) of k-means on up to 20,000 random samples of the data.
 
-    draw = np.random.RandomState(seed)  # its stream is promised to stay, that of default_rng is not
-    chosen = flat(data[np.sort(draw.permutation(len(data))[:LEARNED])])
-    return kmeans2(chosen, _spread_out(chosen, k, draw), iter=ROUNDS, minit='matrix')[0]
+    k-means++ (Arthur and Vassilvitskii 2007) chooses the initial centres from 1,000 of them.
+    """
+    from scipy.cluster.vq import kmeans2  # here, because the import takes a second
 
-
-def _spread_out(x: np.ndarray, k: int, draw: np.random.RandomState) -> np.ndarray:
-    """Return k rows of x, each drawn with a chance as its squared distance to those before (Arthur and Vassilvitskii 2007)."""
-    chosen = [int(draw.randint(len(x)))]
-    far = np.full(len(x), np.inf)
-    while len(chosen) < k:
-        newest = np.concatenate(
-            [squared[:, 0] for _, squared in squared_distances(x, x[chosen[-1:]])]
-        )
-        far = np.minimum(far, newest)
-        chosen.append(int(draw.choice(len(x), p=far / far.sum())))
-    return x[chosen]
+    # NumPy guarantees the stream of RandomState across its versions, but not that of default_rng.
+    random = np.random.RandomState(seed)
+    learned = flat(data[np.sort(random.permutation(len(data))[:LEARNED])])
+    few = learned[random.permutation(len(learned))[:SEEDED]]
+    initial, _ = kmeans2(few, k, iter=1, minit='++', seed=random)
+    final, _ = kmeans2(learned, initial, iter=ROUNDS, minit='matrix')
+    return final

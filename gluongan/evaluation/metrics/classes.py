@@ -1,4 +1,4 @@
-"""What a classifier's probabilities tell of a set of samples: how sure it is, and which classes are there."""
+"""What a classifier says about samples: which classes they cover, and how confident it is."""
 
 from __future__ import annotations
 
@@ -6,15 +6,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-SURE = 0.9  # probability from which on a sample counts for its class: noise is given classes too, but seldom surely
-THERE = 0.1  # of the class's even share, from which on it counts as covered: a classifier's errors alone make some of each
+# From this probability on a sample counts for its class. Noise is assigned to classes as well, but
+# rarely with confidence.
+SURE = 0.9
+# A class is covered from this fraction of a uniform share on: the classifier's own errors put some
+# samples in every class.
+COVERED = 0.1
 
 
 def classifier_score(probabilities: np.ndarray) -> float:
-    """Return exp of the mean KL of each sample's probabilities (N, K) from their mean: 1, the worst, to K, the best.
+    """Return exp of the mean KL of each sample's probabilities (N, K) from their mean, 1 to K.
 
-    The inception score (Salimans et al. 2016, arXiv 1606.03498) by another classifier, over all samples at once: high where
-    each sample is surely of one class, and all classes come equally often. Copies of a few good samples score well too.
+    This is the inception score (Salimans et al. 2016, arXiv 1606.03498) with another classifier and
+    over all samples at once. It is high if each sample clearly belongs to one class and all classes
+    are equally frequent. Copies of a few good samples score well too.
+
+    >>> round(classifier_score(np.eye(4)), 6)  # four samples, each clearly of another class
+    4.0
+    >>> round(classifier_score(np.full((4, 4), 0.25)), 6)  # the classifier cannot decide
+    1.0
     """
     p = probabilities.astype(np.float64)
     return float(np.exp(_kl(p, p.mean(axis=0)).mean()))
@@ -25,40 +35,59 @@ def _kl(p: np.ndarray, q: np.ndarray) -> np.ndarray:
 
 
 class Classes(NamedTuple):
-    """Which of K classes are there: the share of samples surely of each (K,), those missing, the KL from even shares (nats)."""
+    """Which of K classes a set of samples covers.
+
+    shares: the share of samples that are confidently of each class, (K,).
+    missing: the classes that are not covered. kl: KL of the class shares from uniform ones, nats.
+    """
 
     shares: np.ndarray
     missing: list[int]
     kl: float
 
 
-def classes(probabilities: np.ndarray, *, sure: float = SURE, there: float = THERE) -> Classes:
+def classes(probabilities: np.ndarray, *, sure: float = SURE, covered: float = COVERED) -> Classes:
     """Return the classes that samples cover, by a classifier's probabilities (N, K).
 
-    A class is missing where samples surely of it (probability >= sure) are fewer than `there` of an even share, N / K. The KL
-    counts every sample: 0 for even shares to log K for a single class.
+    A class is missing if fewer samples than `covered` times a uniform share, N / K, are confidently
+    of it (probability >= sure). The KL counts every sample: from 0 for uniform shares to log K for
+    a single class.
+
+    >>> classes(np.eye(3)[[0, 0, 0, 1]]).missing
+    [2]
     """
     count, k = probabilities.shape
-    label, is_sure = probabilities.argmax(axis=1), probabilities.max(axis=1) >= sure
+    label = probabilities.argmax(axis=1)
+    is_sure = probabilities.max(axis=1) >= sure
     shares = np.bincount(label[is_sure], minlength=k) / count
-    return Classes(shares, absent(shares, there), uniform_kl(np.bincount(label, minlength=k)))
+    kl = uniform_kl(np.bincount(label, minlength=k))
+    return Classes(shares, missing_classes(shares, covered), kl)
 
 
-def absent(shares: np.ndarray, there: float = THERE) -> list[int]:
-    """Return the classes whose share (K,) is less than `there` of an even one."""
-    return [int(i) for i in np.flatnonzero(shares < there / len(shares))]
+def missing_classes(shares: np.ndarray, covered: float = COVERED) -> list[int]:
+    """Return the classes whose share (K,) is less than `covered` times a uniform share."""
+    return [int(i) for i in np.flatnonzero(shares < covered / len(shares))]
 
 
 def uniform_kl(counts: np.ndarray) -> float:
-    """Return the KL of counts (K,) from even ones, in nats: 0 to log K."""
+    """Return the KL of counts (K,) from uniform ones, in nats: 0 to log K.
+
+    >>> uniform_kl(np.array([5, 5, 5]))
+    0.0
+    """
     shares = counts / counts.sum()
     return float(_kl(shares, np.full(len(shares), 1 / len(shares))))
 
 
 def chance_above(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the chance that a value of a (N,) is above one of b (M,), ties counted half: the area under the ROC curve."""
+    """Return the probability that a value of a (N,) is above one of b (M,); ties count half.
+
+    It is the area under the ROC curve.
+
+    >>> chance_above(np.array([1.0, 3.0]), np.array([2.0]))
+    0.5
+    """
     b = np.sort(b)
-    return float(
-        (np.searchsorted(b, a, side='left') + np.searchsorted(b, a, side='right')).mean()
-        / (2 * len(b))
-    )
+    below = np.searchsorted(b, a, side='left')
+    not_above = np.searchsorted(b, a, side='right')
+    return float((below + not_above).mean() / (2 * len(b)))

@@ -1,4 +1,4 @@
-"""Distances between all pairs of two sets, a block of rows at a time."""
+"""Distances between all pairs of two sets, one block of rows at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ BLOCK = 1024  # rows at a time: against 10,000 others, 40 MB of float32
 
 
 class Rows(Protocol):
-    """Samples that are taken by slices or indices: an array (N, ...), or what makes one only when asked."""
+    """Samples that are read by slices or indices.
+
+    An array (N, ...), or an object that converts samples to floats only when they are read.
+    """
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: Any) -> np.ndarray: ...
@@ -23,10 +26,11 @@ def flat(x: np.ndarray) -> np.ndarray:
 
 
 def squared_distances(a: Rows, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield (rows, squared Euclidean distances of a[rows] to every b): blocks (≤ BLOCK, len(b)) of float32, >= 0.
+    """Yield (rows, squared Euclidean distances from a[rows] to every b), block by block.
 
-    By |a - b|² = |a|² + |b|² - 2 a·b, one matrix product a block. Both sets are centred first, which leaves distances as they
-    are and keeps what cancels small. `a` may be larger than memory.
+    A block is (at most BLOCK, len(b)), float32, >= 0. |a - b|² = |a|² + |b|² - 2 a·b takes one
+    matrix product per block. Both sets are centred first: distances stay the same, and the terms
+    that cancel stay small. `a` may be larger than memory.
     """
     b = flat(b)
     centre = b.mean(axis=0)
@@ -45,23 +49,34 @@ def squared_distances(a: Rows, b: np.ndarray) -> Iterator[tuple[slice, np.ndarra
 def nearest(
     few: np.ndarray, many: Rows, *, other_than: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each of `few` (N, ...) which of `many` (M, ...) is nearest, and how far: int (N,), float32 (N,).
+    """Return the nearest of `many` (M, ...) for each of `few` (N, ...): index and distance, (N,).
 
-    other_than: for each of few the one of many that does not count, such as itself.
+    other_than: for each of few, the one of many that does not count, for example itself.
+
+    >>> nearest(np.array([[0.1], [9.0]]), np.array([[0.0], [5.0], [8.0]]))[0]
+    array([0, 2])
     """
-    index, squared = np.zeros(len(few), dtype=np.int64), np.full(len(few), np.inf, dtype=np.float32)
+    index = np.zeros(len(few), dtype=np.int64)
+    squared = np.full(len(few), np.inf, dtype=np.float32)
+    columns = np.arange(len(few))
     for rows, block in squared_distances(many, few):
         if other_than is not None:
-            here = np.flatnonzero((other_than >= rows.start) & (other_than < rows.stop))
-            block[other_than[here] - rows.start, here] = np.inf
-        least = block.argmin(axis=0)
-        closer = np.flatnonzero(block[least, np.arange(len(few))] < squared)
-        index[closer], squared[closer] = rows.start + least[closer], block[least[closer], closer]
+            excluded = np.flatnonzero((other_than >= rows.start) & (other_than < rows.stop))
+            block[other_than[excluded] - rows.start, excluded] = np.inf
+        row = block.argmin(axis=0)
+        least = block[row, columns]
+        closer = least < squared
+        index[closer] = rows.start + row[closer]
+        squared[closer] = least[closer]
     return index, np.sqrt(squared)
 
 
-def reach(x: np.ndarray, k: int) -> np.ndarray:
-    """Return for each row of x (N, values) the squared distance to its k-th nearest other row, (N,)."""
+def squared_radii(x: np.ndarray, k: int) -> np.ndarray:
+    """Return the squared distance from each row of x (N, values) to its k-th nearest other row.
+
+    >>> squared_radii(flat(np.array([0.0, 1.0, 3.0])), k=1)
+    array([1., 1., 4.], dtype=float32)
+    """
     radii = np.empty(len(x), dtype=np.float32)
     for rows, squared in squared_distances(x, x):
         radii[rows] = np.partition(squared, k, axis=1)[:, k]  # number 0 is the row itself

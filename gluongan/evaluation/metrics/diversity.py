@@ -1,4 +1,4 @@
-"""How different samples are from each other: what sinks first when a generator collapses."""
+"""How different samples are from each other. This falls first when a generator collapses."""
 
 from __future__ import annotations
 
@@ -8,42 +8,59 @@ import numpy as np
 
 from .distances import flat, squared_distances
 
-ALIKE = 1e-4  # of the data's own pairs are at most this near
+ALIKE = 1e-4  # the share of the data's own pairs that count as alike
 
 
 class Pairs(NamedTuple):
-    """Distances within a set: their mean, and the squared distance that only the share ALIKE of all pairs lies below."""
+    """Distances between the samples of one set.
+
+    mean: their mean. alike: the squared distance below which the share ALIKE of all pairs lies.
+    """
 
     mean: float
     alike: float
 
 
 def pairs(data: np.ndarray) -> Pairs:
-    """Return the distances within a set of the data (N, ...)."""
+    """Return the distances between the samples of a set (N, ...)."""
     squared = _squared(data)
     return Pairs(float(np.sqrt(squared).mean()), float(np.quantile(squared, ALIKE)))
 
 
 def _squared(x: np.ndarray) -> np.ndarray:
-    x, upper = flat(x), []
+    """Return the squared distances of all pairs of x, each pair once."""
+    x = flat(x)
+    parts = []
     for rows, squared in squared_distances(x, x):
-        upper += [squared[i, start + 1 :] for i, start in enumerate(range(rows.start, rows.stop))]
-    return np.concatenate(upper)
+        for number, distances in zip(range(rows.start, rows.stop), squared):
+            parts.append(distances[number + 1 :])
+    return np.concatenate(parts)
 
 
 class Diversity(NamedTuple):
-    """How different samples are: spread, their mean distance over the data's, 1 is ideal; support, of how many pictures."""
+    """How different samples are from each other.
+
+    spread: their mean distance divided by that of the data; 1 is ideal.
+    support: an estimate of the number of distinct images, at most 1 / ALIKE.
+    """
 
     spread: float
     support: float
 
 
 def diversity(samples: np.ndarray, data: Pairs) -> Diversity:
-    """Return how different samples (N, ...) are from each other, measured by the data's own pairs.
+    """Return how different samples (N, ...) are from each other, relative to pairs of the data.
 
-    Support is by the birthday paradox (Arora and Zhang 2017, arXiv 1706.08224): S equally likely pictures make 1 / S of all
-    pairs alike. Alike are pairs as near as 1 in 10,000 pairs of the data: it has a support of 10,000 itself, the most there is.
+    Support uses the birthday paradox (Arora and Zhang 2017, arXiv 1706.08224): if all samples are
+    one of S equally likely images, a share of 1 / S of all pairs is alike. Two samples are alike if
+    they are as close as the closest 1 in 10,000 pairs of the data, so that 10,000 is the maximum.
+
+    >>> data = pairs(np.arange(200.0)[:, None])
+    >>> samples = np.repeat([0.0, 100.0], 50)[:, None]  # two distinct values
+    >>> round(diversity(samples, data).support)
+    2
     """
     squared = _squared(samples)
     alike = max(float((squared <= data.alike).mean()), ALIKE)
-    return Diversity(float(np.sqrt(squared).mean()) / max(data.mean, 1e-12), 1 / alike)
+    spread = float(np.sqrt(squared).mean()) / max(data.mean, 1e-12)
+    return Diversity(spread, 1 / alike)

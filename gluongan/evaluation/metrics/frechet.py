@@ -1,4 +1,4 @@
-"""The Fréchet distance between two sets of features, each taken for a Gaussian."""
+"""The Fréchet distance between two sets of features, each modelled as a Gaussian."""
 
 from __future__ import annotations
 
@@ -15,22 +15,27 @@ class Moments(NamedTuple):
 
 
 def moments(features: np.ndarray) -> Moments:
-    """Return the moments of features (N, D), N of 2 or more."""
+    """Return the moments of features (N, D), where N is at least 2."""
     features = features.astype(np.float64)
     return Moments(features.mean(axis=0), np.cov(features, rowvar=False))
 
 
 def frechet_distance(a: Moments, b: Moments) -> float:
-    """Return |μa - μb|² + tr(A + B - 2 (A B)^½), >= 0 (Heusel et al. 2017, arXiv 1706.08500, there called FID).
+    """Return |μa - μb|² + tr(A + B - 2 (A B)^½), >= 0 (Heusel et al. 2017, arXiv 1706.08500).
 
-    The trace of (A B)^½ is the sum of the square roots of the eigenvalues of A^½ B A^½, which is symmetric: no root of a matrix
-    that is none is taken, and nothing comes out complex. It falls with the number of samples: compare equal numbers only.
+    The paper calls it FID. The trace of (A B)^½ is computed as the sum of the square roots of the
+    eigenvalues of A^½ B A^½, which is symmetric: the result is never complex, even if A or B is
+    singular. The distance falls with the number of samples: compare equal numbers only.
+
+    >>> a = moments(np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [2.0, 2.0]]))
+    >>> moved = a._replace(mean=a.mean + 3)
+    >>> round(frechet_distance(a, a), 6), round(frechet_distance(a, moved), 6)
+    (0.0, 18.0)
     """
     values, vectors = np.linalg.eigh(a.covariance)
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     shared = np.linalg.eigvalsh(root @ b.covariance @ root)
-    apart = float(np.square(a.mean - b.mean).sum())
-    spread = (
-        np.trace(a.covariance) + np.trace(b.covariance) - 2 * np.sqrt(np.maximum(shared, 0)).sum()
-    )
-    return max(0.0, apart + float(spread))
+    means = float(np.square(a.mean - b.mean).sum())
+    traces = np.trace(a.covariance) + np.trace(b.covariance)
+    covariances = traces - 2 * np.sqrt(np.maximum(shared, 0)).sum()
+    return max(0.0, means + float(covariances))

@@ -10,32 +10,45 @@ BLOCKS = 10
 
 
 class KernelDistance(NamedTuple):
-    """An estimate of the squared distance, 0 on average for two sets of one source (so it may be negative), and its error."""
+    """An estimate of the squared distance, and its standard error.
+
+    The estimate is 0 on average for two sets of the same source, so it may be negative.
+    """
 
     value: float
     error: float
 
 
 def kernel_distance(a: np.ndarray, b: np.ndarray, *, blocks: int = BLOCKS) -> KernelDistance:
-    """Return the squared maximum mean discrepancy of features (N, D) and (M, D) under k(x, y) = (x·y / D + 1)³.
+    """Return the squared maximum mean discrepancy of features (N, D) and (M, D).
 
-    As KID (Bińkowski et al. 2018, arXiv 1801.01401): the mean over equal blocks that share no sample, and the standard error of
-    that mean over them. Take features in random order. Raises ValueError for fewer than two samples a block.
+    The kernel is k(x, y) = (x·y / D + 1)³, as in KID (Bińkowski et al. 2018, arXiv 1801.01401). The
+    value is the mean over equal blocks that share no sample; the error is the standard error of
+    that mean. Features must be in random order.
+    Raises ValueError for fewer than two samples per block.
+
+    >>> random = np.random.RandomState(0)
+    >>> a, b, c = random.standard_normal((3, 500, 8))
+    >>> value, error = kernel_distance(a, b)
+    >>> abs(value) < 3 * error  # two sets of the same source
+    True
+    >>> kernel_distance(a, c + 1).value > 10 * error
+    True
     """
-    size = min(len(a), len(b)) // blocks
+    least = min(len(a), len(b))
+    size = least // blocks
     if size < 2:
-        raise ValueError(
-            f'{min(len(a), len(b))} samples: {blocks} blocks need {2 * blocks} or more'
-        )
+        raise ValueError(f'{least} samples: must be at least {2 * blocks} for {blocks} blocks')
     a, b = a.astype(np.float64), b.astype(np.float64)
-    values = [
-        _unbiased(a[i * size : (i + 1) * size], b[i * size : (i + 1) * size]) for i in range(blocks)
-    ]
-    return KernelDistance(float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(blocks)))
+    values = []
+    for start in range(0, blocks * size, size):
+        values.append(_unbiased(a[start : start + size], b[start : start + size]))
+    error = np.std(values, ddof=1) / np.sqrt(blocks)
+    return KernelDistance(float(np.mean(values)), float(error))
 
 
 def _unbiased(x: np.ndarray, y: np.ndarray) -> float:
-    within = sum(_off_diagonal(_kernel(z, z)) for z in (x, y))
+    within = _off_diagonal_mean(_kernel(x, x)) + _off_diagonal_mean(_kernel(y, y))
     return within - 2 * float(_kernel(x, y).mean())
 
 
@@ -43,5 +56,5 @@ def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (x @ y.T / x.shape[1] + 1) ** 3
 
 
-def _off_diagonal(k: np.ndarray) -> float:
+def _off_diagonal_mean(k: np.ndarray) -> float:
     return float((k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)))

@@ -1,4 +1,4 @@
-"""How well samples cover a mixture of Gaussians whose modes are known: modes caught, share of good points, reverse KL."""
+"""How well samples cover a mixture of Gaussians whose modes are known."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-FAR = 3.0  # standard deviations; of two normal coordinates 1 - exp(-9/2) = 98.9 % lie nearer
+# Standard deviations within which a point is good: 1 - exp(-9/2) = 98.9 % of a 2-D Gaussian.
+NEAR = 3.0
 
 
 class Coverage(NamedTuple):
-    """What of a mixture a set of samples covers; the true mixture has every mode, good = 0.989 and a KL near (M - 1) / 2N."""
+    """How samples cover a mixture: modes caught, share of good points, KL of the mode shares.
+
+    N points of the true mixture of M modes catch all, with good = 0.989 and a KL near (M - 1) / 2N.
+    """
 
     caught: int
     good: float
@@ -18,17 +22,26 @@ class Coverage(NamedTuple):
 
 
 def coverage(points: np.ndarray, centres: np.ndarray, deviation: float) -> Coverage:
-    """Return how points (N, 2) cover the modes at `centres` (M, 2), by PacGAN's protocol (Lin et al. 2018, section 4.1).
+    """Return how points (N, 2) cover the modes at `centres` (M, 2), each of one deviation.
 
-    good: share of points within 3 deviations of the nearest mode, in [0, 1]. caught: modes with one good point or more, of M.
-    reverse_kl: KL of the share of points nearest to each mode from the even share, in nats, 0 to log M. The protocol counts
-    2,500 points. Raises ValueError where there is no point.
+    The protocol is that of PacGAN (Lin et al. 2018, section 4.1), which counts 2,500 points. good:
+    the share of points within 3 deviations of the nearest mode, in [0, 1]. caught: the number of
+    modes with at least one good point. reverse_kl: the KL of the shares of points nearest to each
+    mode from uniform shares, in nats, 0 to log M. Raises ValueError for no points.
+
+    >>> centres = np.array([[0.0, 0.0], [1.0, 0.0]])
+    >>> points = np.array([[0.01, 0.0], [0.0, 0.02], [0.5, 0.5], [0.0, 0.01]])
+    >>> caught, good, _ = coverage(points, centres, deviation=0.05)
+    >>> caught, good  # nothing near the second mode, one point far from both
+    (1, 0.75)
     """
     if not len(points):
-        raise ValueError('coverage needs one point or more')
+        raise ValueError('0 points: must be at least 1')
     distance = np.linalg.norm(points[:, None] - centres[None], axis=2)
-    nearest, good = distance.argmin(axis=1), distance.min(axis=1) <= FAR * deviation
-    share = np.bincount(nearest, minlength=len(centres)) / len(points)
-    there = share[share > 0]
+    nearest = distance.argmin(axis=1)
+    good = distance.min(axis=1) <= NEAR * deviation
     caught = np.unique(nearest[good]).size
-    return Coverage(caught, float(good.mean()), float((there * np.log(there * len(centres))).sum()))
+    shares = np.bincount(nearest, minlength=len(centres)) / len(points)
+    positive = shares[shares > 0]
+    reverse_kl = float((positive * np.log(positive * len(centres))).sum())
+    return Coverage(caught, float(good.mean()), reverse_kl)

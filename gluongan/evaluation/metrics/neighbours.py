@@ -1,4 +1,4 @@
-"""Nearest neighbours: can samples be told from data by them, and are they copies of what G was trained on?"""
+"""Nearest neighbours: do they tell samples from data, and are samples copies of training data?"""
 
 from __future__ import annotations
 
@@ -8,32 +8,45 @@ import numpy as np
 
 from .distances import Rows, flat, nearest, squared_distances
 
+COPY = 0.5  # below this closeness a sample counts as a copy
+
 
 class Halves(NamedTuple):
-    """1-NN accuracy on each half, 0.5 where the sets cannot be told apart; their mean hides a set of noise (0.998, 0.064)."""
+    """1-NN accuracy on each half, 0.5 if the sets cannot be told apart.
+
+    Their mean alone would hide a set of noise, whose halves are (0.998, 0.064).
+    """
 
     real: float
     fake: float
 
 
 def nearest_neighbour_accuracy(real: np.ndarray, fake: np.ndarray) -> Halves:
-    """Return the share of real, and of fake, samples whose nearest other sample is of their own kind.
+    """Return the share of real, and of fake, samples whose nearest other sample is of their kind.
 
-    A two-sample test (Lopez-Paz and Oquab 2017, arXiv 1610.06545) by leave-one-out; equally large sets (N, ...).
+    It is the two-sample test of Lopez-Paz and Oquab 2017 (arXiv 1610.06545), leave-one-out. Both
+    sets (N, ...) must be equally large.
+
+    >>> real = np.array([[0.0], [2.0], [4.0]])
+    >>> nearest_neighbour_accuracy(real, real + 0.1)
+    Halves(real=0.0, fake=0.0)
+    >>> nearest_neighbour_accuracy(real, real + 99)
+    Halves(real=1.0, fake=1.0)
     """
     both = flat(np.concatenate([real, fake]))
     is_real = np.arange(len(both)) < len(real)
-    right = np.empty(len(both), dtype=bool)
+    correct = np.empty(len(both), dtype=bool)
     for rows, squared in squared_distances(both, both):
         squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf  # itself
-        right[rows] = is_real[squared.argmin(axis=1)] == is_real[rows]
-    return Halves(float(right[is_real].mean()), float(right[~is_real].mean()))
+        correct[rows] = is_real[squared.argmin(axis=1)] == is_real[rows]
+    return Halves(float(correct[is_real].mean()), float(correct[~is_real].mean()))
 
 
 class Memory(NamedTuple):
-    """For each sample the nearest training sample, its distance, and that over the nearest one's own: (N,) each. A copy has 0.
+    """The training sample nearest to each sample, (N,) each.
 
-    copies: the share of samples whose closeness is below 0.5.
+    index: which one it is. distance: how far away it is. closeness: that distance divided by the
+    training sample's distance to its own nearest neighbour; an exact copy has 0.
     """
 
     index: np.ndarray
@@ -42,16 +55,22 @@ class Memory(NamedTuple):
 
     @property
     def copies(self) -> float:
-        """The share of samples less than half as far from a training sample as that is from its nearest fellow, in [0, 1]."""
-        return float((self.closeness < 0.5).mean())
+        """The share of samples whose closeness is below 0.5, in [0, 1]."""
+        return float((self.closeness < COPY).mean())
 
 
 def memory(samples: np.ndarray, train: Rows) -> Memory:
-    """Return which training sample (M, ...) each sample (N, ...) is nearest to, and how near.
+    """Return the training sample (M, ...) nearest to each sample (N, ...), and how near it is.
 
-    The yardstick is local, as in Alaa et al. 2022 (arXiv 2102.08921): ones lie close to each other, and are no copies for that.
+    Distances are relative to local ones, as in Alaa et al. 2022 (arXiv 2102.08921): handwritten
+    ones are all close to each other, and that alone does not make them copies.
+
+    >>> train = np.array([[0.0], [1.0], [5.0]])
+    >>> result = memory(np.array([[0.1], [3.0]]), train)
+    >>> result.index, result.copies
+    (array([0, 1]), 0.5)
     """
     index, distance = nearest(samples, train)
-    met, place = np.unique(index, return_inverse=True)
-    _, apart = nearest(train[met], train, other_than=met)
-    return Memory(index, distance, distance / np.maximum(apart[place], 1e-6))
+    originals, position = np.unique(index, return_inverse=True)
+    _, apart = nearest(train[originals], train, other_than=originals)
+    return Memory(index, distance, distance / np.maximum(apart[position], 1e-6))
