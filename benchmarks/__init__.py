@@ -1,1 +1,1 @@
-"""For developers: the same GANs in other frameworks, the machine's limits, growth, and the page that tells of them."""
+"""The benchmarks: comparisons with other frameworks, limits, growth, overhead, and results."""

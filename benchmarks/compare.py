@@ -1,10 +1,12 @@
-"""How fast is the same GAN in each framework: every form in its own process, all warmed up, then timed in turn.
+"""How fast each framework trains the same GAN: one process each, all warmed up, timed in turn.
 
-    python -m benchmarks.compare [--cases dense-128,dcgan-128] [--forms gluongan,torch,jax] [--rounds 15] [--seconds 1]
+    python -m benchmarks.compare [--cases dense-128,dcgan-128] [--forms gluongan,torch,jax]
+        [--rounds 15] [--seconds 1]
 
-A round is one sample of each form, A B C D E, then the next round, so that a drifting machine hits all alike; only one of them
-computes at a time. A sample is a block of iterations between two fences inside of the peer. What counts is the median over the
-rounds of the ratio between two samples of the same round. Every sample is kept: benchmarks/results/compare-CASE.json.
+A round is one sample of each form, A B C D E, then the next round, so that a machine whose speed
+drifts affects all of them alike; only one of them computes at a time. A sample is a block of
+iterations between two fences inside the peer. The result is the median over the rounds of the ratio
+between two samples of the same round. Every sample is kept: benchmarks/results/compare-CASE.json.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import math
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +28,16 @@ from .driver import ENVIRONMENTS, FORMS, Peer, interpreter
 from .equivalence import Material
 
 RESULTS = Path(__file__).resolve().parent / 'results'
-WARM_UP = (
-    10  # iterations: compilers are done after the first, caches and allocators after a few more
-)
-PAUSE = (
-    0.3  # seconds between two turns: threads of the one before spin for up to 0.2 before they sleep
-)
+# Iterations. Compilers are done after the first, caches and allocators after a few more.
+WARM_UP = 10
+# Seconds between two turns. Threads of the last one spin for up to 0.2 s before they sleep.
+PAUSE = 0.3
 OURS = 'gluongan'
 
 
-def measured(
+def measure_case(
     name: str,
-    forms: list[str],
+    forms: Sequence[str],
     *,
     rounds: int,
     seconds: float,
@@ -44,21 +45,23 @@ def measured(
     environments: Path = ENVIRONMENTS,
     **changes: Any,
 ) -> list[Trial]:
-    """Return a trial of each form of a case, `rounds` samples of at least `seconds` each, taken in turn."""
+    """Return a trial of each form of a case: `rounds` samples of at least `seconds`, in turn."""
     with tempfile.TemporaryDirectory() as folder:
         material = Material(name, Path(folder), **changes)
-        peers = []
+        peers: list[Peer] = []
         try:
             for form in forms:
                 peers.append(Peer(form, threads=threads, environments=environments))
                 material.load(peers[-1])
-            return _in_turn(material.case, peers, rounds, seconds)
+            return _measure_in_turn(material.case, peers, rounds, seconds)
         finally:
             for peer in peers:
                 peer.close()
 
 
-def _in_turn(case: dict[str, Any], peers: list[Peer], rounds: int, seconds: float) -> list[Trial]:
+def _measure_in_turn(
+    case: dict[str, Any], peers: Sequence[Peer], rounds: int, seconds: float
+) -> list[Trial]:
     blocks = {peer.name: _block(peer, seconds) for peer in peers}
     samples: dict[str, list[float]] = {peer.name: [] for peer in peers}
     for _ in range(rounds):
@@ -69,12 +72,12 @@ def _in_turn(case: dict[str, Any], peers: list[Peer], rounds: int, seconds: floa
 
 
 def _block(peer: Peer, seconds: float) -> int:
-    """Warm a peer up, and return how many of its iterations last so long."""
+    """Warm a peer up, and return how many of its iterations take `seconds`."""
     peer.ask('run', n=WARM_UP)
     return max(1, math.ceil(seconds / peer.ask('time', n=WARM_UP)['seconds']))
 
 
-def _trial(case: dict[str, Any], peer: Peer, samples: list[float], iterations: int) -> Trial:
+def _trial(case: dict[str, Any], peer: Peer, samples: Sequence[float], iterations: int) -> Trial:
     facts = {
         'case': case['name'],
         'form': peer.name,
@@ -82,70 +85,72 @@ def _trial(case: dict[str, Any], peer: Peer, samples: list[float], iterations: i
         'versions': peer.versions,
         'megabytes': peer.ask('memory')['megabytes'],
     }
-    return Trial(
-        f'{case["name"]} {peer.name}',
-        facts,
-        tuple(samples),
-        case['batch'] * case['dis_steps'],
-        iterations,
-    )
+    name = f'{case["name"]} {peer.name}'
+    return Trial(name, facts, tuple(samples), case['batch'] * case['dis_steps'], iterations)
 
 
-def told(trials: list[Trial]) -> str:
-    """Say a case in lines: iterations/s of each form, its spread, and how many times as fast ours is."""
-    ours = next((trial for trial in trials if trial.facts['form'] == OURS), None)
-    lines = []
+def summarise(trials: Sequence[Trial]) -> str:
+    """Return a line per form: iterations/s, spread, and how many times as fast gluongan is."""
+    ours = None
     for trial in trials:
-        line = f'{trial.name:32} {1 / median(trial):8.2f} it/s, spread {100 * spread(trial):4.1f} %'
-        if ours and trial is not ours:
-            speed = ratio(ours, trial)
-            line += f'; {OURS} is {speed.value:.2f} × as fast ({speed.low:.2f} to {speed.high:.2f})'
-        lines.append(line)
-    return '\n'.join(lines)
+        if trial.facts['form'] == OURS:
+            ours = trial
+    return '\n'.join(_summary_line(trial, ours) for trial in trials)
 
 
-def chosen(given: str | None, environments: Path) -> list[str]:
-    """Return the forms that were asked for, or all whose environment is there. Raises SystemExit for an unknown one."""
-    if not given:
+def _summary_line(trial: Trial, ours: Trial | None) -> str:
+    speed, wide = 1 / median(trial), 100 * spread(trial)
+    line = f'{trial.name:32} {speed:8.2f} it/s, spread {wide:4.1f} %'
+    if ours is None or trial is ours:
+        return line
+    gain = ratio(ours, trial)
+    return f'{line}; {OURS} is {gain.value:.2f} × as fast ({gain.low:.2f} to {gain.high:.2f})'
+
+
+def choose_forms(names: str | None, environments: Path) -> list[str]:
+    """Return the named forms, or all that have an environment. Raises SystemExit for others."""
+    if not names:
         return [form for form in FORMS if interpreter(form, environments)]
-    unknown = [form for form in given.split(',') if form not in FORMS]
-    if unknown:
-        raise SystemExit(f'--forms {unknown[0]}: must be some of {", ".join(FORMS)}')
-    return given.split(',')
+    forms = names.split(',')
+    for form in forms:
+        if form not in FORMS:
+            raise SystemExit(f'--forms {form}: must be one of {", ".join(FORMS)}')
+    return forms
 
 
-def _command(words: list[str]) -> list[str]:
-    """What was typed, without the place of the environments, which is this machine's alone."""
-    at = words.index('--environments') if '--environments' in words else len(words)
-    return ['python', '-m', 'benchmarks.compare', *words[:at], *words[at + 2 :]]
+def _command(arguments: Sequence[str]) -> list[str]:
+    """Return what was typed without the path of the environments, which says nothing elsewhere."""
+    words = list(arguments)
+    if '--environments' in words:
+        start = words.index('--environments')
+        del words[start : start + 2]
+    return ['python', '-m', 'benchmarks.compare', *words]
 
 
 def main() -> None:
-    """Measure what was asked for, a file a case."""
+    """Measure the chosen cases and write one file per case."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--cases', default=','.join(cases.NAMES))
-    parser.add_argument('--forms', help='by default all whose environment is there')
+    parser.add_argument('--forms', help='default: all that have an environment')
     parser.add_argument('--rounds', type=int, default=15)
-    parser.add_argument('--seconds', type=float, default=1.0, help='of one sample')
+    parser.add_argument('--seconds', type=float, default=1.0, help='length of a sample')
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--environments', type=Path, default=ENVIRONMENTS)
     parser.add_argument('--out', type=Path, default=RESULTS)
-    given = parser.parse_args()
-    forms = chosen(given.forms, given.environments)
-    for name in given.cases.split(','):
-        before = environment(_command(sys.argv[1:]))
-        trials = measured(
+    args = parser.parse_args()
+    forms = choose_forms(args.forms, args.environments)
+    for name in args.cases.split(','):
+        facts = {**environment(_command(sys.argv[1:])), 'threads': args.threads}
+        trials = measure_case(
             name,
             forms,
-            rounds=given.rounds,
-            seconds=given.seconds,
-            threads=given.threads,
-            environments=given.environments,
+            rounds=args.rounds,
+            seconds=args.seconds,
+            threads=args.threads,
+            environments=args.environments,
         )
-        Trials(tuple(trials), {**before, 'threads': given.threads}).write(
-            given.out / f'compare-{name}.json'
-        )
-        print(told(trials), flush=True)
+        Trials(tuple(trials), facts).write(args.out / f'compare-{name}.json')
+        print(summarise(trials), flush=True)
 
 
 if __name__ == '__main__':

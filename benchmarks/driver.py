@@ -1,4 +1,4 @@
-"""Starts the peers, each a process in an environment of its own, and speaks with them."""
+"""Starts the peers, each in its own process and environment, and sends them requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ ENVIRONMENTS = HERE / '.venvs'
 
 
 class Form(NamedTuple):
-    """One way to run the GAN: a program in peers/, its environment (None: this one), and which of its ways."""
+    """One way to run the GAN: a program in peers/, its environment, and its mode.
+
+    environment: None for the one of this process.
+    """
 
     program: str
     environment: str | None
@@ -37,43 +40,48 @@ FORMS = {
 
 
 class PeerError(RuntimeError):
-    """A peer that could not be started, or that failed: one sentence that names it."""
+    """A peer that could not be started or that failed."""
 
 
 def interpreter(form: str, environments: Path = ENVIRONMENTS) -> Path | None:
-    """Return the Python of a form's environment, or None where it has not been made."""
+    """Return the Python of a form's environment, or None if it has not been made."""
     environment = FORMS[form].environment
-    path = (
-        Path(sys.executable)
-        if environment is None
-        else environments / environment / 'bin' / 'python'
-    )
+    if environment is None:
+        return Path(sys.executable)
+    path = environments / environment / 'bin' / 'python'
     return path if path.exists() else None
 
 
 def _environment(name: str, threads: int) -> dict[str, str]:
-    """Return the environment variables of a peer: all take their number of threads from here, or from its affinity."""
-    own = {'PYTHONPATH': str(HERE.parent)} if FORMS[name].environment is None else {}
-    return {
+    """Return the environment variables of a peer.
+
+    Every framework takes its number of threads from here, or from the affinity of the process.
+    """
+    variables = {
         **os.environ,
         'OMP_NUM_THREADS': str(threads),
         'CUDA_VISIBLE_DEVICES': '',
         'TF_CPP_MIN_LOG_LEVEL': '2',
-        **own,
     }
+    if FORMS[name].environment is None:
+        variables['PYTHONPATH'] = str(HERE.parent)
+    return variables
 
 
 class Peer:
-    """A running peer; a context manager that ends it."""
+    """A running peer, and a context manager that ends it."""
 
     def __init__(self, name: str, *, threads: int = 2, environments: Path = ENVIRONMENTS) -> None:
         python = interpreter(name, environments)
         if python is None:
             raise PeerError(
-                f'{name}: has no environment in {environments}; make it with python -m benchmarks.setup_peers'
+                f'{name}: has no environment in {environments}; '
+                'make it with `python -m benchmarks.setup_peers`'
             )
-        self.name, self.threads, self.versions = name, threads, {}
-        # In front of the process, not within it: XLA counts its threads by the affinity, when it is imported.
+        self.name = name
+        self.threads = threads
+        self.versions: dict[str, str] = {}
+        # Set before the process starts: XLA counts its threads by the affinity when it is imported.
         cores = ','.join(map(str, sorted(os.sched_getaffinity(0))[:threads]))
         self._log = tempfile.TemporaryFile('w+')  # noqa: SIM115 - `close` closes it
         self._process = subprocess.Popen(
@@ -87,13 +95,15 @@ class Peer:
         )
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
-        """Send one request and return the answer. Raises PeerError with what the peer said last."""
+        """Send one request and return the answer. Raises PeerError with the end of its log."""
         try:
             print(json.dumps({'do': do, **request}), file=self._process.stdin)
             line = self._process.stdout.readline()
         except BrokenPipeError:
             line = ''
-        answer = json.loads(line) if line else {'error': f'ended; {self._last_words()}'}
+        if not line:
+            raise PeerError(f'{self.name}: ended; {self._end_of_log()}')
+        answer = json.loads(line)
         if 'error' in answer:
             raise PeerError(f'{self.name}: {answer["error"]}')
         return answer
@@ -101,25 +111,26 @@ class Peer:
     def load(
         self, case: dict[str, Any], weights: Path, samples: Path, labels: Path | None = None
     ) -> None:
-        """Build the GAN of a case in it."""
-        self.versions = self.ask(
+        """Build the GAN of a case in the peer."""
+        answer = self.ask(
             'load',
             case=case,
             weights=str(weights),
             samples=str(samples),
             form=FORMS[self.name].form,
-            labels=str(labels) if labels else None,
+            labels=None if labels is None else str(labels),
             threads=self.threads,
-        )['versions']
+        )
+        self.versions = answer['versions']
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Return all its weights by their names in GANUpdater.state."""
+        """Return all weights of the peer, by their names in GANUpdater.state."""
         with tempfile.TemporaryDirectory() as folder:
             self.ask('weights', path=f'{folder}/weights.npz')
             with np.load(f'{folder}/weights.npz', allow_pickle=False) as stored:
                 return dict(stored)
 
-    def _last_words(self) -> str:
+    def _end_of_log(self) -> str:
         self._log.seek(0)
         return ' '.join(self._log.read().split()[-60:])
 
@@ -135,7 +146,7 @@ class Peer:
         self.close()
 
     def close(self) -> None:
-        """End it: by the end of its input, else by force."""
+        """End the peer by closing its input, or kill it if that does not help."""
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         try:

@@ -1,4 +1,4 @@
-"""What has been measured so far, read from benchmarks/results: what is missing is empty."""
+"""All measurements so far, read from benchmarks/results. What has not been measured is empty."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from gluongan.bench import Ratio, Trial, Trials, ratio, read
 
 from .compare import OURS
 
+PRODUCTS = ('FullyConnected', 'Convolution', 'Deconvolution')
+
 
 class Findings(NamedTuple):
-    """All results. compare: by case; limits: by case, as limits.py wrote them; precision: pairs, float32 first.
+    """All results. compare, limits: by case; precision: pairs, float32 first.
 
-    The rest is as their programs wrote it.
+    limits, growth, overhead and equivalence are as their programs wrote them.
     """
 
     compare: dict[str, Trials]
@@ -26,23 +28,22 @@ class Findings(NamedTuple):
     precision: list[Trial]
 
 
-def found(folder: Path) -> Findings:
-    """Return what is in a folder of results."""
+def read_findings(folder: Path) -> Findings:
+    """Return the results in a folder."""
     precision = folder / 'precision.json'
     return Findings(
-        {_case(path): read(path) for path in _ordered(folder, 'compare')},
-        {
-            _case(path): json.loads(path.read_text(encoding='utf-8'))
-            for path in _ordered(folder, 'limits')
-        },
-        _json(folder / 'growth.json').get('rows', []),
-        _json(folder / 'overhead.json'),
-        _json(folder / 'equivalence.json').get('rows', []),
+        {_case(path): read(path) for path in _sorted_paths(folder, 'compare')},
+        {_case(path): _read_json(path) for path in _sorted_paths(folder, 'limits')},
+        _read_json(folder / 'growth.json').get('rows', []),
+        _read_json(folder / 'overhead.json'),
+        _read_json(folder / 'equivalence.json').get('rows', []),
         list(read(precision).trials) if precision.is_file() else [],
     )
 
 
-def _ordered(folder: Path, kind: str) -> list[Path]:
+def _sorted_paths(folder: Path, kind: str) -> list[Path]:
+    """Return the results of one kind, sorted by recipe and batch size."""
+
     def key(path: Path) -> tuple[str, int]:
         recipe, _, batch = _case(path).rpartition('-')
         return recipe, int(batch)
@@ -54,8 +55,10 @@ def _case(path: Path) -> str:
     return path.stem.partition('-')[2]
 
 
-def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    return json.loads(path.read_text(encoding='utf-8'))
 
 
 def ours(trials: Trials) -> Trial:
@@ -64,47 +67,49 @@ def ours(trials: Trials) -> Trial:
 
 
 def peers(trials: Trials) -> dict[str, Ratio]:
-    """Return by form how many times as fast gluongan is, the hardest to beat first."""
-    others = (trial for trial in trials.trials if trial.facts['form'] != OURS)
-    speeds = {trial.facts['form']: ratio(ours(trials), trial) for trial in others}
+    """Return by form how many times as fast gluongan is, the fastest form first."""
+    speeds = {}
+    for trial in trials.trials:
+        if trial.facts['form'] != OURS:
+            speeds[trial.facts['form']] = ratio(ours(trials), trial)
     return dict(sorted(speeds.items(), key=lambda item: item[1].value))
 
 
-def whole(limit: dict[str, Any]) -> float:
-    """Return the median seconds of an iteration beside which the limits of a case were measured."""
+def iteration_seconds(limit: dict[str, Any]) -> float:
+    """Return the median seconds of an iteration, measured together with the limits of a case."""
     return statistics.median(limit['iteration'])
 
 
 def share(limit: dict[str, Any]) -> float:
-    """Return the share of an iteration that its products alone would take, each at the best speed of its own shape."""
-    return limit['products'] / whole(limit)
+    """Return the share of an iteration that its products take, each timed at its own shape."""
+    return limit['products'] / iteration_seconds(limit)
 
 
 def peak_share(limit: dict[str, Any]) -> float:
-    """Return the share that they would take at the speed of a large square product."""
-    return limit['flops'] / limit['peak'] / whole(limit)
+    """Return the share that the products would take at the speed of a large square product."""
+    return limit['flops'] / limit['peak'] / iteration_seconds(limit)
 
 
-def rest(limit: dict[str, Any]) -> list[tuple[str, float, float]]:
-    """Return MXNet's operators as (name, calls, seconds an iteration), those with products left out, the longest first."""
-    return [
-        (name, calls, seconds)
-        for name, calls, seconds in limit['operators']
-        if not any(word in name for word in ('FullyConnected', 'Convolution', 'Deconvolution'))
-    ]
+def other_operators(limit: dict[str, Any]) -> list[tuple[str, float, float]]:
+    """Return MXNet's operators without products as (name, calls, seconds), the longest first.
+
+    Calls and seconds are per iteration.
+    """
+    others = []
+    for name, calls, seconds in limit['operators']:
+        if not any(product in name for product in PRODUCTS):
+            others.append((name, calls, seconds))
+    return others
 
 
 def axis(growth: list[dict[str, Any]], name: str) -> dict[str, list[tuple[float, float, float]]]:
-    """Return by recipe the points (at, seconds an image, MB) of an axis; seconds are the median over the rounds."""
+    """Return by recipe the points (at, seconds per image, MB) of an axis, medians over rounds."""
     lines: dict[str, list[tuple[float, float, float]]] = {}
     for row in growth:
-        if row['axis'] == name:
-            images = 1 if name == 'sampling' else row['batch']
-            lines.setdefault(row['recipe'], []).append(
-                (
-                    row['at'],
-                    statistics.median(row['seconds']) / images,
-                    statistics.median(row['megabytes']),
-                )
-            )
+        if row['axis'] != name:
+            continue
+        images = 1 if name == 'sampling' else row['batch']
+        seconds = statistics.median(row['seconds']) / images
+        point = (row['at'], seconds, statistics.median(row['megabytes']))
+        lines.setdefault(row['recipe'], []).append(point)
     return {recipe: sorted(line) for recipe, line in lines.items()}

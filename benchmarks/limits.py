@@ -1,11 +1,12 @@
-"""How fast could it be: what an iteration's matrix products and convolutions alone take, and what share of the time they are.
+"""How fast an iteration could be: the time of its matrix products and convolutions alone.
 
     python -m benchmarks.limits [--cases dense-128,dcgan-128] [--rounds 5] [--repeats 20]
 
-Two limits. `products`: every product of the case timed alone, through MXNet, at its own shape (forward, gradient of its input,
-gradient of its weight), the best of some repeats, times how often an iteration needs it. `peak`: the same FLOPs at the speed of
-a large square product, the best that this machine does. Rounds take iterations and products in turn.
-The results, with every sample and MXNet's table of operators, are in benchmarks/results/limits-CASE.json.
+There are two limits. `products`: every product of the case timed alone, through MXNet, at its own
+shape (forward, gradient of its input, gradient of its weight), the best of some repeats, times how
+often an iteration needs it. `peak`: the same FLOPs at the speed of a large square product, the best
+that this machine does. Rounds time iterations and products in turn. The results, with every sample
+and MXNet's table of operators, are in benchmarks/results/limits-CASE.json.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gluongan.bench.split import operators
 from gluongan.bench.subjects import environment
@@ -31,13 +32,16 @@ from . import cases
 from .compare import RESULTS
 
 LARGE = 2_048  # the sides of the product that measures the peak: 17 GFLOP, 48 MB
-WATCHED = 30  # iterations for the table of operators
-PASSES = ('forward', 'input', 'weight')
+PROFILED = 30  # iterations for the table of operators
+WARM_UP = 5  # iterations
 
 
 @dataclass(frozen=True)
 class Product:
-    """One product of an iteration: which layer on how many samples, which pass, how often, and its multiplications · 2."""
+    """One product of an iteration: its layer, samples and pass, how often it occurs, its FLOPs.
+
+    kind: `forward`, `input` (gradient of the input) or `weight` (gradient of the weight).
+    """
 
     layer: str
     shape_in: tuple[int, ...]
@@ -48,76 +52,93 @@ class Product:
     flops: int
 
 
+class Use(NamedTuple):
+    """How often an iteration sends `samples` through a network.
+
+    forward: forward passes. through: backward passes that need no gradient of the weights, but that
+    of the input. trained: backward passes that need the gradient of the weights.
+    """
+
+    title: str
+    net: Chain
+    samples: int
+    forward: int
+    through: int
+    trained: int
+
+
 def products(updater: GANUpdater) -> list[Product]:
-    """Return all products of one iteration, those of one shape together."""
-    batch, steps, shared = updater.real.batch, updater.dis_steps, updater.shared_noise
-    fakes = (1 if shared else steps) + (0 if shared else updater.gen_steps)
-    joined, passes = (
-        (1, 2) if mixes_samples(updater.dis) else (2, 1)
-    )  # D sees real and fake in one batch, or one by one
-    counts = [
-        ('G', updater.gen, batch, fakes, 0, updater.gen_steps),  # and backward as below
-        ('D', updater.dis, joined * batch, passes * steps, 0, passes * steps),  # D's update
-        (
-            'D',
-            updater.dis,
-            batch,
-            updater.gen_steps,
-            updater.gen_steps,
-            0,
-        ),  # through D, in G's update
-    ]
-    found: dict[Product, int] = {}
-    for title, net, samples, forward, through, trained in counts:
-        for place, layer in enumerate(weighted(net)):
-            inner = through + (
-                trained if place else 0
-            )  # the first layer's input needs a gradient only on the way to G
-            for kind, times in zip(PASSES, (forward, inner, trained)):
-                if times:
-                    product = _product(f'{title} {layer[0]}', layer, samples, kind)
-                    found[product] = found.get(product, 0) + times
-    return [Product(**{**asdict(product), 'times': times}) for product, times in found.items()]
+    """Return all products of one iteration, with those of the same shape together."""
+    counts: dict[Product, int] = {}
+    for use in _uses(updater):
+        for product, times in _products_of(use):
+            counts[product] = counts.get(product, 0) + times
+    return [replace(product, times=times) for product, times in counts.items()]
 
 
-def weighted(net: Chain) -> list[tuple[str, Any, tuple[int, ...], tuple[int, ...]]]:
-    """Return (name, layer, shape in, shape out) of a network's layers with products in them."""
-    rows = net.rows()
+def _uses(updater: GANUpdater) -> list[Use]:
+    batch, gen_steps, dis_steps = updater.real.batch, updater.gen_steps, updater.dis_steps
+    batches_of_z = 1 if updater.shared_noise else dis_steps + gen_steps
+    # The discriminator is given real and generated samples in one batch, or one after the other.
+    samples, passes = 2 * batch, dis_steps
+    if mixes_samples(updater.dis):
+        samples, passes = batch, 2 * dis_steps
     return [
-        (f'{place} {type(layer).__name__}', layer, rows[place].output, rows[place + 1].output)
-        for place, layer in enumerate(net)
-        if isinstance(layer, (Dense, Conv, Deconv))
+        Use('G', updater.gen, batch, batches_of_z, 0, gen_steps),
+        Use('D', updater.dis, samples, passes, 0, passes),  # the discriminator's update
+        Use('D', updater.dis, batch, gen_steps, gen_steps, 0),  # within the generator's update
     ]
 
 
-def _product(
-    name: str, layer: tuple[str, Any, tuple[int, ...], tuple[int, ...]], samples: int, kind: str
-) -> Product:
-    _, block, shape_in, shape_out = layer
-    # Each weight meets each sample once for each position of the smaller picture.
-    positions = min(prod(shape_in[1:]), prod(shape_out[1:]))
+def _products_of(use: Use) -> Iterator[tuple[Product, int]]:
+    for number, layer in enumerate(weighted_layers(use.net)):
+        # When a network is trained, its first layer needs no gradient of its input.
+        inputs = use.through + (use.trained if number else 0)
+        for kind, times in (('forward', use.forward), ('input', inputs), ('weight', use.trained)):
+            if times:
+                yield _product(use.title, layer, use.samples, kind), times
+
+
+class Layer(NamedTuple):
+    """A layer with products: its name, itself, and the shapes of its input and output."""
+
+    name: str
+    block: Any
+    shape_in: tuple[int, ...]
+    shape_out: tuple[int, ...]
+
+
+def weighted_layers(net: Chain) -> list[Layer]:
+    """Return the layers of a network that compute products."""
+    rows = net.rows()
+    chosen = []
+    for number, block in enumerate(net):
+        if isinstance(block, (Dense, Conv, Deconv)):
+            name = f'{number} {type(block).__name__}'
+            chosen.append(Layer(name, block, rows[number].output, rows[number + 1].output))
+    return chosen
+
+
+def _product(title: str, layer: Layer, samples: int, kind: str) -> Product:
+    # Each weight is multiplied once per sample and position of the smaller image.
+    positions = min(prod(layer.shape_in[1:]), prod(layer.shape_out[1:]))
     return Product(
-        name,
-        tuple(shape_in),
-        tuple(shape_out),
+        f'{title} {layer.name}',
+        tuple(layer.shape_in),
+        tuple(layer.shape_out),
         samples,
         kind,
         0,
-        2 * samples * positions * prod(block.weight.shape),
+        2 * samples * positions * prod(layer.block.weight.shape),
     )
 
 
 class Stopwatch:
-    """Times one product alone: a bare layer of that shape, without bias and activation, on random numbers."""
+    """Times one product alone: a layer of that shape without bias and activation, on noise."""
 
     def __init__(self, product: Product) -> None:
-        units, inside = product.shape_out[0], product.shape_in[0]
-        make: dict[str, Callable[[], Any]] = {
-            'Dense': lambda: Dense(units, in_units=prod(product.shape_in), bias=False),
-            'Conv': lambda: Conv(units, in_channels=inside, bias=False),
-            'Deconv': lambda: Deconv(units, in_channels=inside, bias=False),
-        }
-        self.product, self._layer = product, make[product.layer.split()[-1]]()
+        self.product = product
+        self._layer = _bare_layer(product)
         self._layer.initialize(mx.init.Normal(0.02))
         self._layer.hybridize(static_alloc=True)
         self._x = mx.nd.random.normal(shape=(product.samples, *product.shape_in))
@@ -128,10 +149,8 @@ class Stopwatch:
 
     def best(self, repeats: int) -> float:
         """Return the fastest of `repeats` runs in seconds."""
-        return min(
-            self._forward() if self.product.kind == 'forward' else self._backward()
-            for _ in range(repeats)
-        )
+        run = self._forward if self.product.kind == 'forward' else self._backward
+        return min(run() for _ in range(repeats))
 
     def _forward(self) -> float:
         return _seconds(lambda: self._layer(self._x))
@@ -139,31 +158,35 @@ class Stopwatch:
     def _backward(self) -> float:
         with mx.autograd.record():
             y = self._layer(self._x)
-        towards = mx.nd.ones_like(y)
-        return _seconds(lambda: y.backward(towards))
+        gradient = mx.nd.ones_like(y)
+        return _seconds(lambda: y.backward(gradient))
+
+
+def _bare_layer(product: Product) -> Any:
+    kind = product.layer.split()[-1]
+    units, channels = product.shape_out[0], product.shape_in[0]
+    if kind == 'Dense':
+        return Dense(units, in_units=prod(product.shape_in), bias=False)
+    layer = {'Conv': Conv, 'Deconv': Deconv}[kind]
+    return layer(units, in_channels=channels, bias=False)
 
 
 def _seconds(call: Callable[[], Any]) -> float:
     mx.nd.waitall()
-    begun = time.perf_counter()
+    start = time.perf_counter()
     call()
     mx.nd.waitall()
-    return time.perf_counter() - begun
+    return time.perf_counter() - start
 
 
 def peak(repeats: int) -> float:
     """Return the FLOP/s of a large square product."""
-    side = (LARGE,)
-    return (
-        2
-        * LARGE**3
-        / Stopwatch(Product('peak Dense', side, side, LARGE, 'forward', 1, 2 * LARGE**3)).best(
-            repeats
-        )
-    )
+    flops = 2 * LARGE**3
+    product = Product('peak Dense', (LARGE,), (LARGE,), LARGE, 'forward', 1, flops)
+    return flops / Stopwatch(product).best(repeats)
 
 
-def iteration(updater: GANUpdater, seconds: float = 1.0) -> float:
+def time_iteration(updater: GANUpdater, seconds: float = 1.0) -> float:
     """Return the time of one iteration, the mean over about `seconds`."""
     count = max(2, round(seconds / _seconds(updater.update)))
 
@@ -174,20 +197,23 @@ def iteration(updater: GANUpdater, seconds: float = 1.0) -> float:
     return _seconds(block) / count
 
 
-def measured(name: str, *, rounds: int, repeats: int) -> dict[str, Any]:
-    """Return the limits of a case beside its iterations, every sample of both."""
+def measure(name: str, *, rounds: int, repeats: int) -> dict[str, Any]:
+    """Return the limits of a case and the times of its iterations, with every sample of both."""
     _, updater, _ = cases.load(name)
-    for _ in range(5):
+    for _ in range(WARM_UP):
         updater.update()
-    clocks = [Stopwatch(product) for product in products(updater)]
-    best = [float('inf')] * len(clocks)
+    stopwatches = [Stopwatch(product) for product in products(updater)]
+    best = [float('inf')] * len(stopwatches)
     iterations, peaks = [], []
     for _ in range(rounds):
-        iterations.append(iteration(updater))
-        best = [min(old, clock.best(repeats)) for old, clock in zip(best, clocks)]
+        iterations.append(time_iteration(updater))
+        times = [stopwatch.best(repeats) for stopwatch in stopwatches]
+        best = list(map(min, best, times))
         peaks.append(peak(3))
     updater.take()
-    rows = [{**asdict(clock.product), 'seconds': seconds} for clock, seconds in zip(clocks, best)]
+    rows = []
+    for stopwatch, seconds in zip(stopwatches, best):
+        rows.append({**asdict(stopwatch.product), 'seconds': seconds})
     return {
         'case': name,
         'iteration': iterations,
@@ -195,33 +221,35 @@ def measured(name: str, *, rounds: int, repeats: int) -> dict[str, Any]:
         'peak': max(peaks),
         'flops': sum(row['flops'] * row['times'] for row in rows),
         'rows': rows,
-        'operators': [list(row) for row in operators(updater, WATCHED)],
+        'operators': [list(operator) for operator in operators(updater, PROFILED)],
     }
 
 
-def told(result: dict[str, Any]) -> str:
-    """Say a case in a line."""
-    whole, at_peak = statistics.median(result['iteration']), result['flops'] / result['peak']
+def summarise(result: dict[str, Any]) -> str:
+    """Return the limits of a case in one line."""
+    seconds = statistics.median(result['iteration'])
+    at_peak = result['flops'] / result['peak']
     return (
-        f'{result["case"]:16} {1e3 * whole:8.2f} ms; products alone {1e3 * result["products"]:8.2f} '
-        f'({result["products"] / whole:.2f}), at the peak of {result["peak"] / 1e9:.0f} GFLOP/s {1e3 * at_peak:8.2f} '
-        f'({at_peak / whole:.2f})'
+        f'{result["case"]:16} {1e3 * seconds:8.2f} ms; '
+        f'products alone {1e3 * result["products"]:8.2f} ({result["products"] / seconds:.2f}), '
+        f'at the peak of {result["peak"] / 1e9:.0f} GFLOP/s '
+        f'{1e3 * at_peak:8.2f} ({at_peak / seconds:.2f})'
     )
 
 
 def main() -> None:
-    """Measure what was asked for, a file a case."""
+    """Measure the chosen cases and write one file per case."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--cases', default=','.join([*cases.NAMES, 'dense-1024']))
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--repeats', type=int, default=20)
     parser.add_argument('--out', type=Path, default=RESULTS)
-    given = parser.parse_args()
-    for name in given.cases.split(','):
-        before = environment(['python', '-m', 'benchmarks.limits', *sys.argv[1:]])
-        result = measured(name, rounds=given.rounds, repeats=given.repeats)
-        write_json(given.out / f'limits-{name}.json', {**result, 'environment': before})
-        print(told(result), flush=True)
+    args = parser.parse_args()
+    for name in args.cases.split(','):
+        facts = environment(['python', '-m', 'benchmarks.limits', *sys.argv[1:]])
+        result = measure(name, rounds=args.rounds, repeats=args.repeats)
+        write_json(args.out / f'limits-{name}.json', {**result, 'environment': facts})
+        print(summarise(result), flush=True)
 
 
 if __name__ == '__main__':

@@ -1,6 +1,8 @@
-"""Writes benchmarks/README.md and its figures from benchmarks/results, so that the page cannot drift from what was measured.
+"""Writes benchmarks/README.md and its figures from benchmarks/results.
 
-python -m benchmarks.page
+The page can therefore not drift from what was measured.
+
+    python -m benchmarks.page
 """
 
 from __future__ import annotations
@@ -8,155 +10,142 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from gluongan.files import write_text
 
-from . import charts
+from . import charts, tables
 from .compare import RESULTS
 from .driver import HERE
-from .findings import Findings, found
-from .tables import (
-    against,
-    alike,
-    command,
-    growth,
-    limits,
-    machine,
-    operators,
-    precision,
-    sampling,
-    verdicts,
+from .findings import Findings, read_findings
+
+NOTE = 'Written by `python -m benchmarks.page` from `benchmarks/results/`; do not edit.'
+
+QUESTION = """\
+How fast does gluongan train a GAN on a CPU? Iterations per second mean little by themselves,
+because they hold for one machine at one hour. So each case is also written in PyTorch, JAX and
+TensorFlow, as an experienced user of each would write it for speed, and the page reports the
+ratio of two speeds that were measured in turn. And how fast could it be: how long would an
+iteration take if only the matrix products were left?"""
+
+PROTOCOL = """\
+- A case is a recipe at a batch size (`benchmarks/cases.py`): `vanilla`, `dense`, `binarized`,
+  `wgan`, `dcgan`, `conditional` at 64, 128 and 512.
+- Every form runs the same algorithm: layers, loss, order of updates, one G(z) per iteration where
+  the recipe shares its noise, the discriminator's update on the detached samples, the generator's
+  update backward through that same pass and through the updated discriminator, Adam with its
+  epsilon outside the root, RMSProp with it inside, clipping, BatchNorm's biased running variance,
+  the average of the generator. A test proves it (below).
+- All use float32 and the same number of threads, by affinity and by each framework's own setting.
+  Data and labels are in memory in the format that the framework prefers. Each draws its noise and
+  its data order with its own generator.
+- `torch`: eager, fused Adam, channels last. `torch-compile`: the same with both networks and
+  losses compiled by `torch.compile`. `jax`: an iteration is one jitted function with donated
+  state; strided convolutions are matrix products over patches, which is three times as fast on a
+  CPU as `lax.conv` and its gradients. `tensorflow`: an iteration is one `tf.function` of the
+  operators that Keras calls, with TensorFlow's fused optimiser kernels, channels last.
+  `tensorflow-xla`: the same compiled by XLA.
+- Every form is a separate process. All are warmed up, then timed in turn, A B C D E A B C D E; a
+  sample is a block of iterations between two fences. The result is the median over the rounds of
+  the ratio within a round. All samples are in `results/`."""
+
+
+class Section(NamedTuple):
+    """A section of measurements: its title, its results, their table, how to measure, a chart."""
+
+    title: str
+    results: Callable[[Findings], object]
+    table: Callable[[Findings], str]
+    command: str
+    chart: Callable[[Findings, Path], Path] | None = None
+    caption: str = ''
+
+
+def _growth(findings: Findings) -> list[Any]:
+    return [row for row in findings.growth if row['axis'] != 'sampling']
+
+
+def _sampling(findings: Findings) -> list[Any]:
+    return [row for row in findings.growth if row['axis'] == 'sampling']
+
+
+SECTIONS = (
+    Section(
+        'Against PyTorch, JAX and TensorFlow',
+        lambda findings: findings.compare,
+        tables.against,
+        'python -m benchmarks.setup_peers && python -m benchmarks.compare',
+        charts.compare,
+        'Speed relative to each peer',
+    ),
+    Section(
+        'The same algorithm',
+        lambda findings: findings.equivalence,
+        tables.equivalence,
+        'python -m benchmarks.equivalence --out benchmarks/results/equivalence.json',
+    ),
+    Section(
+        'Limits',
+        lambda findings: findings.limits,
+        tables.limits,
+        'python -m benchmarks.limits',
+        charts.limits,
+        'Products as a share of an iteration',
+    ),
+    Section(
+        'Where the rest goes',
+        lambda findings: findings.limits,
+        tables.operators,
+        'python -m benchmarks.limits',
+    ),
+    Section(
+        'Growth',
+        _growth,
+        tables.growth,
+        'python -m benchmarks.growth',
+        charts.growth,
+        'Growth of time and memory',
+    ),
+    Section('Sampling', _sampling, tables.sampling, 'python -m benchmarks.growth'),
+    Section(
+        'Products in bfloat16',
+        lambda findings: findings.precision,
+        tables.precision,
+        'python -m benchmarks.precision',
+    ),
+    Section(
+        'The whole command',
+        lambda findings: findings.overhead,
+        tables.command,
+        'python benchmarks/overhead.py --iterations 5000 '
+        '--memory 50000 --out benchmarks/results/overhead.json',
+    ),
 )
-
-QUESTION = """How fast does gluongan train a GAN on a CPU? Iterations per second say little by themselves: they are of one
-machine and one hour. So each case is also written in PyTorch, JAX and TensorFlow, as a good user of each
-would write it for speed, and what is told is the ratio of two speeds that were measured in turn. And how fast
-could it be: what would remain if only the matrix products were left?"""
-
-PROTOCOL = """- A case is a recipe at a batch size (`benchmarks/cases.py`): `vanilla`, `dense`, `binarized`, `wgan`, `dcgan`,
-  `conditional` at 64, 128 and 512.
-- Every form runs the same algorithm: layers, loss, order of updates, one G(z) an iteration where the recipe shares
-  its noise, D's update on the detached samples, G's update backward through that very pass and through the updated D,
-  Adam with its epsilon beside the bare root, RMSProp with it beneath, clipping, BatchNorm's biased running variance,
-  the average of G. A test proves it (below).
-- All are in float32, with the same number of threads, by affinity and by each framework's own setting; data and
-  labels are in memory as the framework likes them best; each draws its noise and its data order with its own
-  generator.
-- `torch`: eager, fused Adam, channels last. `torch-compile`: the same with both networks and losses by
-  `torch.compile`. `jax`: an iteration is one jitted function with donated state; strided convolutions are matrix
-  products over patches, which is three times as fast on a CPU as `lax.conv` and its gradients. `tensorflow`: an
-  iteration is one `tf.function` on the operators that Keras calls, with TensorFlow's fused optimiser kernels,
-  channels last. `tensorflow-xla`: the same compiled by XLA.
-- Every form is a process of its own. All are warmed up, then timed in turn, A B C D E A B C D E; a sample is a block
-  of iterations between two fences. What counts is the median over the rounds of the ratio within a round. All samples
-  are in `results/`."""
 
 
 def page(findings: Findings, folder: Path) -> str:
     """Return the page; the figures that it shows are drawn into `folder`/figures."""
-    parts = [
-        (
-            'How fast gluongan trains',
-            'Written by `python -m benchmarks.page` from `benchmarks/results/`; do not edit.',
-        ),
-        ('What to take away', verdicts(findings)),
-        ('The question', QUESTION),
-        ('Protocol', PROTOCOL),
-        ('Machine', machine(findings)),
-        (
-            'Against PyTorch, JAX and TensorFlow',
-            _shown(
-                findings.compare,
-                charts.compare,
-                findings,
-                folder,
-                'Speed against each peer',
-                against,
-                'python -m benchmarks.setup_peers && python -m benchmarks.compare',
-            ),
-        ),
-        (
-            'The same algorithm',
-            _told(
-                findings.equivalence,
-                alike,
-                findings,
-                'python -m benchmarks.equivalence --out benchmarks/results/equivalence.json',
-            ),
-        ),
-        (
-            'Limits',
-            _shown(
-                findings.limits,
-                charts.limits,
-                findings,
-                folder,
-                'Products as a share of an iteration',
-                limits,
-                'python -m benchmarks.limits',
-            ),
-        ),
-        (
-            'Where the rest goes',
-            _told(findings.limits, operators, findings, 'python -m benchmarks.limits'),
-        ),
-        (
-            'Growth',
-            _shown(
-                [row for row in findings.growth if row['axis'] != 'sampling'],
-                charts.growth,
-                findings,
-                folder,
-                'Time and memory as they grow',
-                growth,
-                'python -m benchmarks.growth',
-            ),
-        ),
-        (
-            'Sampling',
-            _told(
-                [row for row in findings.growth if row['axis'] == 'sampling'],
-                sampling,
-                findings,
-                'python -m benchmarks.growth',
-            ),
-        ),
-        (
-            'Products in bfloat16',
-            _told(findings.precision, precision, findings, 'python -m benchmarks.precision'),
-        ),
-        (
-            'The whole command',
-            _told(
-                findings.overhead,
-                command,
-                findings,
-                'python benchmarks/overhead.py --iterations 5000 '
-                '--memory 50000 --out benchmarks/results/overhead.json',
-            ),
-        ),
-    ]
-    (title, note), *rest = parts
-    return f'# {title}\n\n{note}\n\n' + '\n'.join(f'## {head}\n\n{text}\n' for head, text in rest)
+    texts = {
+        'What to take away': tables.verdicts(findings),
+        'The question': QUESTION,
+        'Protocol': PROTOCOL,
+        'Machine': tables.machine(findings),
+    }
+    for section in SECTIONS:
+        texts[section.title] = _text(section, findings, folder)
+    parts = [f'# How fast gluongan trains\n\n{NOTE}\n']
+    parts += [f'## {title}\n\n{text}\n' for title, text in texts.items()]
+    return '\n'.join(parts)
 
 
-def _told(there: object, tell: Callable[[Findings], str], findings: Findings, how: str) -> str:
-    return tell(findings) if there else f'Not measured yet: `{how}`.'
-
-
-def _shown(
-    there: object,
-    draw: Callable[[Findings, Path], Path],
-    findings: Findings,
-    folder: Path,
-    title: str,
-    tell: Callable[[Findings], str],
-    how: str,
-) -> str:
-    if not there:
-        return _told(there, tell, findings, how)
-    picture = draw(findings, folder / 'figures' / f'{draw.__name__}.png')
-    return f'![{title}](figures/{picture.name})\n\n{tell(findings)}'
+def _text(section: Section, findings: Findings, folder: Path) -> str:
+    if not section.results(findings):
+        return f'Not measured yet: `{section.command}`.'
+    text = section.table(findings)
+    if section.chart is None:
+        return text
+    figure = section.chart(findings, folder / 'figures' / f'{section.chart.__name__}.png')
+    return f'![{section.caption}](figures/{figure.name})\n\n{text}'
 
 
 def main() -> None:
@@ -166,9 +155,10 @@ def main() -> None:
     parser.add_argument(
         '--out', type=Path, default=HERE, help='the folder of README.md and figures/'
     )
-    given = parser.parse_args()
-    write_text(given.out / 'README.md', page(found(given.results), given.out))
-    print(given.out / 'README.md')
+    args = parser.parse_args()
+    path = args.out / 'README.md'
+    write_text(path, page(read_findings(args.results), args.out))
+    print(path)
 
 
 if __name__ == '__main__':

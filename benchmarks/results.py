@@ -1,9 +1,12 @@
-"""Trains every recipe on every data set with several seeds within a fixed budget, evaluates each, and writes docs/results.md.
+"""Trains every recipe on every data set with several seeds, evaluates them, writes docs/results.md.
 
-    python benchmarks/results.py [--recipes dense,dcgan] [--data mnist] [--seeds 0-2] [--minutes 30] [--runs results]
+    python benchmarks/results.py [--recipes dense,dcgan] [--data mnist] [--seeds 0-2] [--minutes 30]
+        [--runs results]
 
-What is there already is not done again, so it may be stopped and started at will; `--page` writes the page from what there is.
-A run that has not finished when its minutes are over is stopped as Ctrl-C stops it, with a snapshot, and evaluated as it is.
+Each run has the same budget of time. Runs that exist are not repeated, so the program may be
+stopped and started again; `--page` only writes the page from the runs that exist. A run that has
+not finished when its minutes are over is stopped as Ctrl-C stops it, with a snapshot, and
+evaluated as it is.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 from gluongan.cli.options import parse_seeds
@@ -27,8 +32,9 @@ from gluongan.runtime import processor, usable_cores
 GLUONGAN = (sys.executable, '-c', 'from gluongan.cli import main; main(prog_name="gluongan")')
 HOME = Path(__file__).resolve().parents[1]
 DATA = ('mnist', 'fashion-mnist')
-PICTURED = tuple(name for name in RECIPES if RECIPES[name]().data in DATA)  # the others make points
-ABREAST = 4  # pictures in a row
+# The recipes that generate images; the others generate points.
+PICTURED = tuple(name for name in RECIPES if RECIPES[name]().data in DATA)
+ABREAST = 4  # images per row
 COLUMNS = {
     'fd': 'FD',
     'score': 'score',
@@ -42,7 +48,8 @@ COLUMNS = {
     'sharpness': 'sharpness',
 }
 
-# Fréchet distances of Inception features (FID), mean ± standard deviation: Lucic et al. 2018, arXiv 1711.10337, Table 2.
+# Fréchet distances of Inception features (FID), mean ± standard deviation: Lucic et al. 2018,
+# arXiv 1711.10337, Table 2.
 PUBLISHED = {
     'mnist': (
         ('MM GAN', '9.8 ± 0.9'),
@@ -64,148 +71,160 @@ PUBLISHED = {
     ),
 }
 NOTE = (
-    'The best of 100 settings each, 20 epochs, 10,000 samples against the test images, by the features of an Inception '
-    'network that was trained on photographs. **The protocol is not ours**: our distance is by the features of a small '
-    'classifier of the data itself. The two may not be compared, only the order of methods within each.'
+    'The best of 100 settings each, 20 epochs, 10,000 samples against the test images, with the '
+    'features of an Inception network that was trained on photographs. **The protocol is not '
+    'ours**: our distance uses the features of a small classifier of the data itself. The '
+    'numbers of the two must not be compared; only the order of the methods within each may be.'
 )
 
 
 def folder(runs: Path, recipe: str, data: str, seed: int) -> Path | None:
-    """Return the run of these settings, None where there is none yet."""
+    """Return the finished run of these settings, or None if there is none."""
     for path in sorted(runs.glob(f'*-{recipe.replace("_", "-")}-{data}')):
         settings = json.loads((path / 'config.json').read_text())
-        if (settings['recipe'], settings['data'], settings['seed']) == (recipe, data, seed) and (
-            path / 'done'
-        ).is_file():
+        same = (settings['recipe'], settings['data'], settings['seed']) == (recipe, data, seed)
+        if same and (path / 'done').is_file():
             return path
     return None
 
 
-def train(runs: Path, recipe: str, data: str, seed: int, minutes: float, more: list[str]) -> Path:
-    """Train one run, for so many minutes at most, and return its folder."""
-    words = [
-        'train',
-        '--recipe',
-        recipe,
-        '--data',
-        data,
-        '--seed',
-        str(seed),
-        '--out',
-        str(runs),
-        *more,
-    ]
-    before = set(runs.glob('*')) if runs.is_dir() else set()
+def train(
+    runs: Path, recipe: str, data: str, seed: int, minutes: float, more: Sequence[str]
+) -> Path:
+    """Train one run for at most some minutes, and return its folder."""
+    words = ['train', '--recipe', recipe, '--data', data, '--seed', str(seed)]
+    words += ['--out', str(runs), *more]
+    before = _entries(runs)
     process = subprocess.Popen([*GLUONGAN, *words])
     try:
         process.wait(timeout=60 * minutes)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGINT)
         process.wait()
-    made = set(runs.glob('*')) - before
-    if process.returncode not in (0, 128 + signal.SIGINT) or len(made) != 1:
+    new = _entries(runs) - before
+    if process.returncode not in (0, 128 + signal.SIGINT) or len(new) != 1:
         raise SystemExit(f'gluongan {" ".join(words)} failed with exit code {process.returncode}')
-    run = made.pop()
+    run = new.pop()
     (run / 'done').write_text('trained within its budget\n')
     return run
 
 
+def _entries(path: Path) -> set[Path]:
+    return set(path.glob('*')) if path.is_dir() else set()
+
+
 def evaluate(run: Path) -> None:
-    """Evaluate a run, where that has not been done."""
+    """Evaluate a run, unless it has been evaluated."""
     if not (run / 'evaluation.json').is_file():
         subprocess.run([*GLUONGAN, 'evaluate', str(run)], check=True)
 
 
-def page(runs: list[Path], target: Path, command: str) -> str:
-    """Return the page of results, and copy the pictures that it shows beside it."""
+def page(runs: Sequence[Path], target: Path, command: str) -> str:
+    """Return the page of results, and copy the images that it shows beside it."""
     groups = comparison.group_runs(map(comparison.read_run, runs))
     parts = [
         '# Results',
-        f'Written by `{command}` on {processor()}, {usable_cores()} cores; not edited by hand. Each number '
-        'is a mean ± standard deviation over seeds, of 10,000 samples (see the README, "Is it any good?"); `real` are '
-        'training images, the best there is. No run had more minutes than another; what a recipe reaches in its own '
-        'time is in the README.',
+        f'Written by `{command}` on {processor()}, {usable_cores()} cores; do not edit. Each '
+        'number is a mean ± standard deviation over seeds, of 10,000 samples (see '
+        '[evaluation](evaluation.md)); `real` are training images, which no generator can beat. '
+        'Every run had the same budget of time; [recipes](recipes.md) shows what a recipe '
+        'reaches in its own number of iterations.',
     ]
     for data in dict.fromkeys(group.config.data for group in groups):
-        own = [group for group in groups if group.config.data == data]
-        parts += [f'## {data}', table(own, data), *pictures(own, target), *published(data)]
+        of_data = [group for group in groups if group.config.data == data]
+        parts += [f'## {data}', table(of_data, data), *pictures(of_data, target), *published(data)]
     return '\n\n'.join(parts) + '\n'
 
 
-def table(groups: list[comparison.Group], data: str) -> str:
-    """Return the metrics of one data set as a Markdown table, a row a recipe."""
-    names = {
-        evaluation.metric_stem(name): name
-        for name in evaluation.read_metrics(groups[0].runs[0].path / 'evaluation.json')
-    }
-    shown = {title: names[stem] for stem, title in COLUMNS.items() if stem in names}
-    lines = [
-        '| recipe | seeds | iterations | minutes | ' + ' | '.join(shown) + ' |',
-        '|---' * (4 + len(shown)) + '|',
-    ]
+def table(groups: Sequence[comparison.Group], data: str) -> str:
+    """Return the metrics of one data set as a Markdown table with one row per recipe."""
+    metrics = columns(groups[0].runs[0].path)
+    heading = ['recipe', 'seeds', 'iterations', 'minutes', *metrics]
+    lines = [_line(heading), '|---' * len(heading) + '|']
     for group in groups:
-        cells = [cell(group, name) for name in shown.values()]
-        minutes = group.mean_and_deviation('seconds of training')
-        lines.append(
-            f'| `{group.config.recipe}` | {len(group.runs)} | {cell(group, "iterations")} | '
-            f'{minutes[0] / 60 if minutes else 0:.1f} | {" | ".join(cells)} |'
-        )
+        cells = [cell(group, name) for name in metrics.values()]
+        facts = [f'`{group.config.recipe}`', str(len(group.runs)), cell(group, 'iterations')]
+        lines.append(_line([*facts, f'{minutes(group):.1f}', *cells]))
+    lines += real_line(data, list(metrics.values()))
+    names = ', '.join(f'{title} is `{name}`' for title, name in metrics.items())
+    return '\n'.join(lines) + f'\n\nThe metrics: {names}.'
+
+
+def columns(run: Path) -> dict[str, str]:
+    """Return {title: metric} of the columns that an evaluated run has."""
+    by_stem = {}
+    for name in evaluation.read_metrics(run / 'evaluation.json'):
+        by_stem[evaluation.metric_stem(name)] = name
+    return {title: by_stem[stem] for stem, title in COLUMNS.items() if stem in by_stem}
+
+
+def real_line(data: str, names: Sequence[str]) -> list[str]:
+    """Return the line of real images, where they have been calibrated."""
     path = judge.calibration_file(data)
-    if path.is_file():
-        known = evaluation.read_calibration(path)
-        row = [known.sets['real'].get(name) for name in shown.values()]
-        lines.append(
-            '| real | | | | '
-            + ' | '.join('' if pair is None else said(*pair) for pair in row)
-            + ' |'
-        )
-    return (
-        '\n'.join(lines)
-        + '\n\nThe metrics: '
-        + ', '.join(f'{title} is `{name}`' for title, name in shown.items())
-        + '.'
-    )
+    if not path.is_file():
+        return []
+    real = evaluation.read_calibration(path).sets['real']
+    cells = [with_deviation(*real[name]) if name in real else '' for name in names]
+    return ['| real | | | | ' + ' | '.join(cells) + ' |']
+
+
+def _line(cells: Sequence[str]) -> str:
+    return '| ' + ' | '.join(cells) + ' |'
+
+
+def minutes(group: comparison.Group) -> float:
+    """Return the mean minutes of training."""
+    seconds = group.mean_and_deviation('seconds of training')
+    return 0.0 if seconds is None else seconds[0] / 60
 
 
 def cell(group: comparison.Group, name: str) -> str:
-    """Return mean ± deviation of one metric."""
-    found = group.mean_and_deviation(name)
-    return '' if found is None else said(*found)
+    """Return mean ± standard deviation of one metric."""
+    value = group.mean_and_deviation(name)
+    return '' if value is None else with_deviation(*value)
 
 
-def said(mean: float, deviation: float | None) -> str:
-    """Return a number with its deviation, where that is known and not nothing."""
-    number = comparison.format_number(mean, 3)
-    return f'{number} ± {comparison.format_number(deviation, 1)}' if deviation else number
+def with_deviation(mean: float, deviation: float | None) -> str:
+    """Return a number with its standard deviation, unless that is unknown or 0."""
+    text = comparison.format_number(mean, 3)
+    if not deviation:
+        return text
+    return f'{text} ± {comparison.format_number(deviation, 1)}'
 
 
-def pictures(groups: list[comparison.Group], target: Path) -> list[str]:
-    """Copy the newest samples of the first run of each group beside the page; return the table that shows them."""
+def pictures(groups: Sequence[comparison.Group], target: Path) -> list[str]:
+    """Copy the newest samples of the first run of each group beside the page.
+
+    Returns the table that shows them, if there are any.
+    """
     shown = {}
     for group in groups:
-        run = group.runs[0].path
-        newest = max((run / 'samples').glob('*.png'), key=lambda path: int(path.stem), default=None)
-        if newest:
-            copy = target.parent / 'results' / f'{group.config.recipe}-{group.config.data}.png'
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(newest, copy)
-            shown[f'`{group.config.recipe}`, seed {group.runs[0].config.seed}'] = (
-                f'![]({copy.relative_to(target.parent)})'
-            )
+        first = group.runs[0]
+        paths = (first.path / 'samples').glob('*.png')
+        newest = max(paths, key=lambda path: int(path.stem), default=None)
+        if newest is None:
+            continue
+        copy = target.parent / 'results' / f'{group.config.recipe}-{group.config.data}.png'
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(newest, copy)
+        title = f'`{group.config.recipe}`, seed {first.config.seed}'
+        shown[title] = f'![]({copy.relative_to(target.parent)})'
     return [abreast(shown)] if shown else []
 
 
 def abreast(shown: dict[str, str]) -> str:
-    """Return titles, each above what it names, as a Markdown table of ABREAST columns."""
+    """Return titles, each above its image, as a Markdown table of ABREAST columns."""
+    titles, images = list(shown), list(shown.values())
     lines = []
     for start in range(0, len(shown), ABREAST):
-        lines += [row[start : start + ABREAST] for row in (list(shown), list(shown.values()))]
-    lines.insert(1, ['---'] * ABREAST)
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+        lines.append(_line(titles[start : start + ABREAST]))
+        lines.append(_line(images[start : start + ABREAST]))
+    lines.insert(1, _line(['---'] * ABREAST))
+    return '\n'.join(lines)
 
 
 def published(data: str) -> list[str]:
-    """Return what others have published on a data set, and whether it may be compared."""
+    """Return the published results on a data set, and whether they may be compared."""
     if data not in PUBLISHED:
         return []
     rows = '\n'.join(f'| {model} | {value} |' for model, value in PUBLISHED[data])
@@ -215,20 +234,20 @@ def published(data: str) -> list[str]:
     ]
 
 
-def main() -> None:
-    """Do what was asked for."""
+def parse_arguments() -> argparse.Namespace:
+    """Return the arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         '--recipes',
         default=','.join(PICTURED),
-        help='with commas between (default: all that make pictures)',
+        help='separated by commas (default: all that generate images)',
     )
     parser.add_argument('--data', default=','.join(DATA))
     parser.add_argument('--seeds', default='0-2')
     parser.add_argument(
-        '--minutes', type=float, default=30, help='of training, for each run (default: 30)'
+        '--minutes', type=float, default=30, help='of training per run (default: 30)'
     )
-    parser.add_argument('--iterations', help='for each run, instead of what its recipe says')
+    parser.add_argument('--iterations', help='of each run, instead of those of its recipe')
     parser.add_argument(
         '--runs', type=Path, default=Path('results'), help='where the runs are (default: results)'
     )
@@ -236,30 +255,30 @@ def main() -> None:
     parser.add_argument(
         '--page',
         action='store_true',
-        help='train nothing, write the page from the runs that are there',
+        help='train nothing; write the page from the runs that exist',
     )
-    given = parser.parse_args()
-    wanted = [
-        (recipe, data, seed)
-        for seed in parse_seeds(given.seeds)
-        for data in given.data.split(',')
-        for recipe in given.recipes.split(',')
-    ]
-    more = ['--iterations', given.iterations] if given.iterations else []
-    made = []
-    for each in wanted:
-        run = folder(given.runs, *each) or (
-            None if given.page else train(given.runs, *each, given.minutes, more)
-        )
-        if run:
-            evaluate(run)
-            made.append(run)
-            text = page(
-                made, given.target, f'python benchmarks/results.py {" ".join(sys.argv[1:])}'.strip()
-            )
-            given.target.parent.mkdir(parents=True, exist_ok=True)
-            given.target.write_text(text, encoding='utf-8')
-    print(given.target if made else 'nothing to write: there is no run yet')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train and evaluate the chosen runs, and write the page after each."""
+    args = parse_arguments()
+    more = ['--iterations', args.iterations] if args.iterations else []
+    command = f'python benchmarks/results.py {" ".join(sys.argv[1:])}'.strip()
+    runs = []
+    chosen = product(parse_seeds(args.seeds), args.data.split(','), args.recipes.split(','))
+    for seed, data, recipe in chosen:
+        run = folder(args.runs, recipe, data, seed)
+        if run is None and not args.page:
+            run = train(args.runs, recipe, data, seed, args.minutes, more)
+        if run is None:
+            continue
+        evaluate(run)
+        runs.append(run)
+        text = page(runs, args.target, command)
+        args.target.parent.mkdir(parents=True, exist_ok=True)
+        args.target.write_text(text, encoding='utf-8')
+    print(args.target if runs else 'nothing to write: there is no run yet')
 
 
 if __name__ == '__main__':

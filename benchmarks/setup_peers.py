@@ -1,6 +1,8 @@
-"""Makes the peers' environments, each with its own requirements, never in the package's.
+"""Makes the environments of the peers, each with its own requirements.
 
-python -m benchmarks.setup_peers [--environments DIR] [torch] [jax] [tensorflow]
+    python -m benchmarks.setup_peers [--environments DIR] [torch] [jax] [tensorflow]
+
+Nothing is installed into the environment of gluongan.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from .driver import ENVIRONMENTS, HERE
 REQUIREMENTS = {path.stem: path for path in sorted((HERE / 'requirements').glob('*.txt'))}
 
 
-def make(name: str, environments: Path) -> Path:
+def make_environment(name: str, environments: Path) -> Path:
     """Make one environment, or bring it up to its requirements, and return its folder."""
     folder = environments / name
     venv.create(folder, with_pip=True)
@@ -27,15 +29,15 @@ def make(name: str, environments: Path) -> Path:
 
 
 def main() -> None:
-    """Make those that were asked for, all by default."""
+    """Make the named environments, by default all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('names', nargs='*', metavar='NAME', help=', '.join(REQUIREMENTS))
     parser.add_argument('--environments', type=Path, default=ENVIRONMENTS)
-    given = parser.parse_args()
-    for name in given.names or REQUIREMENTS:
+    args = parser.parse_args()
+    for name in args.names or REQUIREMENTS:
         if name not in REQUIREMENTS:
             parser.error(f'{name}: must be one of {", ".join(REQUIREMENTS)}')
-        print(f'{name}: {make(name, given.environments)}', flush=True)
+        print(f'{name}: {make_environment(name, args.environments)}', flush=True)
 
 
 if __name__ == '__main__':

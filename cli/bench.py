@@ -106,7 +106,7 @@ def _refusal(param: click.Parameter | None, value: str, allowed: str) -> click.U
 @click.option(
     '--split',
     is_flag=True,
-    help='Also time the parts of an iteration: data, noise, G(z), both updates, optimizer.',
+    help='Also time the parts of an iteration: data, noise, G(z), both updates, optimiser.',
 )
 @click.option(
     '--profile', is_flag=True, help="Also print MXNet's table of operators for each case."

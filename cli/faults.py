@@ -16,8 +16,6 @@ from gluongan.config import ConfigError, knobs
 from gluongan.errors import GluonganError, as_typed
 
 _SETTING = re.compile(r'`([a-z][a-z0-9_]*)`')
-# Arguments of library functions that are flags of some command, but not settings of Config.
-_ARGUMENTS = ('class', 'format', 'graph', 'out', 'resume', 'seconds', 'snapshot', 'trunc')
 
 
 class Usage(click.ClickException):
@@ -69,19 +67,27 @@ def sentence(error: GluonganError) -> str:
     message = with_flags(error.message)
     if error.setting is None:
         return message
+    name = flag(error.setting) if _is_flag(error.setting) else error.setting
     if error.value is None:
-        return f'{flag(error.setting)}: {message}'
-    return f'{flag(error.setting)} {as_typed(error.value)}: {message}'
+        return f'{name}: {message}'
+    return f'{name} {as_typed(error.value)}: {message}'
 
 
 def with_flags(text: str) -> str:
     """Return a message with each setting in backticks as its flag: `gen_lr` becomes --gen-lr."""
-    flags = {*_ARGUMENTS, *knobs()}
 
     def replace(match: re.Match[str]) -> str:
-        return flag(match[1]) if match[1] in flags else match[0]
+        return flag(match[1]) if _is_flag(match[1]) else match[0]
 
     return _SETTING.sub(replace, text)
+
+
+def _is_flag(setting: str) -> bool:
+    """Return whether the running command has a flag for a setting, or `train` if none runs."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return setting in knobs()
+    return any(flag(setting) in parameter.opts for parameter in context.command.params)
 
 
 def flag(setting: str) -> str:

@@ -22,36 +22,41 @@ class ConfigError(InputError):
 def _group(title: str) -> Any:
     """Return the function that declares one knob of a group: its default, then what Knob takes."""
 
-    def knob(default: Any, kind: str, help: str, **rest: Any) -> Any:
-        return field(default=default, metadata={'knob': Knob(kind, help, group=title, **rest)})
+    def declare(default: Any, kind: str, help: str, **bounds: Any) -> Any:
+        knob = Knob(kind, help, group=title, **bounds)
+        return field(default=default, metadata={'knob': knob})
 
-    return knob
+    return declare
 
 
-_data, _nets, _game, _rates, _run = map(_group, ('data', 'networks', 'game', 'optimisation', 'run'))
+_data = _group('data')
+_nets = _group('networks')
+_game = _group('game')
+_rates = _group('optimisation')
+_run = _group('run')
 
 MIXTURES = ('ring8', 'grid25')
 
-# What is measured each `eval_every` iterations; the last three on a mixture alone.
+# Measured every `eval_every` iterations; the last three only for mixtures.
 QUICK_METRICS = ('samples/swd', 'modes/caught', 'modes/good', 'modes/kl')
 
+# fmt: off
 _ACTIVATIONS = (
-    'leaky_relu',
-    'relu',
-    'tanh',
-    'sigmoid',
-    'elu',
-    'selu',
-    'gelu',
-    'swish',
-    'softplus',
-    'identity',
-)
+    'leaky_relu', 'relu', 'tanh', 'sigmoid', 'elu', 'selu', 'gelu', 'swish', 'softplus', 'identity')
+# fmt: on
 
 
 @dataclass(frozen=True)
 class Config:
-    """All that a run depends on. Raises ConfigError for an impossible value or combination."""
+    """Every setting of a run. Raises ConfigError for an impossible value or combination.
+
+    >>> config = Config(latent=64, lr=1e-4)
+    >>> config.latent, config.batch
+    (64, 128)
+    >>> Config(batch=0)
+    Traceback (most recent call last):
+    gluongan.config.ConfigError: batch 0: must be a whole number from 1 to 65,536
+    """
 
     # fmt: off
     recipe: str = _run(
@@ -237,9 +242,8 @@ class Config:
                 value = tuple(value)
                 object.__setattr__(self, name, value)
             if not knob.accepts(value):
-                raise ConfigError(
-                    f'must be {knob.allowed()}', setting=name, value=_quoted(value, knob)
-                )
+                given = _quoted(value, knob)
+                raise ConfigError(f'must be {knob.allowed()}', setting=name, value=given)
         self._check_discriminator()
         self._check_batch()
         self._check_length()
@@ -323,15 +327,9 @@ class Config:
 
     def _check_points(self) -> None:
         if self.judge_every:
-            self._refuse(
-                'judge_every',
-                f'{self.data} is made of points, which `eval_every` measures; must be left out',
-            )
+            self._refuse('judge_every', f'{self.data} is made of points; must be left out')
         if self.gen_output not in (None, 'identity'):
-            self._refuse(
-                'gen_output',
-                f'{self.data} is made of points outside [0, 1]; must be identity, or left out',
-            )
+            self._refuse('gen_output', f'{self.data} has points outside [0, 1]; must be identity')
         if self.binarize:
             raise ConfigError(
                 f'{self.data} is made of points, not images; must be off', setting='binarize'
@@ -345,7 +343,7 @@ class Config:
         }
 
     def with_settings(self, settings: Mapping[str, Any]) -> Config:
-        """Return a copy with some knobs set; an unknown name is a ConfigError, never ignored."""
+        """Return a copy with some settings changed. Raises ConfigError for an unknown name."""
         for name in settings:
             if name not in knobs():
                 raise ConfigError(
@@ -354,7 +352,11 @@ class Config:
         return replace(self, **settings)
 
     def differences(self, other: Config) -> dict[str, tuple[Any, Any]]:
-        """Return {name: (mine, theirs)} for every knob that differs."""
+        """Return {name: (mine, theirs)} for every setting that differs.
+
+        >>> Config(lr=0.001).differences(Config(lr=0.002))
+        {'lr': (0.001, 0.002)}
+        """
         differences = {}
         for name in knobs():
             mine, theirs = getattr(self, name), getattr(other, name)
@@ -374,7 +376,7 @@ def defaults() -> dict[str, Any]:
 
 
 def _quoted(value: Any, knob: Knob) -> str:
-    """Return a value as typed; a text where none belongs keeps its quotes: '3' is not 3."""
+    """Return a value as typed, but text in quotes where it is not allowed: '3' is not 3."""
     takes_text = knob.choices or knob.kind == 'str'
     if isinstance(value, str) and not takes_text:
         return repr(value)
@@ -382,7 +384,11 @@ def _quoted(value: Any, knob: Knob) -> str:
 
 
 def parse_json(text: str, source: str) -> dict[str, Any]:
-    """Return the settings in a JSON text. Raises ConfigError, which names its file, `source`."""
+    """Return the settings in a JSON text. Raises ConfigError, which names its file, `source`.
+
+    >>> parse_json('{"lr": 0.001, "gen_hidden": [128, 256]}', source='mine.json')
+    {'lr': 0.001, 'gen_hidden': [128, 256]}
+    """
     try:
         settings = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-sys.path.append(
-    str(Path(__file__).resolve().parents[1])
-)  # last, so that the installed gluongan is the one that is tested
+# Last, so that the installed gluongan is the one that is tested.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import findings, page
+from benchmarks import page
+from benchmarks.findings import read_findings
 from gluongan.bench import Trial, Trials
 
 ENVIRONMENT = {
@@ -25,7 +25,7 @@ ENVIRONMENT = {
     'mxnet': '1.9.1',
     'load': [0.25, 0.2, 0.1],
 }
-HEADS = [
+TITLES = [
     'What to take away',
     'The question',
     'Protocol',
@@ -41,6 +41,9 @@ HEADS = [
 ]
 
 
+# Results as the programs write them, with numbers that are easy to check
+
+
 def trial(case, form, *seconds):
     facts = {
         'case': case,
@@ -52,197 +55,200 @@ def trial(case, form, *seconds):
     return Trial(f'{case} {form}', facts, seconds, 128, 10)
 
 
-def write(folder, name, content):
-    (folder / name).write_text(json.dumps(content))
+def write_json(path, content):
+    path.write_text(json.dumps(content))
+
+
+def write_compare(folder):
+    """Ours is 2, 2 and 3 times as fast as jax, 1.25 times as fast as torch on dense."""
+    dense = (
+        trial('dense-128', 'gluongan', 0.02, 0.02, 0.02),
+        trial('dense-128', 'jax', 0.04, 0.04, 0.06),
+        trial('dense-128', 'torch', 0.025, 0.025, 0.025),
+    )
+    dcgan = (trial('dcgan-128', 'gluongan', 0.2), trial('dcgan-128', 'torch', 0.1))
+    Trials(dense, ENVIRONMENT).write(folder / 'compare-dense-128.json')
+    Trials(dcgan, ENVIRONMENT).write(folder / 'compare-dcgan-128.json')
+
+
+def write_limits(folder):
+    for case, products in (('dense-128', 0.012), ('dcgan-128', 0.05)):
+        operators = [
+            ['FullyConnected', 30, 0.010],
+            ['adam_update', 20, 0.004],
+            ['LeakyReLU', 9, 0.001],
+        ]
+        content = {
+            'case': case,
+            'iteration': [0.02, 0.02, 0.2],
+            'products': products,
+            'peak': 3e11,
+            'flops': 3e9,
+            'rows': [],
+            'operators': operators,
+            'environment': ENVIRONMENT,
+        }
+        write_json(folder / f'limits-{case}.json', content)
+
+
+def growth_row(axis, at, recipe, batch, seconds, megabytes):
+    return {
+        'axis': axis,
+        'at': at,
+        'recipe': recipe,
+        'settings': {},
+        'batch': batch,
+        'seconds': seconds,
+        'megabytes': megabytes,
+    }
+
+
+def write_growth(folder):
+    rows = []
+    for batch, per_image in ((32, 4e-4), (64, 2e-4), (128, 1e-4), (256, 1.2e-4)):
+        seconds, megabytes = [batch * per_image] * 3, [100.0 + batch] * 3
+        rows.append(growth_row('batch', batch, 'dense', batch, seconds, megabytes))
+    for axis, at in (('width', 0.5), ('width', 1), ('side', 32), ('side', 64)):
+        rows.append(growth_row(axis, at, 'dcgan', 128, [0.1], [500.0]))
+    rows.append(growth_row('sampling', 0, 'dense', 128, [1e-4], [100.0]))
+    write_json(folder / 'growth.json', {'rows': rows, 'environment': ENVIRONMENT})
+
+
+def write_overhead(folder):
+    content = {
+        'iterations': 100,
+        'import': [1.0],
+        'first': [2.0],
+        'bare': [40.0, 50.0],
+        'whole': [39.0, 49.0],
+        'memory': [[1000, 300.0], [5000, 301.0], [10000, 330.0]],
+    }
+    write_json(folder / 'overhead.json', content)
+
+
+def write_precision(folder):
+    trials = []
+    for batch, float32 in ((128, 0.02), (512, 0.06)):
+        facts = {'batch': batch, 'gen_hidden': [8, 9], 'dis_hidden': [7]}
+        trials.append(Trial(f'{batch} float32', facts, (float32, float32), batch, 1))
+        trials.append(Trial(f'{batch} bfloat16', facts, (0.01, 0.04), batch, 1))
+    Trials(tuple(trials), ENVIRONMENT).write(folder / 'precision.json')
+
+
+def write_equivalence(folder):
+    rows = []
+    for batch, value in ((64, 5e-5), (128, 6e-5)):
+        row = {'case': f'dense-{batch}', 'way': 'own', 'form': 'torch', 'value': value}
+        rows.append({**row, 'tensor': 'gen/0.weight', 'tolerance': 2e-3})
+    write_json(folder / 'equivalence.json', {'rows': rows})
 
 
 @pytest.fixture
 def results(tmp_path):
-    """Results as the programs write them, with numbers that one can check by eye."""
     folder = tmp_path / 'results'
     folder.mkdir()
-    # Ours is 2, 2 and 3 times as fast as jax, 1.25 times as fast as torch.
-    Trials(
-        (
-            trial('dense-128', 'gluongan', 0.02, 0.02, 0.02),
-            trial('dense-128', 'jax', 0.04, 0.04, 0.06),
-            trial('dense-128', 'torch', 0.025, 0.025, 0.025),
-        ),
-        ENVIRONMENT,
-    ).write(folder / 'compare-dense-128.json')
-    Trials(
-        (trial('dcgan-128', 'gluongan', 0.2), trial('dcgan-128', 'torch', 0.1)), ENVIRONMENT
-    ).write(folder / 'compare-dcgan-128.json')
-    for case, products in (('dense-128', 0.012), ('dcgan-128', 0.05)):
-        write(
-            folder,
-            f'limits-{case}.json',
-            {
-                'case': case,
-                'iteration': [0.02, 0.02, 0.2],
-                'products': products,
-                'peak': 3e11,
-                'flops': 3e9,
-                'rows': [],
-                'operators': [
-                    ['FullyConnected', 30, 0.010],
-                    ['adam_update', 20, 0.004],
-                    ['LeakyReLU', 9, 0.001],
-                ],
-                'environment': ENVIRONMENT,
-            },
-        )
-    rows = [
-        {
-            'axis': 'batch',
-            'at': batch,
-            'recipe': 'dense',
-            'settings': {},
-            'batch': batch,
-            'seconds': [batch * each] * 3,
-            'megabytes': [100.0 + batch] * 3,
-        }
-        for batch, each in ((32, 4e-4), (64, 2e-4), (128, 1e-4), (256, 1.2e-4))
-    ]
-    rows += [
-        {
-            'axis': axis,
-            'at': at,
-            'recipe': 'dcgan',
-            'settings': {},
-            'batch': 128,
-            'seconds': [0.1],
-            'megabytes': [500.0],
-        }
-        for axis, at in (('width', 0.5), ('width', 1), ('side', 32), ('side', 64))
-    ]
-    rows.append(
-        {
-            'axis': 'sampling',
-            'at': 0,
-            'recipe': 'dense',
-            'settings': {},
-            'batch': 128,
-            'seconds': [1e-4],
-            'megabytes': [100.0],
-        }
-    )
-    write(folder, 'growth.json', {'rows': rows, 'environment': ENVIRONMENT})
-    write(
-        folder,
-        'overhead.json',
-        {
-            'iterations': 100,
-            'import': [1.0],
-            'first': [2.0],
-            'bare': [40.0, 50.0],
-            'whole': [39.0, 49.0],
-            'memory': [[1000, 300.0], [5000, 301.0], [10000, 330.0]],
-        },
-    )
-    Trials(
-        tuple(
-            Trial(
-                f'{batch} {name}',
-                {'batch': batch, 'gen_hidden': [8, 9], 'dis_hidden': [7]},
-                seconds,
-                batch,
-                1,
-            )
-            for batch, fine in ((128, 0.02), (512, 0.06))
-            for name, seconds in (('float32', (fine,) * 2), ('bfloat16', (0.01, 0.04)))
-        ),
-        ENVIRONMENT,
-    ).write(folder / 'precision.json')
-    write(
-        folder,
-        'equivalence.json',
-        {
-            'rows': [
-                {
-                    'case': f'dense-{batch}',
-                    'way': 'own',
-                    'form': 'torch',
-                    'value': value,
-                    'tensor': 'gen/0.weight',
-                    'tolerance': 2e-3,
-                }
-                for batch, value in ((64, 5e-5), (128, 6e-5))
-            ]
-        },
-    )
+    write_compare(folder)
+    write_limits(folder)
+    write_growth(folder)
+    write_overhead(folder)
+    write_precision(folder)
+    write_equivalence(folder)
     return folder
 
 
-def sections(text):
-    return {
-        part.partition('\n')[0]: part.partition('\n')[2].strip() for part in text.split('\n## ')[1:]
-    }
+def sections(results, folder):
+    """The sections of the page about some results, by title."""
+    text = page.page(read_findings(results), folder)
+    parts = [part.partition('\n') for part in text.split('\n## ')[1:]]
+    return {title: content.strip() for title, _, content in parts}
 
 
-def test_the_page_says_what_was_measured(results, tmp_path):
-    told = sections(page.page(findings.found(results), tmp_path))
-    assert list(told) == HEADS
-    assert (
-        '| `dense-128` | 50.0 ±0 % | 40.0 ±0 % | 25.0 ±13 % | **1.25** (1.25 to 1.25), torch | 3 |'
-        in told['Against PyTorch, JAX and TensorFlow']
-    )
-    assert '| `dense-128` | 20.00 | 12.00 | **0.60** | 3.0 | 300 | 0.50 |' in told['Limits']
-    assert '| batch | `dense` | 64 | 200.0 | 164 |' in told['Growth']
-    assert '| `dense` | 10,000 |' in told['Sampling']
-    # 2 and 0.5 times as fast at 128, 6 and 1.5 times at 512.
-    assert '| 8, 9 | 7 | 128 | 50.0 | 40.0 | **1.25** (' in told['Products in bfloat16']
-    assert '| 8, 9 | 7 | 512 | 16.7 | 40.0 | **3.75** (' in told['Products in bfloat16']
-    assert '| bare updates, it/s | 45.00 | 40.00 | 50.00 |' in told['The whole command']
-    assert '| `dense` | own | 6.0e-05 | 2e-03 |' in told['The same algorithm']
-    assert (
-        'Abacus' in told['Machine']
-        and 'jax 1.0' in told['Machine']
-        and '0.2 to 0.2' in told['Machine']
-    )
-    assert not any('Not measured yet' in text for text in told.values())
+@pytest.mark.parametrize(
+    'title, part',
+    [
+        (
+            'Against PyTorch, JAX and TensorFlow',
+            '| `dense-128` | 50.0 ±0 % | 40.0 ±0 % | 25.0 ±13 % '
+            '| **1.25** (1.25 to 1.25), torch | 3 |',
+        ),
+        ('Limits', '| `dense-128` | 20.00 | 12.00 | **0.60** | 3.0 | 300 | 0.50 |'),
+        ('Growth', '| batch | `dense` | 64 | 200.0 | 164 |'),
+        ('Sampling', '| `dense` | 10,000 |'),
+        # 2 and 0.5 times as fast at 128, 6 and 1.5 times at 512.
+        ('Products in bfloat16', '| 8, 9 | 7 | 128 | 50.0 | 40.0 | **1.25** ('),
+        ('Products in bfloat16', '| 8, 9 | 7 | 512 | 16.7 | 40.0 | **3.75** ('),
+        ('The whole command', '| bare updates, it/s | 45.00 | 40.00 | 50.00 |'),
+        ('The same algorithm', '| `dense` | own | 6.0e-05 | 2e-03 |'),
+        ('Machine', 'Abacus'),
+        ('Machine', 'jax 1.0'),
+        ('Machine', '0.2 to 0.2'),
+    ],
+)
+def test_the_page_says_what_was_measured(results, tmp_path, title, part):
+    assert part in sections(results, tmp_path)[title]
 
 
-def test_what_is_not_met_is_said_with_the_operator_to_blame(results, tmp_path):
-    lines = sections(page.page(findings.found(results), tmp_path))['What to take away'].splitlines()
-    said = {line.split(':')[0]: line for line in lines if 'peer' in line}
-    assert said['- `dense-128`'].endswith('1.25 × the best peer, `torch`; bar 1.0, met, aim 1.25')
-    assert '0.50 × the best peer, `torch`; bar 1.2, **not met**' in said['- `dcgan-128`']
-    assert '`adam_update` takes most, 4.0 of 20.0 ms' in said['- `dcgan-128`']
-    assert said['- `dcgan-128`'].endswith('4.0 of 20.0 ms, and 5.0 pass between operators')
-    assert any('grows at 256' in line and '**not met**' in line for line in lines)
-    assert any('+10.0%' in line and '**not met**' in line for line in lines)
-    assert any('0.98 × the speed of bare updates' in line and ', met' in line for line in lines)
+def test_the_page_has_all_sections(results, tmp_path):
+    texts = sections(results, tmp_path)
+    assert list(texts) == TITLES
+    assert not any('Not measured yet' in text for text in texts.values())
+
+
+def test_a_goal_that_is_not_met_is_reported_with_the_operator_to_blame(results, tmp_path):
+    lines = sections(results, tmp_path)['What to take away'].splitlines()
+    against = {line.split(':')[0]: line for line in lines if 'peer' in line}
+    dense, dcgan = against['- `dense-128`'], against['- `dcgan-128`']
+    assert dense.endswith('1.25 × the best peer, `torch`; bar 1.0, met, aim 1.25')
+    assert '0.50 × the best peer, `torch`; bar 1.2, **not met**' in dcgan
+    assert '`adam_update` takes the most time, 4.0 of 20.0 ms' in dcgan
+    assert dcgan.endswith('4.0 of 20.0 ms, and 5.0 pass between operators')
+
+
+@pytest.mark.parametrize(
+    'part, verdict',
+    [
+        ('grows at 256', '**not met**'),
+        ('+10.0%', '**not met**'),
+        ('0.98 × the speed of bare updates', ', met'),
+    ],
+)
+def test_growth_memory_and_overhead_have_a_verdict(results, tmp_path, part, verdict):
+    lines = sections(results, tmp_path)['What to take away'].splitlines()
+    (line,) = [line for line in lines if part in line]
+    assert verdict in line
 
 
 def test_without_results_each_section_says_how_to_make_them(tmp_path):
-    told = sections(page.page(findings.found(tmp_path), tmp_path))
-    assert list(told) == HEADS and told['What to take away'] == 'Nothing has been measured yet.'
-    missing = [head for head, text in told.items() if text.startswith('Not measured yet: `')]
-    assert missing == HEADS[4:] and not (tmp_path / 'figures').exists()
+    texts = sections(tmp_path, tmp_path)
+    assert list(texts) == TITLES
+    assert texts['What to take away'] == 'Nothing has been measured yet.'
+    missing = [title for title, text in texts.items() if text.startswith('Not measured yet: `')]
+    assert missing == TITLES[4:]
+    assert not (tmp_path / 'figures').exists()
 
 
 def test_one_result_is_enough_for_its_own_section(results, tmp_path):
     for path in results.glob('*.json'):
         if path.name != 'growth.json':
             path.unlink()
-    told = sections(page.page(findings.found(results), tmp_path))
-    assert 'Not measured yet' not in told['Growth'] and 'Not measured yet' in told['Limits']
+    texts = sections(results, tmp_path)
+    assert 'Not measured yet' not in texts['Growth'] and 'Not measured yet' in texts['Limits']
 
 
 def test_sampling_alone_draws_no_empty_growth(results, tmp_path):
     rows = json.loads((results / 'growth.json').read_text())['rows']
-    write(results, 'growth.json', {'rows': [row for row in rows if row['axis'] == 'sampling']})
-    told = sections(page.page(findings.found(results), tmp_path))
-    assert told['Growth'].startswith('Not measured yet') and '10,000' in told['Sampling']
+    sampling = [row for row in rows if row['axis'] == 'sampling']
+    write_json(results / 'growth.json', {'rows': sampling})
+    texts = sections(results, tmp_path)
+    assert texts['Growth'].startswith('Not measured yet') and '10,000' in texts['Sampling']
     assert not (tmp_path / 'figures' / 'growth.png').exists()
 
 
 def test_the_figures_are_pictures_that_the_page_shows(results, tmp_path):
-    text = page.page(findings.found(results), tmp_path)
-    drawn = sorted((tmp_path / 'figures').iterdir())
-    assert [path.stem for path in drawn] == ['compare', 'growth', 'limits']
-    for path in drawn:
+    text = page.page(read_findings(results), tmp_path)
+    paths = sorted((tmp_path / 'figures').iterdir())
+    assert [path.stem for path in paths] == ['compare', 'growth', 'limits']
+    for path in paths:
         assert f'](figures/{path.name})' in text
         with Image.open(path) as picture:
             assert min(picture.size) > 150 and len(picture.convert('L').getcolors(256)) > 20

@@ -1,4 +1,4 @@
-"""`gluongan bench` from the command line: whole sessions of tiny cases, comparisons, and refusals; no speed is asked for."""
+"""`gluongan bench`: sessions of tiny cases, comparisons, and refusals. No speed is required."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from PIL import Image
 
 from gluongan.bench import Trial, Trials, median, minimum, read, report
 from gluongan.recipes import RECIPES
+from gluongan.trainer import Interrupt
 
 MACHINE = {
     'processor': 'a processor',
@@ -38,12 +39,8 @@ def bench(*words):
 
 def trial(name, *seconds, **facts):
     recipe, batch, device, mode = name.split()
-    return Trial(
-        name,
-        {'recipe': recipe, 'batch': int(batch), 'device': device, 'mode': mode, **facts},
-        seconds,
-        int(batch),
-    )
+    own = {'recipe': recipe, 'batch': int(batch), 'device': device, 'mode': mode}
+    return Trial(name, {**own, **facts}, seconds, int(batch))
 
 
 def saved(name, *trials, **environment):
@@ -51,88 +48,97 @@ def saved(name, *trials, **environment):
     return name
 
 
-# A whole session
+# A session
 
 
-def test_session_prints_its_table_and_keeps_every_sample():
-    result = bench('--recipe', 'small,labelled', '--batch', '8,16', '--devices', 'cpu')
-    place = Path('bench/00000-small-labelled')
-    assert (
-        sorted(path.name for path in place.iterdir()) == ['speed.png', 'trials.json']
-        and str(place) in result.stderr
-    )
-    session = read(place / 'trials.json')
-    assert len(session.trials) == 12
-    for each in session.trials:
-        (line,) = (
-            line.split() for line in result.stdout.splitlines() if line.startswith(each.name + ' ')
-        )
-        assert float(line[4].replace(',', '')) == pytest.approx(1 / median(each), rel=0.01)
-        assert float(line[5].replace(',', '')) == pytest.approx(
-            each.images / median(each), rel=0.01
-        )
-        assert float(line[6]) == pytest.approx(1000 * median(each), abs=0.001)
-        assert (
-            float(line[7]) == pytest.approx(1000 * minimum(each), abs=0.001)
-            and len(each.seconds) >= 3
-        )
-    assert session.environment['command'] and len(session.environment['load']) == 3
-    for words in ('hybrid : imperative', 'static : imperative'):
-        assert result.stdout.count(words) == 4
-    with Image.open(place / 'speed.png') as picture:
+@pytest.fixture(scope='module')
+def session(tmp_path_factory):
+    """The folder of a session of twelve cases, and what the command printed."""
+    out = tmp_path_factory.mktemp('session') / 'bench'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RECIPES, 'small', lambda: tiny.tiny())
+        patch.setitem(RECIPES, 'labelled', lambda: tiny.tiny(conditional=True))
+        words = ['--recipe', 'small,labelled', '--batch', '8,16', '--devices', 'cpu', '--out', out]
+        result = bench(*words)
+    return out / '00000-small-labelled', result
+
+
+def test_session_makes_a_folder_with_every_sample_and_a_chart(session):
+    folder, result = session
+    assert sorted(path.name for path in folder.iterdir()) == ['speed.png', 'trials.json']
+    assert str(folder) in result.stderr
+    trials = read(folder / 'trials.json')
+    assert len(trials.trials) == 12
+    assert all(len(each.seconds) >= 3 for each in trials.trials)
+    assert trials.environment['command'] and len(trials.environment['load']) == 3
+    with Image.open(folder / 'speed.png') as picture:
         assert picture.width == pytest.approx(1008, abs=30) and picture.height > 400
+
+
+def test_session_prints_a_row_per_case_with_its_statistics(session):
+    folder, result = session
+    lines = result.stdout.splitlines()
+    for each in read(folder / 'trials.json').trials:
+        (line,) = [line for line in lines if line.startswith(each.name + ' ')]
+        iterations, images, middle, least = line.replace(',', '').split()[4:8]
+        assert float(iterations) == pytest.approx(1 / median(each), rel=0.01)
+        assert float(images) == pytest.approx(each.images / median(each), rel=0.01)
+        assert float(middle) == pytest.approx(1000 * median(each), abs=0.001)
+        assert float(least) == pytest.approx(1000 * minimum(each), abs=0.001)
+
+
+def test_session_prints_the_ratios_of_modes(session):
+    _, result = session
+    for pair in ('hybrid : imperative', 'static : imperative'):
+        assert result.stdout.count(pair) == 4
 
 
 def test_session_without_a_gpu_says_so_and_times_the_cpu():
     result = bench('--recipe', 'small', '--devices', 'gpu', '--modes', 'static')
-    assert [line for line in result.stderr.splitlines() if 'no GPU' in line and 'CPU alone' in line]
-    assert list(read('bench/00000-small/trials.json').named()) == ['small 32 cpu static']
-    quiet = bench('--recipe', 'small', '--devices', 'cpu', '--modes', 'static')
-    assert (
-        'GPU' not in quiet.stderr and Path('bench/00001-small/trials.json').is_file()
-    )  # and nothing is overwritten
+    assert 'MXNet finds no GPU here' in result.stderr and 'only the CPU' in result.stderr
+    trials = read('bench/00000-small/trials.json').by_name()
+    assert list(trials) == ['small 32 cpu static']
+
+
+def test_session_on_the_cpu_does_not_mention_gpus_and_overwrites_nothing():
+    Path('bench/00000-small').mkdir(parents=True)
+    result = bench('--recipe', 'small', '--devices', 'cpu', '--modes', 'static')
+    assert 'GPU' not in result.stderr
+    assert Path('bench/00001-small/trials.json').is_file()
 
 
 def test_session_with_a_gpu_announces_that_it_compiles(monkeypatch, capsys):
     from gluongan import runtime
 
     monkeypatch.setattr(runtime, 'gpu_count', lambda: 1)
-    assert import_module('gluongan.cli.bench')._present(['cpu', 'gpu']) == ['cpu', 'gpu']
+    module = import_module('gluongan.cli.bench')
+    assert module._available(['cpu', 'gpu']) == ['cpu', 'gpu']
     assert 'compiles' in capsys.readouterr().err
 
 
 def test_split_and_operators_are_printed_for_each_case():
-    words = bench(
-        '--recipe',
-        'small',
-        '--devices',
-        'cpu',
-        '--modes',
-        'imperative,static',
-        '--split',
-        '--profile',
-    ).stdout
+    words = ['--recipe', 'small', '--devices', 'cpu', '--modes', 'imperative,static']
+    output = bench(*words, '--split', '--profile').stdout
     for part in ('data', 'noise', 'G(z)', 'D update', 'G update', 'optimiser', 'rest', 'together'):
-        assert sum(line.startswith(part + ' ') for line in words.splitlines()) == 2
-    assert words.count('adam_update') == 2 and words.count('without them the whole takes') == 2
+        assert sum(line.startswith(part + ' ') for line in output.splitlines()) == 2
+    assert output.count('adam_update') == 2
+    assert output.count('without fences an iteration takes') == 2
 
 
 def test_stopped_session_leaves_nothing(monkeypatch):
-    from gluongan.trainer import Interrupt
+    def interrupted(self):
+        self.signal, self._before = 2, {}
 
     monkeypatch.setattr(Interrupt, '__call__', lambda self: True)
-    monkeypatch.setattr(Interrupt, '__init__', lambda self: vars(self).update(signal=2, _before={}))
+    monkeypatch.setattr(Interrupt, '__init__', interrupted)
     with tiny.no_new_files():
         result = tiny.gluongan('bench', '--recipe', 'small')
-    assert (
-        result.exit_code == 130
-        and 'nothing has been written' in result.stderr
-        and not result.stdout
-    )
+    assert result.exit_code == 130 and not result.stdout
+    assert 'nothing has been written' in result.stderr
 
 
 @pytest.mark.parametrize(
-    'words, named',
+    'words, parts',
     [
         (['--recipe', 'fancy'], ['--recipe fancy', 'dense']),
         (['--recipe', ''], ['--recipe', 'dense']),
@@ -161,12 +167,12 @@ def test_stopped_session_leaves_nothing(monkeypatch):
     ],
     ids=lambda words: ' '.join(words)[:40],
 )
-def test_impossible_session_is_refused_in_one_sentence(words, named):
+def test_impossible_session_is_refused_in_one_sentence(words, parts):
     message = tiny.refused('bench', *words)
-    assert all(name in message for name in named), message
+    assert all(part in message for part in parts), message
 
 
-def test_place_that_cannot_hold_results_is_refused_before_anything_is_timed():
+def test_out_that_cannot_hold_results_is_refused_before_anything_is_timed():
     Path('file').write_text('')
     assert '--out file' in tiny.refused('bench', '--recipe', 'small', '--out', 'file')
 
@@ -181,12 +187,12 @@ def compare(*words):
 
 
 def test_comparison_judges_case_by_case_by_the_minima():
-    names = [f'{recipe} 64 cpu static' for recipe in ('dense', 'dcgan', 'wgan')]
-    old = saved('old.json', trial(names[0], 1, 2, 3), trial(names[1], 2, 9), trial(names[2], 1))
-    new = saved('new.json', trial(names[0], 1.03, 99), trial(names[1], 1), trial(names[2], 2))
+    dense, dcgan, wgan = (f'{recipe} 64 cpu static' for recipe in ('dense', 'dcgan', 'wgan'))
+    old = saved('old.json', trial(dense, 1, 2, 3), trial(dcgan, 2, 9), trial(wgan, 1))
+    new = saved('new.json', trial(dense, 1.03, 99), trial(dcgan, 1), trial(wgan, 2))
     result = compare(old, new)
-    verdicts = {line.split()[0]: line.split()[-3:] for line in result.stdout.splitlines()[1:]}
-    assert verdicts == {
+    rows = [line.split() for line in result.stdout.splitlines()[1:]]
+    assert {row[0]: row[-3:] for row in rows} == {
         'dense': ['0.971', 'x', 'invariant'],
         'dcgan': ['2.000', 'x', 'improvement'],
         'wgan': ['0.500', 'x', 'regression'],
@@ -195,109 +201,96 @@ def test_comparison_judges_case_by_case_by_the_minima():
 
 
 @pytest.mark.parametrize(
-    'time, tolerance, code',
-    [(1.04, None, 0), (1.06, None, 1), (1.06, '0.1', 0), (1.04, '0', 1), (0.5, None, 0)],
+    'time, words, code',
+    [
+        (1.04, [], 0),
+        (1.06, [], 1),
+        (1.06, ['--tolerance', '0.1'], 0),
+        (1.04, ['--tolerance', '0'], 1),
+        (0.5, [], 0),
+    ],
 )
-def test_exit_code_tells_a_regression_beyond_the_tolerance(time, tolerance, code):
-    files = [
-        saved('old.json', trial('dense 64 cpu static', 1.0)),
-        saved('new.json', trial('dense 64 cpu static', time)),
-    ]
-    assert compare(*files, *(['--tolerance', tolerance] if tolerance else [])).exit_code == code
+def test_exit_code_reports_a_regression_beyond_the_tolerance(time, words, code):
+    old = saved('old.json', trial('dense 64 cpu static', 1.0))
+    new = saved('new.json', trial('dense 64 cpu static', time))
+    assert compare(old, new, *words).exit_code == code
 
 
-def test_unlike_cases_are_not_compared():
+def test_cases_that_differ_in_a_setting_are_not_compared():
     old = saved('old.json', trial('dense 64 cpu static', 1.0, gen_hidden=[256]))
-    message = tiny.refused(
-        'bench',
-        '--compare',
-        old,
-        saved('new.json', trial('dense 64 cpu static', 1.0, gen_hidden=[128])),
-    )
-    assert (
-        'gen_hidden is [256]' in message and '[128]' in message and 'dense 64 cpu static' in message
-    )
-    message = tiny.refused(
-        'bench', '--compare', old, saved('new.json', trial('dense 128 cpu static', 1.0))
-    )
+    new = saved('new.json', trial('dense 64 cpu static', 1.0, gen_hidden=[128]))
+    message = tiny.refused('bench', '--compare', old, new)
+    for part in ('dense 64 cpu static', 'gen_hidden is [256]', '[128]'):
+        assert part in message
+
+
+def test_sessions_without_a_common_case_are_not_compared():
+    old = saved('old.json', trial('dense 64 cpu static', 1.0))
+    new = saved('new.json', trial('dense 128 cpu static', 1.0))
+    message = tiny.refused('bench', '--compare', old, new)
     assert 'no case in common' in message and 'dense 128' in message
 
 
-def test_setting_that_only_the_newer_version_knows_is_no_difference():
+def test_setting_that_only_the_newer_version_has_is_no_difference():
     old = saved('old.json', trial('dense 64 cpu static', 1.0))
-    assert (
-        compare(old, saved('new.json', trial('dense 64 cpu static', 1.0, precision='x'))).exit_code
-        == 0
-    )
+    new = saved('new.json', trial('dense 64 cpu static', 1.0, precision='x'))
+    assert compare(old, new).exit_code == 0
 
 
-def test_comparison_warns_of_another_machine_and_of_cases_without_a_partner():
+def test_comparison_warns_of_another_machine_and_of_cases_that_only_one_has():
     old = saved('old.json', trial('dense 64 cpu static', 1.0), trial('dense 8 cpu static', 1.0))
-    new = saved(
-        'new.json',
-        trial('dense 64 cpu static', 1.0),
-        trial('dense 9 cpu static', 1.0),
-        threads='4',
-        processor='another',
-    )
-    lines = compare(old, new).stderr.splitlines()
+    trials = [trial('dense 64 cpu static', 1.0), trial('dense 9 cpu static', 1.0)]
+    new = saved('new.json', *trials, threads='4', processor='another')
+    output = compare(old, new).stderr
+    lines = output.splitlines()
     assert len(lines) == 4 and all(line.startswith('Warning: ') for line in lines)
-    assert [
-        word
-        for word in ('threads', '2 and 4', 'another', 'dense 8', 'dense 9')
-        if word not in ''.join(lines)
-    ] == []
+    for part in ('threads', '2 and 4', 'another', 'dense 8', 'dense 9'):
+        assert part in output
 
 
 @pytest.mark.parametrize('text', ['', '[]', '{"trials": []}', '{"format": NaN}', 'x' * 1000])
-def test_comparison_of_what_is_no_result_is_refused_by_file(text):
+def test_comparison_of_a_file_that_is_no_result_names_the_file(text):
     Path('bad.json').write_text(text)
     good = saved('good.json', trial('dense 64 cpu static', 1.0))
     assert 'bad.json' in tiny.refused('bench', '--compare', good, 'bad.json')
     assert 'bad.json' in tiny.refused('bench', '--compare', 'bad.json', good)
 
 
-# What is said of trials
+# Trials as text
 
 
 def test_ratios_are_of_trials_that_differ_in_one_thing():
-    rows = [
+    trials = [
         trial('dense 64 cpu imperative', 3.0),
         trial('dense 64 cpu static', 2.0),
         trial('dense 64 gpu static', 0.5),
         trial('dense 128 cpu static', 7.0),
         trial('dcgan 64 cpu imperative', 9.0),
     ]
-    lines = report.ratios(rows).splitlines()[1:]
+    lines = report.ratios(trials).splitlines()[1:]
     assert [' '.join(line.split()[:8]) for line in lines] == [
         'static : imperative dense 64 cpu 1.50 x',
         'gpu : cpu dense 64 static 4.00 x',
     ]
-    assert report.ratios(rows[3:]) == ''
+    assert report.ratios(trials[3:]) == ''
 
 
 @pytest.mark.parametrize(
     'seconds, warned',
     [((1.0, 1.0, 1.0, 1.0), False), ((1.0, 1.0, 1.09, 1.09), False), ((1.0, 1.0, 1.3, 1.3), True)],
 )
-def test_wide_spread_is_warned_of(seconds, warned):
+def test_wide_spread_gives_a_warning(seconds, warned):
     assert bool(report.cautions([trial('dense 64 cpu static', *seconds)])) is warned
 
 
-@pytest.mark.parametrize('count, warned', [(3, True), (4, False)])
-def test_few_samples_are_told_with_what_to_do(count, warned):
-    said = report.cautions([trial('dcgan 512 cpu imperative', *[1.5] * count)])
-    assert bool(said) is warned and all(
-        '3 samples' in text and '1.5 s' in text and '--seconds' in text for text in said
-    )
+def test_few_samples_give_a_warning_that_says_what_to_do():
+    (caution,) = report.cautions([trial('dcgan 512 cpu imperative', 1.5, 1.5, 1.5)])
+    assert all(part in caution for part in ('3 samples', '1.5 s', 'raise `seconds`'))
+    assert report.cautions([trial('dcgan 512 cpu imperative', 1.5, 1.5, 1.5, 1.5)]) == []
 
 
-def test_result_file_is_json_with_a_line_a_trial():
-    text = Path(
-        saved('old.json', trial('dense 64 cpu static', 1.0), trial('dense 8 cpu static', 1.0))
-    ).read_text()
-    assert [row['name'] for row in json.loads(text)['trials']] == [
-        'dense 64 cpu static',
-        'dense 8 cpu static',
-    ]
+def test_result_file_is_json_with_one_line_per_trial():
+    names = ['dense 64 cpu static', 'dense 8 cpu static']
+    text = Path(saved('old.json', *(trial(name, 1.0) for name in names))).read_text()
+    assert [row['name'] for row in json.loads(text)['trials']] == names
     assert len(text.splitlines()) == 8

@@ -14,8 +14,10 @@ import re
 import traceback
 from pathlib import Path
 
+import click
 import pytest
 import tiny
+from gluongan.cli import main
 from gluongan.cli.faults import flag, sentence, with_flags
 
 from gluongan import config as config_module
@@ -190,10 +192,13 @@ def test_resumed_run_refuses_flags_as_flags_and_a_file_as_a_file():
     assert message.startswith('--config f.json: gen_lr 20: must be ')
 
 
-def test_names_in_backticks_become_flags_where_they_are_settings():
-    assert with_flags('raise `gen_lr` or `trunc`; see `gluongan train` and `relu`') == (
-        'raise --gen-lr or --trunc; see `gluongan train` and `relu`'
-    )
+def test_names_in_backticks_become_flags_of_the_command_that_runs():
+    text = 'raise `gen_lr` or `trunc`; see `gluongan train` and `relu`'
+    with click.Context(main.commands['train']):
+        assert with_flags(text) == text.replace('`gen_lr`', '--gen-lr')
+    with click.Context(main.commands['sample']):
+        assert with_flags(text) == text.replace('`trunc`', '--trunc')
+    assert with_flags(text) == text.replace('`gen_lr`', '--gen-lr')
 
 
 @pytest.mark.parametrize(
@@ -201,11 +206,14 @@ def test_names_in_backticks_become_flags_where_they_are_settings():
     [
         (GluonganError('must be 1', setting='gen_lr', value=0.5), '--gen-lr 0.5: must be 1'),
         (GluonganError('must be off', setting='binarize'), '--binarize: must be off'),
+        (GluonganError('must be new', setting='out', value='x'), '--out x: must be new'),
+        (GluonganError('must be 1', setting='shape_in', value=0), 'shape_in 0: must be 1'),
         (GluonganError('runs/7: needs `dis_head` logit'), 'runs/7: needs --dis-head logit'),
     ],
 )
-def test_an_error_is_one_sentence_with_flags(error, text):
-    assert sentence(error) == text
+def test_an_error_is_one_sentence_with_the_flags_of_its_command(error, text):
+    with click.Context(main.commands['train']):
+        assert sentence(error) == text
 
 
 # Whatever else may be wrong with a command

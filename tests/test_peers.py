@@ -20,7 +20,7 @@ import pytest
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import cases, driver, equivalence
-from benchmarks.compare import measured, told
+from benchmarks.compare import measure_case, summarise
 from benchmarks.driver import FORMS, Peer, PeerError, interpreter
 from gluongan.gan.steps import record_fake, update_dis, update_gen
 from gluongan.gan.updater import weights
@@ -49,7 +49,7 @@ def test_a_peer_trains_to_the_same_weights(recipe, way, form):
     if interpreter(form, ENVIRONMENTS) is None:
         pytest.skip(f'{form} has no environment in {ENVIRONMENTS}')
     case = f'{recipe}-64'
-    difference = equivalence.compared(case, [form], ENVIRONMENTS, way)[form]
+    difference = equivalence.compare_forms(case, [form], ENVIRONMENTS, way)[form]
     assert difference.value <= equivalence.tolerance(case, way), difference
 
 
@@ -117,7 +117,7 @@ def train_here(case, feed):
 def test_our_peer_learns_what_the_two_updates_learn(small, tmp_path):
     material = equivalence.Material(small, tmp_path)
     with Peer('gluongan', threads=1) as peer:
-        trained = material.trained(peer, 0)
+        trained = material.train(peer, 0)
     with np.load(tmp_path / 'feed0.npz') as feed:
         expected = train_here(small, feed)
     assert trained.keys() == expected.keys()
@@ -129,7 +129,7 @@ def test_our_peer_learns_what_the_two_updates_learn(small, tmp_path):
 def test_our_peer_trains_on_data_of_its_own(small, tmp_path):
     material = equivalence.Material(small, tmp_path)
     with Peer('gluongan', threads=1) as peer:
-        before = material.trained(peer, 0)
+        before = material.train(peer, 0)
         assert peer.ask('run', n=2) == {}
         after = peer.weights()
     for name, value in before.items():
@@ -148,7 +148,7 @@ def test_a_peer_reports_time_memory_and_versions(small, tmp_path):
 def test_another_feed_gives_other_weights(small, tmp_path):
     material = equivalence.Material(small, tmp_path)
     with Peer('gluongan', threads=1) as peer:
-        first, second = material.trained(peer, 0), material.trained(peer, 1)
+        first, second = material.train(peer, 0), material.train(peer, 1)
     for name in first:
         assert (first[name] != second[name]).any()
 
@@ -164,17 +164,17 @@ def test_an_error_in_a_peer_is_reported(small, tmp_path):
 
 
 def test_a_form_without_an_environment_says_how_to_make_it(tmp_path):
-    message = r'torch: has no environment in .* python -m benchmarks\.setup_peers'
+    message = r'torch: has no environment in .*python -m benchmarks\.setup_peers'
     with pytest.raises(PeerError, match=message):
         Peer('torch', environments=tmp_path)
 
 
 def test_forms_take_turns_and_every_sample_is_kept(small):
-    (trial,) = measured(small, ['gluongan'], rounds=3, seconds=0.01, threads=1)
+    (trial,) = measure_case(small, ['gluongan'], rounds=3, seconds=0.01, threads=1)
     assert trial.name == 'dense-64 gluongan'
     assert len(trial.seconds) == 3
     assert trial.images == 64
     assert trial.facts['form'] == 'gluongan'
     assert trial.facts['threads'] == 1
     assert trial.iterations >= 1
-    assert 'it/s' in told([trial])
+    assert 'it/s' in summarise([trial])

@@ -122,8 +122,8 @@ def test_every_dense_layer_of_both_networks_and_of_the_frozen_view_uses_bfloat16
 @amx
 def test_a_benchmark_uses_bfloat16_in_every_mode():
     for mode in MODES:
-        algorithm = make_subjects([Case(tiny.tiny(precision='bfloat16'), mode)])[0].updater
-        for net in (algorithm.gen, algorithm.dis, algorithm.dis_view):
+        updater = make_subjects([Case(tiny.tiny(precision='bfloat16'), mode)])[0].updater
+        for net in (updater.gen, updater.dis, updater.dis_view):
             assert 'amp_cast' in net(mx.sym.var('x')).tojson(remove_amp_cast=False), mode
 
 
@@ -167,7 +167,7 @@ def test_without_matrix_units_it_is_refused_before_a_folder_is_made(tmp_path, mo
 
 
 @pytest.mark.parametrize(
-    ('has_amx', 'line'), [(True, '--precision bfloat16 is there'), (False, 'no matrix units')]
+    ('has_amx', 'line'), [(True, 'available with --precision'), (False, 'not available (no AMX')]
 )
 def test_doctor_says_whether_bfloat16_is_available(monkeypatch, has_amx, line):
     monkeypatch.setattr(runtime, 'HAS_AMX', has_amx)
@@ -183,7 +183,7 @@ def test_a_gpu_is_refused(monkeypatch):
 
 
 def test_convolutions_are_refused():
-    message = '^precision bfloat16: works with `network` dense alone; must be float32$'
+    message = '^precision bfloat16: needs `network` dense; must be float32$'
     with pytest.raises(ConfigError, match=message):
         tiny.tiny(network='conv', precision='bfloat16')
     tiny.tiny(network='conv', precision='float32')
