@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gluongan.bench import Ratio
-from gluongan.figures.curves import FAINT, INK, RULE, page, subtitle
+from gluongan.figures.curves import FAINT, INK, RULE, legend_above, page, subtitle
 from gluongan.figures.grids import save
 
 from .findings import Findings, axis, iteration_seconds, peak_share, peers, share
@@ -195,19 +195,4 @@ def _finish(axes: Axes, x: str, y: str, *, columns: int) -> None:
     axes.spines[['top', 'right']].set_color(FAINT)
     axes.spines[['top', 'right']].set_visible(False)
     if axes.get_legend_handles_labels()[1]:
-        _add_legend(axes, columns)
-
-
-def _add_legend(axes: Axes, columns: int) -> None:
-    legend = axes.legend(
-        fontsize=9.5,
-        frameon=False,
-        ncols=columns,
-        columnspacing=1.3,
-        handlelength=1.4,
-        loc='lower left',
-        bbox_to_anchor=(-0.005, 1),
-        borderpad=0.3,
-        borderaxespad=0,
-    )
-    legend.set_in_layout(False)
+        legend_above(axes, cols=columns, fontsize=9.5, columnspacing=1.3, handlelength=1.4)

@@ -10,22 +10,21 @@ a `gluongan train` with one OpenMP thread (the networks are too small for more),
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
-import numpy as np
 from gluongan.cli.options import parse_seeds
 
 from gluongan.data import toys
 from gluongan.figures import clouds, curves, save
 from gluongan.files import write_text
-from gluongan.runs.folder import read_config
+from gluongan.runs import reading
+from gluongan.runs.folder import ACCURACY, read_config
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,7 +85,7 @@ def main(seeds: str, iterations: int | None, runs: Path, out: Path) -> None:
 def train(run: Run, runs: Path, iterations: int | None) -> Path:
     """Return the folder of a run, which is trained now unless it exists."""
     out = runs / f'{run.data}-{run.form}-{run.seed}'
-    if not list(out.glob('*/accuracy.csv')):
+    if not list(out.glob(f'*/{ACCURACY}')):
         words = ['train', '--recipe', 'mixture', '--data', run.data, '--seed', str(run.seed)]
         words += ['--out', str(out), *FORMS[run.form]]
         if iterations:
@@ -97,17 +96,12 @@ def train(run: Run, runs: Path, iterations: int | None) -> Path:
             capture_output=True,
             env={**os.environ, 'OMP_NUM_THREADS': '1'},
         )
-    return max(path.parent for path in out.glob('*/accuracy.csv'))
-
-
-def last_metrics(folder: Path) -> dict[str, Any]:
-    """Return the last metrics of a run."""
-    return json.loads((folder / 'metrics.jsonl').read_text().splitlines()[-1])
+    return max(path.parent for path in out.glob(f'*/{ACCURACY}'))
 
 
 def table_row(run: Run, folder: Path) -> str:
     """Return one line of the table."""
-    metrics = last_metrics(folder)
+    metrics = reading.newest(folder)
     modes = len(toys.modes(run.data)[0])
     return (
         f'| {run.data} | {run.form} | {run.seed} | {metrics["modes/caught"]} of {modes} | '
@@ -126,13 +120,15 @@ def draw(folders: dict[Run, Path], seed: int, path: Path) -> None:
 
 
 def _draw_row(row: list[Axes], data: str, folders: dict[str, Path]) -> None:
-    reals = np.load(next(iter(folders.values())) / 'reals.npy', allow_pickle=False)
+    first = next(iter(folders.values()))
+    facts = reading.read_facts(first)
+    reals = clouds.load(reading.reals_file(first, facts))
     window = clouds.window(reals)
     clouds.panel(row[0], reals, curves.REAL, data, window)
     for (form, folder), axes in zip(folders.items(), row[1:]):
-        newest = max((folder / 'samples').glob('*.npy'))
-        points = np.load(newest, allow_pickle=False)
-        metrics = last_metrics(folder)
+        _, newest = reading.sample_files(folder, facts)[-1]
+        points = clouds.load(newest)
+        metrics = reading.newest(folder)
         caught = f'{metrics["modes/caught"]}/{len(toys.modes(data)[0])}'
         label = f'{form}: {caught}, {metrics["modes/good"]:.0%} good'
         clouds.panel(axes, points, curves.FAKE, label, window)

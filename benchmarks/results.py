@@ -12,7 +12,6 @@ evaluated as it is.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import signal
 import subprocess
@@ -27,6 +26,8 @@ from gluongan import evaluation
 from gluongan.evaluation import classifier as judge
 from gluongan.evaluation import comparison
 from gluongan.recipes import RECIPES
+from gluongan.runs import reading
+from gluongan.runs.folder import EVALUATION, read_config
 from gluongan.runtime import processor, usable_cores
 
 GLUONGAN = (sys.executable, '-c', 'from gluongan.cli import main; main(prog_name="gluongan")')
@@ -81,8 +82,8 @@ NOTE = (
 def folder(runs: Path, recipe: str, data: str, seed: int) -> Path | None:
     """Return the finished run of these settings, or None if there is none."""
     for path in sorted(runs.glob(f'*-{recipe.replace("_", "-")}-{data}')):
-        settings = json.loads((path / 'config.json').read_text())
-        same = (settings['recipe'], settings['data'], settings['seed']) == (recipe, data, seed)
+        config = read_config(path)
+        same = (config.recipe, config.data, config.seed) == (recipe, data, seed)
         if same and (path / 'done').is_file():
             return path
     return None
@@ -115,7 +116,7 @@ def _entries(path: Path) -> set[Path]:
 
 def evaluate(run: Path) -> None:
     """Evaluate a run, unless it has been evaluated."""
-    if not (run / 'evaluation.json').is_file():
+    if not (run / EVALUATION).is_file():
         subprocess.run([*GLUONGAN, 'evaluate', str(run)], check=True)
 
 
@@ -153,7 +154,7 @@ def table(groups: Sequence[comparison.Group], data: str) -> str:
 def columns(run: Path) -> dict[str, str]:
     """Return {title: metric} of the columns that an evaluated run has."""
     by_stem = {}
-    for name in evaluation.read_metrics(run / 'evaluation.json'):
+    for name in evaluation.read_metrics(run / EVALUATION):
         by_stem[evaluation.metric_stem(name)] = name
     return {title: by_stem[stem] for stem, title in COLUMNS.items() if stem in by_stem}
 
@@ -200,10 +201,11 @@ def pictures(groups: Sequence[comparison.Group], target: Path) -> list[str]:
     shown = {}
     for group in groups:
         first = group.runs[0]
-        paths = (first.path / 'samples').glob('*.png')
-        newest = max(paths, key=lambda path: int(path.stem), default=None)
-        if newest is None:
+        facts = reading.read_facts(first.path)
+        files = reading.sample_files(first.path, facts) if facts else []
+        if not files:
             continue
+        _, newest = files[-1]
         copy = target.parent / 'results' / f'{group.config.recipe}-{group.config.data}.png'
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(newest, copy)

@@ -13,7 +13,13 @@ import click
 from gluongan.config import Config, knobs, parse_json
 from gluongan.files import as_json, check_out, next_number
 from gluongan.recipes import RECIPES, recipe
-from gluongan.runs.folder import check_resumable, read_config, run_name
+from gluongan.runs.folder import (
+    CLIP,
+    FIGURES_FOLDER,
+    check_resumable,
+    read_config,
+    run_name,
+)
 from gluongan.trainer import Interrupt
 
 from .compare import print_comparison
@@ -226,7 +232,7 @@ def _train(run: Trainer, interrupt: Interrupt) -> None:
     if run.stopped:
         click.echo(f'Stopped at iteration {iteration:,}: {run.stopped}', err=True)
     click.echo(
-        f'Figures    {run.folder / "figures"} and {run.folder / "training.gif"}\n'
+        f'Figures    {run.folder / FIGURES_FOLDER} and {run.folder / CLIP}\n'
         f'Sample     gluongan sample {folder} --seeds 0-63\n'
         f'Evaluate   gluongan evaluate {folder}\n'
         f'Continue   gluongan train --resume {folder} --iterations {2 * run.total}'

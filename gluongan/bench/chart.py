@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..figures.curves import DIS, FAINT, FAKE, INK, REAL, page, subtitle
+from ..figures.curves import DIS, FAINT, FAKE, INK, REAL, legend_above, page, subtitle
 from ..figures.grids import save
 from .trial import Trial, median, quartiles
 from .trials import Trials
@@ -95,19 +95,4 @@ def _finish(axes: Axes, trials: Sequence[Trial]) -> None:
     axes.set_axisbelow(True)
     axes.spines[['top', 'right']].set_visible(False)
     if len(_modes(trials)) > 1:
-        _add_legend(axes)
-
-
-def _add_legend(axes: Axes) -> None:
-    legend = axes.legend(
-        fontsize=10,
-        frameon=False,
-        ncols=4,
-        columnspacing=1.5,
-        handlelength=1.8,
-        loc='lower left',
-        bbox_to_anchor=(-0.005, 1),
-        borderpad=0.3,
-        borderaxespad=0,
-    )
-    legend.set_in_layout(False)
+        legend_above(axes)
