@@ -5,7 +5,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-# python_requires alone is not enough: pip may first build NumPy from its sources, for minutes, and fail at that.
+# python_requires alone is not enough: pip may first build NumPy from source, for minutes, and fail.
 if not (3, 9) <= sys.version_info[:2] <= (3, 12):
     sys.exit(
         'gluongan needs Python 3.9 to 3.12, as MXNet 1.9.1 does; this is Python {}.{}'.format(
@@ -33,9 +33,9 @@ setup(
     package_dir={'gluongan.cli': 'cli'},
     package_data={'gluongan': ['data/mnist/*', 'evaluation/classifier/shipped/*']},
     install_requires=[
-        'mxnet==1.9.1',  # the project is archived: what we know of its faults is known of this release
+        'mxnet==1.9.1',  # the last release: the project is archived
         'gluoncv==0.10.5.post0',  # the last release
-        'numpy>=1.23.5,<2',  # 2.x breaks MXNet in numpy.ma; below 2 one alias is enough (gluongan/runtime.py)
+        'numpy>=1.23.5,<2',  # 2.x breaks MXNet; below, one alias is enough (gluongan/runtime.py)
         'scipy>=1.9',  # gluoncv needs it already
         'matplotlib>=3.5',
         'click>=8.0',

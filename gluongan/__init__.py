@@ -1,6 +1,7 @@
 """gluongan trains, judges, benchmarks and exports generative adversarial networks on MXNet/Gluon.
 
-The public names below are resolved when they are first used, so `import gluongan` does not pay for MXNet.
+The public names below are resolved when they are first used, so `import gluongan` does not import
+MXNet.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""One base class for everything that the package refuses: the sentence, the exit code, and the setting at fault.
+"""One base class for all errors: the sentence, the exit code, and the setting at fault.
 
-Library messages never name a command-line flag. They name settings as Python does, `gen_lr`; the CLI
-turns `setting`, and every name in backticks that is one of its options, into `--gen-lr`.
+Messages of the package never name a command-line flag. They name settings as Python does, `gen_lr`;
+the command line turns `setting`, and every setting in backticks, into `--gen-lr`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Any
 class GluonganError(Exception):
     """What the package raises for a user's mistake or a failed run: one sentence.
 
-    message: what is wrong, and what is allowed. setting: the Config setting or the argument at fault,
-    such as `gen_lr`, None where no single one is. value: what it was given, None where that says nothing.
-    exit_code: of the command that ends with this error: 2 for usage or bad data, 1 for failure.
+    message: what is wrong, and what is allowed.
+    setting: the setting or argument at fault, such as `gen_lr`; None where no single one is.
+    value: what it was given; None where that says nothing.
+    exit_code: that of a command which ends with this error: 2 for usage or bad data, 1 for failure.
 
     >>> print(GluonganError('must be at least 1', setting='batch', value=0))
     batch 0: must be at least 1
@@ -39,13 +40,13 @@ class GluonganError(Exception):
 
 
 class InputError(GluonganError, ValueError):
-    """What was asked for is impossible, or what was given cannot be used: exit code 2."""
+    """The request is impossible, or the data that it names cannot be used: exit code 2."""
 
     exit_code = 2
 
 
 class FailureError(GluonganError, ValueError):
-    """What was asked for is possible, and did not come about: exit code 1."""
+    """The request is possible, but it failed: exit code 1."""
 
 
 def as_typed(value: Any) -> str:
