@@ -164,4 +164,5 @@ def test_a_dry_run_of_several_seeds_makes_no_run(tmp_path):
 
 @pytest.mark.parametrize('words', [['--seed', '1'], ['--resume', 'x']])
 def test_seeds_beside_a_seed_or_a_resume_are_refused(words):
-    assert f'leave out {words[0]}' in tiny.refused('train', '--seeds', '0-1', *words)
+    message = tiny.refused('train', '--seeds', '0-1', *words)
+    assert f'must be used without {words[0]}' in message
