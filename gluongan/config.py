@@ -8,32 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NoReturn
 
 from .errors import InputError, as_typed
-from .knob import Knob
+from .knob import Knob, declare_group
 
 
 class ConfigError(InputError):
     """An impossible setting: one sentence that names it, its value and what is allowed."""
 
 
-def _group(title: str) -> Any:
-    """Return the function that declares one knob of a group: its default, then what Knob takes."""
-
-    def declare(default: Any, kind: str, help: str, **bounds: Any) -> Any:
-        knob = Knob(kind, help, group=title, **bounds)
-        return field(default=default, metadata={'knob': knob})
-
-    return declare
-
-
-_data = _group('data')
-_nets = _group('networks')
-_game = _group('game')
-_rates = _group('optimisation')
-_run = _group('run')
+_data = declare_group('data')
+_nets = declare_group('networks')
+_game = declare_group('game')
+_rates = declare_group('optimisation')
+_run = declare_group('run')
 
 MIXTURES = ('ring8', 'grid25')
 
@@ -42,7 +32,8 @@ QUICK_METRICS = ('samples/swd', 'modes/caught', 'modes/good', 'modes/kl')
 
 # fmt: off
 _ACTIVATIONS = (
-    'leaky_relu', 'relu', 'tanh', 'sigmoid', 'elu', 'selu', 'gelu', 'swish', 'softplus', 'identity')
+    'leaky_relu', 'relu', 'tanh', 'sigmoid', 'elu', 'selu', 'gelu', 'swish', 'softplus', 'identity',
+)
 # fmt: on
 
 

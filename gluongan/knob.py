@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 MOST_LAYERS = 32
@@ -96,3 +96,24 @@ def _one_of(choices: Sequence[Any]) -> str:
 
 def _plain(number: float) -> str:
     return f'{number:,}' if isinstance(number, int) else f'{number:g}'
+
+
+def declare_group(title: str) -> Callable[..., Any]:
+    """Return the function that declares the settings of a group as fields of a dataclass.
+
+        It takes a default, then what Knob takes.
+
+        >>> from dataclasses import dataclass, fields
+    >>> number = declare_group('numbers')
+        >>> @dataclass
+        ... class Settings:
+        ...     count: int = number(3, 'int', 'How many.', low=1, high=9)
+        >>> Settings().count, fields(Settings)[0].metadata['knob'].allowed()
+        (3, 'a whole number from 1 to 9')
+    """
+
+    def declare(default: Any, kind: str, help: str, **bounds: Any) -> Any:
+        knob = Knob(kind, help, group=title, **bounds)
+        return field(default=default, metadata={'knob': knob})
+
+    return declare

@@ -43,7 +43,7 @@ def test_a_single_mode_has_the_largest_divergence():
 
 
 def test_an_empty_set_of_points_is_refused():
-    with pytest.raises(ValueError, match='one point or more'):
+    with pytest.raises(ValueError, match='0 points: must be at least 1'):
         coverage(np.empty((0, 2)), CENTRES, 0.1)
 
 
