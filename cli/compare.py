@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
+from gluongan.runs.folder import is_run
+
 from .faults import refusals
+
+DEFAULT = 'compared'  # the folder beside the first run
+CURVES = 'curves.png'
+SAMPLES = 'samples.png'
 
 
 @click.command(short_help='Compare runs: settings, metrics, samples, curves.')
@@ -24,14 +30,23 @@ def compare(runs: tuple[Path, ...], out: Path | None) -> None:
 
     Runs that differ only in their seeds share a column, with mean ± standard deviation. The table
     includes the metrics of `gluongan evaluate RUN` for each run that was evaluated. This command
-    works without MXNet.
+    works without MXNet. Folders of earlier comparisons are skipped, so RUN may be a pattern.
 
     \b
     gluongan compare runs/00000-dense-mnist runs/00001-dcgan-mnist
     gluongan compare runs/*-dense-mnist
     """
     with refusals():
-        print_comparison(list(runs), out or runs[0].resolve().parent / 'compared')
+        kept = [path for path in runs if not _is_skipped(path)] or list(runs)
+        print_comparison(kept, out or kept[0].resolve().parent / DEFAULT)
+
+
+def _is_skipped(path: Path) -> bool:
+    """Return whether a folder holds a comparison, which patterns such as runs/* match; say so."""
+    is_comparison = not is_run(path) and any((path / name).is_file() for name in (CURVES, SAMPLES))
+    if is_comparison:
+        click.echo(f'not a run: {path} (it holds a comparison)', err=True)
+    return is_comparison
 
 
 def print_comparison(runs: list[Path], out: Path) -> None:
@@ -42,8 +57,8 @@ def print_comparison(runs: list[Path], out: Path) -> None:
     groups = comparison.compare(runs)
     paths = [(group.label, [run.path for run in group.runs]) for group in groups]
     click.echo(comparison.make_table(groups))
-    curves = figures.compared_curves(paths, out / 'curves.png')
-    samples = figures.compared_samples(paths, out / 'samples.png')
+    curves = figures.compared_curves(paths, out / CURVES)
+    samples = figures.compared_samples(paths, out / SAMPLES)
     for path in (curves, samples):
         if path:
             click.echo(path, err=True)

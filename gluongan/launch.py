@@ -24,10 +24,21 @@ from .extensions import (
     SampleGrid,
     Snapshot,
 )
+from .extensions.log import log_records
 from .files import next_folder, write_json
 from .gan.updater import GANUpdater
-from .runs.folder import CONFIG, ENVIRONMENT, check_resumable, read_config, run_name
-from .runs.snapshots import read_newest
+from .runs.folder import (
+    CONFIG,
+    ENVIRONMENT,
+    JUDGED,
+    METRICS,
+    SCORES,
+    check_resumable,
+    read_config,
+    run_name,
+)
+from .runs.records import Records
+from .runs.snapshots import read_newest, read_scores
 from .trainer import AnyOf, Every, Trainer
 
 Warn = Callable[[str], None]
@@ -64,17 +75,30 @@ def resume(folder: Path, config: Config | None = None, warn: Warn = print) -> Tr
 
     config: the settings to continue with, by default those it was trained with. Only the settings
     that are `free` in their Knob may differ; config.json then holds the new ones.
-    warn: is told about damaged snapshots. Raises RunError, SnapshotError and ConfigError.
+    warn: is told about damaged snapshots and damaged lines of the logs. Raises RunError,
+    SnapshotError and ConfigError.
     """
     saved = read_config(folder)
     if config is None:
         config = saved
     check_resumable(folder, saved, config)
+    check_records(folder, warn)
     updater, evaluation = prepare(config)
     _restore(updater, folder, config, warn)
+    if (folder / JUDGED).is_file():  # CollapseAlarm reads it, also in a run that has no Evaluation
+        Records(folder / JUDGED).start(updater.iteration)
     if saved != config:
         write_json(folder / CONFIG, config.to_dict())
     return make_trainer(config, updater, folder, evaluation, warn)
+
+
+def check_records(folder: Path, warn: Warn) -> None:
+    """Warn about damage to what a resumed run adds to; raise RunError for a file without a row."""
+    metrics = [Records(folder / METRICS), Records(folder / JUDGED)]
+    for records in (*log_records(folder), *metrics):
+        records.check(warn)
+    if (folder / SCORES).exists() and not read_scores(folder)[0]:
+        warn(f'{folder / SCORES}: is damaged; the best snapshot so far is forgotten')
 
 
 def _restore(updater: GANUpdater, folder: Path, config: Config, warn: Warn) -> None:

@@ -114,7 +114,7 @@ class Extension:
         """Called once at the end, but not after an error; see `trainer.interrupted`."""
 
     def close(self, trainer: Trainer) -> None:
-        """Called last, also after an error."""
+        """Called last, also after an error, but not where `start` has failed."""
 
 
 class Trainer:
@@ -190,8 +190,11 @@ class Trainer:
 
         It stands for: while not done: updater.update(), then every extension whose trigger fires.
         """
+        started: list[Extension] = []
         try:
-            self._call('start')
+            for extension, _ in self.extensions:
+                extension.start(self)
+                started.append(extension)
             while not self.done() and not self.interrupted:
                 self.updater.update()
                 for extension, fires in self.extensions:
@@ -201,7 +204,8 @@ class Trainer:
             self.updater.drain()
             self._call('finish')
         finally:
-            self._call('close')
+            for extension in started:
+                extension.close(self)
 
     def flush(self) -> None:
         """Have every extension write what it has recorded to disk."""

@@ -166,3 +166,12 @@ def test_a_dry_run_of_several_seeds_makes_no_run(tmp_path):
 def test_seeds_beside_a_seed_or_a_resume_are_refused(words):
     message = tiny.refused('train', '--seeds', '0-1', *words)
     assert f'must be used without {words[0]}' in message
+
+
+def test_folders_of_earlier_comparisons_are_skipped_with_one_line(runs, tmp_path):
+    out = tmp_path / 'compared-00009-dense-mnist'
+    assert tiny.gluongan('compare', *runs[:2], '--out', out).exit_code == 0
+    result = tiny.gluongan('compare', *runs[:2], out, '--out', tmp_path / 'again')
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[0] == f'not a run: {out} (it holds a comparison)'
+    assert 'must be two or more' in tiny.gluongan('compare', runs[0], out).stderr

@@ -127,7 +127,8 @@ def test_resume_cuts_what_was_written_beyond_the_snapshot(tmp_path):
     names = ('batches.csv', 'log.csv', 'log.jsonl', 'metrics.jsonl')
     kept = {name: (folder / name).read_text() for name in names}
     for name in names:  # as a kill at iteration 60 leaves them
-        form, half_line = '%d,9,9,9,9\n', '60,9,9'
+        columns = kept[name].partition('\n')[0].count(',')
+        form, half_line = '%d' + ',9' * columns + '\n', '60,9,9'
         if name.endswith('.jsonl'):
             form, half_line = '{"iteration": %d}\n', '{"iter'
         beyond = [form % iteration for iteration in range(41, 60)]

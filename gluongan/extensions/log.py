@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -44,6 +45,15 @@ BAR_COLUMNS = 40  # of a terminal, taken by the bar and its percentage
 LEAST_COLUMNS = 20  # for the numbers beside the bar
 
 
+def log_records(run: Path) -> tuple[Records, Records, Records]:
+    """Return the files that LogReport writes: every mini-batch, and the means as JSON and CSV."""
+    return (
+        Records(run / BATCHES, header=csv_row(('iteration', *LOSSES)) + '\n'),
+        Records(run / LOG),
+        Records(run / LOG_TABLE, header=csv_row(COLUMNS) + '\n'),
+    )
+
+
 class LogReport(Extension):
     """Writes the losses and scores of every mini-batch, and their means since the last call.
 
@@ -55,10 +65,7 @@ class LogReport(Extension):
 
     def start(self, trainer: Trainer) -> None:
         iteration = trainer.updater.iteration
-        header = csv_row(('iteration', *LOSSES)) + '\n'
-        self._batches = Records(trainer.folder / BATCHES, header=header)
-        self._rows = Records(trainer.folder / LOG)
-        self._table = Records(trainer.folder / LOG_TABLE, header=csv_row(COLUMNS) + '\n')
+        self._batches, self._rows, self._table = log_records(trainer.folder)
         batches = self._batches.start(iteration)
         self._rows.start(iteration)
         logged = self._table.start(iteration)

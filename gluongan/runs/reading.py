@@ -191,13 +191,20 @@ def json_rows(path: Path) -> list[Row]:
         if not line.strip():
             continue
         try:
-            rows.append(_json_row(line))
+            rows.append(parse_json_row(line))
         except (ValueError, RecursionError) as error:
             raise RunError(f'{path}: line {number} {error}') from error
     return rows
 
 
-def _json_row(line: str) -> Row:
+def parse_json_row(line: str) -> Row:
+    """Return the numbers of one line of a .jsonl file by name; null is NaN.
+
+    Raises ValueError, in one sentence without a subject, where it is not a row.
+
+    >>> parse_json_row('{"iteration": 500, "samples/swd": null}')
+    {'iteration': 500, 'samples/swd': nan}
+    """
     try:
         values = json.loads(line)
     except ValueError as error:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from ..files import write_text
+from .folder import RunError
+from .reading import parse_json_row
 
 
 class Records:
@@ -23,34 +25,62 @@ class Records:
     def start(self, iteration: int) -> list[str]:
         """Keep the rows up to `iteration` and return them.
 
-        What a killed run wrote beyond it is dropped, and so is a line that cannot be read.
+        What a killed run wrote beyond it is dropped, and so is a line that cannot be read; see
+        `check`.
         """
-        lines = []
-        if self.path.is_file():
-            text = self.path.read_text(encoding='utf-8', errors='replace')
-            lines = text.splitlines(keepends=True)
+        rows, _ = self._readable()
+        kept = [line for number, line in rows if number <= iteration]
+        write_text(self.path, self._header + ''.join(kept))
+        return kept
+
+    def check(self, warn: Callable[[str], object]) -> None:
+        """Call `warn` with the number of lines that `start` will drop because they are damaged.
+
+        Raises RunError where no line can be read. A last line without its end is no damage: a kill
+        may cut it anywhere.
+        """
+        rows, damaged = self._readable()
+        if damaged and not rows:
+            raise RunError(
+                f'{self.path}: is damaged, none of its rows can be read; '
+                'must be as it was written, or be removed'
+            )
+        if damaged:
+            lines = 'line' if damaged == 1 else 'lines'
+            warn(f'{self.path}: {damaged:,} damaged {lines} dropped')
+
+    def _readable(self) -> tuple[list[tuple[int, str]], int]:
+        """Return (iteration, line) of each row, and the number of lines that are damaged."""
+        if not self.path.is_file():
+            return [], 0
+        text = self.path.read_text(encoding='utf-8', errors='replace')
+        lines = text[: text.rfind('\n') + 1].splitlines(keepends=True)
         rows = []
+        damaged = 0
         for line in lines:
-            is_row = line.endswith('\n') and line != self._header
-            if is_row and _iteration(line) <= iteration:
-                rows.append(line)
-        write_text(self.path, self._header + ''.join(rows))
-        return rows
+            if line == self._header or not line.strip():
+                continue
+            try:
+                rows.append((self._iteration(line), line))
+            except (ValueError, RecursionError):
+                damaged += 1
+        return rows, damaged
+
+    def _iteration(self, line: str) -> int:
+        """Return the iteration of a row. Raises ValueError where it is not a row of this file."""
+        if not self._header:
+            return int(parse_json_row(line)['iteration'])
+        cells = line.split(',')
+        if len(cells) != self._header.count(',') + 1:
+            raise ValueError('has another number of columns')
+        for cell in cells:
+            float(cell)
+        return int(cells[0])
 
     def append(self, rows: Iterable[str]) -> None:
         """Add rows, each without its line end."""
         with open(self.path, 'a', encoding='utf-8') as file:
             file.write(''.join(row + '\n' for row in rows))
-
-
-def _iteration(line: str) -> float:
-    """Return the iteration of a row, infinity where it cannot be read."""
-    try:
-        if line.startswith('{'):
-            return json.loads(line)['iteration']
-        return int(line.split(',', 1)[0])
-    except (ValueError, KeyError, TypeError):
-        return float('inf')
 
 
 def json_row(values: dict[str, Any]) -> str:

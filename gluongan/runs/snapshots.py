@@ -92,7 +92,7 @@ def read_scores(run: Path) -> tuple[str, dict[int, float]]:
         content = json.loads((run / SCORES).read_text(encoding='utf-8'))
         metric = str(content.pop('metric', 'samples/swd'))
         return metric, {int(iteration): float(score) for iteration, score in content.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, OverflowError, RecursionError):
         return '', {}
 
 

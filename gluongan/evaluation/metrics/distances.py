@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ...errors import InputError
+
 BLOCK = 1024  # rows at a time: against 10,000 others, 40 MB of float32
 
 
@@ -74,9 +76,15 @@ def nearest(
 def squared_radii(x: np.ndarray, k: int) -> np.ndarray:
     """Return the squared distance from each row of x (N, values) to its k-th nearest other row.
 
+    Raises InputError for k rows or fewer.
+
     >>> squared_radii(flat(np.array([0.0, 1.0, 3.0])), k=1)
     array([1., 1., 4.], dtype=float32)
     """
+    if len(x) <= k:
+        raise InputError(
+            f'{len(x)} samples: must be more than {k} for the {k}-th neighbour of each'
+        )
     radii = np.empty(len(x), dtype=np.float32)
     for rows, squared in squared_distances(x, x):
         radii[rows] = np.partition(squared, k, axis=1)[:, k]  # number 0 is the row itself

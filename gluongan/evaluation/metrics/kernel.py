@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...errors import InputError
+
 BLOCKS = 10
 
 
@@ -25,7 +27,7 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, *, blocks: int = BLOCKS) -> Ke
     The kernel is k(x, y) = (x·y / D + 1)³, as in KID (Bińkowski et al. 2018, arXiv 1801.01401). The
     value is the mean over equal blocks that share no sample; the error is the standard error of
     that mean. Features must be in random order.
-    Raises ValueError for fewer than two samples per block.
+    Raises InputError for fewer than two samples per block.
 
     >>> random = np.random.RandomState(0)
     >>> a, b, c = random.standard_normal((3, 500, 8))
@@ -38,7 +40,7 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, *, blocks: int = BLOCKS) -> Ke
     least = min(len(a), len(b))
     size = least // blocks
     if size < 2:
-        raise ValueError(f'{least} samples: must be at least {2 * blocks} for {blocks} blocks')
+        raise InputError(f'{least} samples: must be at least {2 * blocks} for {blocks} blocks')
     a, b = a.astype(np.float64), b.astype(np.float64)
     values = []
     for start in range(0, blocks * size, size):

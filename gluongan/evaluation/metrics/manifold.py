@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...errors import InputError
 from .distances import flat, squared_distances, squared_radii
 
 
@@ -34,7 +35,7 @@ def manifold(
     coverage: Naeem et al. 2020, arXiv 2002.09797.
 
     radii: `squared_radii(real, k)`, if it is known already.
-    Raises ValueError for sets of k samples or fewer.
+    Raises InputError for sets of k samples or fewer.
 
     >>> real = np.arange(20.0)[:, None]
     >>> manifold(real, real[:10], k=1)  # samples like the data, but of one half of it
@@ -42,7 +43,7 @@ def manifold(
     """
     real, fake = flat(real), flat(fake)
     if min(len(real), len(fake)) <= k:
-        raise ValueError(
+        raise InputError(
             f'{len(real)} and {len(fake)} samples: each set must have more than k = {k}'
         )
     real_radii = squared_radii(real, k) if radii is None else radii

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...errors import InputError
+
 # Standard deviations within which a point is good: 1 - exp(-9/2) = 98.9 % of a 2-D Gaussian.
 NEAR = 3.0
 
@@ -27,7 +29,7 @@ def coverage(points: np.ndarray, centres: np.ndarray, deviation: float) -> Cover
     The protocol is that of PacGAN (Lin et al. 2018, section 4.1), which counts 2,500 points. good:
     the share of points within 3 deviations of the nearest mode, in [0, 1]. caught: the number of
     modes with at least one good point. reverse_kl: the KL of the shares of points nearest to each
-    mode from uniform shares, in nats, 0 to log M. Raises ValueError for no points.
+    mode from uniform shares, in nats, 0 to log M. Raises InputError for no points.
 
     >>> centres = np.array([[0.0, 0.0], [1.0, 0.0]])
     >>> points = np.array([[0.01, 0.0], [0.0, 0.02], [0.5, 0.5], [0.0, 0.01]])
@@ -36,7 +38,7 @@ def coverage(points: np.ndarray, centres: np.ndarray, deviation: float) -> Cover
     (1, 0.75)
     """
     if not len(points):
-        raise ValueError('0 points: must be at least 1')
+        raise InputError('0 points: must be at least 1')
     distance = np.linalg.norm(points[:, None] - centres[None], axis=2)
     nearest = distance.argmin(axis=1)
     good = distance.min(axis=1) <= NEAR * deviation

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...errors import InputError
+
 SIGMAS = np.logspace(-1, 0, 10)
 BLOCK = 500  # rows at a time: 40 MB of distances to 10,000 samples
 
@@ -27,7 +29,7 @@ def parzen(samples: np.ndarray, valid: np.ndarray, test: np.ndarray) -> Parzen:
 
     sigma is the one of SIGMAS that gives `valid` the highest likelihood. Goodfellow et al. 2014
     (arXiv 1406.2661, section 5) take 10,000 samples, 1,000 validation and 10,000 test images.
-    Raises ValueError if samples differ in shape.
+    Raises InputError if samples differ in shape.
 
     >>> samples = np.zeros((5, 2))
     >>> parzen(samples, samples + 0.1, samples).sigma  # the narrowest window
@@ -35,7 +37,7 @@ def parzen(samples: np.ndarray, valid: np.ndarray, test: np.ndarray) -> Parzen:
     """
     shapes = samples.shape[1:], valid.shape[1:], test.shape[1:]
     if not shapes[0] == shapes[1] == shapes[2]:
-        raise ValueError('shapes {}, {} and {}: must be the same'.format(*shapes))
+        raise InputError('shapes {}, {} and {}: must be the same'.format(*shapes))
     scores = log_likelihoods(valid, samples, SIGMAS).mean(axis=1)
     sigma = float(SIGMAS[scores.argmax()])
     likelihoods = log_likelihoods(test, samples, np.array([sigma]))[0]

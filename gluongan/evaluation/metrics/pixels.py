@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...errors import InputError
+
 
 def sliced_wasserstein(
     a: np.ndarray, b: np.ndarray, *, projections: int = 128, seed: int = 0
@@ -14,14 +16,14 @@ def sliced_wasserstein(
     2015, Journal of Mathematical Imaging and Vision 51). It is 0 only if the sets agree along every
     direction, so one good image that is repeated is far from the data. The unit is that of the
     samples: a difference of 0.1 in every pixel gives about 0.08.
-    Raises ValueError if the sets differ in size or shape.
+    Raises InputError if the sets differ in size or shape.
 
     >>> a = np.random.RandomState(0).rand(50, 4)
     >>> sliced_wasserstein(a, a[::-1])  # the order of samples does not matter
     0.0
     """
     if a.shape != b.shape:
-        raise ValueError(f'shapes {a.shape} and {b.shape}: must be the same')
+        raise InputError(f'shapes {a.shape} and {b.shape}: must be the same')
     a = a.reshape(len(a), -1).astype(np.float32)
     b = b.reshape(len(b), -1).astype(np.float32)
     random = np.random.default_rng(seed)

@@ -1,0 +1,73 @@
+"""Evaluation of a handful of pictures: a report or one sentence, never a traceback."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+
+from gluongan.errors import InputError
+from gluongan.evaluation.metrics import coverage, kernel_distance, manifold
+from gluongan.evaluation.metrics.distances import squared_radii
+
+SIDE = 8
+
+
+@pytest.fixture(scope='module')
+def pictures():
+    return np.random.RandomState(0).randint(0, 256, (100, SIDE, SIDE), dtype=np.uint8)
+
+
+def folder_of(pictures, path):
+    path.mkdir()
+    for number, picture in enumerate(pictures):
+        Image.fromarray(picture).save(path / f'{number}.png')
+    return path
+
+
+def succeeds_or_refuses(*arguments):
+    """Run a command; return its exit code, which must be 0, or 2 with one sentence."""
+    result = tiny.gluongan(*arguments)
+    assert result.exit_code in (0, 2)
+    if result.exit_code:
+        last_line = result.stderr.splitlines()[-1]
+        assert last_line.startswith('Error: ') and 'must ' in last_line
+    return result.exit_code
+
+
+@pytest.mark.parametrize('count', [1, 5, 50])
+def test_any_number_of_training_pictures_and_of_samples_is_answered(tmp_path, pictures, count):
+    np.savez(tmp_path / 'data.npz', images=pictures[:count])
+    codes = []
+    for samples in (1, 2, 5, 19, 99):
+        source = folder_of(pictures[:samples], tmp_path / str(samples))
+        codes.append(succeeds_or_refuses('evaluate', source, '--data', tmp_path / 'data.npz'))
+    assert codes == ([2, 2, 2, 0, 0] if count == 50 else [2] * 5)
+
+
+@pytest.mark.parametrize('count', [1, 5, 50])
+def test_any_number_of_training_pictures_is_calibrated_or_refused(tmp_path, pictures, count):
+    np.savez(tmp_path / 'data.npz', images=pictures[:count])
+    arguments = ['--data', tmp_path / 'data.npz', '--samples', 100, '--draws', 1]
+    code = succeeds_or_refuses('judge', 'calibrate', *arguments, '--out', tmp_path / 'c.json')
+    assert code == (0 if count == 50 else 2)
+
+
+def test_too_few_samples_for_the_kernel_distance_are_one_sentence(tmp_path, pictures):
+    big = np.repeat(np.repeat(pictures[:19], 4, axis=1), 4, axis=2)[:, :28, :28]
+    source = folder_of(big, tmp_path / 'pictures')
+    message = tiny.gluongan('evaluate', source, '--data', 'mnist').stderr.splitlines()[-1]
+    assert message == 'Error: 19 samples: must be at least 20 for 10 blocks'
+
+
+def test_metrics_of_too_few_samples_raise_an_input_error():
+    x = np.zeros((5, 4), np.float32)
+    with pytest.raises(InputError):
+        kernel_distance(x, x)
+    with pytest.raises(InputError):
+        manifold(x, x, k=5)
+    with pytest.raises(InputError):
+        squared_radii(x, 5)
+    with pytest.raises(InputError):
+        coverage(x[:0, :2], x[:, :2], 0.1)
