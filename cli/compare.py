@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gluongan.files import check_writable
 from gluongan.runs.folder import is_run
 
 from .faults import refusals
@@ -38,7 +39,9 @@ def compare(runs: tuple[Path, ...], out: Path | None) -> None:
     """
     with refusals():
         kept = [path for path in runs if not _is_skipped(path)] or list(runs)
-        print_comparison(kept, out or kept[0].resolve().parent / DEFAULT)
+        folder = out or kept[0].resolve().parent / DEFAULT
+        check_writable(folder, folder=True, setting=out and 'out')
+        print_comparison(kept, folder)
 
 
 def _is_skipped(path: Path) -> bool:

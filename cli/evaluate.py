@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gluongan.config import Config
+from gluongan.files import check_writable
 from gluongan.runs.folder import EVALUATION, FIGURES_FOLDER, is_run
 
 from .faults import Usage, flag, refusals
@@ -79,6 +80,8 @@ def evaluate(
     gluongan evaluate pictures/ --data fashion-mnist --figure nearest.png
     """
     given = typed(flags)
+    json_setting = out and 'json'
+    figure_setting = figure and 'figure'
     if is_run(source):
         if given:
             name = flag(next(iter(given)))
@@ -88,6 +91,9 @@ def evaluate(
     if figure and figure.suffix != '.png':
         raise Usage(f'--figure {figure}: must end in .png')
     with refusals():
+        for path, setting in ((out, json_setting), (figure, figure_setting)):
+            if path:
+                check_writable(path, setting=setting)
         from gluongan.evaluation.sources import evaluate_source
 
         report = evaluate_source(

@@ -36,7 +36,9 @@ def refusals() -> Iterator[None]:
         raise  # `gluongan ... | head`: click exits without a message
     except GluonganError as error:
         raise _refusal(sentence(error), error.exit_code) from None
-    except (OSError, MemoryError) as error:
+    except OSError as error:
+        raise click.ClickException(_reason(error)) from None
+    except MemoryError as error:
         raise click.ClickException(str(error) or 'out of memory') from None
 
 
@@ -54,6 +56,12 @@ def settings_from(file: Path | None, names: Collection[str]) -> Iterator[None]:
         if file is None or not (unknown or error.setting in names):
             raise
         raise _refusal(f'--config {file}: {error}', error.exit_code) from None
+
+
+def _reason(error: OSError) -> str:
+    if error.filename is None or not error.strerror:
+        return str(error)
+    return f'{error.filename}: {error.strerror}'
 
 
 def _refusal(message: str, exit_code: int) -> click.ClickException:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gluongan.files import check_writable
+from gluongan.runs.folder import is_run
+
 from .faults import Usage, refusals
 from .options import DEVICE, RUN, WHICH
 
@@ -109,6 +112,9 @@ def invert(
         from gluongan.gan.inversion import Inverter
         from gluongan.runs import reading
 
+        folder = out or run / 'inversion'
+        if out or is_run(run):  # else the run is at fault
+            check_writable(folder, folder=True, setting=out and 'out')
         config, gen = loading.load_run(run, which=which, device=device)
         shape = reading.sample_shape(run)
         classes = len(reading.class_names(run)) if config.conditional else 0
@@ -133,7 +139,7 @@ def invert(
         results = {name: inverter.invert(each) for name, each in sets.items()}
         click.echo(_table(results))
         title = f'{config.recipe} on {config.data}'
-        _write(out or run / 'inversion', title, x, results, inverter)
+        _write(folder, title, x, results, inverter)
 
 
 def _read_images(path: Path, shape: tuple[int, ...]) -> np.ndarray:

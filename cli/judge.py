@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from gluongan.config import Config
+from gluongan.files import check_writable
 from gluongan.metric_names import metric_stem
 from gluongan.runs.folder import run_name
 
@@ -102,6 +103,8 @@ def train(
         from gluongan.runtime import device as context
 
         config = Config().with_settings(typed(flags))
+        path = out or Path(f'{_data_name(config)}.judge')
+        check_writable(path, setting=out and 'out')
         trained = classifier.train(
             build.load_data(config),
             build.load_test(config),
@@ -113,7 +116,6 @@ def train(
             command=shlex.join(['gluongan', *sys.argv[1:]]),
             on_step=_print_step,
         )
-        path = out or Path(f'{_data_name(config)}.judge')
         trained.write(path)
     about = trained.about
     click.echo(f'{path}: {about.split} accuracy {about.accuracy:.2%}')
@@ -169,10 +171,11 @@ def calibrate(
         from gluongan.evaluation import sources
 
         config = Config().with_settings(typed(flags))
+        path = out or Path(f'{_data_name(config)}.calibration.json')
+        check_writable(path, setting=out and 'out')
         reference = sources.make_reference(config, judge_file)
         count = count or sources.COUNTS.get(config.data, sources.COUNT)
         calibration = evaluation.calibrate(reference, count, draws=draws, on_set=_print_set)
-        path = out or Path(f'{_data_name(config)}.calibration.json')
         calibration.write(path)
     click.echo(path)
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from gluongan.files import check_writable
 from gluongan.knob import Knob
 
-from .faults import Usage
+from .faults import Usage, refusals
 from .knobs import Value
 
 MOST = 100_000
@@ -75,10 +76,13 @@ def _seed_range(text: str) -> tuple[int, int]:
 
 
 def output(out: Path | None, default: Path, ending: str, *, flag: str = '--out') -> Path:
-    """Return the path of an output file. Raises Usage for another ending."""
+    """Return the path of an output file that can be written. Raises Usage for another ending."""
     path = out or default
     if path.suffix != ending:
         raise Usage(f'{flag} {path}: must end in {ending}')
+    setting = out and flag[2:].replace('-', '_')
+    with refusals():
+        check_writable(path, setting=setting)
     return path
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gluongan.config import Config, knobs, parse_json
-from gluongan.files import as_json, check_out, next_number
+from gluongan.files import as_json, check_writable, next_number
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runs.folder import (
     CLIP,
@@ -168,7 +168,10 @@ def _begin(
     config: Config, resume: Path | None, out: Path, dry_run: bool, interrupt: Interrupt
 ) -> Path:
     """Train one run to its end and return its folder."""
-    check_out(out)
+    if resume:
+        check_writable(resume, folder=True, setting='resume')
+    else:
+        check_writable(out, folder=True, setting='out')
     from gluongan.data import bundled
 
     if config.data == 'mnist':

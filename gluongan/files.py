@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 CHUNK = 2**20  # bytes to ask a stream for at a time
+NOT_WRITTEN = 'cannot be written'
 MAX_NPY_HEADER = 4096  # bytes; numpy itself writes 128 for an array without fields
 
 _TEMPORARY = re.compile(r'\..+\.(?P<process>[0-9]+)\.tmp')
@@ -33,6 +34,60 @@ _in_use: set[str] = set()  # the temporary names of this process
 
 
 # Writing
+
+
+@contextmanager
+def naming_target(path: str | Path) -> Iterator[None]:
+    """Let an OSError of the block name `path`, not a temporary file, and say that writing failed.
+
+    >>> with naming_target('notes.txt'):
+    ...     raise OSError(28, 'No space left on device', '.notes.txt.0.tmp')
+    Traceback (most recent call last):
+    OSError: [Errno 28] cannot be written (No space left on device): 'notes.txt'
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if not reason.startswith(NOT_WRITTEN):  # else an inner block has named the file
+            error.strerror = f'{NOT_WRITTEN} ({reason})'
+            error.filename = str(path)
+            error.filename2 = None
+        raise
+
+
+def check_writable(path: str | Path, *, folder: bool = False, setting: str | None = None) -> None:
+    """Raise InputError where a file, or files in a folder, cannot be written at `path`.
+
+    Called before long work, so that its result is not lost. It writes nothing.
+    folder: whether `path` is to be a folder. setting: the one that gave `path`, if any.
+
+    >>> check_writable('no such folder/report.json')
+    >>> check_writable('.', setting='json')
+    Traceback (most recent call last):
+    gluongan.errors.InputError: json .: is a folder; must be a file or a new name
+    """
+    problem = _why_not_writable(os.fspath(path), folder)
+    if problem and setting is None:
+        raise InputError(f'{path}: {problem}')
+    if problem:
+        raise InputError(problem, setting=setting, value=path)
+
+
+def _why_not_writable(path: str, folder: bool) -> str:
+    """Return what is wrong with a path and what is allowed, '' for nothing."""
+    if folder and os.path.lexists(path) and not os.path.isdir(path):
+        return 'is not a folder; must be a folder or a new name'
+    if not folder and os.path.isdir(path):
+        return 'is a folder; must be a file or a new name'
+    nearest = os.path.abspath(path if folder else os.path.dirname(path))
+    while not os.path.lexists(nearest):
+        nearest = os.path.dirname(nearest)
+    if not os.path.isdir(nearest):
+        return f'{nearest} is not a folder; must be in a folder'
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return f'{nearest} is not writable; must be in a folder with permission to write'
+    return ''
 
 
 @contextmanager
@@ -51,7 +106,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     False
     True False
     """
-    with _temporary_beside(Path(path)) as temporary:
+    with naming_target(path), _temporary_beside(Path(path)) as temporary:
         yield temporary
         _flush_to_disk(temporary)
         os.replace(temporary, path)
@@ -63,7 +118,7 @@ def staging(target: str | Path) -> Iterator[Path]:
 
     `publish` moves finished files, or the whole folder, out of it.
     """
-    with _temporary_beside(Path(target)) as folder:
+    with naming_target(target), _temporary_beside(Path(target)) as folder:
         folder.mkdir()
         yield folder
 
@@ -73,10 +128,11 @@ def publish(staged: Path, target: Path) -> None:
 
     A file of that name is replaced. A folder of that name must be empty, else OSError is raised.
     """
-    for path in [staged, *staged.rglob('*')]:
-        if path.is_file():
-            _flush_to_disk(path)
-    os.replace(staged, target)
+    with naming_target(target):
+        for path in [staged, *staged.rglob('*')]:
+            if path.is_file():
+                _flush_to_disk(path)
+        os.replace(staged, target)
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -297,23 +353,16 @@ def _npy_header(head: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
 def next_folder(out: Path, name: str) -> Path:
     """Make and return `out`/00000-name with the next free number.
 
-    Raises InputError where `out` is not a folder, and OSError where it cannot be made.
+    Raises InputError where `out` cannot be a folder, and OSError where making it fails.
     """
-    check_out(out)
-    out.mkdir(parents=True, exist_ok=True)
-    while True:
-        folder = out / f'{next_number(out):05d}-{name}'
-        with suppress(FileExistsError):  # another process took the number in between
-            folder.mkdir()
-            return folder
-
-
-def check_out(out: Path) -> None:
-    """Raise InputError where numbered folders cannot be made in `out`."""
-    if (out.exists() or out.is_symlink()) and not out.is_dir():
-        raise InputError(
-            'is not a folder; must be a folder or a new name', setting='out', value=out
-        )
+    check_writable(out, folder=True, setting='out')
+    with naming_target(out):
+        out.mkdir(parents=True, exist_ok=True)
+        while True:
+            folder = out / f'{next_number(out):05d}-{name}'
+            with suppress(FileExistsError):  # another process took the number in between
+                folder.mkdir()
+                return folder
 
 
 def next_number(out: Path) -> int:

@@ -12,6 +12,10 @@ from gluongan.evaluation.metrics import coverage, kernel_distance, manifold
 from gluongan.evaluation.metrics.distances import squared_radii
 
 SIDE = 8
+# SciPy warns where there are fewer pictures than the 100 bins.
+pytestmark = pytest.mark.filterwarnings(
+    'ignore:One of the clusters', 'ignore:invalid value encountered in divide'
+)
 
 
 @pytest.fixture(scope='module')

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__, loading
-from ..files import publish, staging
+from ..files import check_writable, publish, staging
 from ..gan.sampling import device_of
 from ..nn.layers import Chain, MinibatchDiscrimination, Pack, has_layer, in_float32
 from ..nn.passes import ROWS
@@ -215,6 +215,7 @@ def _check_free(out: Path) -> None:
         )
     if out.exists() or out.is_symlink():
         raise RunError('exists already; must be a new folder', setting='out', value=out)
+    check_writable(out, folder=True, setting='out')
 
 
 def _check_manifest(target: Path) -> None:

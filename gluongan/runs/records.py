@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from ..files import write_text
+from ..files import naming_target, write_text
 from .folder import RunError
 from .reading import parse_json_row
 
@@ -79,7 +79,7 @@ class Records:
 
     def append(self, rows: Iterable[str]) -> None:
         """Add rows, each without its line end."""
-        with open(self.path, 'a', encoding='utf-8') as file:
+        with naming_target(self.path), open(self.path, 'a', encoding='utf-8') as file:
             file.write(''.join(row + '\n' for row in rows))
 
 
