@@ -6,6 +6,7 @@ the command line turns `setting`, and every setting in backticks, into `--gen-lr
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 
@@ -60,3 +61,18 @@ def as_typed(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return str(value).lower()
     return str(value)
+
+
+def check_count(setting: str, value: Any, least: int = 1) -> None:
+    """Raise InputError where a value is not a whole number of at least `least`.
+
+    >>> check_count('keep', 2)
+    >>> check_count('keep', 0)
+    Traceback (most recent call last):
+    gluongan.errors.InputError: keep 0: must be a whole number of at least 1
+    """
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not is_whole or value < least:
+        raise InputError(
+            f'must be a whole number of at least {least}', setting=setting, value=value
+        )

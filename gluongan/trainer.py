@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple, Protocol, Union
 
+from .errors import InputError
 from .files import next_folder
 
 
@@ -69,20 +70,23 @@ class AnyOf(NamedTuple):
 Trigger = Union[tuple[int, str], Callable[[Updater], bool]]
 
 
-def as_trigger(trigger: Trigger) -> Callable[[Updater], bool]:
+def as_trigger(trigger: Trigger, setting: str = 'trigger') -> Callable[[Updater], bool]:
     """Return a trigger from (period, 'iteration' | 'epoch'), or from any function of the updater.
 
-    Raises ValueError where the period is not a whole number of at least 1, or the unit is unknown.
+    Raises InputError where the period is not a whole number of at least 1, or the unit is unknown.
+    setting: what the message calls it.
 
     >>> as_trigger((2, 'epoch'))
     Every(period=2, unit='epoch')
     """
     if callable(trigger):
         return trigger
-    period, unit = trigger
+    is_pair = isinstance(trigger, (tuple, list)) and len(trigger) == 2
+    period, unit = trigger if is_pair else (0, '')
     if unit not in ('iteration', 'epoch') or type(period) is not int or period < 1:
-        raise ValueError(
-            f'trigger {trigger}: must be a whole number of at least 1, and iteration or epoch'
+        raise InputError(
+            f'{setting} {trigger}: must be a whole number of at least 1, and iteration or epoch, '
+            "such as (100, 'iteration')"
         )
     return Every(period, unit)
 
@@ -152,10 +156,10 @@ class Trainer:
         folder: Path | None = None,
     ) -> None:
         if callable(stop):
-            raise ValueError(
+            raise InputError(
                 "stop: must be a number and iteration or epoch, such as (15_000, 'iteration')"
             )
-        as_trigger(stop)
+        as_trigger(stop, 'stop')
         self.updater = updater
         self.stop = stop
         self.extensions: list[tuple[Extension, Callable[[Updater], bool]]] = []
@@ -166,7 +170,11 @@ class Trainer:
 
     def extend(self, extension: Extension, *, trigger: Trigger | None = None) -> None:
         """Add an extension. `trigger` replaces its own."""
-        self.extensions.append((extension, as_trigger(trigger or extension.trigger)))
+        if not isinstance(extension, Extension):
+            name = getattr(extension, '__name__', type(extension).__name__)
+            raise InputError(f'extension {name}: must be an instance of an Extension')
+        chosen = extension.trigger if trigger is None else trigger
+        self.extensions.append((extension, as_trigger(chosen)))
 
     @property
     def total(self) -> int:

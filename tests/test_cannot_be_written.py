@@ -57,21 +57,31 @@ def test_target_that_cannot_be_written_is_refused_before_the_work(run, words, fl
     assert message.startswith(f'{flag} file/x.png: ') and 'file is not a folder' in message
 
 
+def forbid_writing(folder, monkeypatch):
+    """Have `os.access` say that a folder is read-only; root could write to a real one."""
+    access = os.access
+
+    def allowed(path, mode):
+        return access(path, mode) and not (mode & os.W_OK and str(path) == str(folder))
+
+    monkeypatch.setattr(os, 'access', allowed)
+
+
 @pytest.mark.parametrize('words, flag, is_folder', COMMANDS.values(), ids=COMMANDS)
 def test_folder_without_permission_is_refused(run, here, words, flag, is_folder, monkeypatch):
-    monkeypatch.setattr(os, 'access', lambda path, mode: str(path) != str(here))  # root may write
+    forbid_writing(here, monkeypatch)
     words = [run if word == 'RUN' else word for word in words]
     message = tiny.refused(*words, flag, 'new/x.png')
     assert message.startswith(f'{flag} new/x.png: ') and 'is not writable' in message
 
 
 def test_run_without_permission_is_not_resumed(run, monkeypatch):
-    monkeypatch.setattr(os, 'access', lambda path, mode: str(path) != str(run))
+    forbid_writing(run, monkeypatch)
     assert f'--resume {run}: ' in tiny.refused('train', '--resume', run, '--iterations', 9)
 
 
 def test_default_target_is_named_by_its_path(run, monkeypatch):
-    monkeypatch.setattr(os, 'access', lambda path, mode: str(path) != str(run))
+    forbid_writing(run, monkeypatch)
     assert tiny.refused('evaluate', run).startswith(f'{run}/evaluation.json: ')
 
 

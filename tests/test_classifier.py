@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+import tiny
 from scipy.signal import correlate
 
 from gluongan import data, runtime, snapshot
@@ -186,6 +187,21 @@ def test_a_file_that_is_not_a_judge_is_refused_by_name(trained, tmp_path, change
     snapshot.write(path, {}, meta)
     with pytest.raises(judge.JudgeError, match=r'x\.judge: is not a judge'):
         judge.read(path)
+
+
+@pytest.mark.parametrize('content', [None, b'', b'{}', b'GLUONGAN' + bytes(40)])
+def test_a_file_that_was_given_as_judge_and_is_none_is_refused_by_its_setting(tmp_path, content):
+    path = tmp_path / 'bad.json'
+    if content is not None:
+        path.write_bytes(content)
+    words = ['evaluate', tmp_path, '--data', 'synthetic', '--judge', path]
+    problem = 'does not exist' if content is None else 'is not a judge'
+    expected = f'{problem}; must be a file made by `gluongan judge train`'
+    assert tiny.gluongan(*words).exit_code == 2
+    with pytest.raises(judge.JudgeError) as caught:
+        judge.find_judge(data.load('synthetic'), path)
+    assert str(caught.value) == f'judge {path}: {expected}'
+    assert tiny.refused(*words) == f'--judge {path}: {expected}'
 
 
 # Those that ship with the package

@@ -217,7 +217,7 @@ def test_what_cannot_be_evaluated_is_refused_in_one_sentence(run, words, message
 
 
 def test_a_judge_that_cannot_be_read_is_refused(run):
-    message = tiny.refused('evaluate', run, '--judge', 'FILE.npz', code=1)
+    message = tiny.refused('evaluate', run, '--judge', 'FILE.npz')
     assert 'FILE.npz' in message
 
 

@@ -290,3 +290,9 @@ def test_points_cannot_be_binarized():
         DataError, match=r'^binarize: does not apply to ring8, .*; must be left out'
     ):
         load('ring8').binarized()
+
+
+@pytest.mark.parametrize('name', [3, None, ['mnist'], 1.5])
+def test_a_name_that_is_no_text_and_no_path_is_refused(name):
+    with pytest.raises(DataError, match=r'^data.*: must be mnist, .*, or a path'):
+        load(name)

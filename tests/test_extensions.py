@@ -11,6 +11,7 @@ import tiny
 from scipy.stats import wasserstein_distance
 
 from gluongan import build, figures, loading
+from gluongan.errors import InputError
 from gluongan.evaluation.metrics import sliced_wasserstein
 from gluongan.extensions import LogReport, Progress, QuickMetrics, SampleGrid, Snapshot
 from gluongan.gan.sampling import generate, pixels
@@ -313,3 +314,18 @@ def test_bar_fills_up_on_a_terminal(make):
     if '\x1b[?25l' in text:  # the cursor was hidden, and is shown again
         assert text.count('\n') == 1
         assert '\x1b[?25h' in text[-40:]
+
+
+@pytest.mark.parametrize(
+    'make',
+    [
+        lambda: Snapshot(keep=0),
+        lambda: Snapshot(keep=-1),
+        lambda: SampleGrid(rows=0),
+        lambda: SampleGrid(cols='x'),
+        lambda: SampleGrid(count=0),
+    ],
+)
+def test_counts_below_one_are_refused(make):
+    with pytest.raises(InputError, match='must be a whole number of at least 1'):
+        make()

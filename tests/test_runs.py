@@ -113,13 +113,33 @@ def test_facts_are_read_and_unknown_keys_are_ignored(tmp_path):
         {'classes': [1, 2]},
         {'classes': 3},
         {'data': None},
+        {'data': 5},
+        {'shape': None},
+        {'shape': [1, '4', 4]},
+        {'shape': [[1], 4, 4]},
+        {'shape': {'a': 1}},
+        {'iterations_per_epoch': 'x'},
+        {'mean': True},
+        {'binarize': 1},
+        {'loss': []},
     ],
     ids=str,
 )
 def test_broken_facts_are_a_run_error_that_names_the_file(tmp_path, changes):
     write_json(tmp_path / 'run.json', {**FACTS, **changes})
-    with pytest.raises(RunError, match=r'run\.json'):
+    with pytest.raises(RunError, match=r'run\.json: ') as caught:
         reading.read_facts(tmp_path)
+    (name,) = changes
+    assert f'run.json: {name}' in str(caught.value) and 'must be ' in str(caught.value)
+    assert 'object' not in str(caught.value) and '__' not in str(caught.value)
+
+
+@pytest.mark.parametrize('text', ['[]', '3', 'null', '"mnist"', '{', '', '[' * 10_000, '{}'])
+def test_facts_of_another_form_are_a_run_error_in_plain_words(tmp_path, text):
+    (tmp_path / 'run.json').write_text(text)
+    with pytest.raises(RunError, match=r'run\.json: ') as caught:
+        reading.read_facts(tmp_path)
+    assert '__init__' not in str(caught.value) and 'attribute' not in str(caught.value)
 
 
 def test_missing_facts_are_none_and_a_run_error_for_those_who_need_them(tmp_path):

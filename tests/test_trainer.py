@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import pytest
 
+from gluongan.errors import InputError
 from gluongan.trainer import AnyOf, Every, Extension, Interrupt, Trainer, as_trigger
 
 
@@ -167,12 +168,20 @@ def test_impossible_trigger_is_refused_with_its_value(tmp_path, trigger):
 
 
 @pytest.mark.parametrize(
-    'stop', [(0, 'iteration'), (3, 'batches'), (1.5, 'epoch'), lambda updater: True], ids=str
+    'stop',
+    [(0, 'iteration'), (3, 'batches'), (1.5, 'epoch'), 5, None, (1,), lambda updater: True],
+    ids=str,
 )
 def test_impossible_stop_is_refused_before_a_folder_is_made(tmp_path, stop):
-    with pytest.raises(ValueError, match='iteration or epoch'):
+    with pytest.raises(InputError, match=r'^stop.* iteration or epoch'):
         Trainer(FakeUpdater(), stop=stop, out=tmp_path / 'runs')
     assert not (tmp_path / 'runs').exists()
+
+
+@pytest.mark.parametrize('extension', [Extension, print, None, 5])
+def test_what_is_no_instance_of_an_extension_is_refused(tmp_path, extension):
+    with pytest.raises(InputError, match=r'^extension .*: must be an instance of an Extension'):
+        make_trainer(tmp_path)[0].extend(extension)
 
 
 # The loop

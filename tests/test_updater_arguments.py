@@ -9,9 +9,11 @@ import pytest
 import tiny
 
 from gluongan import build
+from gluongan.errors import InputError
 from gluongan.gan.penalties import PENALTIES, GradientPenalty
 from gluongan.gan.updater import GANUpdater
-from gluongan.nn.layers import frozen
+from gluongan.nn.layers import Chain, frozen
+from gluongan.nn.models import dense_discriminator, dense_generator
 from gluongan.nn.optimizer import Optimizer
 
 
@@ -43,6 +45,13 @@ def test_a_schedule_from_python_still_learns_after_the_first_step(tiny_updater):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
+        ({'loss': 3}, 'loss 3: must be one of minimax, nonsaturating,'),
+        ({'loss': None}, 'loss: must be one of minimax, nonsaturating,'),
+        ({'dis_steps': 0}, 'dis_steps 0: must be a whole number of at least 1'),
+        ({'gen_steps': 0}, 'gen_steps 0: must be a whole number of at least 1'),
+        ({'gen_steps': 1.5}, 'gen_steps 1.5: must be a whole number of at least 1'),
+        ({'lr': 'x'}, 'lr x: must be a finite number above 0'),
+        ({'beta1': 'x'}, 'beta1 x: must be at least 0 and below 1'),
         ({'noise': 'gauss'}, 'noise gauss: must be one of normal, uniform, truncated'),
         ({'loss': 'best'}, 'loss best: must be one of minimax, nonsaturating,'),
         ({'penalty': 'r3'}, 'penalty r3: must be one of gp, dragan, r1, r2'),
@@ -66,6 +75,31 @@ def test_what_is_missing_or_contradictory_is_refused_in_one_sentence(
     with pytest.raises(ValueError, match=f'^{re.escape(message)}') as refusal:
         tiny_updater(**arguments)
     assert '\n' not in str(refusal.value)
+
+
+def test_what_is_no_batches_is_refused(tiny_nets, tiny_data):
+    for real in (None, tiny_data, 'mnist', 5, [1, 2]):
+        with pytest.raises(InputError, match=r'^real: must be batches, as dataset\.batches\(128\)'):
+            GANUpdater(*tiny_nets(), real)
+
+
+def test_networks_of_other_shapes_are_refused_before_the_first_update(tiny_nets, tiny_data, capfd):
+    (gen, dis), real = tiny_nets(), tiny_data.batches(8)
+    small_gen = dense_generator([5, 8, 9])
+    small_dis = dense_discriminator([9, 8, 1])
+    with pytest.raises(InputError, match=r'^gen: generates samples of shape \(9,\); must be'):
+        GANUpdater(small_gen, dis, real)
+    with pytest.raises(InputError, match=r'^dis: does not take samples of shape \(1, 4, 4\)'):
+        GANUpdater(gen, small_dis, real)
+    with pytest.raises(InputError, match=r'^gen: does not take samples of shape \(7,\)'):
+        GANUpdater(Chain(*gen, shape_in=(7,)), dis, real)
+    assert capfd.readouterr().out == ''
+
+
+def test_what_is_no_network_has_no_optimiser():
+    for net in (None, 3, 'gen'):
+        with pytest.raises(InputError, match=r'^net.*: must be a network'):
+            Optimizer(net)
 
 
 def test_an_optimiser_of_another_network_is_refused(tiny_nets, tiny_data):

@@ -123,6 +123,8 @@ def _is_one_of(value: object, allowed: range | tuple[int, ...]) -> bool:
 
 
 def _find_source(name: str | os.PathLike[str]) -> Source:
+    if not isinstance(name, (str, os.PathLike)):
+        raise DataError(f'must be {", ".join(NAMES)}, or a path', setting='data', value=name)
     if name in TABLE:
         return TABLE[name]
     path = Path(os.path.expanduser(name))

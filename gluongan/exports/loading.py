@@ -58,12 +58,13 @@ class Loaded:
 def load_export(folder: str | Path) -> Loaded:
     """Return the export in `folder`.
 
-    Raises ExportError, one sentence that names the file, for anything that gluongan does not write.
+    Raises ExportError, one sentence that names the file, for anything that gluongan does not write,
+    and RunError for an ONNX export.
     """
     folder = Path(folder)
     description = manifest.read(folder)
     if description.format != 'mxnet':
-        raise ExportError(
+        raise RunError(
             f'{folder / FILE}: has the format {description.format}; must be mxnet to be loaded here'
         )
     graph = _parse_file(folder, description, '.json', _graph)

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import figures
 from ..data.toys import COUNTED
+from ..errors import check_count
 from ..files import write_array, write_json
 from ..gan.sampling import pixels
 from ..runs.folder import FACTS, IMAGES, POINTS, REALS, samples_path
@@ -32,6 +33,10 @@ class SampleGrid(Extension):
     def __init__(
         self, rows: int = 8, cols: int = 8, *, count: int | None = None, seed: int = 0
     ) -> None:
+        check_count('rows', rows)
+        check_count('cols', cols)
+        if count is not None:
+            check_count('count', count)
         self._cols = cols
         self._count = rows * cols if count is None else count
         self._seed = seed

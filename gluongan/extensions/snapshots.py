@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import snapshot
+from ..errors import check_count
 from ..files import write_json
 from ..runs import snapshots
 from ..runs.folder import SCORES
@@ -28,6 +29,7 @@ class Snapshot(Extension):
     trigger = (1_000, 'iteration')
 
     def __init__(self, keep: int = 2, *, best: str = 'samples/swd') -> None:
+        check_count('keep', keep)
         self._keep = keep
         self._best = best
         self._scores: dict[int, float] = {}

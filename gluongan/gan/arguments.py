@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import redirect_stdout
+from io import StringIO
+from math import prod
+
 from ..data.batches import Batches
-from ..errors import InputError
+from ..errors import InputError, check_count
 from ..nn.layers import Chain, Pack
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
+from .losses import LOSSES, Loss
 from .penalties import GradientPenalty
 
 
@@ -16,6 +21,64 @@ def pack_size(dis: Chain) -> int:
         if isinstance(layer, Pack):
             return layer.m
     return 1
+
+
+def check_types(real: Batches, loss: str | Loss, steps: dict[str, int]) -> None:
+    """Raise InputError where an argument is of another kind.
+
+    steps: `dis_steps` and `gen_steps`.
+    """
+    if not isinstance(real, Batches):
+        raise InputError('must be batches, as dataset.batches(128) makes them', setting='real')
+    if not isinstance(loss, (str, Loss)):
+        raise InputError(
+            f'must be one of {", ".join(LOSSES)}, or a Loss', setting='loss', value=loss
+        )
+    for setting, value in steps.items():
+        check_count(setting, value)
+
+
+def check_networks(gen: Chain, dis: Chain, real: Batches, classes: int) -> None:
+    """Raise InputError where the shapes of the networks and of the data do not fit together."""
+    shape = real.dataset.shape
+    generated = _output_shape('gen', gen, gen.shape_in, real.batch)
+    if generated is not None and prod(generated) != prod(shape):
+        raise InputError(
+            f'generates samples of shape {generated}; must be {shape}, as in {real.dataset.name}',
+            setting='gen',
+        )
+    for samples in (shape, generated):
+        if samples is not None:
+            _output_shape('dis', dis, _as_seen_by_dis(samples, dis, classes), real.batch)
+
+
+def _as_seen_by_dis(shape: tuple[int, ...], dis: Chain, classes: int) -> tuple[int, ...]:
+    """Return the shape of a sample with its label, see `GANUpdater.as_seen_by_dis`."""
+    if not classes:
+        return shape
+    if len(dis.shape_in) == 1:
+        return (prod(shape) + classes,)
+    return (shape[0] + classes, *shape[1:])
+
+
+def _output_shape(
+    setting: str, net: Chain, shape: tuple[int, ...], batch: int
+) -> tuple[int, ...] | None:
+    """Return the shape of one output; None for a network that cannot be traced.
+
+    Raises InputError where the network does not take samples of that shape.
+    """
+    # The names of the nodes must not depend on what was traced before.
+    with mx.name.NameManager(), redirect_stdout(StringIO()):  # MXNet prints its arguments
+        try:
+            _, outputs, _ = net(mx.sym.var('data')).infer_shape(data=(batch, *shape))
+        except mx.MXNetError:
+            raise InputError(
+                f'does not take samples of shape {shape}; must be built for them', setting=setting
+            ) from None
+        except (AttributeError, TypeError, ValueError, NotImplementedError):
+            return None
+    return outputs[0][1:]
 
 
 def check_batches(real: Batches, dis: Chain, conditional: bool) -> None:

@@ -116,12 +116,15 @@ class GANUpdater:
         conditional: bool = False,
         seed: int = 0,
     ) -> None:
+        steps = {'dis_steps': dis_steps, 'gen_steps': gen_steps}
+        arguments.check_types(real, loss, steps)
         arguments.check_batches(real, dis, conditional)
         arguments.check_instance_noise(instance_noise, noise_until)
         self.gen = gen
         self.dis = dis
         self.real = real
         self.classes = len(real.dataset.classes) if conditional else 0
+        arguments.check_networks(gen, dis, real, self.classes)
         self.loss = make_loss(loss) if isinstance(loss, str) else loss
         optimizers = arguments.make_optimizers(gen, dis, opt_gen, opt_dis, lr, beta1)
         self.opt_gen, self.opt_dis = optimizers

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 from math import inf
+from numbers import Real
 
 import numpy as np
 
@@ -59,6 +60,8 @@ class Optimizer:
         schedule: str = 'constant',
         schedule_steps: int | None = None,
     ) -> None:
+        if not isinstance(net, mx.gluon.Block):
+            raise InputError('must be a network', setting='net', value=net)
         _check_choice('optimizer', name, RULES)
         _check_choice('schedule', schedule, SCHEDULES)
         _check_positive('lr', lr)
@@ -123,12 +126,12 @@ def _check_choice(setting: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def _check_positive(setting: str, value: float) -> None:
-    if not 0 < value < inf:
+    if not isinstance(value, Real) or not 0 < value < inf:
         raise InputError('must be a finite number above 0', setting=setting, value=value)
 
 
 def _check_fraction(setting: str, value: float) -> None:
-    if not 0 <= value < 1:
+    if not isinstance(value, Real) or not 0 <= value < 1:
         raise InputError('must be at least 0 and below 1', setting=setting, value=value)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,10 @@ class Facts:
     std: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, 'shape', tuple(int(side) for side in self.shape))
+        object.__setattr__(self, 'shape', tuple(self.shape))
         object.__setattr__(self, 'classes', tuple(self.classes))
-        if self.shape != (2,) and not _is_image_shape(self.shape):
+        is_whole = all(type(side) is int for side in self.shape)
+        if not is_whole or not (self.has_points or _is_image_shape(self.shape)):
             raise ValueError(
                 f'shape {list(self.shape)}: must be [1, H, W], [3, H, W] or [2], '
                 f'with sides up to {LARGEST_SIDE}'
@@ -58,7 +59,7 @@ class Facts:
     @property
     def has_points(self) -> bool:
         """Whether the data are points in the plane rather than images."""
-        return len(self.shape) == 1
+        return self.shape == (2,)
 
     @property
     def suffix(self) -> str:
@@ -76,6 +77,22 @@ class Facts:
         return int(iteration / self.iterations_per_epoch + 1e-9)
 
 
+_TEXT = (str, 'text')
+_NUMBER = ((int, float), 'a number')
+_FACT_KINDS: dict[str, tuple[Any, str]] = {
+    'data': _TEXT,
+    'shape': (list, 'a list of whole numbers'),
+    'classes': (list, 'a list of names'),
+    'recipe': _TEXT,
+    'loss': _TEXT,
+    'score': _TEXT,
+    'binarize': (bool, 'true or false'),
+    'iterations_per_epoch': _NUMBER,
+    'mean': _NUMBER,
+    'std': _NUMBER,
+}
+
+
 def _is_image_shape(shape: tuple[int, ...]) -> bool:
     if len(shape) != 3 or shape[0] not in (1, 3):
         return False
@@ -89,13 +106,30 @@ def read_facts(run: Path) -> Facts | None:
         return None
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
-        values = {}
-        for field in fields(Facts):
-            if content.get(field.name) is not None:
-                values[field.name] = content[field.name]
-        return Facts(**values)
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise RunError(f'{path}: does not hold the facts of a run ({error})') from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f'{path}: cannot be read as JSON ({error})') from error
+    try:
+        return Facts(**_facts_in(content))
+    except ValueError as error:
+        raise RunError(f'{path}: {error}') from error
+
+
+def _facts_in(content: Any) -> dict[str, Any]:
+    """Return the facts in the content of `run.json`. Raises ValueError where one is no fact."""
+    if not isinstance(content, dict):
+        raise ValueError('is not a JSON object; must hold the facts of a run')
+    values = {}
+    for name, (kind, description) in _FACT_KINDS.items():
+        value = content.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise ValueError(f'{name} {value!s:.40}: must be {description}')
+        values[name] = value
+    for name in ('data', 'shape'):
+        if name not in values:
+            raise ValueError(f'{name}: is missing; must be {_FACT_KINDS[name][1]}')
+    return values
 
 
 def sample_shape(run: str | Path) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ...snapshot import SnapshotError
 from .judge import JudgeError, read
 from .stacked import Stacked
 
@@ -68,11 +69,10 @@ def calibration_file(name: str) -> Path:
 def find_judge(dataset: Dataset, file: Path | None = None) -> Judge | None:
     """Return the judge in `file`, by default the one that ships with the package for this data.
 
-    The result is None if none ships for it. Raises JudgeError or SnapshotError, which name the
-    file.
+    The result is None if none ships for it. Raises JudgeError, which names the file.
     """
     if file is not None:
-        judge = read(file)
+        judge = _read_given(file)
         judge.check(dataset.shape)
         return judge
     if dataset.name == 'stacked-mnist':
@@ -80,3 +80,13 @@ def find_judge(dataset: Dataset, file: Path | None = None) -> Judge | None:
     if dataset.name in SHIPPED and dataset.shape == (1, 28, 28):
         return load_shipped(dataset.name)
     return None
+
+
+def _read_given(file: Path) -> Judge:
+    try:
+        return read(file)
+    except (JudgeError, SnapshotError) as error:
+        problem = 'is not a judge' if file.exists() else 'does not exist'
+        raise JudgeError(
+            f'{problem}; must be a file made by `gluongan judge train`', setting='judge', value=file
+        ) from error
