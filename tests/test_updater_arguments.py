@@ -87,7 +87,7 @@ def test_networks_of_other_shapes_are_refused_before_the_first_update(tiny_nets,
     (gen, dis), real = tiny_nets(), tiny_data.batches(8)
     small_gen = dense_generator([5, 8, 9])
     small_dis = dense_discriminator([9, 8, 1])
-    with pytest.raises(InputError, match=r'^gen: generates samples of shape \(9,\); must be'):
+    with pytest.raises(InputError, match=r'^gen: generates samples of shape \(1, 3, 3\); must be'):
         GANUpdater(small_gen, dis, real)
     with pytest.raises(InputError, match=r'^dis: does not take samples of shape \(1, 4, 4\)'):
         GANUpdater(gen, small_dis, real)
