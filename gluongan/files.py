@@ -49,11 +49,10 @@ def naming_target(path: str | Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        if not reason.startswith(NOT_WRITTEN):  # else an inner block has named the file
-            error.strerror = f'{NOT_WRITTEN} ({reason})'
-            error.filename = str(path)
-            error.filename2 = None
-        raise
+        if reason.startswith(NOT_WRITTEN):  # an inner block has named the file
+            raise
+        # The number selects the subclass, such as PermissionError.
+        raise OSError(error.errno, f'{NOT_WRITTEN} ({reason})', str(path)) from error
 
 
 def check_writable(path: str | Path, *, folder: bool = False, setting: str | None = None) -> None:
