@@ -118,7 +118,7 @@ def _few(trial: Trial) -> str:
 
 def _wide(trial: Trial) -> str:
     return (
-        f'{trial.name}: half of the samples are spread over {100 * spread(trial):.0f} % '
+        f'{trial.name}: the middle half of the samples spans {100 * spread(trial):.0f} % '
         'of the median; is another program running?'
     )
 
@@ -129,7 +129,7 @@ def parts(trial: Trial, seconds: Mapping[str, float]) -> str:
     rows = [('part', 'ms', 'share')]
     for name, value in seconds.items():
         rows.append((name, _milliseconds(value), _share(value, total)))
-    rows.append(('together', _milliseconds(total), ''))
+    rows.append(('total', _milliseconds(total), ''))
     return (
         f'parts of {trial.name}\n'
         f'{text_table(rows)}\n'
@@ -160,7 +160,8 @@ def compare(old: Trials, new: Trials, *, tolerance: float = 0.05) -> tuple[str, 
     names = [name for name in old_trials if name in new_trials]
     if not names:
         raise TrialError(
-            f'the two have no case in common: {", ".join(old_trials)} and {", ".join(new_trials)}'
+            'the two have no case in common: '
+            f'old has {", ".join(old_trials)}; new has {", ".join(new_trials)}'
         )
     rows, verdicts = [COMPARISON], []
     for name in names:

@@ -103,7 +103,7 @@ def _variety(values: Values, real: Values) -> str:
     if support < FEW_IMAGES:
         return f'about {support:,.0f} distinct images'
     if min(ratios) < GOOD_VARIETY:
-        return f'{min(ratios):.0%} of the variety of real images'
+        return f'covers {min(ratios):.0%} of the variety of real images'
     return 'good variety'
 
 
