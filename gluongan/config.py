@@ -86,8 +86,8 @@ class Config:
         64, 'int', 'Conv: filters of the layer at full size; each halving doubles them.',
         low=1, high=4096, unit='filters')
     conv_depth: int | None = _nets(
-        None, 'int', 'Conv: how many times the sides are halved. Default: until fewer than 4 pixels '
-        'would remain.', low=1, high=10, optional=True)
+        None, 'int', 'Conv: how many times the sides are halved. Default: until fewer than 4 '
+        'pixels would remain.', low=1, high=10, optional=True)
     gen_activation: str = _nets(
         'leaky_relu', 'str', "Between the generator's layers.", choices=_ACTIVATIONS)
     dis_activation: str = _nets(
@@ -275,7 +275,7 @@ class Config:
         projects_alone = self.conditional and self.pack == 1 and self.dis_head == 'logit'
         if self.dis_projection and not projects_alone:
             raise ConfigError(
-                'needs `conditional`, `pack` 1 and `dis_head` logit',
+                'must be used with `conditional`, `pack` 1 and `dis_head` logit',
                 setting='dis_projection',
             )
 

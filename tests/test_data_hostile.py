@@ -145,13 +145,13 @@ def encoded(kind):
 
 
 PICTURES = {
-    'text': ('a.png', b'hello', 'not a readable picture'),
+    'text': ('a.png', b'hello', 'not a readable picture (its format is unknown)'),
     'nothing': ('a.jpg', b'', 'not a readable picture'),
-    'half a png': ('a.png', encoded('PNG')[:2000], 'not a readable picture'),
-    'half a jpeg': ('a.jpeg', encoded('JPEG')[:1000], 'not a readable picture'),
+    'half a png': ('a.png', encoded('PNG')[:2000], 'not a readable picture (it is truncated)'),
+    'half a jpeg': ('a.jpeg', encoded('JPEG')[:1000], 'not a readable picture (it is truncated)'),
     'half a webp': ('a.webp', encoded('WEBP')[:500], 'not a readable picture'),
     'half a gif': ('a.gif', encoded('GIF')[:900], 'not a readable picture'),
-    'half a bmp': ('a.bmp', encoded('BMP')[:900], 'not a readable picture'),
+    'half a bmp': ('a.bmp', encoded('BMP')[:900], 'not a readable picture (it is truncated)'),
     'a good picture of another format': (
         'a.png',
         b'P5 9 9 255\n' + bytes(81),

@@ -34,10 +34,18 @@ def machine(environment: Mapping[str, Any]) -> str:
     threads, cores = environment.get('threads'), environment.get('cores')
     load = environment.get('load') or ['unknown']
     return (
-        f'{environment.get("processor")}, {threads} threads on {cores} cores, '
-        f'{environment.get("gpus")} GPUs, MXNet {environment.get("mxnet")}; '
-        f'load before: {load[0]:.3}'
+        f'{environment.get("processor")}, {_counted(threads, "thread")} on '
+        f'{_counted(cores, "core")}, {_counted(environment.get("gpus"), "GPU")}, '
+        f'MXNet {environment.get("mxnet")}; load before: {load[0]:.3}'
     )
+
+
+def _counted(count: int | str | None, noun: str) -> str:
+    """Return a count with its noun, such as `no GPU`, `1 thread` or `2 cores`."""
+    number = str(count)  # environment.json has the threads as text
+    if number == '0':
+        return f'no {noun}'
+    return f'1 {noun}' if number == '1' else f'{number} {noun}s'
 
 
 def table(trials: Sequence[Trial]) -> str:

@@ -197,7 +197,7 @@ def compare(paths: Sequence[Path]) -> list[Group]:
     folders = set()
     for path in paths:
         if path.resolve() in folders:
-            raise RunError(f'{path}: is given twice; must be different runs')
+            raise RunError(f'{path}: is given twice; must be given once')
         folders.add(path.resolve())
     if len(paths) < 2:
         raise RunError('compare needs at least two runs')
