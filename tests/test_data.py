@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from gluongan.data import NAMES, DataError, Dataset, bundled, load, locate_datasets, toys
+from gluongan.errors import as_typed
 
 
 def idx_bytes(array):
@@ -241,7 +242,7 @@ def test_unknown_names_are_refused_with_those_that_are_known(name):
     with pytest.raises(DataError) as caught:
         load(name)
     message = str(caught.value)
-    assert message.startswith(f'data {name}: is neither a ')
+    assert message.startswith(f'data {as_typed(name)}: is neither a ')
     assert all(known in message for known in NAMES)
 
 

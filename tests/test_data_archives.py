@@ -16,7 +16,7 @@ from gluongan.data import DataError, Dataset, NoSplit, load
 
 X = np.zeros((4, 8, 8), np.uint8)
 ARCHIVES = {
-    'other keys': ({'pixels': X, 'names': X}, "'names', 'pixels'", 'images or x_train or x'),
+    'other keys': ({'pixels': X, 'names': X}, "only 'names', 'pixels'", 'images, x_train or x'),
     'nothing': (
         {},
         'contains no arrays; must be an archive with an array named images, x_train or x',
@@ -56,7 +56,12 @@ def test_bad_archives_are_refused(tmp_path, arrays, parts):
 
 def test_archives_without_a_test_split_say_so(tmp_path):
     np.savez(tmp_path / 'a.npz', x=X)
-    error = refused(tmp_path / 'a.npz', 'no images for the test split', 'x_test', split='test')
+    error = refused(
+        tmp_path / 'a.npz',
+        "no images for the test split, only 'x'",
+        'array named x_test',
+        split='test',
+    )
     assert isinstance(error, NoSplit)
     refused(tmp_path / 'a.npz', 'image_size 32: does not apply to', image_size=32)
 

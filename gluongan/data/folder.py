@@ -110,10 +110,12 @@ def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
 
 def _reason(error: Exception) -> str:
     """Return what is wrong with a picture that Pillow cannot read."""
-    from PIL import UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):  # its own message would only repeat the path
         return 'its format is unknown'
+    if isinstance(error, Image.DecompressionBombError):
+        return f'it has more than {MAX_PIXELS} pixels'
     if 'truncated' in str(error):
         return 'it is truncated'
     return getattr(error, 'strerror', None) or 'its content is damaged'
