@@ -34,12 +34,12 @@ FLAGS += ['-fopenmp', '-shared', '-fPIC']
 
 
 class BuildWithOperators(build_py):
-    """Also builds gluongan/native/libgluongan.so, where there is a C++ compiler."""
+    """Also builds gluongan/native/libgluongan.so.1, where there is a C++ compiler."""
 
     def run(self):
         super().run()
         root = HERE if self.editable_mode else Path(self.build_lib)
-        build_operators(root / 'gluongan' / 'native' / 'libgluongan.so')
+        build_operators(root / 'gluongan' / 'native' / 'libgluongan.so.1')
 
 
 def build_operators(target):

@@ -248,7 +248,7 @@ def test_neither_threads_nor_the_switch_change_a_bit(python):
 
 
 def test_a_missing_or_broken_library_is_a_reason_and_no_error(python, tmp_path):
-    broken = tmp_path / 'libgluongan.so'
+    broken = tmp_path / 'libgluongan.so.1'
     code = (
         'import sys\nfrom pathlib import Path\nfrom gluongan import native\n'
         f'native.LIBRARY = Path({str(broken)!r})\nprint(native.reason_missing())'

@@ -17,7 +17,8 @@ import numpy as np
 
 from ..runtime import mx
 
-LIBRARY = Path(__file__).with_name('libgluongan.so')
+# Not *.so, which Python would take for a module.
+LIBRARY = Path(__file__).with_name('libgluongan.so.1')
 SWITCH = 'GLUONGAN_NATIVE'  # 0 turns the operators off
 MAX_DIGITS = 19  # behind the point; MXNet ignores the others
 
