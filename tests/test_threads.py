@@ -196,8 +196,16 @@ def test_affinity_limits_the_threads(one_thread):
     np.testing.assert_array_equal(facts['losses'], one_thread)
 
 
+@limits
+def test_threads_of_an_engine_are_true_too(one_thread):
+    engine = {'MXNET_ENGINE_TYPE': 'ThreadedEnginePerDevice'}
+    facts, _ = train(OMP_DYNAMIC='true', OMP_THREAD_LIMIT='1', OMP_NUM_THREADS='2', **engine)
+    np.testing.assert_array_equal(facts['losses'], one_thread)
+    facts, _ = train(OMP_DYNAMIC='true', **engine)
+    np.testing.assert_allclose(facts['losses'], one_thread, rtol=1e-5)
+
+
 PRODUCT = """
-import ctypes, os
 import numpy as np
 np.bool = bool
 import mxnet as mx
