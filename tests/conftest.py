@@ -63,8 +63,8 @@ def tiny_updater(tiny_data, tiny_nets):
     return make
 
 
-# A new interpreter looks for modules where it starts: not in the checkout, whose gluongan is not the
-# installed one and has no command line.
+# A new interpreter looks for modules where it starts. That must not be the checkout, whose gluongan
+# is not the installed one and has no command line.
 HERE = Path(__file__).parent
 
 
