@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from gluongan.errors import as_typed
 from gluongan.knob import Knob
 from gluongan.trainer import Interrupt
 
@@ -64,7 +65,7 @@ def _is_whole(text: str) -> bool:
 
 def _refusal(param: click.Parameter | None, value: str, allowed: str) -> click.UsageError:
     name = param.name if param else ''
-    return click.UsageError(f'--{name} {value}: must be {allowed}')
+    return click.UsageError(f'--{name} {as_typed(value)}: must be {allowed}')
 
 
 @click.command(short_help='Time training on CPU and GPU, or compare two results.')

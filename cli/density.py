@@ -11,7 +11,7 @@ from .options import DEVICE, RUN, WHICH
 
 
 @click.command(
-    short_help="Print the Parzen window log-likelihood of a run's samples, as the first GAN paper."
+    short_help='Print the Parzen window log-likelihood of samples, as in the first GAN paper.'
 )
 @RUN
 @WHICH

@@ -69,7 +69,7 @@ def evaluate(
 ) -> None:
     """Evaluate a run or an export, or pictures that imitate --data.
 
-    It prints a table of metrics and a one-sentence summary. The table has a column for the samples,
+    It prints a table of metrics and a verdict in words. The table has a column for the samples,
     and one for each known set: real training images, then images with a class missing, of one class
     alone, 100 images repeated, with noise, shifted by a pixel, binarized, and pure noise.
     Compare only metrics of the same name.

@@ -229,7 +229,7 @@ def _write(
         pixels(x),
         pixels(inversion.x),
         out / 'inversion.png',
-        note=f'median squared error {medians["images"]:.4f}; '
+        note=f'median squared error: these images {medians["images"]:.4f}, '
         f'generated images {medians["generated"]:.5f}, noise {medians["noise"]:.3f}',
         title=f'{title}: images and the nearest that the generator makes',
     )
@@ -247,7 +247,7 @@ def _write_walk(out: Path, title: str, walk: np.ndarray) -> None:
         split_walk(walk),
         out / 'walk.png',
         title=f'{title}: from image to image',
-        note='through the z of both',
+        note='interpolation between the reconstructions',
     )
     click.echo(sheet)
     click.echo(figures.walk(walk, out / 'walk.gif'))

@@ -62,7 +62,7 @@ def list_() -> None:
     type=click.IntRange(1, 1000),
     default=7,
     show_default=True,
-    help='How many times to go through the data.',
+    help='Passes through the data.',
 )
 @click.option(
     '--lr',

@@ -43,7 +43,7 @@ class Value(click.ParamType):
         return parsed
 
     def _refusal(self, value: str) -> click.UsageError:
-        return click.UsageError(f'{self._flag} {value}: must be {self._knob.allowed()}')
+        return click.UsageError(f'{self._flag} {as_typed(value)}: must be {self._knob.allowed()}')
 
     def _parse(self, text: str) -> Any:
         if self._knob.optional and text == 'null':

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gluongan.errors import as_typed
 from gluongan.files import check_writable
 from gluongan.knob import Knob
 
@@ -14,6 +15,7 @@ from .faults import Usage, refusals
 from .knobs import Value
 
 MOST = 100_000
+MOST_DIGITS = 10
 
 RUN = click.argument('run', type=click.Path(path_type=Path), metavar='RUN')
 RUN_OR_EXPORT = click.argument('run', type=click.Path(path_type=Path), metavar='RUN|EXPORT')
@@ -57,22 +59,26 @@ def parse_seeds(text: str) -> list[int]:
     """Return the whole numbers in a list such as 0-3,7: [0, 1, 2, 3, 7]. Raises Usage."""
     seeds: list[int] = []
     for part in text.split(','):
-        first, last = _seed_range(part)
-        if last < first or last - first + len(seeds) >= MOST:
-            raise Usage(
-                f'--seeds {text}: must be up to {MOST:,} whole numbers and ranges, '
-                'separated by commas, such as 0-63 or 1,4,7-9'
-            )
+        match = re.fullmatch(r'\s*(\d+)(?:-(\d+))?\s*', part)
+        if match is None:
+            raise _seeds_refusal(text, '')
+        if max(map(len, match.groups(''))) > MOST_DIGITS:
+            raise _seeds_refusal(text, f'a number has more than {MOST_DIGITS} digits; ')
+        first = int(match[1])
+        last = int(match[2] or first)
+        if last < first:
+            raise _seeds_refusal(text, f'the range {part.strip()} ends before it begins; ')
+        if last - first + len(seeds) >= MOST:
+            raise _seeds_refusal(text, 'has too many numbers; ')
         seeds += range(first, last + 1)
     return seeds
 
 
-def _seed_range(text: str) -> tuple[int, int]:
-    """Return the first and last seed of `3` or `0-63`; for other text the last is the smaller."""
-    match = re.fullmatch(r'\s*(\d{1,10})(?:-(\d{1,10}))?\s*', text)
-    if match is None:
-        return 1, 0
-    return int(match[1]), int(match[2] or match[1])
+def _seeds_refusal(text: str, fault: str) -> Usage:
+    return Usage(
+        f'--seeds {as_typed(text)}: {fault}must be up to {MOST:,} whole numbers and ranges, '
+        'separated by commas, such as 0-63 or 1,4,7-9'
+    )
 
 
 def output(out: Path | None, default: Path, ending: str, *, flag: str = '--out') -> Path:

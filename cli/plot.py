@@ -24,6 +24,8 @@ def plot(run: Path) -> None:
     """
     from gluongan import figures
 
+    if run.is_file():
+        raise Usage(f'{run}: is a file; must be a run folder')
     if not (run / FACTS).is_file():
         raise Usage(f'{run}: is not a run folder (it has no {FACTS})')
     with refusals():

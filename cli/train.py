@@ -208,6 +208,7 @@ def _announce(run: Trainer, config: Config) -> None:
             'raise --iterations to train further',
             err=True,
         )
+        return
     click.echo(
         f'{config.recipe} on {config.data}: '
         f'iterations {iteration:,} to {config.iterations:,} in {run.folder}',

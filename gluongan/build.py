@@ -7,7 +7,7 @@ from typing import Union
 
 from . import data, runtime
 from .config import Config, ConfigError
-from .errors import as_typed
+from .errors import InputError
 from .gan.losses import make_loss
 from .gan.updater import GANUpdater
 from .nn.layers import Chain, use_precision
@@ -242,9 +242,9 @@ def _check_conv(config: Config, dataset: data.Dataset) -> None:
         )
     try:
         halvings(dataset.shape, config.conv_depth)
-    except ValueError as error:
-        raise ConfigError(
-            f'{error} (`conv_depth` {as_typed(config.conv_depth)})',
-            setting='network',
-            value=config.network,
-        ) from None
+    except InputError as error:
+        if config.conv_depth is None:
+            setting, value = 'network', config.network
+        else:
+            setting, value = 'conv_depth', config.conv_depth
+        raise ConfigError(error.message, setting=setting, value=value) from None

@@ -86,8 +86,8 @@ class Config:
         64, 'int', 'Conv: filters of the layer at full size; each halving doubles them.',
         low=1, high=4096, unit='filters')
     conv_depth: int | None = _nets(
-        None, 'int', 'Conv: how often the sides are halved. Default: as long as 4 pixels remain.',
-        low=1, high=10, optional=True)
+        None, 'int', 'Conv: how many times the sides are halved. Default: until fewer than 4 '
+        'pixels would remain.', low=1, high=10, optional=True)
     gen_activation: str = _nets(
         'leaky_relu', 'str', "Between the generator's layers.", choices=_ACTIVATIONS)
     dis_activation: str = _nets(
@@ -147,7 +147,7 @@ class Config:
         0.0, 'float', 'Standard deviation, at the start, of noise added to everything that the '
         'discriminator sees.', low=0.0, high=10.0)
     noise_until: int = _game(
-        10_000, 'int', 'When the instance noise has fallen to 0.', low=1, high=10**9,
+        10_000, 'int', 'Iteration at which the instance noise reaches 0.', low=1, high=10**9,
         unit='iterations')
     ema: float = _game(
         0.0, 'float', "Decay of the moving average of the generator's weights, from which samples "
@@ -175,10 +175,11 @@ class Config:
         0.9, 'float', 'RMSProp: decay of the mean squared gradient.', low=0.0, high=0.9999)
     momentum: float = _rates(0.9, 'float', 'SGD: momentum.', low=0.0, high=0.9999)
     schedule: str = _rates(
-        'constant', 'str', 'The learning rates stay, or fall to 0 over `schedule_iterations`.',
-        choices=('constant', 'linear', 'cosine'))
+        'constant', 'str', 'Keep the learning rates constant, or let them fall to 0 over '
+        '`schedule_iterations`.', choices=('constant', 'linear', 'cosine'))
     schedule_iterations: int = _rates(
-        15_000, 'int', 'When the learning rates reach 0.', low=1, high=10**9, unit='iterations')
+        15_000, 'int', 'Iteration at which the learning rates reach 0.', low=1, high=10**9,
+        unit='iterations')
     precision: str = _rates(
         'float32', 'str', 'Precision of the products of dense layers in training: bfloat16 is '
         'faster for large batches, on processors with AMX.', choices=('float32', 'bfloat16'))
@@ -193,23 +194,24 @@ class Config:
         0, 'int', 'Seed of initial weights, data order, noise and dropout.', low=0, high=2**31 - 1)
     device: str = _run('auto', 'str', 'auto, cpu, gpu or gpu(i).', free=True)
     log_every: int = _run(
-        100, 'int', 'Log and show the losses.', low=1, high=10**9, unit='iterations', free=True)
+        100, 'int', 'How often to log and show the losses.', low=1, high=10**9, unit='iterations',
+        free=True)
     sample_every: int = _run(
-        250, 'int', 'Write samples of the fixed noise; also at the end of each epoch.', low=1,
-        high=10**9, unit='iterations', free=True)
+        250, 'int', 'How often to write samples of the fixed noise; they are also written at the '
+        'end of each epoch.', low=1, high=10**9, unit='iterations', free=True)
     eval_every: int = _run(
         500, 'int',
-        "Measure pixel statistics, distance to the data and the discriminator's accuracy.",
-        low=1, high=10**9, unit='iterations', free=True)
+        "How often to measure pixel statistics, distance to the data and the discriminator's "
+        'accuracy.', low=1, high=10**9, unit='iterations', free=True)
     snapshot_every: int = _run(
-        1_000, 'int', 'Write a snapshot to resume from.', low=1, high=10**9, unit='iterations',
-        free=True)
+        1_000, 'int', 'How often to write a snapshot to resume from.', low=1, high=10**9,
+        unit='iterations', free=True)
     keep: int = _run(
         2, 'int', 'Keep this many of the newest snapshots, and the best one.', low=1, high=10_000,
         unit='snapshots', free=True)
     judge_every: int | None = _run(
-        None, 'int', 'Evaluate samples with the judge, a few seconds each time. Default: never.',
-        low=1, high=10**9, unit='iterations', optional=True, free=True)
+        None, 'int', 'How often to evaluate samples with the judge; each evaluation takes a few '
+        'seconds. Default: never.', low=1, high=10**9, unit='iterations', optional=True, free=True)
     judge_samples: int = _run(
         2_000, 'int', 'Samples per evaluation, which the names of its metrics carry; with 10000 '
         'they are those of `gluongan evaluate`.', low=100, high=100_000, unit='samples', free=True)
@@ -273,7 +275,7 @@ class Config:
         projects_alone = self.conditional and self.pack == 1 and self.dis_head == 'logit'
         if self.dis_projection and not projects_alone:
             raise ConfigError(
-                'needs `conditional`, `pack` 1 and `dis_head` logit; must be off without them',
+                'must be used with `conditional`, `pack` 1 and `dis_head` logit',
                 setting='dis_projection',
             )
 
@@ -304,9 +306,8 @@ class Config:
     def _check_metrics(self) -> None:
         metrics = QUICK_METRICS if self.makes_points else QUICK_METRICS[:1]
         if self.judge_every is None and self.best not in metrics:
-            self._refuse(
-                'best', f'must be one of {", ".join(metrics)}; other metrics need `judge_every`'
-            )
+            names = metrics[0] if len(metrics) == 1 else f'one of {", ".join(metrics)}'
+            self._refuse('best', f'must be {names}; other metrics need `judge_every`')
 
     def _check_conv(self) -> None:
         if self.precision != 'float32':

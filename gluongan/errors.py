@@ -55,12 +55,14 @@ def as_typed(value: Any) -> str:
 
     >>> as_typed((256, 512)), as_typed(()), as_typed(None), as_typed(True), as_typed(0.5)
     ('256,512', 'none', 'none', 'true', '0.5')
+    >>> print(as_typed(''))
+    ''
     """
     if isinstance(value, (tuple, list)):
         return ','.join(map(str, value)) or 'none'
     if value is None or isinstance(value, bool):
         return str(value).lower()
-    return str(value)
+    return str(value) or "''"
 
 
 def check_count(setting: str, value: Any, least: int = 1) -> None:

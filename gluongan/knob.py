@@ -54,7 +54,7 @@ class Knob:
         if self.kind == 'str':
             return 'text'
         if self.kind == 'sizes':
-            bounds = f'from {self.low} to {self.high}'
+            bounds = f'from {_plain(self.low)} to {_plain(self.high)}'
             return f'none, or up to {MOST_LAYERS} whole numbers {bounds}, separated by commas'
         noun = {'int': 'a whole number', 'float': 'a number'}[self.kind]
         return f'{noun} from {_plain(self.low)} to {_plain(self.high)}'

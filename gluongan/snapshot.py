@@ -70,7 +70,7 @@ def read(path: Path) -> State:
     if content[: len(MAGIC)] != MAGIC:
         raise SnapshotError(f'{path}: is not a snapshot; must be a file that gluongan wrote')
     if hashlib.sha256(content[_BODY:]).digest() != content[len(MAGIC) : _BODY]:
-        raise SnapshotError(f'{path}: is damaged (its SHA-256 is wrong); must be as it was written')
+        raise SnapshotError(f'{path}: is damaged (its SHA-256 does not match)')
     return _unpack(path, content[_BODY:])
 
 

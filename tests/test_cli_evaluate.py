@@ -230,7 +230,7 @@ def test_pictures_of_another_size_are_refused(tmp_path):
 def test_no_judge_is_trained_on_data_without_labels(tmp_path):
     np.savez(tmp_path / 'x.npz', x=np.zeros((200, 12, 12), np.uint8))
     words = ['judge', 'train', '--data', tmp_path / 'x.npz', '--out', tmp_path / 'j']
-    assert 'two or more classes' in tiny.refused(*words)
+    assert 'has no labels; must have two or more classes' in tiny.refused(*words)
     assert not (tmp_path / 'j').exists()
 
 

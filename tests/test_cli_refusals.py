@@ -54,7 +54,7 @@ def _wrong_values(knob):
 @pytest.mark.parametrize('name, value', list(out_of_range()))
 def test_value_out_of_range_is_refused_with_flag_value_and_range(name, value):
     message = tiny.refused('train', '--dry-run', flag(name), value)
-    assert flag(name) in message and value in message and 'must be ' in message
+    assert f'{flag(name)} {as_typed(value)}: must be ' in message
 
 
 # Every rule of Config about two settings or more, and the setting that is at fault
@@ -90,7 +90,8 @@ LATER = [
     ('data', {'data': 'nowhere/at/all'}),
     ('device', {'data': 'synthetic', 'device': 'gpu'}),
     ('gen_hidden', {'data': 'synthetic', 'gen_hidden': (65536, 65536, 65536)}),
-    ('network', {'data': 'synthetic', 'network': 'conv', 'conv_depth': 9}),
+    ('network', {'data': 'synthetic', 'network': 'conv', 'image_size': 9}),
+    ('conv_depth', {'data': 'synthetic', 'network': 'conv', 'conv_depth': 9}),
 ]
 UNDERSCORED = [name for name in knobs() if '_' in name]
 

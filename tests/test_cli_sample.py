@@ -8,6 +8,7 @@ import tiny
 from PIL import Image
 
 from gluongan import figures
+from gluongan.errors import as_typed
 from gluongan.gan.sampling import pixels
 
 
@@ -86,24 +87,27 @@ def test_missing_snapshot_is_refused_with_those_that_exist(run, which):
 
 
 @pytest.mark.parametrize(
-    'seeds',
+    'seeds, fault',
     [
-        '',
-        'x',
-        '3-1',
-        '-1',
-        '1,,2',
-        '1.5',
-        '0-100000',
-        '0-9999999999',
-        '1-2-3',
-        ',',
-        '0-50000,0-50000',
+        ('', ''),
+        ('x', ''),
+        ('3-1', 'the range 3-1 ends before it begins; '),
+        ('0, 7-5', 'the range 7-5 ends before it begins; '),
+        ('-1', ''),
+        ('1,,2', ''),
+        ('1.5', ''),
+        ('0-100000', 'has too many numbers; '),
+        ('0-9999999999', 'has too many numbers; '),
+        ('0,12345678901', 'a number has more than 10 digits; '),
+        ('1-2-3', ''),
+        (',', ''),
+        ('0-50000,0-50000', 'has too many numbers; '),
     ],
 )
-def test_bad_seeds_are_refused_with_what_is_allowed(run, seeds):
+def test_bad_seeds_are_refused_with_the_fault_and_what_is_allowed(run, seeds, fault):
     message = tiny.refused('sample', run, f'--seeds={seeds}')
-    assert f'--seeds {seeds}' in message and '0-63' in message and '100,000' in message
+    assert f'--seeds {as_typed(seeds)}: {fault}must be up to 100,000' in message
+    assert '0-63' in message
 
 
 @pytest.mark.parametrize(

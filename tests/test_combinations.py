@@ -220,7 +220,7 @@ IMPOSSIBLE = [
     ({**PLAIN, **POINTS, 'image_size': 8}, '--image-size 8: '),
     ({**PLAIN, **IMAGES, 'batch': 1, 'gen_batchnorm': True}, '--batch 1: '),
     ({**PLAIN, **IMAGES, 'batch': 513}, '--batch 513: '),
-    ({**PLAIN, **IMAGES, 'network': 'conv', 'conv_depth': 4}, '--network conv: '),
+    ({**PLAIN, **IMAGES, 'network': 'conv', 'conv_depth': 4}, '--conv-depth 4: '),
     ({'data': 'nowhere/at/all'}, '--data nowhere/at/all: '),
 ]
 for name in DRAWN:

@@ -126,8 +126,8 @@ def test_points_have_curves_and_no_pictures(tmp_path):
 
 def test_one_run_or_the_same_twice_or_no_run_is_refused(runs, tmp_path):
     for paths, message in (
-        ([runs[0]], 'must be two or more'),
-        ([runs[0], runs[0]], 'named twice'),
+        ([runs[0]], 'compare needs at least two runs'),
+        ([runs[0], runs[0]], 'is given twice; must be given once'),
         ([runs[0], tmp_path], 'not a run folder'),
     ):
         with pytest.raises(RunError, match=message):

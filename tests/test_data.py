@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from gluongan.data import NAMES, DataError, Dataset, bundled, load, locate_datasets, toys
+from gluongan.errors import as_typed
 
 
 def idx_bytes(array):
@@ -169,7 +170,7 @@ def test_data_is_read_without_mxnet_and_imported_without_pillow_or_network_code(
         'for name in ("mnist", "ring8", "synthetic"): data.load(name)\n'
         'assert "mxnet" not in sys.modules'
     )
-    subprocess.run([sys.executable, '-c', code], check=True, cwd=Path(__file__).parents[1])
+    subprocess.run([sys.executable, '-c', code], check=True, cwd=Path(__file__).parent)
 
 
 # Mixtures and shapes
@@ -241,7 +242,7 @@ def test_unknown_names_are_refused_with_those_that_are_known(name):
     with pytest.raises(DataError) as caught:
         load(name)
     message = str(caught.value)
-    assert message.startswith(f'data {name}: is neither a ')
+    assert message.startswith(f'data {as_typed(name)}: is neither a ')
     assert all(known in message for known in NAMES)
 
 

@@ -16,8 +16,11 @@ from gluongan.data import DataError, Dataset, NoSplit, load
 
 X = np.zeros((4, 8, 8), np.uint8)
 ARCHIVES = {
-    'other keys': ({'pixels': X, 'names': X}, "'names', 'pixels'", 'images or x_train or x'),
-    'nothing': ({}, 'no arrays'),
+    'other keys': ({'pixels': X, 'names': X}, "only 'names', 'pixels'", 'images, x_train or x'),
+    'nothing': (
+        {},
+        'contains no arrays; must be an archive with an array named images, x_train or x',
+    ),
     'objects': ({'x': np.array([{}, []], object)}, 'a.npz[x]: holds pickled Python objects'),
     'objects in labels': (
         {'x': X, 'y': np.array([1, None, 2, 3], object)},
@@ -31,7 +34,7 @@ ARCHIVES = {
     'none': ({'x': np.zeros((0, 8, 8), np.uint8)}, 'N >= 1'),
     'no sides': ({'x': np.zeros((4, 0, 8))}, 'sides from 1 to 4096'),
     'long side': ({'x': np.zeros((1, 4097, 1, 1), np.uint8)}, 'sides from 1 to 4096'),
-    'not a number': ({'x': np.full((4, 8, 8), np.nan)}, 'from nan to nan'),
+    'not a number': ({'x': np.full((4, 8, 8), np.nan)}, 'contains NaN; must be floats'),
     'infinite': ({'x': np.full((4, 8, 8), np.inf)}, 'from inf'),
     'bytes as floats': ({'x': np.full((4, 8, 8), 255.0)}, 'to 255.0', '[0, 1]'),
     'signed floats': ({'x': np.full((4, 8, 8), -0.5)}, 'from -0.5'),
@@ -53,7 +56,12 @@ def test_bad_archives_are_refused(tmp_path, arrays, parts):
 
 def test_archives_without_a_test_split_say_so(tmp_path):
     np.savez(tmp_path / 'a.npz', x=X)
-    error = refused(tmp_path / 'a.npz', 'no images for the test split', 'x_test', split='test')
+    error = refused(
+        tmp_path / 'a.npz',
+        "no images for the test split, only 'x'",
+        'array named x_test',
+        split='test',
+    )
     assert isinstance(error, NoSplit)
     refused(tmp_path / 'a.npz', 'image_size 32: does not apply to', image_size=32)
 

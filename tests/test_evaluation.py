@@ -198,6 +198,7 @@ def test_points_are_measured_by_their_modes():
     assert values['points_caught2500'] == 8
     assert values['points_good2500'] > 0.98
     assert summarize(values) == 'catches 8 modes; 99% of the points are near a mode'
+    assert summarize(values, modes=8).startswith('catches 8 of 8 modes; ')
 
 
 def test_the_samples_nearest_to_training_images_come_with_those_images(reference):
@@ -231,8 +232,8 @@ GOOD = {
         ({'lenet_share100_1': 0.0, 'lenet_share100_0': 0.0}, 'covers none of the 2 classes;'),
         ({'pixel_sharpness100': 0.5}, "blurred (0.50 of the data's sharpness)"),
         ({'pixel_sharpness100': 3.0}, "too sharp or noisy (3.00 times the data's sharpness)"),
-        ({'pixel_coverage100_k5_test': 0.4}, '41% of the variety of real images'),
-        ({'pixel_recall100_k5_test': 0.4}, '43% of the variety of real images'),
+        ({'pixel_coverage100_k5_test': 0.4}, 'covers 41% of the variety of real images'),
+        ({'pixel_recall100_k5_test': 0.4}, 'covers 43% of the variety of real images'),
         (
             {'pixel_nn_real100_test': 0.92},
             'easy to tell from the data (a nearest-neighbour test is 92% accurate)',

@@ -164,9 +164,10 @@ def test_scores_of_another_metric_no_longer_count(tmp_path, settings):
     'changes, problem',
     [
         ({'best': 'lenet_fd2k_test'}, 'other metrics need `judge_every`'),
-        ({'best': 'dis/loss'}, 'must be one of'),
+        ({'best': 'dis/loss'}, 'must be samples/swd; other metrics need'),
+        ({'best': 'dis/loss', 'data': 'ring8'}, 'must be one of samples/swd, modes/caught'),
         ({'data': 'ring8', 'judge_every': 5}, 'judge_every 5'),
-        ({'best': 'modes/caught'}, 'must be one of samples/swd'),
+        ({'best': 'modes/caught'}, 'must be samples/swd; other'),
     ],
 )
 def test_a_best_that_is_never_measured_is_refused(changes, problem):

@@ -198,7 +198,8 @@ def test_an_export_of_the_same_name_is_replaced_and_another_one_is_not(tmp_path,
     gg.export(NETS['discriminator'](), tmp_path / 'net')
     gg.export(NETS['generator of points'](), tmp_path / 'net')
     assert gg.load_export(tmp_path).manifest.output.shape == (2,)
-    with pytest.raises(gg.ExportError, match='belongs to another export'):
+    message = r'this folder already holds another export .*; choose another folder'
+    with pytest.raises(gg.ExportError, match=message):
         gg.export(NETS['discriminator'](), tmp_path / 'other')
     assert names_in(tmp_path) == sorted(FILES)
 

@@ -207,7 +207,8 @@ def test_damaged_newest_snapshot_is_named_and_the_one_before_it_is_used(
     warnings = [line for line in result.stderr.splitlines() if line.startswith('Warning: ')]
     assert len(warnings) == len(damaged)
     for iteration, warning in zip(damaged, warnings):
-        assert f'{iteration:06d}.snapshot' in warning
+        assert f'{iteration:06d}.snapshot: is damaged (its SHA-256 does not match); ' in warning
+        assert warning.endswith('falling back to the previous snapshot')
     assert 'iterations 20 to 80' in result.stderr
     assert_same_snapshot(straight('dense'), folder, 80)
 

@@ -75,18 +75,18 @@ def test_broken_config_is_a_run_error_that_names_file_and_fault_once(tmp_path, c
 
 
 @pytest.mark.parametrize(
-    'make',
+    'make, fault',
     [
-        lambda path: None,
-        lambda path: path.mkdir(),
-        lambda path: path.write_text('x'),
-        lambda path: (path / 'config.json').mkdir(parents=True),
+        (lambda path: None, 'is not a run folder'),
+        (lambda path: path.mkdir(), 'is not a run folder'),
+        (lambda path: path.write_text('x'), 'is a file; must be a run folder'),
+        (lambda path: (path / 'config.json').mkdir(parents=True), 'is not a run folder'),
     ],
     ids=['missing', 'empty', 'file', 'folder config.json'],
 )
-def test_a_folder_that_is_not_a_run_is_named(tmp_path, make):
+def test_a_folder_that_is_not_a_run_is_named(tmp_path, make, fault):
     make(tmp_path / 'x')
-    with pytest.raises(RunError, match='is not a run folder') as caught:
+    with pytest.raises(RunError, match=fault) as caught:
         read_config(tmp_path / 'x')
     assert str(tmp_path / 'x') in str(caught.value)
 

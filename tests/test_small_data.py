@@ -8,7 +8,7 @@ import tiny
 from PIL import Image
 
 from gluongan.errors import InputError
-from gluongan.evaluation.metrics import coverage, kernel_distance, manifold
+from gluongan.evaluation.metrics import coverage, kernel_distance, manifold, pairs
 from gluongan.evaluation.metrics.distances import squared_radii
 
 SIDE = 8
@@ -74,4 +74,13 @@ def test_metrics_of_too_few_samples_raise_an_input_error():
     with pytest.raises(InputError):
         squared_radii(x, 5)
     with pytest.raises(InputError):
+        pairs(x[:1])
+    with pytest.raises(InputError):
         coverage(x[:0, :2], x[:, :2], 0.1)
+
+
+def test_a_gan_of_one_picture_is_trained(tmp_path, pictures):
+    np.savez(tmp_path / 'data.npz', images=pictures[:1])
+    settings = {'data': tmp_path / 'data.npz', 'image_size': None, 'batch': 1}
+    run = tiny.trained(tmp_path / 'runs', **settings, gen_batchnorm=False, iterations=4)
+    assert [row['iteration'] for row in tiny.rows(run / 'metrics.jsonl')] == [0, 4]

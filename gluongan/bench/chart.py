@@ -87,7 +87,7 @@ def _label_bar(axes: Axes, trial: Trial, end: tuple[float, int]) -> None:
 def _finish(axes: Axes, trials: Sequence[Trial]) -> None:
     axes.set_yticks(range(len(trials)), [trial.name for trial in trials])
     axes.set_ylim(len(trials) - 0.5, -0.5)  # the first on top
-    axes.set_xlabel('iterations/s (more is better)', fontsize=11)
+    axes.set_xlabel('iterations/s (higher is better)', fontsize=11)
     axes.tick_params(labelsize=10)
     fastest = max(1 / quartiles(trial)[0] for trial in trials)
     axes.set_xlim(0, 1.4 * fastest)  # room for the text beside the longest bar

@@ -64,8 +64,10 @@ def measure(
         log(f'warming up {subject.name} ({number} of {len(subjects)})')
         iterations = calibrate(subject, min(SAMPLE, seconds / LEAST), clock)
         turns.append(_Turns(subject, iterations, []))
-    count = f'{len(subjects)} cases' if len(subjects) > 1 else '1 case'
-    log(f'timing {count} in turn, {seconds:g} s each')
+    if len(subjects) == 1:
+        log(f'timing 1 case for {seconds:g} s')
+    else:
+        log(f'timing {len(subjects)} cases in turn, {seconds:g} s each')
     while waiting := [turn for turn in turns if not turn.done(seconds)]:
         for turn in waiting:
             if stopped():

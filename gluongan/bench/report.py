@@ -34,10 +34,18 @@ def machine(environment: Mapping[str, Any]) -> str:
     threads, cores = environment.get('threads'), environment.get('cores')
     load = environment.get('load') or ['unknown']
     return (
-        f'{environment.get("processor")}, {threads} threads on {cores} cores, '
-        f'{environment.get("gpus")} GPUs, MXNet {environment.get("mxnet")}; '
-        f'load before: {load[0]:.3}'
+        f'{environment.get("processor")}, {_counted(threads, "thread")} on '
+        f'{_counted(cores, "core")}, {_counted(environment.get("gpus"), "GPU")}, '
+        f'MXNet {environment.get("mxnet")}; load before: {load[0]:.3}'
     )
+
+
+def _counted(count: int | str | None, noun: str) -> str:
+    """Return a count with its noun, such as `no GPU`, `1 thread` or `2 cores`."""
+    number = str(count)  # environment.json has the threads as text
+    if number == '0':
+        return f'no {noun}'
+    return f'1 {noun}' if number == '1' else f'{number} {noun}s'
 
 
 def table(trials: Sequence[Trial]) -> str:
@@ -118,7 +126,7 @@ def _few(trial: Trial) -> str:
 
 def _wide(trial: Trial) -> str:
     return (
-        f'{trial.name}: half of the samples are spread over {100 * spread(trial):.0f} % '
+        f'{trial.name}: the middle half of the samples spans {100 * spread(trial):.0f} % '
         'of the median; is another program running?'
     )
 
@@ -129,7 +137,7 @@ def parts(trial: Trial, seconds: Mapping[str, float]) -> str:
     rows = [('part', 'ms', 'share')]
     for name, value in seconds.items():
         rows.append((name, _milliseconds(value), _share(value, total)))
-    rows.append(('together', _milliseconds(total), ''))
+    rows.append(('total', _milliseconds(total), ''))
     return (
         f'parts of {trial.name}\n'
         f'{text_table(rows)}\n'
@@ -160,7 +168,8 @@ def compare(old: Trials, new: Trials, *, tolerance: float = 0.05) -> tuple[str, 
     names = [name for name in old_trials if name in new_trials]
     if not names:
         raise TrialError(
-            f'the two have no case in common: {", ".join(old_trials)} and {", ".join(new_trials)}'
+            'the two have no case in common: '
+            f'old has {", ".join(old_trials)}; new has {", ".join(new_trials)}'
         )
     rows, verdicts = [COMPARISON], []
     for name in names:

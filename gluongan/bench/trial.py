@@ -139,7 +139,7 @@ def ratio(a: Trial, b: Trial) -> Ratio:
 
 
 class Judgement(NamedTuple):
-    """verdict: `regression`, `improvement` or `invariant`; ratio: old time / new time."""
+    """verdict: `regression`, `improvement` or `no change`; ratio: old time / new time."""
 
     verdict: str
     ratio: float
@@ -161,7 +161,7 @@ def judge(old: Trial, new: Trial, *, tolerance: float = 0.05) -> Judgement:
         return Judgement('regression', speedup)
     if speedup > 1 + tolerance:
         return Judgement('improvement', speedup)
-    return Judgement('invariant', speedup)
+    return Judgement('no change', speedup)
 
 
 def _quartiles(values: Sequence[float]) -> tuple[float, float]:

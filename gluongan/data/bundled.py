@@ -102,7 +102,7 @@ def read_verified(name: str) -> bytes:
         packed = path.read_bytes()
     if hashlib.sha256(packed).hexdigest() != FILES[name].packed:
         raise DataError(
-            f'{path}: is damaged (its SHA-256 is wrong); must be the file of the package, '
+            f'{path}: is damaged (its SHA-256 does not match); must be the file of the package, '
             'so reinstall gluongan'
         )
     return packed

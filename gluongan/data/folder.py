@@ -102,11 +102,23 @@ def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
     except DataError:
         raise
     except Exception as error:  # for damaged files Pillow raises whatever its decoders let through
-        # Pillow's own message would only repeat the path.
-        reason = getattr(error, 'strerror', None) or type(error).__name__
         raise DataError(
-            f'{path}: is not a readable picture ({reason}); must be one of {", ".join(FORMATS)}'
+            f'{path}: is not a readable picture ({_reason(error)}); '
+            f'must be one of {", ".join(FORMATS)}'
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong with a picture that Pillow cannot read."""
+    from PIL import Image, UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):  # its own message would only repeat the path
+        return 'its format is unknown'
+    if isinstance(error, Image.DecompressionBombError):
+        return f'it has more than {MAX_PIXELS} pixels'
+    if 'truncated' in str(error):
+        return 'it is truncated'
+    return getattr(error, 'strerror', None) or 'its content is damaged'
 
 
 def _decode(path: Path, size: int, channels: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,8 +32,8 @@ def load(path: Path, split: str = 'train') -> Dataset:
         key = _first_key(archive, IMAGES[split])
         if key is None:
             raise NoSplit(
-                f'{path}: has no images for the {split} split, but {_list_keys(archive)}; '
-                f'must be an archive with {" or ".join(IMAGES[split])}'
+                f'{path}: {_contents(archive, split)}; '
+                f'must be an archive with an array named {_one_of(IMAGES[split])}'
             )
         samples = _as_images(_read_array(archive, key, path), f'{path}[{key}]')
         labels = None
@@ -58,10 +58,17 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
         ) from error
 
 
-def _list_keys(archive: zipfile.ZipFile) -> str:
+def _contents(archive: zipfile.ZipFile, split: str) -> str:
     # As reprs and not too many, because a damaged archive may hold anything under any name.
     keys = sorted(repr(name.removesuffix('.npy')) for name in archive.namelist())
-    return ', '.join(keys[:20]) or 'no arrays'
+    if not keys:
+        return 'contains no arrays'
+    return f'has no images for the {split} split, only {", ".join(keys[:20])}'
+
+
+def _one_of(names: Sequence[str]) -> str:
+    *others, last = names
+    return f'{", ".join(others)} or {last}' if others else last
 
 
 def _first_key(archive: zipfile.ZipFile, keys: tuple[str, ...]) -> str | None:
@@ -112,7 +119,9 @@ def _is_image_shape(shape: tuple[int, ...]) -> bool:
 
 def _as_bytes(images: np.ndarray, where: str) -> np.ndarray:
     low, high = images.min(), images.max()
-    if not (low >= 0 and high <= 1):  # in this form NaN, which is never >= 0, is refused too
+    if np.isnan(low):
+        raise DataError(f'{where}: contains NaN; must be floats in [0, 1]')
+    if low < 0 or high > 1:
         raise DataError(f'{where}: has values from {low} to {high}; must be floats in [0, 1]')
     pixels = np.empty(images.shape, np.uint8)
     for index, image in enumerate(images):  # one by one, to avoid a second float array

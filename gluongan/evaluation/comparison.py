@@ -194,8 +194,11 @@ def compare(paths: Sequence[Path]) -> list[Group]:
 
     Raises RunError for fewer than two runs, and for a run that is named twice.
     """
-    if len({path.resolve() for path in paths}) != len(paths):
-        raise RunError('runs: one is named twice; must be different')
+    folders = set()
+    for path in paths:
+        if path.resolve() in folders:
+            raise RunError(f'{path}: is given twice; must be given once')
+        folders.add(path.resolve())
     if len(paths) < 2:
-        raise RunError('runs: there is only one; must be two or more')
+        raise RunError('compare needs at least two runs')
     return group_runs(read_run(path) for path in paths)

@@ -163,7 +163,9 @@ def evaluate_source(
         count=len(samples),
         judge=_describe_judge(reference.judge),
         values=values,
-        summary=summarize(values, reference.train.classes, known.get('real')),
+        summary=summarize(
+            values, reference.train.classes, known.get('real'), _count_modes(reference)
+        ),
         seconds=time.perf_counter() - start,
         known=known,
         iteration=iteration,
@@ -192,6 +194,11 @@ def make_reference(config: Config, judge_file: Path | None = None) -> Reference:
     train = load_data(config)
     judge = classifier.find_judge(train, judge_file) if train.is_image else None
     return Reference(train, load_test(config), judge)
+
+
+def _count_modes(reference: Reference) -> int | None:
+    name = reference.train.name
+    return len(toys.modes(name)[0]) if name in toys.MIXTURES else None
 
 
 def _describe_judge(judge: classifier.Judge | None) -> dict[str, Any] | None:

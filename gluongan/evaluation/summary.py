@@ -19,10 +19,16 @@ IDEAL = {'coverage': 0.97, 'recall': 0.94}  # if no real images were measured
 FEW_IMAGES = 1_000  # distinct images; the data has 10,000
 
 
-def summarize(values: Values, classes: Sequence[str] = (), real: Values | None = None) -> str:
+def summarize(
+    values: Values,
+    classes: Sequence[str] = (),
+    real: Values | None = None,
+    modes: int | None = None,
+) -> str:
     """Return what metrics mean, as one sentence.
 
     classes: the names of the classes. real: the same metrics of real images, if they are known.
+    modes: how many the mixture has, for points of one.
 
     >>> summarize({
     ...     'lenet_share10k_0': 0.6,
@@ -35,7 +41,7 @@ def summarize(values: Values, classes: Sequence[str] = (), real: Values | None =
     clauses = [
         _classes(values, classes),
         _modes(values),
-        _points(values),
+        _points(values, modes),
         _sharpness(values),
         _variety(values, real or {}),
         _difference(values),
@@ -71,12 +77,13 @@ def _modes(values: Values) -> str:
     return '' if modes is None else f'covers {modes:,.0f} of 1,000 modes'
 
 
-def _points(values: Values) -> str:
+def _points(values: Values, modes: int | None) -> str:
     caught = find_metric(values, 'caught')
     good = find_metric(values, 'good')
     if caught is None:
         return ''
-    return f'catches {caught:.0f} modes; {good:.0%} of the points are near a mode'
+    total = '' if modes is None else f' of {modes}'
+    return f'catches {caught:.0f}{total} modes; {good:.0%} of the points are near a mode'
 
 
 def _sharpness(values: Values) -> str:
@@ -103,7 +110,7 @@ def _variety(values: Values, real: Values) -> str:
     if support < FEW_IMAGES:
         return f'about {support:,.0f} distinct images'
     if min(ratios) < GOOD_VARIETY:
-        return f'{min(ratios):.0%} of the variety of real images'
+        return f'covers {min(ratios):.0%} of the variety of real images'
     return 'good variety'
 
 

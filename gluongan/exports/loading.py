@@ -65,7 +65,7 @@ def load_export(folder: str | Path) -> Loaded:
     description = manifest.read(folder)
     if description.format != 'mxnet':
         raise RunError(
-            f'{folder / FILE}: has the format {description.format}; must be mxnet to be loaded here'
+            f'{folder / FILE}: is an ONNX export; must be an MXNet export to be loaded here'
         )
     graph = _parse_file(folder, description, '.json', _graph)
     weights = _parse_file(folder, description, '.params', _weights)

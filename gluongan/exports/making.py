@@ -226,6 +226,6 @@ def _check_manifest(target: Path) -> None:
     files = set(manifest.read(target.parent).files)
     if not files <= {target.name + ending for ending in ENDINGS}:
         raise ExportError(
-            f'{path}: belongs to another export ({", ".join(sorted(files))}); '
-            'must be in another folder'
+            f'{target.parent}: this folder already holds another export '
+            f'({", ".join(sorted(files))}); choose another folder'
         )

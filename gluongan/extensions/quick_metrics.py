@@ -55,7 +55,7 @@ class QuickMetrics(Extension):
         self._reals = data.floats(self._chosen)
         self._z = updater.fixed_inputs(count, seed=1)
         self._mixture = toys.modes(data.name) if data.name in toys.MIXTURES else None
-        self._pairs = pairs(self._reals) if data.is_image else None
+        self._pairs = pairs(self._reals) if data.is_image and count > 1 else None
         self._records = Records(trainer.folder / METRICS)
         self._records.start(updater.iteration)
         trainer.report.update(newest(trainer.folder, METRICS))

@@ -134,7 +134,7 @@ def _panel(run: Path) -> Image.Image | None:
         return None
     iteration, newest = files[-1]
     picture = enlarged_to(grid(tiles(newest, facts.shape)[:SHOWN], 6), SHEET_WIDTH)
-    text = f'{run.resolve().name}, {iteration:,}'
+    text = f'{run.resolve().name}, iteration {iteration:,}'
     width = max(picture.width, round(font(13).getlength(text)))
     sheet = Image.new('RGB', (width, picture.height + HEADING), PAPER)
     ImageDraw.Draw(sheet).text((0, 2), text, INK, font(13))

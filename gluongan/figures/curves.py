@@ -111,7 +111,7 @@ def scores(run: Path) -> Path | None:
         )
         finish(panels[1], 'iteration', 'difference')
     else:
-        _draw_rule(panels[0], 0.5, 'D undecided, 0.5')
+        _draw_rule(panels[0], 0.5, 'chance, 0.5')
         panels[0].set_ylim(-0.02, 1.02)
         finish(panels[0], 'iteration', 'mean probability of being real')
     return save(figure, figure_path(run, 'scores'))
@@ -129,14 +129,14 @@ def accuracy(run: Path) -> Path | None:
     if after is not None:
         _draw_accuracy_after(panels[0], after)
     if len(iterations):
-        _draw_points(panels[-1], iterations, during, DIS, 'real and generated together')
+        _draw_points(panels[-1], iterations, during, DIS, 'overall')
         subtitle(panels[-1], 'over training')
         _finish_accuracy(panels[-1], 'iteration')
     return save(figure, figure_path(run, 'accuracy'))
 
 
 def _draw_accuracy_after(axes: Axes, after: dict[str, np.ndarray]) -> None:
-    lines = (('real', REAL, 'real'), ('fake', FAKE, 'generated'), ('accuracy', DIS, 'together'))
+    lines = (('real', REAL, 'real'), ('fake', FAKE, 'generated'), ('accuracy', DIS, 'overall'))
     for name, colour, label in lines:
         finite = after[name][np.isfinite(after[name])]
         mean = f'{finite.mean():.3f}' if len(finite) else 'unknown'

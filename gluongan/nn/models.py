@@ -244,11 +244,21 @@ def halvings(shape: tuple[int, ...], depth: int | None) -> tuple[int, tuple[int,
     if depth < 1:
         raise InputError('must be at least 1', setting='depth', value=depth)
     if any(side % 2**depth for side in sides):
+        times = 'once' if depth == 1 else f'{depth} times'
         raise InputError(
-            f'{_pixels(sides)}: the sides of the pictures cannot be halved {depth} times; '
-            f'must be multiples of {2**depth}'
+            f'{_pixels(sides)} cannot be halved {times}; must be {_allowed_depth(sides)}',
+            setting='depth',
+            value=depth,
         )
     return depth, tuple(side // 2**depth for side in sides)
+
+
+def _allowed_depth(sides: tuple[int, int]) -> str:
+    """Return the numbers of halvings that leave whole sides, in words that follow `must be`."""
+    most = 0
+    while all(side % 2 ** (most + 1) == 0 for side in sides):
+        most += 1
+    return f'at most {most}' if most else 'used with even sides'
 
 
 def _most_halvings(sides: tuple[int, ...]) -> int:

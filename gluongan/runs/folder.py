@@ -71,6 +71,8 @@ def is_run(path: Path) -> bool:
 
 def read_config(run: Path) -> Config:
     """Return the Config of the run in folder `run`. Raises RunError where there is none."""
+    if run.is_file():
+        raise RunError(f'{run}: is a file; must be a run folder')
     if not is_run(run):
         raise RunError(f'{run}: is not a run folder (it has no {CONFIG})')
     path = run / CONFIG

@@ -61,7 +61,7 @@ def read_newest(run: Path, warn: Callable[[str], object] = print) -> tuple[Path,
         try:
             return path, snapshot.read(path)
         except SnapshotError as error:
-            warn(f'{error}; trying the one before it')
+            warn(f'{error}; falling back to the previous snapshot')
     raise SnapshotError(f'{run}: has no snapshot that can be used; start the run again')
 
 

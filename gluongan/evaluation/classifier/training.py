@@ -52,8 +52,12 @@ def train(
 
 
 def _check(data: Dataset) -> None:
-    if not data.is_image or len(data.classes) < 2:
-        raise JudgeError(f'{data.name}: must be pictures of two or more classes to train a judge')
+    if not data.is_image:
+        raise JudgeError(f'{data.name}: is made of points; must be pictures with labels')
+    if len(data.classes) == 0:
+        raise JudgeError(f'{data.name}: has no labels; must have two or more classes')
+    if len(data.classes) < 2:
+        raise JudgeError(f'{data.name}: has one class; must have two or more classes')
     height, width = data.shape[1:]
     if min(height, width) < SMALLEST:
         raise JudgeError(

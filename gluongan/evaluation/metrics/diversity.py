@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...errors import InputError
 from .distances import flat, squared_distances
 
 ALIKE = 1e-4  # the share of the data's own pairs that count as alike
@@ -22,13 +23,18 @@ class Pairs(NamedTuple):
 
 
 def pairs(data: np.ndarray) -> Pairs:
-    """Return the distances between the samples of a set (N, ...)."""
+    """Return the distances between the samples of a set (N, ...).
+
+    Raises InputError for fewer than 2 samples.
+    """
     squared = _squared(data)
     return Pairs(float(np.sqrt(squared).mean()), float(np.quantile(squared, ALIKE)))
 
 
 def _squared(x: np.ndarray) -> np.ndarray:
     """Return the squared distances of all pairs of x, each pair once."""
+    if len(x) < 2:
+        raise InputError(f'{len(x)} samples: must be at least 2 to have distances')
     x = flat(x)
     parts = []
     for rows, squared in squared_distances(x, x):
