@@ -1,9 +1,18 @@
 """Installs gluongan, with the command line in the top-level folder `cli` as `gluongan.cli`."""
 
+import shutil
+import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+try:
+    from setuptools.command.bdist_wheel import bdist_wheel
+except ImportError:  # before setuptools 70.1
+    from wheel.bdist_wheel import bdist_wheel
 
 # python_requires alone is not enough: pip may first build NumPy from source, for minutes, and fail.
 if not (3, 9) <= sys.version_info[:2] <= (3, 12):
@@ -19,7 +28,52 @@ ONNX = [
     'onnxruntime>=1.14',
 ]  # the graph is written in our own words, so any of them will do
 
+# Strict IEEE arithmetic: the operators promise MXNet's own bits.
+FLAGS = ['-std=c++11', '-O3', '-ffp-contract=off', '-fno-math-errno', '-fno-trapping-math']
+FLAGS += ['-fopenmp', '-shared', '-fPIC']
+
+
+class BuildWithOperators(build_py):
+    """Also builds gluongan/native/libgluongan.so.1, where there is a C++ compiler."""
+
+    def run(self):
+        super().run()
+        root = HERE if self.editable_mode else Path(self.build_lib)
+        build_operators(root / 'gluongan' / 'native' / 'libgluongan.so.1')
+
+
+def build_operators(target):
+    """Compile the operators against the headers in MXNet's wheel, if there is a compiler."""
+    compiler = shutil.which('g++') or shutil.which('c++')
+    mxnet = find_spec('mxnet')  # found, not imported
+    if compiler is None or mxnet is None:
+        print('gluongan: no C++ compiler; training works, but takes longer', file=sys.stderr)
+        return
+    mxnet = Path(mxnet.submodule_search_locations[0])
+    sources = [HERE / 'gluongan' / 'native' / 'updates.cc', mxnet / 'src' / 'lib_api.cc']
+    includes = [f'-I{mxnet / "include"}', f'-I{mxnet / "include" / "mxnet"}']
+    target.parent.mkdir(parents=True, exist_ok=True)
+    command = [compiler, *FLAGS, *includes, *map(str, sources), '-o', str(target)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode != 0:
+        target.unlink(missing_ok=True)
+        print(f'gluongan: its operators do not compile here:\n{result.stderr}', file=sys.stderr)
+
+
+class WheelWithOperators(bdist_wheel):
+    """The library has no Python ABI: one wheel serves all versions of Python."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.root_is_pure = False
+
+    def get_tag(self):
+        _, _, platform = super().get_tag()
+        return 'py3', 'none', platform
+
+
 setup(
+    cmdclass={'build_py': BuildWithOperators, 'bdist_wheel': WheelWithOperators},
     name='gluongan',
     version='0.1.0',
     description='Train, judge, benchmark and export generative adversarial networks on MXNet/Gluon',
@@ -31,7 +85,9 @@ setup(
     python_requires='>=3.9,<3.13',
     packages=[*find_packages(include=['gluongan', 'gluongan.*']), 'gluongan.cli'],
     package_dir={'gluongan.cli': 'cli'},
-    package_data={'gluongan': ['data/mnist/*', 'evaluation/classifier/shipped/*']},
+    package_data={
+        'gluongan': ['data/mnist/*', 'evaluation/classifier/shipped/*', 'native/*.cc'],
+    },
     install_requires=[
         'mxnet==1.9.1',  # the last release: the project is archived
         'gluoncv==0.10.5.post0',  # the last release

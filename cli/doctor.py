@@ -56,6 +56,7 @@ def _check_mxnet() -> list[str]:
     facts = runtime.describe()
     _line('processor', f'{facts["processor"]}, {facts["cores"]} cores available to this process')
     _line('threads', f'{facts["threads"]} ({threads_source})')
+    _line('operators', _operators())
     _line('features', ' '.join(facts['features']))
     _line('bfloat16', _bfloat16(runtime))
     _line('devices', _devices(facts['gpus']))
@@ -73,6 +74,13 @@ def _import_remedy(error: Exception) -> str:
     if 'libgomp' in str(error):
         return 'apt-get install libgomp1'
     return 'pip install mxnet==1.9.1 "numpy<2"'
+
+
+def _operators() -> str:
+    from gluongan import native
+
+    reason = native.reason_missing()
+    return 'in C++ (gluongan/native)' if reason is None else f"MXNet's own; {reason}"
 
 
 def _bfloat16(runtime: ModuleType) -> str:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from math import ceil, isqrt
 from pathlib import Path
 
-from . import __version__, data, runtime, snapshot
+from . import __version__, data, native, runtime, snapshot
 from .build import load_data, load_test, make_updater
 from .config import QUICK_METRICS, Config, ConfigError, defaults
 from .data import Dataset
@@ -54,7 +54,12 @@ def begin(config: Config, out: Path, command: list[str], warn: Warn = print) -> 
     if config.data not in data.NAMES:  # absolute, so that a resume finds it from any directory
         settings['data'] = str(Path(config.data).expanduser().resolve())
     write_json(folder / CONFIG, settings)
-    environment = {'gluongan': __version__, **runtime.describe(), 'command': command}
+    environment = {
+        'gluongan': __version__,
+        **runtime.describe(),
+        'native': native.is_available(),
+        'command': command,
+    }
     write_json(folder / ENVIRONMENT, environment)
     return make_trainer(config, updater, folder, evaluation, warn)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import native
 from ..runtime import mx
 from .layers import Chain, frozen
 
@@ -36,12 +37,17 @@ class MovingAverage:
             self._pairs[position] = (average, parameter.data())
             averages[parameter.name] = average
         self.net = frozen(net, averages)
+        self._is_native = native.can_update(averages.values())
 
     def update(self, t: int) -> None:
         """Add the weights as they are after update number t = 1, 2, ... of `net`."""
         decay = min(self._decay, (1 + t) / (10 + t))
         # With lr = 1, sgd_update computes w ← (1 - wd) · w - rescale_grad · grad. With the average
         # as w and the weight as grad it is the formula above, in one pass and no temporary array.
+        if self._is_native:
+            attributes = {'missing': 1 - decay, 'added': decay - 1}
+            native.update('average', list(self._pairs.values()), attributes)
+            return
         rule = {'lr': 1.0, 'wd': 1 - decay, 'rescale_grad': decay - 1}
         for average, weight in self._pairs.values():
             mx.nd.sgd_update(average, weight, out=average, **rule)

@@ -1,16 +1,18 @@
 """The optimiser of one network: MXNet's update rules, with a state that is saved without pickle.
 
 Gluon's Trainer saves its state as a pickle, and a pickle from elsewhere must never be loaded. The
-rules that Trainer is built on are all that is needed.
+rules that Trainer is built on are all that is needed. Where `gluongan.native` is available, it
+takes a step for all weights in one call, with the same bits.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from math import inf
+from math import inf, sqrt
 
 import numpy as np
 
+from .. import native
 from ..errors import InputError
 from ..runtime import import_gluoncv, mx
 
@@ -78,10 +80,17 @@ class Optimizer:
         }
         scheduler = _make_scheduler(schedule, lr, schedule_steps)
         self._make_rule = partial(rules[name], learning_rate=lr, lr_scheduler=scheduler)
-        self._clip = None if name == 'rmsprop' else clip  # RMSProp's own rule clips, in one pass
+        self._clip = clip
         self.parameters = [p for p in net.collect_params().values() if p.grad_req != 'null']
         self._start_at(0)
         self._slots = [self._rule.create_state(i, p.data()) for i, p in enumerate(self.parameters)]
+        self._attributes = {
+            'adam': self._adam_attributes,
+            'rmsprop': self._rmsprop_attributes,
+            'sgd': self._momentum_attributes,
+        }[name]
+        self._native_rule = {'sgd': 'momentum'}.get(name, name)
+        self._is_native = self._can_be_native()
 
     def _start_at(self, steps: int) -> None:
         self.steps = steps
@@ -89,21 +98,57 @@ class Optimizer:
 
     def step(self) -> None:
         """Take one step along the gradients that the last backward pass left."""
+        self.steps += 1
+        if self._is_native:
+            self._step_at_once()
+        else:
+            self._step_one_by_one()
+
+    def _step_one_by_one(self) -> None:
         for i, (parameter, slot) in enumerate(zip(self.parameters, self._slots)):
             weight = parameter.data()
             self._rule.update(i, weight, parameter.grad(), slot)
-            if self._clip:
+            if self._clip and self._native_rule != 'rmsprop':  # whose own rule clips, in one pass
                 mx.nd.clip(weight, -self._clip, self._clip, out=weight)
-        self.steps += 1
+
+    def _step_at_once(self) -> None:
+        groups = []
+        for parameter, slot in zip(self.parameters, self._slots):
+            groups.append([parameter.data(), parameter.grad(), *_moments(slot)])
+        native.update(self._native_rule, groups, self._attributes())
+
+    def _can_be_native(self) -> bool:
+        if any(slot is None for slot in self._slots):  # SGD without momentum
+            return False
+        return native.can_update(parameter.data() for parameter in self.parameters)
+
+    def _rate(self) -> float:
+        """The learning rate of this step."""
+        scheduler = self._rule.lr_scheduler
+        return scheduler(self.steps) if scheduler else self._rule.lr
+
+    def _adam_attributes(self) -> dict[str, float]:
+        beta1, beta2 = self._rule.beta1, self._rule.beta2
+        # The correction of the moments' start, in the order of operations of mx.optimizer.Adam.
+        rate = self._rate() * (sqrt(1.0 - beta2**self.steps) / (1.0 - beta1**self.steps))
+        return {'rate': rate, 'beta1': beta1, 'beta2': beta2, **self._shared_attributes()}
+
+    def _rmsprop_attributes(self) -> dict[str, float]:
+        return {'rate': self._rate(), 'decay': self._rule.gamma1, **self._shared_attributes()}
+
+    def _momentum_attributes(self) -> dict[str, float]:
+        bound = self._clip or inf
+        return {'rate': self._rate(), 'momentum': self._rule.momentum, 'bound': bound}
+
+    def _shared_attributes(self) -> dict[str, float]:
+        return {'epsilon': self._rule.epsilon, 'bound': self._clip or inf}
 
     def state(self) -> dict[str, mx.nd.NDArray]:
         """Return the live moments by name; with `steps` they are all that a resume needs."""
         arrays = {}
         for i, slot in enumerate(self._slots):
-            moments = slot if isinstance(slot, (tuple, list)) else [slot]
-            for j, moment in enumerate(moments):
-                if moment is not None:  # SGD without momentum has none
-                    arrays[f'{i:03d}.{j}'] = moment
+            for j, moment in enumerate(_moments(slot)):
+                arrays[f'{i:03d}.{j}'] = moment
         return arrays
 
     def restore(self, arrays: dict[str, np.ndarray], steps: int) -> None:
@@ -115,6 +160,13 @@ class Optimizer:
         for name, moment in self.state().items():
             moment[:] = arrays[name]
         self._start_at(steps)
+
+
+def _moments(slot: object) -> list[mx.nd.NDArray]:
+    """The moments of one weight; SGD without momentum has none."""
+    if slot is None:
+        return []
+    return list(slot) if isinstance(slot, (tuple, list)) else [slot]
 
 
 def _check_choice(setting: str, value: str, choices: tuple[str, ...]) -> None:

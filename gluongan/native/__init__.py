@@ -1,0 +1,128 @@
+"""Operators for MXNet in C++: the same numbers, bit for bit, in less time.
+
+`pip install` builds the library where there is a C++ compiler. Without it, with GLUONGAN_NATIVE=0
+in the environment, or on a GPU, everything works as with it, only slower.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, lru_cache
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+
+from ..runtime import mx
+
+# Not *.so, which Python would take for a module.
+LIBRARY = Path(__file__).with_name('libgluongan.so.1')
+SWITCH = 'GLUONGAN_NATIVE'  # 0 turns the operators off
+MAX_DIGITS = 19  # behind the point; MXNet ignores the others
+
+
+def is_available() -> bool:
+    """Return whether the operators can be used in this process."""
+    return reason_missing() is None
+
+
+@lru_cache(maxsize=1)
+def reason_missing() -> str | None:
+    """Return why the operators cannot be used, None where they can; the first call loads them."""
+    if os.environ.get(SWITCH) == '0':
+        return f'{SWITCH}=0 turns them off'
+    if not LIBRARY.is_file():
+        return 'not built: install a C++ compiler (apt-get install g++) and gluongan again'
+    # What mx.library.load calls. It would also make all of MXNet's Python functions again: 0.6 s.
+    if mx.base._LIB.MXLoadLib(os.fsencode(LIBRARY), ctypes.c_uint(0)) != 0:
+        return f'cannot be loaded ({mx.base._LIB.MXGetLastError().decode().splitlines()[0]})'
+    return None
+
+
+def can_update(weights: Iterable[mx.nd.NDArray]) -> bool:
+    """Return whether `update` takes these weights: float32, on the CPU, and at least one."""
+    weights = list(weights)
+    if not weights or not is_available():
+        return False
+    kinds = {(weight.ctx.device_type, weight.dtype) for weight in weights}
+    return kinds == {('cpu', np.float32)}
+
+
+@cache
+def _handle(name: str) -> ctypes.c_void_p:
+    handle = ctypes.c_void_p()
+    mx.base.check_call(mx.base._LIB.NNGetOpHandle(name.encode(), ctypes.byref(handle)))
+    return handle
+
+
+@lru_cache(maxsize=1)
+def _ignored() -> mx.nd.NDArray:
+    """The output of an update, which means nothing."""
+    return mx.nd.zeros(1)
+
+
+def as_mxnet_reads(number: float) -> float:
+    """Return the float32 that MXNet's own operators make of an attribute such as `lr`.
+
+    It arrives there as text, and MXNet's parser rounds several times in float32, so that a small
+    number may be a bit or two off. The operators here take the same one.
+
+    >>> as_mxnet_reads(0.5), as_mxnet_reads(1e-8)
+    (0.5, 9.99999993922529e-09)
+    """
+    if not isfinite(number):
+        return number
+    mantissa, _, exponent = str(abs(number)).partition('e')
+    whole, _, fraction = mantissa.partition('.')
+    fraction = fraction[:MAX_DIGITS]
+    value = np.float32(int(whole))
+    if fraction:
+        value += np.float32(int(fraction) / 10 ** len(fraction))
+    if exponent:
+        scale = _power_of_ten(abs(int(exponent)))
+        value = value / scale if exponent.startswith('-') else value * scale
+    return float(np.copysign(value, np.float32(number)))
+
+
+def _power_of_ten(exponent: int) -> np.float32:
+    eights, ones = divmod(exponent, 8)
+    scale = np.float32(1)
+    for _ in range(eights):
+        scale *= np.float32(1e8)
+    for _ in range(ones):
+        scale *= np.float32(10)
+    return scale
+
+
+def update(
+    name: str,
+    groups: Sequence[Sequence[mx.nd.NDArray]],
+    attributes: Mapping[str, float],
+) -> None:
+    """Update weights in place by one of the rules in updates.cc, all of them in one call.
+
+    name: `adam`, `rmsprop`, `momentum` or `average`.
+    groups: for each weight its arrays, in the order that the rule wants: the weight, its gradient,
+    the moments. All are float32 and on the CPU.
+    """
+    arrays = [array for group in groups for array in group]
+    texts = {'weights': str(len(groups))}
+    texts.update((key, repr(as_mxnet_reads(value))) for key, value in attributes.items())
+    outputs = mx.base.c_handle_array([_ignored()])
+    outputs = ctypes.cast(outputs, ctypes.POINTER(ctypes.c_void_p))
+    storage_types = ctypes.POINTER(ctypes.c_int)()
+    mx.base.check_call(
+        mx.base._LIB.MXImperativeInvokeEx(
+            _handle(f'gluongan_{name}'),
+            ctypes.c_int(len(arrays)),
+            mx.base.c_handle_array(arrays),
+            ctypes.byref(ctypes.c_int(1)),
+            ctypes.byref(outputs),
+            ctypes.c_int(len(texts)),
+            mx.base.c_str_array(list(texts)),
+            mx.base.c_str_array(list(texts.values())),
+            ctypes.byref(storage_types),
+        )
+    )
