@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import sys
 from types import ModuleType
 
 import click
+
+from gluongan.errors import GluonganError
 
 PACKAGES = ('mxnet', 'gluoncv', 'numpy', 'matplotlib', 'click', 'pillow')
 
@@ -46,16 +47,17 @@ def _check_versions() -> list[str]:
 
 
 def _check_mxnet() -> list[str]:
-    threads_source = 'one per core'
-    if os.environ.get('OMP_NUM_THREADS'):
-        threads_source = 'from OMP_NUM_THREADS'
     try:
-        from gluongan import runtime  # sets OMP_NUM_THREADS itself where it is not set
+        from gluongan import runtime
     except (ImportError, OSError, AttributeError) as error:
         return [f'MXNet cannot be imported ({error}): {_import_remedy(error)}']
+    except GluonganError as error:
+        return [str(error)]
     facts = runtime.describe()
     _line('processor', f'{facts["processor"]}, {facts["cores"]} cores available to this process')
-    _line('threads', f'{facts["threads"]} ({threads_source})')
+    _line('threads', f'{facts["threads"]} ({facts["threads_from"]})')
+    for variable in facts['threads_ignored']:
+        _line('', f'without effect on threads: {variable}')
     _line('operators', _operators())
     _line('features', ' '.join(facts['features']))
     _line('bfloat16', _bfloat16(runtime))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,6 +63,11 @@ def tiny_updater(tiny_data, tiny_nets):
     return make
 
 
+# A new interpreter looks for modules where it starts. That must not be the checkout, whose gluongan
+# is not the installed one and has no command line.
+HERE = Path(__file__).parent
+
+
 @pytest.fixture
 def python():
     """A function that runs code in a new interpreter and returns what it prints.
@@ -76,6 +82,7 @@ def python():
             text=True,
             timeout=60,
             env={**os.environ, **environment},
+            cwd=HERE,
         )
         assert result.returncode == 0, result.stderr
         return result.stdout.strip()

@@ -170,7 +170,7 @@ def test_data_is_read_without_mxnet_and_imported_without_pillow_or_network_code(
         'for name in ("mnist", "ring8", "synthetic"): data.load(name)\n'
         'assert "mxnet" not in sys.modules'
     )
-    subprocess.run([sys.executable, '-c', code], check=True, cwd=Path(__file__).parents[1])
+    subprocess.run([sys.executable, '-c', code], check=True, cwd=Path(__file__).parent)
 
 
 # Mixtures and shapes

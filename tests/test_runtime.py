@@ -65,16 +65,18 @@ def test_usable_cores_without_a_mask_are_all(tmp_path, monkeypatch):
 
 SHOW = """
 import os
+os.sched_getaffinity = lambda pid: range(3)
 {}
 from gluongan import runtime
-print(os.environ['OMP_NUM_THREADS'], runtime.usable_cores())
+print(runtime.threads(), os.environ['OMP_NUM_THREADS'], runtime.usable_cores())
 """
 
 
 def test_threads_are_the_usable_cores_unless_the_user_has_chosen(python):
-    chosen, _ = python(SHOW.format(''), OMP_NUM_THREADS='3').split()
-    default, usable = python(SHOW.format('os.environ.pop("OMP_NUM_THREADS", None)')).split()
-    assert chosen == '3' and default == usable
+    chosen, inherited, usable = python(SHOW.format(''), OMP_NUM_THREADS='2').split()
+    assert int(chosen) == int(inherited) == min(2, int(usable))
+    default, inherited, usable = python(SHOW.format('del os.environ["OMP_NUM_THREADS"]')).split()
+    assert default == inherited == usable
 
 
 ENGINE = """
@@ -241,8 +243,9 @@ def test_seeds_repeat_and_differ_in_each_of_their_numbers():
 def test_description_has_what_results_depend_on():
     description = runtime.describe()
     versions = {'python', 'mxnet', 'numpy', 'pillow'}
-    machine = {'platform', 'processor', 'cores', 'threads', 'gpus', 'features'}
-    assert versions | machine == set(description)
+    machine = {'platform', 'processor', 'cores', 'gpus', 'features'}
+    threads = {'threads', 'threads_from', 'threads_ignored'}
+    assert versions | machine | threads == set(description)
     assert description['mxnet'] == '1.9.1'
     assert 'MKLDNN' in description['features']
     assert description['threads'] == os.environ['OMP_NUM_THREADS']

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..runtime import mx
+from ..runtime import THREADS, mx, unbound
 from .manifest import ExportError
 
 TIMEOUT = 600  # seconds
@@ -47,15 +47,16 @@ def compute(files: list[Path], x: np.ndarray, device: mx.Context) -> np.ndarray:
 
 def _run(files: list[Path], folder: str, device: mx.Context) -> None:
     try:
-        process = subprocess.run(
-            _command(files, folder, device),
-            cwd=folder,
-            env={**os.environ, 'PYTHONPATH': _module_path()},
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
+        with unbound(THREADS.places):  # so that it has as many threads
+            process = subprocess.run(
+                _command(files, folder, device),
+                cwd=folder,
+                env={**os.environ, 'PYTHONPATH': _module_path()},
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT,
+                check=False,
+            )
     except subprocess.TimeoutExpired:
         raise ExportError(
             f'{files[0].name}: a new process did not finish within {TIMEOUT} s; nothing was kept'
