@@ -243,8 +243,6 @@ def _check_conv(config: Config, dataset: data.Dataset) -> None:
     try:
         halvings(dataset.shape, config.conv_depth)
     except InputError as error:
-        if config.conv_depth is None:
-            setting, value = 'network', config.network
-        else:
-            setting, value = 'conv_depth', config.conv_depth
+        setting = 'conv_depth' if error.setting == 'depth' else 'network'
+        value = getattr(config, setting)
         raise ConfigError(error.message, setting=setting, value=value) from None

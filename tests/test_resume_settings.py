@@ -188,12 +188,22 @@ def test_settings_that_change_no_number_may_change(folder):
 
 
 @pytest.mark.parametrize(
-    'make',
-    [lambda path: None, lambda path: path.mkdir(), lambda path: path.write_text('')],
+    'make, fault',
+    [
+        (lambda path: None, 'is not a run folder (it has no config.json)'),
+        (lambda path: path.mkdir(), 'is not a run folder (it has no config.json)'),
+        (lambda path: path.write_text(''), 'is a file; must be a run folder'),
+    ],
     ids=['missing', 'empty folder', 'file'],
 )
-def test_a_folder_that_is_not_a_run_cannot_be_resumed(tmp_path, make):
+def test_a_folder_that_is_not_a_run_cannot_be_resumed(tmp_path, make, fault):
     make(tmp_path / 'x')
-    message = tiny.refused('train', '--resume', tmp_path / 'x')
-    assert str(tmp_path / 'x') in message
-    assert 'is not a run folder' in message
+    assert f'{tmp_path / "x"}: {fault}' in tiny.refused('train', '--resume', tmp_path / 'x')
+
+
+def test_resuming_a_finished_run_says_so_and_announces_no_iterations(folder):
+    for _ in range(2):
+        result = tiny.gluongan('train', '--resume', folder)
+        assert result.exit_code == 0, result.stderr
+    assert 'is already at iteration 20; raise --iterations' in result.stderr
+    assert 'iterations 20 to 20' not in result.stderr

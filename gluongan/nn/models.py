@@ -234,37 +234,26 @@ def halvings(shape: tuple[int, ...], depth: int | None) -> tuple[int, tuple[int,
     if len(shape) != 3:
         raise InputError('must be (channels, height, width)', setting='shape', value=tuple(shape))
     sides = shape[1:]
+    most = _most_halvings(sides, 4 if depth is None else 1)
+    if most == 0:
+        raise InputError(
+            f'{_pixels(sides)}: the sides of the pictures cannot be halved; '
+            'must be even and at least 8, such as 28, 32 or 64'
+        )
     if depth is None:
-        depth = _most_halvings(sides)
-        if depth == 0:
-            raise InputError(
-                f'{_pixels(sides)}: the sides of the pictures cannot be halved; '
-                'must be even and at least 8, such as 28, 32 or 64'
-            )
+        depth = most
     if depth < 1:
         raise InputError('must be at least 1', setting='depth', value=depth)
-    if any(side % 2**depth for side in sides):
-        times = 'once' if depth == 1 else f'{depth} times'
-        raise InputError(
-            f'{_pixels(sides)} cannot be halved {times}; must be {_allowed_depth(sides)}',
-            setting='depth',
-            value=depth,
-        )
+    if depth > most:
+        message = f'{_pixels(sides)} cannot be halved {depth} times; must be at most {most}'
+        raise InputError(message, setting='depth', value=depth)
     return depth, tuple(side // 2**depth for side in sides)
 
 
-def _allowed_depth(sides: tuple[int, int]) -> str:
-    """Return the numbers of halvings that leave whole sides, in words that follow `must be`."""
-    most = 0
-    while all(side % 2 ** (most + 1) == 0 for side in sides):
-        most += 1
-    return f'at most {most}' if most else 'used with even sides'
-
-
-def _most_halvings(sides: tuple[int, ...]) -> int:
-    """Return how often all sides can be halved while 4 pixels or more remain."""
+def _most_halvings(sides: tuple[int, ...], least: int) -> int:
+    """Return how many times all sides can be halved while `least` pixels or more remain."""
     depth = 0
-    while all(side % 2 == 0 and side >= 8 for side in sides):
+    while all(side % 2 == 0 and side >= 2 * least for side in sides):
         sides = tuple(side // 2 for side in sides)
         depth += 1
     return depth
