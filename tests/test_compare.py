@@ -174,4 +174,4 @@ def test_folders_of_earlier_comparisons_are_skipped_with_one_line(runs, tmp_path
     result = tiny.gluongan('compare', *runs[:2], out, '--out', tmp_path / 'again')
     assert result.exit_code == 0
     assert result.stderr.splitlines()[0] == f'not a run: {out} (it holds a comparison)'
-    assert 'must be two or more' in tiny.gluongan('compare', runs[0], out).stderr
+    assert 'needs at least two runs' in tiny.gluongan('compare', runs[0], out).stderr

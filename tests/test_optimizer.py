@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gluongan import runtime
+from gluongan.errors import as_typed
 from gluongan.nn.models import dense_generator
 from gluongan.nn.optimizer import RULES, SCHEDULES, Optimizer
 from gluongan.runtime import mx
@@ -189,7 +190,7 @@ def test_restore_without_one_of_the_moments_fails(net):
 
 @pytest.mark.parametrize('name', ['Adam', 'adamw', '', 'nag'])
 def test_unknown_rule_is_refused_and_the_known_ones_are_named(net, name):
-    with pytest.raises(ValueError, match=f'^optimizer {name}: must be one of adam, rmsprop, sgd'):
+    with pytest.raises(ValueError, match=f'^optimizer {as_typed(name)}: must be one of adam, rmsprop, sgd'):
         Optimizer(net, name)
 
 
