@@ -190,7 +190,8 @@ def test_restore_without_one_of_the_moments_fails(net):
 
 @pytest.mark.parametrize('name', ['Adam', 'adamw', '', 'nag'])
 def test_unknown_rule_is_refused_and_the_known_ones_are_named(net, name):
-    with pytest.raises(ValueError, match=f'^optimizer {as_typed(name)}: must be one of adam, rmsprop, sgd'):
+    message = f'optimizer {as_typed(name)}: must be one of adam, rmsprop, sgd'
+    with pytest.raises(ValueError, match=f'^{message}'):
         Optimizer(net, name)
 
 
