@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, truncnorm
 
+from gluongan.errors import as_typed
 from gluongan.gan.noise import (
     DISTRIBUTIONS,
     Noise,
@@ -160,5 +161,7 @@ def test_a_path_goes_through_its_points_at_the_length_of_its_distribution(distri
 
 @pytest.mark.parametrize('name', ['gaussian', '', 'Normal'])
 def test_an_unknown_distribution_is_refused_and_the_known_ones_are_named(name):
-    with pytest.raises(ValueError, match=f'^noise {name}: must be one of normal, uniform'):
+    with pytest.raises(
+        ValueError, match=f'^noise {as_typed(name)}: must be one of normal, uniform'
+    ):
         Noise(3, name)

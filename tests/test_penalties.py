@@ -7,6 +7,7 @@ import pytest
 from critics import forward, input_gradient, numbers, scatter, weight_slopes
 
 from gluongan import runtime
+from gluongan.errors import as_typed
 from gluongan.gan.labels import append_labels
 from gluongan.gan.losses import LOSSES
 from gluongan.gan.penalties import PENALTIES, GradientPenalty, around, between
@@ -233,7 +234,9 @@ def test_weight_is_ten_unless_given():
 @pytest.mark.parametrize('kind', ['', 'GP', 'wgan-gp', 'r3'])
 def test_an_unknown_penalty_is_refused_and_the_known_ones_are_named(kind):
     dis = critic('dense')
-    with pytest.raises(ValueError, match=f'^penalty {kind}: must be one of gp, dragan, r1, r2'):
+    with pytest.raises(
+        ValueError, match=f'^penalty {as_typed(kind)}: must be one of gp, dragan, r1, r2'
+    ):
         GradientPenalty(dis, frozen(dis), kind)
 
 

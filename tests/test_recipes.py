@@ -8,6 +8,7 @@ import pytest
 
 from gluongan import recipes
 from gluongan.config import ConfigError
+from gluongan.errors import as_typed
 
 PUBLISHED = {
     'dense': {
@@ -262,5 +263,5 @@ def test_every_recipe_is_written_out_here():
 def test_unknown_recipe_is_refused_and_the_known_ones_are_named(name):
     with pytest.raises(ConfigError) as caught:
         recipes.recipe(name)
-    assert str(caught.value).startswith(f'recipe {name}: must be one of ')
+    assert str(caught.value).startswith(f'recipe {as_typed(name)}: must be one of ')
     assert all(known in str(caught.value) for known in recipes.RECIPES)
