@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gluongan import runtime
+from gluongan.errors import as_typed
 from gluongan.runtime import DeviceError, device, mx, usable_cores
 
 # Cores
@@ -209,7 +210,7 @@ def test_a_missing_gpu_is_refused_with_what_mxnet_sees(
 def test_an_unknown_device_is_refused_with_the_known_ones(name):
     with pytest.raises(DeviceError) as caught:
         device(name)
-    assert str(caught.value) == f'device {name}: must be auto, cpu, gpu or gpu(i)'
+    assert str(caught.value) == f'device {as_typed(name)}: must be auto, cpu, gpu or gpu(i)'
 
 
 def test_a_driver_that_fails_counts_as_no_gpu(monkeypatch):
