@@ -44,6 +44,7 @@ class BuildWithOperators(build_py):
 
 def build_operators(target):
     """Compile the operators against the headers in MXNet's wheel, if there is a compiler."""
+    target.unlink(missing_ok=True)  # of an earlier build
     compiler = shutil.which('g++') or shutil.which('c++')
     mxnet = find_spec('mxnet')  # found, not imported
     if compiler is None or mxnet is None:
@@ -56,7 +57,6 @@ def build_operators(target):
     command = [compiler, *FLAGS, *includes, *map(str, sources), '-o', str(target)]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode != 0:
-        target.unlink(missing_ok=True)
         print(f'gluongan: its operators do not compile here:\n{result.stderr}', file=sys.stderr)
 
 
