@@ -213,6 +213,52 @@ def test_an_optimiser_takes_the_same_steps_with_and_without(name, settings, monk
         np.testing.assert_array_equal(value, slow[key], err_msg=key)
 
 
+def train_after_predicting(steps):
+    """Weights of a convolutional pair, updated after both have predicted.
+
+    Then oneDNN has left weights in an order of its own.
+    """
+    runtime.seed(3)
+    gen = models.conv_generator(6, (3, 16, 16), width=16)
+    dis = models.conv_discriminator((3, 16, 16), width=16)
+    random = np.random.RandomState(1)
+    arrays = {}
+    for name, net, shape in (('gen', gen, (8, 6)), ('dis', dis, (8, 3, 16, 16))):
+        optimizer, average = Optimizer(net), MovingAverage(net, 0.9)
+        x = mx.nd.array(random.randn(*shape))
+        for _ in range(steps):
+            net(x).wait_to_read()
+            average.net(x).wait_to_read()
+            for parameter in optimizer.parameters:
+                parameter.grad()[:] = mx.nd.array(random.randn(*parameter.shape))
+            optimizer.step()
+            average.update(optimizer.steps)
+        states = {**weights(net), **optimizer.state()}
+        arrays.update({f'{name} {key}': value.asnumpy() for key, value in states.items()})
+        for key, value in average.state().items():
+            arrays[f'{name} average {key}'] = value.asnumpy()
+    return arrays
+
+
+@needs_native
+@pytest.mark.same_bits
+def test_weights_that_onednn_has_put_in_another_order_are_updated_too(monkeypatch):
+    fast = train_after_predicting(3)
+    monkeypatch.setattr(native, 'can_update', lambda weights: False)
+    slow = train_after_predicting(3)
+    for key, value in fast.items():
+        np.testing.assert_array_equal(value, slow[key], err_msg=key)
+
+
+def test_an_engine_that_computes_later_keeps_mxnets_own_operators(python):
+    code = (
+        'from gluongan import native; from gluongan.runtime import mx\n'
+        'print(native.can_update([mx.nd.zeros(2)]))'
+    )
+    assert python(code, MXNET_ENGINE_TYPE='ThreadedEngine') == 'False'
+    assert python(code, MXNET_ENGINE_TYPE='NaiveEngine') == str(native.is_available())
+
+
 def test_what_is_not_float32_on_the_cpu_is_left_to_mxnet():
     assert not native.can_update([])
     assert not native.can_update([mx.nd.zeros(2, dtype='float64')])

@@ -10,6 +10,7 @@ import ctypes
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
+from glob import glob
 from math import isfinite
 from pathlib import Path
 
@@ -42,12 +43,24 @@ def reason_missing() -> str | None:
 
 
 def can_update(weights: Iterable[mx.nd.NDArray]) -> bool:
-    """Return whether `update` takes these weights: float32, on the CPU, and at least one."""
+    """Return whether `update` takes these weights: float32, on the CPU, and at least one.
+
+    Never with an engine that computes later, see `_restore_order`.
+    """
     weights = list(weights)
-    if not weights or not is_available():
+    if not weights or not is_available() or not _computes_at_once():
         return False
     kinds = {(weight.ctx.device_type, weight.dtype) for weight in weights}
     return kinds == {('cpu', np.float32)}
+
+
+@cache
+def _computes_at_once() -> bool:
+    """Whether MXNet computes in the calling thread: its NaiveEngine, which runtime.py chooses."""
+    engine = os.environ.get('MXNET_ENGINE_TYPE')
+    if engine is None:
+        return not glob('/dev/nvidia[0-9]*')
+    return engine == 'NaiveEngine'
 
 
 @cache
@@ -61,6 +74,18 @@ def _handle(name: str) -> ctypes.c_void_p:
 def _ignored() -> mx.nd.NDArray:
     """The output of an update, which means nothing."""
     return mx.nd.zeros(1)
+
+
+def _restore_order(arrays: Iterable[mx.nd.NDArray]) -> None:
+    """Put arrays back into plain order where oneDNN has left weights in an order of its own.
+
+    It does so when a network predicts. MXNet would hand a plain copy to an operator of a library,
+    and whatever is written into that copy is lost without a word. An engine that computes later
+    could change the order in between.
+    """
+    address = ctypes.c_void_p()
+    for array in arrays:
+        mx.base.check_call(mx.base._LIB.MXNDArrayGetData(array.handle, ctypes.byref(address)))
 
 
 def as_mxnet_reads(number: float) -> float:
@@ -108,6 +133,7 @@ def update(
     the moments. All are float32 and on the CPU.
     """
     arrays = [array for group in groups for array in group]
+    _restore_order(arrays)
     texts = {'weights': str(len(groups))}
     texts.update((key, repr(as_mxnet_reads(value))) for key, value in attributes.items())
     outputs = mx.base.c_handle_array([_ignored()])
