@@ -136,8 +136,7 @@ class Sampler:
             return z
         if not self.classes:
             raise SamplingError(
-                'this run is not conditional, so its generator has no classes; leave it out, or '
-                'train with `conditional`',
+                'this run is not conditional, so its generator has no classes; must be left out',
                 setting='class',
                 value=class_name,
             )
