@@ -1,7 +1,10 @@
-"""Operators for MXNet in C++: the same numbers, bit for bit, in less time.
+"""Operators for MXNet in C++: the same numbers in less time.
 
 `pip install` builds the library where there is a C++ compiler. Without it, with GLUONGAN_NATIVE=0
 in the environment, or on a GPU, everything works as with it, only slower.
+
+Updates of weights have MXNet's own bits. Products round in another order than MXNet's, but always
+in the same one: their bits do not depend on the number of threads, nor on the processor.
 """
 
 from __future__ import annotations
@@ -16,12 +19,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..runtime import mx
+from ..runtime import mx, threads
 
 # Not *.so, which Python would take for a module.
 LIBRARY = Path(__file__).with_name('libgluongan.so.1')
 SWITCH = 'GLUONGAN_NATIVE'  # 0 turns the operators off
 MAX_DIGITS = 19  # behind the point; MXNet ignores the others
+
+# The floats in the widest vectors that DNNL_MAX_CPU_ISA, which oneDNN obeys, allows: 16 by default.
+LANES = {'SSE41': 4, 'AVX': 4, 'AVX2': 8}
 
 
 def is_available() -> bool:
@@ -39,7 +45,33 @@ def reason_missing() -> str | None:
     # What mx.library.load calls. It would also make all of MXNet's Python functions again: 0.6 s.
     if mx.base._LIB.MXLoadLib(os.fsencode(LIBRARY), ctypes.c_uint(0)) != 0:
         return f'cannot be loaded ({mx.base._LIB.MXGetLastError().decode().splitlines()[0]})'
+    use_threads(threads())
     return None
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    return ctypes.CDLL(str(LIBRARY))
+
+
+def use_threads(count: int) -> None:
+    """Compute on this many threads from now on, where the operators can be used at all."""
+    _library().gluongan_set_threads(count)
+
+
+def use_lanes(most: int) -> int:
+    """Multiply with vectors of at most this many floats: 16, 8 or 4; return how many there are.
+
+    0: this processor has no instructions for that, and `has_products` is False.
+    """
+    return _library().gluongan_use_lanes(most)
+
+
+@lru_cache(maxsize=1)
+def has_products() -> bool:
+    """Return whether the operators that multiply matrices can be used in this process."""
+    allowed = LANES.get(os.environ.get('DNNL_MAX_CPU_ISA', ''), 16)
+    return is_available() and use_lanes(allowed) > 0
 
 
 def can_update(weights: Iterable[mx.nd.NDArray]) -> bool:

@@ -15,6 +15,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "pool.h"
+
 using namespace mxnet::ext;
 
 namespace {
@@ -158,14 +160,12 @@ MXReturnValue update(const Attributes& attributes, Tensors* inputs, Tensors* out
                      const OpResource&) {
   const Rule rule(attributes);
   const std::vector<Block> work = blocks(*inputs, Rule::arrays);
-  const long count = work.size();
-#pragma omp parallel for schedule(static) if (count > 1)
-  for (long k = 0; k < count; ++k) {
+  gluongan::parallel(work.size(), [&](long k) {
     float* array[Rule::arrays];
     for (int j = 0; j < Rule::arrays; ++j)
       array[j] = (*inputs)[work[k].group + j].template data<float>() + work[k].begin;
     apply(rule, array, work[k].size);
-  }
+  });
   (*outputs)[0].data<float>()[0] = 0;
   return MX_SUCCESS;
 }

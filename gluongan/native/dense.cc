@@ -1,0 +1,142 @@
+// The fully connected layer with its activation: y = f(x Wᵀ + b), with f(v) = v above 0, else slope · v.
+//
+// x (N, ...) is read as (N, K); W is (U, K), b (U,), y (N, U), all float32. Backward, with e = f'(…) ∘ ∂y (N, U):
+//   ∂x = e W,  ∂W = eᵀ x,  ∂b = the sums of e over the batch
+// MXNet 1.9.1 neither tells an operator of a library which gradients are wanted, nor adds to what is there. So attributes
+// say what to compute, `of_input` and `of_weights`, and no weight may be used by two such operators of one graph.
+
+#include "mxnet/lib_api.h"
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "pool.h"
+#include "products.h"
+
+using namespace mxnet::ext;
+
+namespace {
+
+using gluongan::Finish;
+using gluongan::Matrix;
+using Attributes = std::unordered_map<std::string, std::string>;
+using Tensors = std::vector<MXTensor>;
+
+constexpr long kColumns = 128;  // of a task that goes through all rows
+
+struct Dense {
+  bool has_bias, of_input, of_weights;
+  float slope;
+  long batch, inputs, units;
+
+  Dense(const Attributes& attributes, const MXTensor& x, const MXTensor& weight)
+      : has_bias(attributes.at("bias") == "1"), of_input(attributes.at("of_input") == "1"),
+        of_weights(attributes.at("of_weights") == "1"), slope(std::stof(attributes.at("slope"))),
+        batch(x.shape[0]), inputs(weight.shape[1]), units(weight.shape[0]) {}
+};
+
+// `scaled` ← f'(y) ∘ gradient, and its sums over the batch, for the columns from `first` up to `last`.
+__attribute__((target_clones("avx512f", "avx2", "default")))
+void scale_and_sum(const Dense& layer, const float* gradient, const float* y, float* scaled, float* sums, long first,
+                   long last) {
+  float sum[kColumns] = {};
+  for (long row = 0; row < layer.batch; ++row) {
+    const long start = row * layer.units + first;
+#pragma GCC ivdep
+    for (long j = 0; j < last - first; ++j) {
+      const float value = gradient[start + j];
+      const float result = y[start + j] > 0 ? value : layer.slope * value;
+      scaled[start + j] = result;
+      sum[j] += result;
+    }
+  }
+  if (sums) std::copy(sum, sum + (last - first), sums + first);
+}
+
+MXReturnValue forward(const Attributes& attributes, Tensors* in, Tensors* out, const OpResource&) {
+  const Dense layer(attributes, (*in)[0], (*in)[1]);
+  const Matrix x{(*in)[0].data<float>(), layer.inputs, 1};
+  const Matrix transposed_weight{(*in)[1].data<float>(), 1, layer.inputs};
+  const Finish finish{layer.has_bias ? (*in)[2].data<float>() : nullptr, layer.slope};
+  gluongan::multiply(x, transposed_weight, (*out)[0].data<float>(), layer.batch, layer.units, layer.inputs, finish);
+  return MX_SUCCESS;
+}
+
+// in: ∂y, x, W, b if there is one, y. out: ∂x, ∂W, ∂b.
+MXReturnValue backward(const Attributes& attributes, Tensors* in, Tensors* out, const OpResource&) {
+  const Dense layer(attributes, (*in)[1], (*in)[2]);
+  const float* gradient = (*in)[0].data<float>();
+  const float* y = in->back().data<float>();
+  const bool has_sums = layer.has_bias && layer.of_weights;
+  if (layer.slope != 1.0f || has_sums) {
+    static thread_local std::vector<float> buffer;  // MXNet's own temporary space is new pages each time
+    buffer.resize(std::max<size_t>(buffer.size(), layer.batch * layer.units));
+    float* scaled = buffer.data();
+    float* sums = has_sums ? (*out)[2].data<float>() : nullptr;
+    gluongan::parallel((layer.units + kColumns - 1) / kColumns, [&](long task) {
+      const long last = std::min(layer.units, (task + 1) * kColumns);
+      scale_and_sum(layer, gradient, y, scaled, sums, task * kColumns, last);
+    });
+    gradient = scaled;
+  }
+  const Matrix x{(*in)[1].data<float>(), layer.inputs, 1}, weight{(*in)[2].data<float>(), layer.inputs, 1};
+  const Matrix by_row{gradient, layer.units, 1}, by_unit{gradient, 1, layer.units};
+  if (layer.of_weights)
+    gluongan::multiply(by_unit, x, (*out)[1].data<float>(), layer.units, layer.inputs, layer.batch);
+  if (layer.of_input)
+    gluongan::multiply(by_row, weight, (*out)[0].data<float>(), layer.batch, layer.inputs, layer.units);
+  return MX_SUCCESS;
+}
+
+MXReturnValue parse(const Attributes& attributes, int* inputs, int* outputs) {
+  *inputs = attributes.at("bias") == "1" ? 3 : 2;
+  *outputs = 1;
+  return MX_SUCCESS;
+}
+
+MXReturnValue types(const Attributes&, std::vector<int>* inputs, std::vector<int>* outputs) {
+  for (int& type : *inputs) {
+    if (type == -1) type = kFloat32;  // not known yet
+    if (type != kFloat32) {
+      MX_ERROR_MSG << "gluongan_dense: samples and weights must be float32";
+      return MX_FAIL;
+    }
+  }
+  (*outputs)[0] = kFloat32;
+  return MX_SUCCESS;
+}
+
+MXReturnValue shapes(const Attributes& attributes, std::vector<std::vector<unsigned>>* inputs,
+                     std::vector<std::vector<unsigned>>* outputs) {
+  const std::vector<unsigned>& x = (*inputs)[0];
+  if (x.empty()) {
+    MX_ERROR_MSG << "gluongan_dense: the shape of the samples must be known";
+    return MX_FAIL;
+  }
+  const auto units = static_cast<unsigned>(std::stoul(attributes.at("units")));
+  unsigned values = 1;
+  for (size_t axis = 1; axis < x.size(); ++axis) values *= x[axis];
+  const std::vector<std::vector<unsigned>> parameters{{units, values}, {units}};
+  for (size_t i = 1; i < inputs->size(); ++i) {
+    std::vector<unsigned>& shape = (*inputs)[i];
+    const bool is_known = !shape.empty() && std::count(shape.begin(), shape.end(), 0u) == 0;
+    if (is_known && shape != parameters[i - 1]) {
+      MX_ERROR_MSG << "gluongan_dense: the weights do not fit samples of " << values << " values";
+      return MX_FAIL;
+    }
+    shape = parameters[i - 1];
+  }
+  (*outputs)[0] = {x[0], units};
+  return MX_SUCCESS;
+}
+
+}  // namespace
+
+REGISTER_OP(gluongan_dense)
+    .setForward(forward, "cpu")
+    .setBackward(backward, "cpu")
+    .setParseAttrs(parse)
+    .setInferType(types)
+    .setInferShape(shapes);

@@ -1,0 +1,293 @@
+// After Goto and van de Geijn 2008 (Anatomy of high-performance matrix multiplication) and Van Zee and van de Geijn
+// 2015 (BLIS): blocks of both factors are packed, so that the innermost loop reads them from one end to the other,
+// and keeps a tile of the product in registers.
+//
+// Why not a BLAS: OpenBLAS 0.3.34 is as fast here (docs/speed.md), but is 25 MB more to install, with a thread pool
+// that fights with the others, and other bits for other numbers of threads.
+
+#include "products.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "pool.h"
+
+#define INLINE inline __attribute__((always_inline))
+#define UNROLLED _Pragma("GCC unroll 32")
+
+namespace gluongan {
+namespace {
+
+constexpr long kDepth = 384;         // of a packed block: with it, a panel of `a` fits the first cache
+constexpr long kSlack = 16;          // floats that packing may write behind a panel
+constexpr long kMostTiles = 4;       // of one task, side by side
+constexpr double kAlone = 250000.0;  // terms that one thread adds up sooner than another one wakes
+
+// The part of the product that stays in registers: kRows × kColumns, which are kVectors vectors of kLanes floats.
+template <int lanes, int rows, int vectors>
+struct Tile {
+  static constexpr int kLanes = lanes, kRows = rows, kVectors = vectors;
+  static constexpr int kColumns = lanes * vectors;
+  typedef float Vector __attribute__((vector_size(4 * lanes)));
+  typedef int Order __attribute__((vector_size(4 * lanes)));
+};
+
+struct Product {
+  Matrix a, b;
+  float* c;
+  long rows, columns, inner;
+  Finish finish;
+  float* packed;  // `a`, one panel of rows after the other
+  long panels;
+
+  // The rows are shared out evenly among the panels.
+  long first_row(long panel) const { return panel * rows / panels; }
+  float* panel_at(long panel) const { return packed + first_row(panel) * inner + panel * kSlack; }
+};
+
+// to[k * step + line] = from[line * stride + k], for `lines` lines and k < kLanes. Each k is written as a whole vector,
+// one after the other: what it writes behind its lines, the next one overwrites.
+template <class T, int lines>
+INLINE void transpose(float* to, long step, const float* from, long stride) {
+  using Vector = typename T::Vector;
+  typename T::Order low, high;
+  Vector x[T::kLanes] = {};
+  UNROLLED for (int i = 0; i < lines; ++i) std::memcpy(&x[i], from + i * stride, sizeof(Vector));
+  UNROLLED for (int bit = 1; bit < T::kLanes; bit *= 2) {
+    UNROLLED for (int q = 0; q < T::kLanes; ++q) {
+      low[q] = q & bit ? T::kLanes + (q ^ bit) : q;
+      high[q] = q & bit ? T::kLanes + q : q | bit;
+    }
+    UNROLLED for (int i = 0; i < T::kLanes; ++i) {
+      if (i & bit) continue;
+      const Vector one = x[i], other = x[i | bit];
+      x[i] = __builtin_shuffle(one, other, low);
+      x[i | bit] = __builtin_shuffle(one, other, high);
+    }
+  }
+  UNROLLED for (int k = 0; k < T::kLanes; ++k) std::memcpy(to + k * step, &x[k], sizeof(Vector));
+}
+
+// to[k * lines + line] = from[line * along + k * across], for `lines` lines and k < depth.
+template <class T, int lines>
+INLINE void pack(float* to, const float* from, long along, long across, long depth) {
+  constexpr int whole = lines / T::kLanes * T::kLanes, rest = lines - whole;
+  long k = 0;
+  if (along == 1) {
+    for (; k < depth; ++k) std::memcpy(to + k * lines, from + k * across, lines * sizeof(float));
+    return;
+  }
+  for (; across == 1 && k + T::kLanes <= depth; k += T::kLanes) {
+    UNROLLED for (int line = 0; line < whole; line += T::kLanes)
+      transpose<T, T::kLanes>(to + k * lines + line, lines, from + line * along + k, along);
+    if (rest) transpose<T, rest>(to + k * lines + whole, lines, from + whole * along + k, along);
+  }
+  for (; k < depth; ++k)
+    for (int line = 0; line < lines; ++line) to[k * lines + line] = from[line * along + k * across];
+}
+
+// The same for `count` lines out of `lines`; the others are 0.
+INLINE void pack_some(float* to, const float* from, long along, long across, long depth, long count, long lines) {
+  for (long k = 0; k < depth; ++k)
+    for (long line = 0; line < lines; ++line)
+      to[k * lines + line] = line < count ? from[line * along + k * across] : 0.0f;
+}
+
+// c (rows × vectors) ← a · b, or c + a · b where it `adds`.
+template <class T, int rows, int vectors>
+INLINE void tile_product(const float* a, const float* b, long depth, float* c, long stride, bool adds) {
+  using Vector = typename T::Vector;
+  Vector sum[rows][vectors] = {};
+  if (adds) {
+    UNROLLED for (int i = 0; i < rows; ++i)
+      UNROLLED for (int j = 0; j < vectors; ++j)
+        std::memcpy(&sum[i][j], c + i * stride + j * T::kLanes, sizeof(Vector));
+  }
+  for (long k = 0; k < depth; ++k) {
+    Vector row[vectors];
+    UNROLLED for (int j = 0; j < vectors; ++j) std::memcpy(&row[j], b + j * T::kLanes, sizeof(Vector));
+    UNROLLED for (int i = 0; i < rows; ++i)
+      UNROLLED for (int j = 0; j < vectors; ++j) sum[i][j] += a[i] * row[j];
+    a += rows;
+    b += vectors * T::kLanes;
+  }
+  UNROLLED for (int i = 0; i < rows; ++i)
+    UNROLLED for (int j = 0; j < vectors; ++j)
+      std::memcpy(c + i * stride + j * T::kLanes, &sum[i][j], sizeof(Vector));
+}
+
+// The functions above for a number of rows that is known only now: from `most` down.
+template <class T, int most>
+struct Rows {
+  static INLINE void pack_lines(long rows, float* to, const float* from, long along, long across, long depth) {
+    if (rows == most) return pack<T, most>(to, from, along, across, depth);
+    Rows<T, most - 1>::pack_lines(rows, to, from, along, across, depth);
+  }
+  static INLINE void product(long rows, bool narrow, const float* a, const float* b, long depth, float* c,
+                             long stride, bool adds) {
+    if (rows < most) return Rows<T, most - 1>::product(rows, narrow, a, b, depth, c, stride, adds);
+    if (narrow) return tile_product<T, most, 1>(a, b, depth, c, stride, adds);
+    tile_product<T, most, T::kVectors>(a, b, depth, c, stride, adds);
+  }
+};
+
+template <class T>
+struct Rows<T, 0> {
+  static INLINE void pack_lines(long, float*, const float*, long, long, long) {}
+  static INLINE void product(long, bool, const float*, const float*, long, float*, long, bool) {}
+};
+
+// The first 64-byte boundary in a buffer of `size` floats or more.
+float* aligned(std::vector<float>& buffer, long size) {
+  if (static_cast<long>(buffer.size()) < size + kSlack) buffer.resize(size + kSlack);
+  const auto address = reinterpret_cast<std::uintptr_t>(buffer.data());
+  return buffer.data() + (64 - address % 64) % 64 / sizeof(float);
+}
+
+template <class T>
+INLINE void pack_panel(const Product& p, long panel) {
+  const long first = p.first_row(panel), rows = p.first_row(panel + 1) - first;
+  for (long k = 0; k < p.inner; k += kDepth) {
+    const float* from = p.a.data + first * p.a.row_step + k * p.a.column_step;
+    const long depth = std::min(kDepth, p.inner - k);
+    Rows<T, T::kRows>::pack_lines(rows, p.panel_at(panel) + k * rows, from, p.a.row_step, p.a.column_step, depth);
+  }
+}
+
+// Neighbouring columns of the product, at most one tile wide.
+struct Strip {
+  long first, width;  // of the columns
+  bool narrow;        // one vector wide, not two
+  float* packed;      // its columns of b
+};
+
+template <class T>
+INLINE void pack_strip(const Product& p, const Strip& strip, long k, long depth) {
+  const float* from = p.b.data + k * p.b.row_step + strip.first * p.b.column_step;
+  if (strip.width == T::kColumns)
+    return pack<T, T::kColumns>(strip.packed, from, p.b.column_step, p.b.row_step, depth);
+  const long lines = strip.narrow ? T::kLanes : T::kColumns;
+  pack_some(strip.packed, from, p.b.column_step, p.b.row_step, depth, strip.width, lines);
+}
+
+INLINE void finish_tile(const Product& p, float* c, long rows, const Strip& strip) {
+  const float slope = p.finish.slope;
+  for (long i = 0; i < rows; ++i, c += p.columns) {
+    if (p.finish.bias)
+      for (long j = 0; j < strip.width; ++j) c[j] += p.finish.bias[strip.first + j];
+    if (slope != 1.0f)
+      for (long j = 0; j < strip.width; ++j) c[j] = c[j] > 0 ? c[j] : slope * c[j];
+  }
+}
+
+template <class T>
+INLINE void tile_at(const Product& p, long panel, const Strip& strip, long k, long depth) {
+  const long first = p.first_row(panel), rows = p.first_row(panel + 1) - first;
+  const float* a = p.panel_at(panel) + k * rows;
+  float* c = p.c + first * p.columns + strip.first;
+  const long whole = strip.narrow ? T::kLanes : T::kColumns;
+  if (strip.width == whole) {
+    Rows<T, T::kRows>::product(rows, strip.narrow, a, strip.packed, depth, c, p.columns, k > 0);
+  } else {  // beside the last column, in a tile of its own
+    float edge[T::kRows * T::kColumns] = {};
+    const size_t size = strip.width * sizeof(float);
+    for (long i = 0; k > 0 && i < rows; ++i) std::memcpy(edge + i * whole, c + i * p.columns, size);
+    Rows<T, T::kRows>::product(rows, strip.narrow, a, strip.packed, depth, edge, whole, k > 0);
+    for (long i = 0; i < rows; ++i) std::memcpy(c + i * p.columns, edge + i * whole, size);
+  }
+  if (k + depth == p.inner) finish_tile(p, c, rows, strip);
+}
+
+template <class T>
+INLINE void compute_columns(const Product& p, long first, long last) {
+  static thread_local std::vector<float> buffer;
+  float* packed = aligned(buffer, kMostTiles * T::kColumns * kDepth);
+  Strip strips[kMostTiles];
+  long count = 0;
+  for (long column = first; column < last; column += T::kColumns, packed += T::kColumns * kDepth) {
+    const long width = std::min<long>(T::kColumns, last - column);
+    strips[count++] = {column, width, width <= T::kLanes, packed};
+  }
+  for (long k = 0; k < p.inner; k += kDepth) {
+    const long depth = std::min(kDepth, p.inner - k);
+    for (long s = 0; s < count; ++s) pack_strip<T>(p, strips[s], k, depth);
+    for (long panel = 0; panel < p.panels; ++panel)
+      for (long s = 0; s < count; ++s) tile_at<T>(p, panel, strips[s], k, depth);
+  }
+}
+
+// The functions for one set of instructions.
+struct Kernel {
+  long lanes, rows, columns;
+  void (*pack_panel)(const Product& p, long panel);
+  void (*compute_columns)(const Product& p, long first, long last);
+};
+
+#define KERNEL(NAME, TILE, TARGET)                                                                               \
+  TARGET void NAME##_panel(const Product& p, long panel) { pack_panel<TILE>(p, panel); }                         \
+  TARGET void NAME##_columns(const Product& p, long first, long last) { compute_columns<TILE>(p, first, last); } \
+  constexpr Kernel NAME{TILE::kLanes, TILE::kRows, TILE::kColumns, NAME##_panel, NAME##_columns};
+
+using TileOf16 = Tile<16, 14, 2>;
+using TileOf8 = Tile<8, 6, 2>;
+using TileOf4 = Tile<4, 6, 2>;
+
+#if defined(__x86_64__)
+KERNEL(avx512, TileOf16, __attribute__((target("avx512f,prefer-vector-width=512"))))
+KERNEL(avx2, TileOf8, __attribute__((target("avx2,fma"))))
+#else
+KERNEL(plain, TileOf4, )
+#endif
+
+// The fastest of at most so many lanes that this processor can run; null where it has no fused multiply-add.
+const Kernel* find_kernel(int most_lanes) {
+#if defined(__x86_64__)
+  if (most_lanes >= 16 && __builtin_cpu_supports("avx512f")) return &avx512;
+  if (most_lanes >= 8 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &avx2;
+  return nullptr;
+#else
+  return &plain;
+#endif
+}
+
+const Kernel* kernel = find_kernel(16);
+
+}  // namespace
+
+void multiply(Matrix a, Matrix b, float* c, long rows, long columns, long inner, Finish finish) {
+  static thread_local std::vector<float> buffer;
+  const long panels = (rows + kernel->rows - 1) / kernel->rows;
+  const long tiles = (columns + kernel->columns - 1) / kernel->columns;
+  float* packed = aligned(buffer, rows * inner + panels * kSlack);
+  const Product p{a, b, c, rows, columns, inner, finish, packed, panels};
+  const double terms = static_cast<double>(rows) * columns * inner;
+  const long threads = terms < kAlone ? 1 : thread_count();
+  const long parts = std::min(panels, 2 * threads - 1);
+  parallel(parts, [&](long part) {
+    const long last = (part + 1) * panels / parts;
+    for (long panel = part * panels / parts; panel < last; ++panel) kernel->pack_panel(p, panel);
+  });
+  const long most = threads == 1 ? tiles : tiles / (3 * threads);
+  const long together = std::max(1L, std::min(most, kMostTiles)) * kernel->columns;
+  const long tasks = (columns + together - 1) / together;
+  if (threads == 1) {
+    for (long task = 0; task < tasks; ++task)
+      kernel->compute_columns(p, task * together, std::min(columns, (task + 1) * together));
+    return;
+  }
+  parallel(tasks, [&](long task) {
+    kernel->compute_columns(p, task * together, std::min(columns, (task + 1) * together));
+  });
+}
+
+}  // namespace gluongan
+
+// Uses vectors of at most so many floats (16, 8 or 4) from now on. Returns how many it uses; 0: there is no kernel.
+extern "C" int gluongan_use_lanes(int most) {
+  const gluongan::Kernel* found = gluongan::find_kernel(most);
+  if (found == nullptr) return 0;
+  gluongan::kernel = found;
+  return static_cast<int>(found->lanes);
+}
