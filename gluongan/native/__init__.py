@@ -1,16 +1,19 @@
-"""Operators for MXNet in C++: the same numbers in less time.
+"""Operators for MXNet in C++, and the threads that compute them and MXNet's own operators.
 
 `pip install` builds the library where there is a C++ compiler. Without it, with GLUONGAN_NATIVE=0
 in the environment, or on a GPU, everything works as with it, only slower.
 
-Updates of weights have MXNet's own bits. Products round in another order than MXNet's, but always
-in the same one: their bits do not depend on the number of threads, nor on the processor.
+threads: a pool of threads takes the place of OpenMP's in MXNet, with the same bits (openmp.cc).
+updates: of the weights, with MXNet's own bits.
+dense: products that round in another order than MXNet's, but always in the same one: their bits
+do not depend on the number of threads, nor on the processor.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from glob import glob
@@ -19,34 +22,73 @@ from pathlib import Path
 
 import numpy as np
 
-from ..runtime import mx, threads
+from ..runtime import THREADS, mx, threads, unbound
 
 # Not *.so, which Python would take for a module.
 LIBRARY = Path(__file__).with_name('libgluongan.so.1')
-SWITCH = 'GLUONGAN_NATIVE'  # 0 turns the operators off
+SWITCH = 'GLUONGAN_NATIVE'  # 0 turns all parts off; the names of some choose those
+PARTS = ('threads', 'updates', 'dense')
 MAX_DIGITS = 19  # behind the point; MXNet ignores the others
 
 # The floats in the widest vectors that DNNL_MAX_CPU_ISA, which oneDNN obeys, allows: 16 by default.
 LANES = {'SSE41': 4, 'AVX': 4, 'AVX2': 8}
 
 
-def is_available() -> bool:
-    """Return whether the operators can be used in this process."""
-    return reason_missing() is None
+def is_available(part: str = 'updates') -> bool:
+    """Return whether a part of PARTS can be used in this process."""
+    return reason_missing() is None and part in _chosen_parts()
 
 
 @lru_cache(maxsize=1)
 def reason_missing() -> str | None:
     """Return why the operators cannot be used, None where they can; the first call loads them."""
-    if os.environ.get(SWITCH) == '0':
+    if not _chosen_parts():
         return f'{SWITCH}=0 turns them off'
     if not LIBRARY.is_file():
         return 'not built: install a C++ compiler (apt-get install g++) and gluongan again'
     # What mx.library.load calls. It would also make all of MXNet's Python functions again: 0.6 s.
     if mx.base._LIB.MXLoadLib(os.fsencode(LIBRARY), ctypes.c_uint(0)) != 0:
         return f'cannot be loaded ({mx.base._LIB.MXGetLastError().decode().splitlines()[0]})'
-    use_threads(threads())
+    with unbound(THREADS.places):
+        use_threads(threads())
     return None
+
+
+@cache
+def _chosen_parts() -> tuple[str, ...]:
+    """Return the parts that the environment chooses: all of them, none, or those it names."""
+    return choose_parts(os.environ.get(SWITCH, ''))
+
+
+def choose_parts(text: str) -> tuple[str, ...]:
+    """Return the parts that a value of GLUONGAN_NATIVE chooses; warn of one that makes no sense.
+
+    >>> choose_parts(''), choose_parts('0'), choose_parts('updates, dense')
+    (('threads', 'updates', 'dense'), (), ('updates', 'dense'))
+    """
+    if text.strip() in ('', '1'):
+        return PARTS
+    if text.strip() == '0':
+        return ()
+    named = {name.strip() for name in text.split(',')}
+    if not named.issubset(PARTS):
+        allowed = f'must be 0, 1, or some of {",".join(PARTS)}'
+        print(f'Warning: {SWITCH}={text}: {allowed}; all are used', file=sys.stderr)
+        return PARTS
+    return tuple(part for part in PARTS if part in named)
+
+
+@lru_cache(maxsize=1)
+def takes_openmp() -> bool:
+    """Make MXNet's own operators compute on the pool; return whether they do.
+
+    They do not on a platform other than 64-bit Linux, nor in an MXNet that asks more of OpenMP.
+    """
+    if not is_available('threads'):
+        return False
+    folder = Path(mx.__file__).parent
+    _library().gluongan_take_openmp(os.fsencode(folder / 'libopenblas.so.0'))
+    return bool(_library().gluongan_take_openmp(os.fsencode(folder / 'libmxnet.so')))
 
 
 @cache
@@ -71,7 +113,7 @@ def use_lanes(most: int) -> int:
 def has_products() -> bool:
     """Return whether the operators that multiply matrices can be used in this process."""
     allowed = LANES.get(os.environ.get('DNNL_MAX_CPU_ISA', ''), 16)
-    return is_available() and use_lanes(allowed) > 0
+    return is_available('dense') and use_lanes(allowed) > 0
 
 
 def can_update(weights: Iterable[mx.nd.NDArray]) -> bool:
@@ -184,3 +226,6 @@ def update(
             ctypes.byref(storage_types),
         )
     )
+
+
+takes_openmp()  # before anything is computed

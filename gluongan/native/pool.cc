@@ -1,6 +1,9 @@
 #include "pool.h"
 
-#include <atomic>
+#include <pthread.h>
+#include <time.h>
+
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -9,9 +12,30 @@
 namespace gluongan {
 namespace {
 
-// How often an idle thread looks for work before it sleeps: about 0.2 ms. Longer than what lies between two
-// operators, and short enough to leave the core to others when training has ended.
-constexpr int kLooks = 100000;
+using Clock = std::chrono::steady_clock;
+using Run = void (*)(void* context);
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+
+constexpr int kMostThreads = 1024;
+constexpr Clock::time_point kForever = Clock::time_point::max();
+
+// How long an idle thread looks for work before it sleeps, in looks of some 50 ns: longer than what lies between two
+// operators, and short enough to leave the core to others when training has ended. And the same for a caller who
+// waits until others have finished.
+constexpr int kLooksForWork = 20000, kLooksForEnd = 2000;
+
+// On a busy machine the caller works alone: where in a window more than kMostLost was lost by threads that the operating
+// system had taken off their cores, for longer than kGap each time. The caller is alone for kShortest, and twice as
+// long each time that this is seen again before kGoodWindows have passed.
+constexpr microseconds kGap{200}, kWindow{20000}, kMostLost{2500}, kShortest{100000}, kLongest{1600000};
+constexpr int kGoodWindows = 5;
+
+// After so long in one part of a job that the caller does alone, the others help: it may be waiting for them.
+constexpr microseconds kNap{1000}, kStuck{20000};
+
+thread_local Part part{0, 1};
+thread_local std::vector<Part> outer;  // of the jobs around this one, in this thread
 
 inline void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -19,96 +43,263 @@ inline void pause() {
 #endif
 }
 
-class Pool {
+// A condition to wait for: first by looking, then asleep.
+class Signal {
  public:
-  int threads() const { return threads_.load(std::memory_order_relaxed); }
-
-  void resize(int threads) {
-    std::lock_guard<std::mutex> turn(turn_);
-    threads_ = threads;
-    while (started_ < threads - 1) {
-      std::thread(&Pool::work, this, ++started_).detach();
+  // Waits at most until `limit`. Returns whether the condition holds.
+  template <class Condition>
+  bool wait(int looks, Clock::time_point limit, const Condition& holds) {
+    for (int look = 0; look < looks; ++look) {
+      if (holds()) return true;
+      pause();
     }
+    std::unique_lock<std::mutex> lock(mutex_);
+    ++asleep_;
+    bool held = true;
+    if (limit == kForever) {
+      changed_.wait(lock, holds);
+    } else {
+      held = changed_.wait_until(lock, limit, holds);
+    }
+    --asleep_;
+    return held;
   }
 
-  void run(long count, void (*run)(void*, long), void* context) {
-    // One job at a time: whoever computes in a second Python thread, or in a forked child, computes alone.
-    if (count == 1 || threads() == 1 || !turn_.try_lock()) {
-      for (long index = 0; index < count; ++index) run(context, index);
-      return;
-    }
-    run_ = run;
-    context_ = context;
-    count_ = count;
-    next_ = 0;
-    open_ = true;
-    if (asleep_ > 0) wake();
-    take_tasks();
-    open_ = false;
-    while (busy_ > 0) pause();  // tasks that others have begun
-    turn_.unlock();
+  // To be called after a change of what the condition depends on.
+  void notify() {
+    if (asleep_ == 0) return;
+    { std::lock_guard<std::mutex> lock(mutex_); }
+    changed_.notify_all();
   }
 
  private:
-  void take_tasks() {
-    for (long index = next_++; index < count_; index = next_++) run_(context_, index);
+  std::atomic<int> asleep_{0};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
+// A time of work of one thread.
+class Stint {
+ public:
+  // How long the thread was without a core in it.
+  microseconds lost() const {
+    const auto lasted = duration_cast<microseconds>(Clock::now() - begin_);
+    if (lasted < kGap) return microseconds(0);
+    const microseconds lost = lasted - (time_on_core() - on_core_);
+    return lost < kGap ? microseconds(0) : lost;
   }
 
-  void work(int number) {
-    for (int looks = 0;; ++looks) {
-      if (open_ && number < threads()) {
-        // Only now may the fields of the job be read: while `busy_` counts this thread, no new job is written.
-        ++busy_;
-        if (open_) take_tasks();
-        --busy_;
-        looks = 0;
-      } else if (looks > kLooks) {
-        sleep();
-        looks = 0;
-      }
-      pause();
+ private:
+  static microseconds time_on_core() {
+    timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return microseconds(time.tv_sec * 1000000L + time.tv_nsec / 1000);
+  }
+
+  Clock::time_point begin_ = Clock::now();
+  microseconds on_core_ = time_on_core();
+};
+
+// Functions of which a part has been seen to wait for another one. It never forgets one.
+class Sociable {
+ public:
+  bool has(Run run) const {
+    for (const auto& known : runs_) {
+      if (known == run) return true;
+      if (known == nullptr) return false;
+    }
+    return true;  // no place is left: take every other one for one of them
+  }
+
+  void add(Run run) {
+    if (has(run)) return;
+    for (auto& place : runs_) {
+      Run none = nullptr;
+      if (place.compare_exchange_strong(none, run)) return;
     }
   }
 
-  void sleep() {
-    std::unique_lock<std::mutex> lock(bed_);
-    ++asleep_;
-    morning_.wait(lock, [this] { return open_.load(); });
-    --asleep_;
+ private:
+  std::atomic<Run> runs_[64] = {};
+};
+
+struct alignas(64) Flag {
+  std::atomic<bool> begun{true};
+};
+
+class Pool {
+ public:
+  int threads() const { return threads_; }
+
+  void set_threads(int threads) {
+    threads_ = std::clamp(threads, 1, kMostThreads);
+    std::lock_guard<std::mutex> lock(turn_);
+    start(threads_ - 1);
   }
 
-  void wake() {
-    { std::lock_guard<std::mutex> lock(bed_); }
-    morning_.notify_all();
+  void begin(int parts, const Job& job) {
+    turn_.lock();  // one job at a time
+    start(parts - 1);
+    job_ = job;
+    parts_ = parts;
+    arrived_ = 0;
+    unfinished_ = parts - 1;
+    finishing_ = false;
+    for (int index = 1; index < parts; ++index) flags_[index].begun = false;
+    ++jobs_;
+    if (!alone_ || sociable_.has(job.key)) call();
+    own_ = Stint();
+  }
+
+  void finish() {
+    finishing_ = true;
+    for (int index = 1; index < parts_; ++index) run_if_new(index);
+    lost_ += own_.lost().count();
+    end_.wait(kLooksForEnd, kForever, [this] { return unfinished_ == 0; });
+    judge(Clock::now());
+    turn_.unlock();
+  }
+
+  void wait_for_parts() {
+    const long round = rounds_;
+    if (++arrived_ == parts_) {
+      arrived_ = 0;
+      ++rounds_;
+      barrier_.notify();
+    } else {
+      barrier_.wait(kLooksForEnd, kForever, [&] { return rounds_ != round; });
+    }
+  }
+
+ private:
+  void start(int helpers) {
+    while (started_ < helpers) std::thread(&Pool::help, this, ++started_).detach();
+  }
+
+  void call() {
+    ++calls_;
+    work_.notify();
+  }
+
+  // The helper `number` runs the parts with its own number, whose data its core has at hand.
+  void help(int number) {
+    for (long answered = 0;;) {
+      const bool watches = alone_ && number == 1;
+      const auto limit = watches ? Clock::now() + kNap : kForever;
+      if (!work_.wait(alone_ ? 0 : kLooksForWork, limit, [&] { return calls_ != answered; })) {
+        watch();
+        continue;
+      }
+      answered = calls_;
+      const Stint stint;
+      run_if_new(number);
+      lost_ += stint.lost().count();
+    }
+  }
+
+  // The fields of a job may be read only by who runs one of its parts: until it ends, they stay.
+  void run_if_new(int index) {
+    if (flags_[index].begun || flags_[index].begun.exchange(true)) return;
+    part = {index, parts_};
+    job_.run(job_.context);
+    part = {0, 1};
+    if (--unfinished_ == 0) end_.notify();
+  }
+
+  // Calls the helpers where a caller who works alone does not get on.
+  void watch() {
+    const auto now = Clock::now();
+    if (jobs_ != watched_ || finishing_) {
+      watched_ = jobs_;
+      watched_since_ = now;
+    } else if (now - watched_since_ > kStuck) {
+      sociable_.add(job_.key);
+      call();
+    }
+  }
+
+  // Decides at the end of each window whether the caller works alone in the next one.
+  void judge(Clock::time_point now) {
+    if (now < judged_ + window_) return;
+    const microseconds lost(lost_.exchange(0));
+    if (!alone_ && lost > kMostLost * ((now - judged_) / kWindow)) {
+      alone_ = true;
+      window_ = next_alone_;
+      next_alone_ = std::min(2 * next_alone_, kLongest);
+      good_windows_ = 0;
+      call();  // so that one of them watches
+    } else {
+      if (!alone_ && ++good_windows_ == kGoodWindows) next_alone_ = kShortest;
+      alone_ = false;
+      window_ = kWindow;
+    }
+    judged_ = now;
   }
 
   std::atomic<int> threads_{1};
-  int started_ = 0;
+  int started_ = 0;  // helpers
   std::mutex turn_;  // held by the thread whose job this is
-  void (*run_)(void*, long) = nullptr;
-  void* context_ = nullptr;
-  long count_ = 0;
-  alignas(64) std::atomic<long> next_{0};
-  alignas(64) std::atomic<bool> open_{false};
-  alignas(64) std::atomic<int> busy_{0};
-  std::atomic<int> asleep_{0};
-  std::mutex bed_;
-  std::condition_variable morning_;
+
+  Job job_{};
+  int parts_ = 1;
+  Flag flags_[kMostThreads];
+  std::atomic<bool> finishing_{false};
+  alignas(64) std::atomic<long> jobs_{0}, calls_{0};
+  alignas(64) std::atomic<int> unfinished_{0};
+  alignas(64) std::atomic<int> arrived_{0};
+  alignas(64) std::atomic<long> rounds_{0};
+  Signal work_, end_, barrier_;
+
+  Stint own_;
+  std::atomic<long> lost_{0};  // microseconds in this window
+  Clock::time_point judged_;   // when the window began
+  microseconds window_ = kWindow, next_alone_ = kShortest;
+  int good_windows_ = 0;
+  std::atomic<bool> alone_{false};
+
+  Sociable sociable_;
+  long watched_ = 0;
+  Clock::time_point watched_since_;
 };
 
+Pool* the_pool = nullptr;
+
 Pool& pool() {
-  static Pool* the_pool = new Pool;  // never destroyed: its threads outlive main
+  static std::once_flag once;
+  // Never destroyed: its threads outlive main. A forked child has none of them, and gets a pool of its own.
+  std::call_once(once, [] {
+    the_pool = new Pool;
+    pthread_atfork(nullptr, nullptr, [] {
+      const int threads = the_pool->threads();
+      the_pool = new Pool;
+      the_pool->set_threads(threads);
+    });
+  });
   return *the_pool;
 }
 
 }  // namespace
 
 int thread_count() { return pool().threads(); }
+Part current_part() { return part; }
 
-void run_tasks(long count, void (*run)(void*, long), void* context) {
-  if (count > 0) pool().run(count, run, context);
+void begin_job(int parts, const Job& job) {
+  const bool is_inside = part.count > 1;
+  outer.push_back(part);
+  part = {0, is_inside ? 1 : std::clamp(parts, 1, kMostThreads)};
+  if (part.count > 1) pool().begin(part.count, job);
+}
+
+void finish_job() {
+  if (part.count > 1) pool().finish();
+  part = outer.back();
+  outer.pop_back();
+}
+
+void wait_for_parts() {
+  if (part.count > 1) pool().wait_for_parts();
 }
 
 }  // namespace gluongan
 
-extern "C" void gluongan_set_threads(int threads) { gluongan::pool().resize(threads); }
+extern "C" void gluongan_set_threads(int threads) { gluongan::pool().set_threads(threads); }
