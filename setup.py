@@ -103,7 +103,12 @@ setup(
     packages=[*find_packages(include=['gluongan', 'gluongan.*']), 'gluongan.cli'],
     package_dir={'gluongan.cli': 'cli'},
     package_data={
-        'gluongan': ['data/mnist/*', 'evaluation/classifier/shipped/*', 'native/*.cc', 'native/*.h'],
+        'gluongan': [
+            'data/mnist/*',
+            'evaluation/classifier/shipped/*',
+            'native/*.cc',
+            'native/*.h',
+        ],
     },
     install_requires=[
         'mxnet==1.9.1',  # the last release: the project is archived

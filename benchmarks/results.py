@@ -28,7 +28,8 @@ from gluongan.evaluation import comparison
 from gluongan.recipes import RECIPES
 from gluongan.runs import reading
 from gluongan.runs.folder import EVALUATION, read_config
-from gluongan.runtime import processor, usable_cores
+from gluongan.runtime import processor
+from gluongan.threads import usable_cores
 
 GLUONGAN = (sys.executable, '-c', 'from gluongan.cli import main; main(prog_name="gluongan")')
 HOME = Path(__file__).resolve().parents[1]

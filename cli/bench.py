@@ -15,6 +15,7 @@ from gluongan.trainer import Interrupt
 
 from .faults import Usage, refusals, warn
 from .knobs import Value
+from .options import THREADS
 
 if TYPE_CHECKING:
     from gluongan.bench.measure import Subject
@@ -69,6 +70,7 @@ def _refusal(param: click.Parameter | None, value: str, allowed: str) -> click.U
 
 
 @click.command(short_help='Time training on CPU and GPU, or compare two results.')
+@THREADS
 @click.option(
     '--recipe',
     type=NameList(),

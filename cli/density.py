@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .faults import refusals
-from .options import DEVICE, RUN, WHICH
+from .options import DEVICE, RUN, THREADS, WHICH
 
 
 @click.command(
@@ -16,6 +16,7 @@ from .options import DEVICE, RUN, WHICH
 @RUN
 @WHICH
 @DEVICE
+@THREADS
 def density(run: Path, which: str, device: str) -> None:
     """Print the log-likelihood of the test images under windows around 10,000 samples of RUN.
 

@@ -10,10 +10,13 @@ import click
 
 from gluongan.errors import GluonganError
 
+from .options import THREADS
+
 PACKAGES = ('mxnet', 'gluoncv', 'numpy', 'matplotlib', 'click', 'pillow')
 
 
 @click.command(short_help='Check this machine, and say how to fix what is wrong.')
+@THREADS
 def doctor() -> None:
     """Print versions, MXNet's features, threads, devices and data, and how to fix each problem.
 
@@ -55,7 +58,8 @@ def _check_mxnet() -> list[str]:
         return [str(error)]
     facts = runtime.describe()
     _line('processor', f'{facts["processor"]}, {facts["cores"]} cores available to this process')
-    _line('threads', f'{facts["threads"]} ({facts["threads_from"]})')
+    owner = {'gluongan': "in gluongan's pool", 'OpenMP': "OpenMP's"}[facts['threads_of']]
+    _line('threads', f'{facts["threads"]} ({facts["threads_from"]}), {owner}')
     for variable in facts['threads_ignored']:
         _line('', f'without effect on threads: {variable}')
     _line('operators', _operators())
@@ -82,7 +86,9 @@ def _operators() -> str:
     from gluongan import native
 
     reason = native.reason_missing()
-    return 'in C++ (gluongan/native)' if reason is None else f"MXNet's own; {reason}"
+    if reason is not None:
+        return f"MXNet's own; {reason}"
+    return f'in C++ (gluongan/native): {", ".join(native.parts_in_use()) or "none"}'
 
 
 def _bfloat16(runtime: ModuleType) -> str:

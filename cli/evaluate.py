@@ -13,7 +13,7 @@ from gluongan.runs.folder import EVALUATION, FIGURES_FOLDER, is_run
 
 from .faults import Usage, flag, refusals
 from .knobs import data_flags, typed
-from .options import DEVICE, JUDGE, WHICH
+from .options import DEVICE, JUDGE, THREADS, WHICH
 
 if TYPE_CHECKING:
     from gluongan.evaluation import Report
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     '[default: RUN/figures/nearest.png for a run, otherwise none]',
 )
 @DEVICE
+@THREADS
 @data_flags
 def evaluate(
     source: Path,

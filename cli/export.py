@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .faults import refusals
-from .options import RUN, WHICH
+from .options import RUN, THREADS, WHICH
 
 OUT = click.option(
     '--out',
@@ -38,6 +38,7 @@ FORMAT = click.option(
 @NETWORK
 @WHICH
 @FORMAT
+@THREADS
 def export(run: Path, out: Path, network: str, which: str, format: str) -> None:
     """Export the generator of RUN into the new folder DIR, as files that other programs load.
 

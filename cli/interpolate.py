@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .faults import Usage, refusals
-from .options import CLASS, DEVICE, RUN_OR_EXPORT, TRUNC, WHICH, output, parse_seeds, safe
+from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, output, parse_seeds, safe
 
 
 @click.command(short_help='Walk through the latent space from sample to sample: a PNG and a GIF.')
@@ -37,6 +37,7 @@ from .options import CLASS, DEVICE, RUN_OR_EXPORT, TRUNC, WHICH, output, parse_s
     'the animation goes to FILE.gif beside it. [default: RUN/walk-LIST.png]',
 )
 @DEVICE
+@THREADS
 def interpolate(
     run: Path,
     seeds: str,

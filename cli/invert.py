@@ -11,7 +11,7 @@ from gluongan.files import check_writable
 from gluongan.runs.folder import is_run
 
 from .faults import Usage, refusals
-from .options import DEVICE, RUN, WHICH
+from .options import DEVICE, RUN, THREADS, WHICH
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,6 +81,7 @@ HEADING = ('', 'number', 'median error', 'smallest', 'largest', 'found again')
     help='Where the files go. [default: RUN/inversion]',
 )
 @DEVICE
+@THREADS
 def invert(
     run: Path,
     images: Path | None,

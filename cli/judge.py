@@ -16,7 +16,7 @@ from gluongan.runs.folder import run_name
 
 from .faults import refusals
 from .knobs import data_flags, typed
-from .options import DEVICE, JUDGE
+from .options import DEVICE, JUDGE, THREADS
 
 SHOWN = ('fd', 'coverage', 'ndb')  # stems of the metrics that `calibrate` prints as it goes on
 
@@ -85,6 +85,7 @@ def list_() -> None:
     help='The file to write. [default: DATA.judge]',
 )
 @DEVICE
+@THREADS
 def train(
     net: str | None, epochs: int, lr: float, seed: int, out: Path | None, device: str, **flags: Any
 ) -> None:
@@ -134,6 +135,7 @@ def _print_step(step: int, steps: int, loss: float) -> None:
 @judge.command(short_help='Measure known sets: pictures with known faults.')
 @data_flags
 @JUDGE
+@THREADS
 @click.option(
     '--samples',
     'count',

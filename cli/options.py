@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import click
 from gluongan.errors import as_typed
 from gluongan.files import check_writable
 from gluongan.knob import Knob
+from gluongan.threads import request_threads
 
 from .faults import Usage, refusals
 from .knobs import Value
@@ -43,6 +45,31 @@ TRUNC = click.option(
 )
 DEVICE = click.option(
     '--device', default='cpu', show_default=True, help='auto, cpu, gpu or gpu(i).'
+)
+
+
+def _use_threads(context: click.Context, parameter: click.Parameter, value: str) -> None:
+    if value == 'auto' or context.resilient_parsing:
+        return
+    count = int(value) if re.fullmatch(r'[0-9]{1,6}', value) else value
+    with refusals():
+        request_threads(count)
+        if 'gluongan.runtime' in sys.modules:  # MXNet is there, as in a program that calls this one
+            from gluongan import runtime
+
+            if count != runtime.threads():
+                runtime.use_threads(count)
+
+
+THREADS = click.option(
+    '--threads',
+    default='auto',
+    show_default=True,
+    metavar='[auto|N]',
+    expose_value=False,
+    is_eager=True,
+    callback=_use_threads,
+    help='How many threads compute. auto: OMP_NUM_THREADS, else one per core.',
 )
 
 JUDGE = click.option(

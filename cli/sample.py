@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .faults import refusals
-from .options import CLASS, DEVICE, RUN_OR_EXPORT, TRUNC, WHICH, output, parse_seeds, safe
+from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, output, parse_seeds, safe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     help='Enlarge each pixel in the PNG this many times.',
 )
 @DEVICE
+@THREADS
 def sample(
     run: Path,
     seeds: str | None,

@@ -25,7 +25,7 @@ from gluongan.trainer import Interrupt
 from .compare import print_comparison
 from .faults import Usage, refusals, settings_from, warn
 from .knobs import Grouped, knob_flags, typed
-from .options import parse_seeds
+from .options import THREADS, parse_seeds
 
 if TYPE_CHECKING:
     from gluongan.trainer import Trainer
@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help='Check everything, print the settings and the folder, and stop.',
 )
+@THREADS
 @knob_flags
 def train(
     name: str | None,

@@ -49,6 +49,7 @@ _HOMES = {
     'QuickMetrics': 'extensions',
     'SampleGrid': 'extensions',
     'Snapshot': 'extensions',
+    'use_threads': 'runtime',
     'SnapshotError': 'snapshot',
     'ExportError': 'exports',
     'export': 'exports',

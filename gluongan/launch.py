@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from math import ceil, isqrt
 from pathlib import Path
+from typing import Any
 
 from . import __version__, data, native, runtime, snapshot
 from .build import load_data, load_test, make_updater
@@ -37,6 +38,7 @@ from .runs.folder import (
     read_config,
     run_name,
 )
+from .runs.reading import read_environment
 from .runs.records import Records
 from .runs.snapshots import read_newest, read_scores
 from .trainer import AnyOf, Every, Trainer
@@ -65,13 +67,7 @@ def begin(config: Config, out: Path, command: list[str], warn: Warn = print) -> 
     if config.data not in data.NAMES:  # absolute, so that a resume finds it from any directory
         settings['data'] = str(Path(config.data).expanduser().resolve())
     write_json(folder / CONFIG, settings)
-    environment = {
-        'gluongan': __version__,
-        **runtime.describe(),
-        'native': native.is_available(),
-        'command': command,
-    }
-    write_json(folder / ENVIRONMENT, environment)
+    write_json(folder / ENVIRONMENT, {**describe_environment(), 'command': command})
     return make_trainer(config, updater, folder, evaluation, warn)
 
 
@@ -90,11 +86,49 @@ def resume(folder: Path, config: Config | None = None, warn: Warn = print) -> Tr
     check_records(folder, warn)
     updater, evaluation = prepare(config)
     _restore(updater, folder, config, warn)
+    check_environment(folder, warn)
     if (folder / JUDGED).is_file():  # CollapseAlarm reads it, also in a run that has no Evaluation
         Records(folder / JUDGED).start(updater.iteration)
     if saved != config:
         write_json(folder / CONFIG, config.to_dict())
     return make_trainer(config, updater, folder, evaluation, warn)
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return what a run's numbers and speed depend on apart from its settings."""
+    return {
+        'gluongan': __version__,
+        **runtime.describe(),
+        'native': native.parts_in_use(),
+    }
+
+
+# What the bits of a run depend on, in environment.json.
+BITS_DEPEND_ON = ('gluongan', 'mxnet', 'processor', 'threads')
+
+
+def check_environment(folder: Path, warn: Warn) -> None:
+    """Warn where a run was begun with something else that its bits depend on."""
+    begun_with = read_environment(folder)
+    now = describe_environment()
+    changes = []
+    for name in BITS_DEPEND_ON:
+        if begun_with.get(name) != now[name]:
+            changes.append(f'{name} {begun_with.get(name)}, now {now[name]}')
+    was = native.rounding_otherwise(begun_with.get('native'))
+    is_now = native.rounding_otherwise(now['native'])
+    if was != is_now:
+        changes.append(f'operators in C++ {as_list(was)}, now {as_list(is_now)}')
+    if changes:
+        warn(
+            f'{folder} was begun with {"; ".join(changes)}: the bits of what follows are not those '
+            'of a run without a break'
+        )
+
+
+def as_list(names: list[str]) -> str:
+    """Return the names in one line, `none` where there are none."""
+    return ', '.join(names) or 'none'
 
 
 def check_records(folder: Path, warn: Warn) -> None:

@@ -13,159 +13,22 @@ import re
 import sys
 import tempfile
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import glob
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .errors import InputError
+from .threads import HIDDEN, Threads, environment, library, prepare, take_openmp
 
 
 class DeviceError(InputError):
     """A device that this machine, or this build of MXNet, does not have."""
-
-
-def usable_cores(quota: Path = Path('/sys/fs/cgroup/cpu.max')) -> int:
-    """Return the number of cores that this process may use.
-
-    It is the smaller of its affinity mask and of its cgroup's quota, such as a container's.
-    """
-    affinity = getattr(os, 'sched_getaffinity', None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    try:
-        limit, period = quota.read_text().split()
-        cores = min(cores, max(1, int(limit) // int(period)))
-    except (OSError, ValueError):  # no cgroup v2, or its limit is the word 'max'
-        pass
-    return cores
-
-
-# OpenMP and MXNet load without these. Where OpenMP gives fewer threads than are asked for, oneDNN
-# computes wrong numbers; where MXNet cannot read a number, it aborts; a small stack is a crash.
-LIMITS = ('OMP_THREAD_LIMIT', 'MXNET_OMP_MAX_THREADS')  # which gluongan keeps to
-HIDDEN = (*LIMITS, 'OMP_MAX_ACTIVE_LEVELS', 'OMP_DYNAMIC', 'OMP_STACKSIZE', 'GOMP_STACKSIZE')
-
-
-class Threads(NamedTuple):
-    """The threads that compute in this process.
-
-    source: what decided their count, such as 'OMP_NUM_THREADS'.
-    cores: the number of cores that they may use.
-    ignored: environment variables about threads without effect, such as 'OMP_DYNAMIC=true'.
-    places: the cores to which OpenMP binds the threads; empty where it does not.
-    """
-
-    count: int
-    source: str
-    cores: int
-    ignored: tuple[str, ...]
-    places: frozenset[int] = frozenset()
-
-
-def choose_threads(environment: Mapping[str, str], cores: int) -> Threads:
-    """Return the threads that the environment variables ask for, at most one per core.
-
-    >>> choose_threads({'OMP_NUM_THREADS': '3', 'OMP_THREAD_LIMIT': '2'}, cores=4)[:2]
-    (2, 'OMP_THREAD_LIMIT')
-    """
-    number = _number(environment.get('OMP_NUM_THREADS', '').partition(',')[0])
-    numbers = {'OMP_NUM_THREADS': number, 'one per core': cores}
-    numbers.update((name, _number(environment.get(name, ''))) for name in LIMITS)
-    if environment.get('OMP_MAX_ACTIVE_LEVELS', '').strip() == '0':  # never two threads
-        numbers['OMP_MAX_ACTIVE_LEVELS'] = 1
-    given = [name for name, number in numbers.items() if number]
-    source = min(given, key=numbers.__getitem__)  # the first of equal ones
-    ignored = {'OMP_NUM_THREADS', *HIDDEN}.intersection(environment) - {source}
-    variables = tuple(f'{name}={environment[name]}' for name in sorted(ignored))
-    return Threads(numbers[source], source, cores, variables)
-
-
-def _number(text: str) -> int:
-    """Return a whole number of at least 1, or 0 where the text is not one."""
-    match = re.fullmatch(r'\s*\+?0*([1-9][0-9]{0,99})\s*', text)
-    return int(match[1]) if match else 0
-
-
-def prepare() -> Threads:
-    """Prepare this process for MXNet 1.9.1: a missing NumPy alias, and a true number of threads."""
-    # Removed in NumPy 1.24; MXNet reads it at import (apache/mxnet issue 21165).
-    if 'bool' not in vars(np):
-        np.bool = bool  # type: ignore[attr-defined]
-    environment = dict(os.environ)
-    threads = choose_threads(environment, usable_cores())
-    # MXNet's own default is half of the cores, as if each were a hyper-thread.
-    os.environ['OMP_NUM_THREADS'] = str(threads.count)
-    with _environment({}, hidden=HIDDEN):
-        openmp = _load_openmp()
-    if openmp:
-        places = _places(openmp)
-        with unbound(places):
-            threads = choose_threads(environment, usable_cores())
-        threads = _made_true(threads, openmp)._replace(places=places)
-        os.environ['OMP_NUM_THREADS'] = str(threads.count)
-    text = environment.get('OMP_NUM_THREADS')
-    if text is not None and not 1 <= _number(text) <= threads.cores and sys.stderr:
-        allowed = f'must be a whole number from 1 to {threads.cores}, the usable cores'
-        complaint = f'OMP_NUM_THREADS={text}: {allowed}; {threads.count} is used'
-        print(f'Warning: {complaint}', file=sys.stderr)
-    return threads
-
-
-def _load_openmp() -> ctypes.CDLL | None:
-    """Return the OpenMP library that MXNet will use; None where it is none of its own."""
-    process = ctypes.CDLL(None)
-    if hasattr(process, 'GOMP_parallel_start'):  # loaded for all, such as by LD_PRELOAD
-        return process
-    try:
-        return ctypes.CDLL('libgomp.so.1')
-    except OSError:  # as on macOS
-        return None
-
-
-def _made_true(threads: Threads, openmp: ctypes.CDLL) -> Threads:
-    """Start the threads once; return how many OpenMP gives. A limit when it was loaded counts."""
-    openmp.omp_set_dynamic(0)
-    harmless = ctypes.cast(openmp.omp_get_num_threads, ctypes.c_void_p)  # what each thread calls
-    openmp.GOMP_parallel_start(harmless, None, threads.count)
-    count = openmp.omp_get_num_threads()
-    openmp.GOMP_parallel_end()
-    openmp.omp_set_num_threads(count)
-    if count < threads.count:
-        threads = threads._replace(count=count, source='a limit from when OpenMP was loaded')
-    return threads
-
-
-def _places(openmp: ctypes.CDLL) -> frozenset[int]:
-    """Return the cores to which OpenMP binds threads (OMP_PROC_BIND, OMP_PLACES), if it does."""
-    places: set[int] = set()
-    if hasattr(openmp, 'omp_get_num_places') and openmp.omp_get_proc_bind():
-        for place in range(openmp.omp_get_num_places()):
-            cores = (ctypes.c_int * openmp.omp_get_place_num_procs(place))()
-            openmp.omp_get_place_proc_ids(place, cores)
-            places.update(cores)
-    return frozenset(places)
-
-
-@contextmanager
-def unbound(places: Collection[int]) -> Iterator[None]:
-    """Let this thread, and processes that it starts, use all of the places for the block alone.
-
-    OpenMP binds the thread that loads it to the first place. No places: nothing is done.
-    """
-    if not places:
-        yield
-        return
-    mask = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, places)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, mask)
 
 
 AMX = 'AVX512_CORE_AMX'  # oneDNN's name for a processor with matrix units
@@ -204,17 +67,21 @@ def _import_mxnet() -> tuple[ModuleType, Threads]:
         raise ImportError(
             f'gluongan runs on Python 3.9 to 3.12; this is {platform.python_version()}'
         )
+    # Removed in NumPy 1.24; MXNet reads it at import (apache/mxnet issue 21165).
+    if 'bool' not in vars(np):
+        np.bool = bool  # type: ignore[attr-defined]
     threads = prepare()
     isa = {'DNNL_MAX_CPU_ISA': AMX} if HAS_AMX else {}
     with (
         warnings.catch_warnings(),
         _choose_engine(),
-        _environment(isa, hidden=HIDDEN),
+        environment(isa, hidden=HIDDEN),
         _without_package('sklearn'),
     ):
         warnings.simplefilter('ignore')  # MXNet's own deprecations, which a user cannot fix
         import mxnet
 
+        threads = take_openmp(Path(mxnet.__file__).parent, threads)
         # A product, so that the engine starts and oneDNN reads the variables while they are set.
         ones = mxnet.nd.ones((128, 128))
         product = mxnet.nd.FullyConnected(ones, ones, no_bias=True, num_hidden=128).asnumpy()
@@ -236,25 +103,8 @@ def _choose_engine(gpus: str = '/dev/nvidia[0-9]*') -> Iterator[None]:
         yield
         return
     naive = {'MXNET_ENGINE_TYPE': 'NaiveEngine'}
-    with _environment(naive), _without_line(b'MXNet start using engine'):
+    with environment(naive), _without_line(b'MXNet start using engine'):
         yield
-
-
-@contextmanager
-def _environment(defaults: Mapping[str, str], hidden: Collection[str] = ()) -> Iterator[None]:
-    """Hide environment variables, and set those that the user has not set, for the block alone.
-
-    So processes that are started later do not notice.
-    """
-    removed = {name: os.environ.pop(name) for name in hidden if name in os.environ}
-    unset = {name: value for name, value in defaults.items() if name not in os.environ}
-    os.environ.update(unset)
-    try:
-        yield
-    finally:
-        for name in unset:
-            del os.environ[name]
-        os.environ.update(removed)
 
 
 @contextmanager
@@ -310,6 +160,26 @@ def import_gluoncv(name: str) -> ModuleType:
 def threads() -> int:
     """Return how many threads compute."""
     return THREADS.count
+
+
+def use_threads(count: int) -> None:
+    """Compute with fewer threads from now on.
+
+    There is no way back: operators that have computed with fewer threads have too little memory
+    for more. Raises InputError for more threads than compute now.
+    """
+    global THREADS
+    if not 1 <= count <= THREADS.count:
+        raise InputError(
+            f'must be from 1 to {THREADS.count}, the number with which MXNet was loaded; set '
+            'OMP_NUM_THREADS before it is',
+            setting='threads',
+            value=count,
+        )
+    mx.base.check_call(mx.base._LIB.MXSetNumOMPThreads(ctypes.c_int(count)))
+    if library() is not None:
+        library().gluongan_set_threads(count)
+    THREADS = THREADS._replace(count=count, source='use_threads')
 
 
 def gpu_count() -> int:
@@ -386,6 +256,7 @@ def describe() -> dict[str, Any]:
         'cores': THREADS.cores,
         'threads': str(THREADS.count),
         'threads_from': THREADS.source,
+        'threads_of': 'gluongan' if THREADS.in_pool else 'OpenMP',
         'threads_ignored': list(THREADS.ignored),
         'gpus': gpu_count(),
         'features': [name for name, feature in features if feature.enabled],

@@ -10,18 +10,18 @@ import threading
 import numpy as np
 import pytest
 
-from gluongan import native, runtime
+from gluongan import runtime, threads
 from gluongan.runtime import mx
 
-needs_pool = pytest.mark.skipif(not native.takes_openmp(), reason='MXNet computes on OpenMP')
-needs_two_cores = pytest.mark.skipif(runtime.usable_cores() < 2, reason='one core')
+needs_pool = pytest.mark.skipif(not runtime.THREADS.in_pool, reason='MXNet computes on OpenMP')
+needs_two_cores = pytest.mark.skipif(threads.usable_cores() < 2, reason='one core')
 
 RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 LONG = ctypes.c_long
 
 
 def openmp(name, returned=ctypes.c_int, *arguments):
-    find = native._library().gluongan_openmp_function
+    find = threads.library().gluongan_openmp_function
     find.restype = ctypes.c_void_p
     return ctypes.CFUNCTYPE(returned, *arguments)(find(name.encode()))
 
@@ -134,10 +134,10 @@ def test_threads_of_python_may_compute_at_the_same_time():
             y = mx.nd.FullyConnected(x, weight, no_bias=True, num_hidden=200)
             results.append(y.asnumpy())
 
-    threads = [threading.Thread(target=compute) for _ in range(3)]
-    for thread in threads:
+    callers = [threading.Thread(target=compute) for _ in range(3)]
+    for thread in callers:
         thread.start()
-    for thread in threads:
+    for thread in callers:
         thread.join()
     assert len(results) == 150
     for result in results:
@@ -146,7 +146,6 @@ def test_threads_of_python_may_compute_at_the_same_time():
 
 FORK = """
 import os
-from gluongan import native
 from gluongan.runtime import mx
 x = mx.nd.random.normal(shape=(64, 300))
 before = mx.nd.dot(x, x.T).asnumpy()
@@ -166,7 +165,7 @@ def test_a_forked_child_computes_too(python):
 
 COMPUTE = """
 import hashlib
-from gluongan import native, runtime
+from gluongan import runtime
 from gluongan.runtime import mx
 digest = hashlib.sha256()
 
@@ -211,7 +210,7 @@ differentiate(lambda x: nd.softmax(x).log(), x)
 differentiate(lambda x: nd.take(x, nd.arange(40)), x)
 add(nd.argsort(x), nd.topk(x, k=5, ret_typ='both')[0], nd.random.gamma(shape=(300, 50)))
 add(nd.sum(image, axis=(0, 2)), nd.norm(x), nd.linalg.gemm2(x, x, transpose_b=True))
-print(native.takes_openmp(), runtime.threads(), digest.hexdigest())
+print(runtime.THREADS.in_pool, runtime.threads(), digest.hexdigest())
 """
 
 
@@ -228,7 +227,6 @@ def test_operators_have_the_bits_of_openmp(python):
 
 BESIDE_A_LOOP = """
 import time
-from gluongan import native
 from gluongan.runtime import mx
 x, weight = mx.nd.ones((128, 784)), mx.nd.ones((512, 784))
 
@@ -259,9 +257,9 @@ def test_beside_an_endless_loop_it_is_faster_than_openmp(python):
 
 
 def test_parts_can_be_chosen_and_a_misspelt_one_is_said(capsys):
-    assert native.choose_parts('1') == native.PARTS
-    assert native.choose_parts(' dense,threads ') == ('threads', 'dense')
+    assert threads.choose_parts('1') == threads.PARTS
+    assert threads.choose_parts(' dense,threads ') == ('threads', 'dense')
     assert not capsys.readouterr().err
-    assert native.choose_parts('danse') == native.PARTS
-    allowed = 'must be 0, 1, or some of ' + ','.join(native.PARTS)
+    assert threads.choose_parts('danse') == threads.PARTS
+    allowed = 'must be 0, 1, or some of ' + ','.join(threads.PARTS)
     assert capsys.readouterr().err == f'Warning: GLUONGAN_NATIVE=danse: {allowed}; all are used\n'

@@ -9,7 +9,8 @@ import pytest
 
 from gluongan import runtime
 from gluongan.errors import as_typed
-from gluongan.runtime import DeviceError, device, mx, usable_cores
+from gluongan.runtime import DeviceError, device, mx
+from gluongan.threads import usable_cores
 
 # Cores
 
@@ -68,8 +69,8 @@ SHOW = """
 import os
 os.sched_getaffinity = lambda pid: range(3)
 {}
-from gluongan import runtime
-print(runtime.threads(), os.environ['OMP_NUM_THREADS'], runtime.usable_cores())
+from gluongan import runtime, threads
+print(runtime.threads(), os.environ['OMP_NUM_THREADS'], threads.usable_cores())
 """
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluongan.runtime import choose_threads, usable_cores
+from gluongan.threads import choose_threads, usable_cores
 
 CORES = usable_cores()
 limits = pytest.mark.skipif(CORES == 1, reason='one core has one thread, without any limit')

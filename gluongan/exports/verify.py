@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..runtime import THREADS, mx, unbound
+from ..runtime import THREADS, mx
+from ..threads import unbound
 from .manifest import ExportError
 
 TIMEOUT = 600  # seconds

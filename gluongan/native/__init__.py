@@ -13,21 +13,17 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from glob import glob
 from math import isfinite
-from pathlib import Path
 
 import numpy as np
 
-from ..runtime import THREADS, mx, threads, unbound
+from ..runtime import THREADS, mx
+from ..threads import LIBRARY, SWITCH, chosen_parts, library
 
-# Not *.so, which Python would take for a module.
-LIBRARY = Path(__file__).with_name('libgluongan.so.1')
-SWITCH = 'GLUONGAN_NATIVE'  # 0 turns all parts off; the names of some choose those
-PARTS = ('threads', 'updates', 'dense')
+ROUND_OTHERWISE = ('dense',)  # the parts whose bits are not those of MXNet's own operators
 MAX_DIGITS = 19  # behind the point; MXNet ignores the others
 
 # The floats in the widest vectors that DNNL_MAX_CPU_ISA, which oneDNN obeys, allows: 16 by default.
@@ -36,69 +32,39 @@ LANES = {'SSE41': 4, 'AVX': 4, 'AVX2': 8}
 
 def is_available(part: str = 'updates') -> bool:
     """Return whether a part of PARTS can be used in this process."""
-    return reason_missing() is None and part in _chosen_parts()
+    return reason_missing() is None and part in chosen_parts()
+
+
+def parts_in_use() -> list[str]:
+    """Return the names of the parts that can be used in this process."""
+    usable = {'threads': THREADS.in_pool, 'dense': has_products()}
+    return [part for part in chosen_parts() if usable.get(part, is_available(part))]
+
+
+def rounding_otherwise(parts: object) -> list[str]:
+    """Return the parts, out of a list of `parts_in_use`, whose bits are not those of MXNet's own.
+
+    An earlier version wrote True or False into environment.json; its only part had MXNet's bits.
+    """
+    return [part for part in ROUND_OTHERWISE if isinstance(parts, list) and part in parts]
 
 
 @lru_cache(maxsize=1)
 def reason_missing() -> str | None:
     """Return why the operators cannot be used, None where they can; the first call loads them."""
-    if not _chosen_parts():
+    if not chosen_parts():
         return f'{SWITCH}=0 turns them off'
     if not LIBRARY.is_file():
         return 'not built: install a C++ compiler (apt-get install g++) and gluongan again'
     # What mx.library.load calls. It would also make all of MXNet's Python functions again: 0.6 s.
     if mx.base._LIB.MXLoadLib(os.fsencode(LIBRARY), ctypes.c_uint(0)) != 0:
         return f'cannot be loaded ({mx.base._LIB.MXGetLastError().decode().splitlines()[0]})'
-    with unbound(THREADS.places):
-        use_threads(threads())
     return None
 
 
-@cache
-def _chosen_parts() -> tuple[str, ...]:
-    """Return the parts that the environment chooses: all of them, none, or those it names."""
-    return choose_parts(os.environ.get(SWITCH, ''))
-
-
-def choose_parts(text: str) -> tuple[str, ...]:
-    """Return the parts that a value of GLUONGAN_NATIVE chooses; warn of one that makes no sense.
-
-    >>> choose_parts(''), choose_parts('0'), choose_parts('updates, dense')
-    (('threads', 'updates', 'dense'), (), ('updates', 'dense'))
-    """
-    if text.strip() in ('', '1'):
-        return PARTS
-    if text.strip() == '0':
-        return ()
-    named = {name.strip() for name in text.split(',')}
-    if not named.issubset(PARTS):
-        allowed = f'must be 0, 1, or some of {",".join(PARTS)}'
-        print(f'Warning: {SWITCH}={text}: {allowed}; all are used', file=sys.stderr)
-        return PARTS
-    return tuple(part for part in PARTS if part in named)
-
-
-@lru_cache(maxsize=1)
-def takes_openmp() -> bool:
-    """Make MXNet's own operators compute on the pool; return whether they do.
-
-    They do not on a platform other than 64-bit Linux, nor in an MXNet that asks more of OpenMP.
-    """
-    if not is_available('threads'):
-        return False
-    folder = Path(mx.__file__).parent
-    _library().gluongan_take_openmp(os.fsencode(folder / 'libopenblas.so.0'))
-    return bool(_library().gluongan_take_openmp(os.fsencode(folder / 'libmxnet.so')))
-
-
-@cache
-def _library() -> ctypes.CDLL:
-    return ctypes.CDLL(str(LIBRARY))
-
-
 def use_threads(count: int) -> None:
-    """Compute on this many threads from now on, where the operators can be used at all."""
-    _library().gluongan_set_threads(count)
+    """Compute these operators on this many threads from now on; not MXNet's own."""
+    library().gluongan_set_threads(count)
 
 
 def use_lanes(most: int) -> int:
@@ -106,7 +72,7 @@ def use_lanes(most: int) -> int:
 
     0: this processor has no instructions for that, and `has_products` is False.
     """
-    return _library().gluongan_use_lanes(most)
+    return library().gluongan_use_lanes(most)
 
 
 @lru_cache(maxsize=1)
@@ -226,6 +192,3 @@ def update(
             ctypes.byref(storage_types),
         )
     )
-
-
-takes_openmp()  # before anything is computed

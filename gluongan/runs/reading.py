@@ -14,10 +14,22 @@ from typing import Any
 
 import numpy as np
 
+from ..files import read_bytes
 from ..metric_names import find_metric
-from .folder import FACTS, IMAGES, JUDGED, METRICS, POINTS, REALS, SAMPLES_FOLDER, RunError
+from .folder import (
+    ENVIRONMENT,
+    FACTS,
+    IMAGES,
+    JUDGED,
+    METRICS,
+    POINTS,
+    REALS,
+    SAMPLES_FOLDER,
+    RunError,
+)
 
 LARGEST_SIDE = 4096  # pixels
+MOST_ENVIRONMENT = 1 << 20  # bytes
 
 Row = dict[str, float]  # of a .jsonl file: `iteration`, and numbers by name
 
@@ -112,6 +124,15 @@ def read_facts(run: Path) -> Facts | None:
         return Facts(**_facts_in(content))
     except ValueError as error:
         raise RunError(f'{path}: {error}') from error
+
+
+def read_environment(run: Path) -> dict[str, Any]:
+    """Return what `environment.json` says; nothing where it cannot be read."""
+    try:
+        content = json.loads(read_bytes(run / ENVIRONMENT, most=MOST_ENVIRONMENT))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _facts_in(content: Any) -> dict[str, Any]:
