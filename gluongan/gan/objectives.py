@@ -76,7 +76,11 @@ class DisObjective(Objective):
         each batch has its own statistics.
         """
         if mixes_samples(self.net) or not self._same_size:
-            return self.net(x_real), self.net(x_fake)
+            y_real = self.net(x_real)
+            # With another attribute MXNet does not merge the casts of a weight in both passes. Its
+            # gradients would be added in bfloat16.
+            with mx.AttrScope(__pass__='second'):
+                return y_real, self.net(x_fake)
         y = self.net(F.concat(x_real, x_fake, dim=0))
         y_real, y_fake = F.split(y, num_outputs=2, axis=0)
         return y_real, y_fake
