@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-
 import numpy as np
 import pytest
+from profiling import operators
 
 from gluongan import runtime
 from gluongan.errors import InputError
@@ -199,17 +197,6 @@ def test_only_a_relative_loss_needs_real_samples_and_others_ignore_them():
 
 
 # One graph
-
-
-def operators(action):
-    """The names of MXNet's operators that run in `action`, according to its own profiler."""
-    mx.nd.waitall()
-    mx.profiler.set_config(profile_all=True, aggregate_stats=True, filename=os.devnull)
-    mx.profiler.set_state('run')
-    action()
-    mx.nd.waitall()
-    mx.profiler.set_state('stop')
-    return set(json.loads(mx.profiler.dumps(True, format='json'))['Time']['operator'])
 
 
 def test_no_gradient_of_the_samples_is_computed_that_nobody_asks_for():

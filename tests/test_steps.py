@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-
 import numpy as np
 import pytest
+from profiling import operators
 
 from gluongan import native
 from gluongan.gan.losses import LOSSES
@@ -128,18 +126,6 @@ def test_gen_update_computes_no_gradient_of_dis(game):
     assert gradients_are(game.dis)
     assert not gradients_are(game.gen)
     assert all(parameter.grad_req == 'null' for parameter in game.view.collect_params().values())
-
-
-def operators(action):
-    """How often each of MXNet's operators runs in `action`, according to its own profiler."""
-    mx.nd.waitall()
-    mx.profiler.set_config(profile_all=True, aggregate_stats=True, filename=os.devnull)
-    mx.profiler.set_state('run')
-    action()
-    mx.nd.waitall()
-    mx.profiler.set_state('stop')
-    table = json.loads(mx.profiler.dumps(True, format='json'))['Time']['operator']
-    return {name: row['Count'] for name, row in table.items()}
 
 
 def optimiser_calls(counts):
