@@ -31,6 +31,8 @@ _HOMES = {
     'LOSSES': 'gan.losses',
     'Loss': 'gan.losses',
     'Noise': 'gan.noise',
+    'DisObjective': 'gan.objectives',
+    'GenObjective': 'gan.objectives',
     'GradientPenalty': 'gan.penalties',
     'PENALTIES': 'gan.penalties',
     'record_fake': 'gan.steps',

@@ -269,3 +269,18 @@ def test_environment_has_the_machine_its_threads_its_load_and_the_command():
     assert facts['threads'] == os.environ['OMP_NUM_THREADS']
     assert facts['command'] == ['gluongan', 'bench']
     assert len(facts['load']) == 3 and {'processor', 'mxnet', 'gluongan', 'numpy'} <= set(facts)
+
+
+def test_the_profile_has_a_file_of_its_own_since_mxnet_removes_the_one_it_is_given(monkeypatch):
+    from gluongan.runtime import mx
+
+    given, set_config = [], mx.profiler.set_config
+
+    def recorded(**settings):
+        given.append(Path(settings['filename']))
+        assert given[-1].parent.is_dir() and not given[-1].exists()
+        set_config(**settings)
+
+    monkeypatch.setattr(mx.profiler, 'set_config', recorded)
+    operators(ready('static').updater, 1)
+    assert len(given) == 1 and not given[0].parent.exists()

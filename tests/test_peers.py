@@ -22,6 +22,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from benchmarks import cases, driver, equivalence
 from benchmarks.compare import measure_case, summarise
 from benchmarks.driver import FORMS, Peer, PeerError, interpreter
+from gluongan.gan.objectives import DisObjective, GenObjective
 from gluongan.gan.steps import record_fake, update_dis, update_gen
 from gluongan.gan.updater import weights
 from gluongan.nn.layers import frozen
@@ -103,12 +104,12 @@ def train_here(case, feed):
     """Return the weights after update_dis and update_gen on a feed, written out."""
     _, updater, dataset = cases.load(case)
     gen, dis = updater.gen, updater.dis
-    frozen_dis = frozen(dis)
+    dis_objective, gen_objective = DisObjective(dis), GenObjective(frozen(dis))
     opt_gen, opt_dis = Optimizer(gen, lr=2e-4), Optimizer(dis, lr=2e-4)
     for (z,), (index,) in zip(feed['z'], feed['index']):
         x_fake = record_fake(gen, mx.nd.array(z))
-        update_dis(dis, opt_dis, mx.nd.array(dataset.floats(index)), x_fake)
-        update_gen(frozen_dis, opt_gen, x_fake)
+        update_dis(dis_objective, opt_dis, mx.nd.array(dataset.floats(index)), x_fake)
+        update_gen(gen_objective, opt_gen, x_fake)
     arrays = {f'gen/{name}': value.asnumpy() for name, value in weights(gen).items()}
     arrays.update({f'dis/{name}': value.asnumpy() for name, value in weights(dis).items()})
     return arrays

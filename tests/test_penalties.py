@@ -10,6 +10,7 @@ from gluongan import runtime
 from gluongan.errors import as_typed
 from gluongan.gan.labels import append_labels
 from gluongan.gan.losses import LOSSES
+from gluongan.gan.objectives import DisObjective
 from gluongan.gan.penalties import PENALTIES, GradientPenalty, around, between
 from gluongan.gan.steps import update_dis
 from gluongan.nn.jvp import TangentError
@@ -150,9 +151,8 @@ def test_dis_moves_down_the_gradient_of_loss_and_penalty_together(name, kind):
     exact = weight_slopes(total, before, trainable(dis))
     runtime.seed(9)  # the same points again
     optimizer = Optimizer(dis, 'sgd', lr=1.0, momentum=0.0)
-    value, y_real, _ = update_dis(
-        dis, optimizer, x_real, x_fake, loss=LOSSES['nonsaturating'], penalty=penalty
-    )
+    objective = DisObjective(dis, LOSSES['nonsaturating'])
+    value, y_real, _ = update_dis(objective, optimizer, x_real, x_fake, penalty=penalty)
     np.testing.assert_allclose(value.asscalar(), total(before), rtol=1e-5)
     np.testing.assert_allclose(y_real.asnumpy(), forward(dis, before, real), rtol=1e-4, atol=1e-6)
     after = numbers(dis)

@@ -10,6 +10,7 @@ import pytest
 from critics import forward, numbers, scatter, weight_slopes
 
 from gluongan import runtime
+from gluongan.gan.objectives import DisObjective
 from gluongan.gan.steps import update_dis
 from gluongan.nn.layers import Conv, Dense, frozen, power_iteration, spectral_weight, weights
 from gluongan.nn.models import conv_discriminator, dense_discriminator
@@ -168,7 +169,7 @@ def test_an_update_moves_the_weights_by_the_optimizer_and_the_vectors_by_one_ite
     assert not any(p.name.endswith(('_u', '_v')) for p in optimizer.parameters)
     x_real, x_fake = (mx.nd.random.normal(shape=(4, *dis.shape_in)) for _ in range(2))
     before = numbers(dis)
-    update_dis(dis, optimizer, x_real, x_fake)
+    update_dis(DisObjective(dis), optimizer, x_real, x_fake)
     after = numbers(dis)
     for layer in layers:
         # One iteration, from the vectors before the step and with the weights after it.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-
 import numpy as np
 import pytest
+from profiling import operators
 
 from gluongan import native
 from gluongan.gan.losses import LOSSES
 from gluongan.gan.noise import Noise
+from gluongan.gan.objectives import DisObjective, GenObjective
 from gluongan.gan.steps import record_fake, update_dis, update_gen
 from gluongan.nn.layers import frozen, weights
 from gluongan.nn.optimizer import Optimizer
@@ -20,17 +19,30 @@ from gluongan.runtime import mx
 class Game:
     """A tiny game with everything that the two updates take."""
 
-    def __init__(self, gen, dis):
+    def __init__(self, gen, dis, loss='nonsaturating'):
         self.gen, self.dis, self.view = gen, dis, frozen(dis)
+        self.dis_objective = DisObjective(dis, LOSSES[loss])
+        self.gen_objective = GenObjective(self.view, LOSSES[loss])
         self.opt_gen, self.opt_dis = Optimizer(gen, lr=0.01), Optimizer(dis, lr=0.01)
         self.x_real = mx.nd.array(np.random.RandomState(2).random_sample((8, 1, 4, 4)))
         z = mx.nd.array(np.random.RandomState(3).standard_normal((8, 5)))
         self.x_fake = record_fake(gen, z)
 
+    def update_dis(self):
+        return update_dis(self.dis_objective, self.opt_dis, self.x_real, self.x_fake)
+
+    def update_gen(self, x_real=None):
+        return update_gen(self.gen_objective, self.opt_gen, self.x_fake, x_real=x_real)
+
 
 @pytest.fixture(params=[{}, {'batchnorm': True}, {'dropout': 0.3}], ids=str)
-def game(request, tiny_nets):
-    return Game(*tiny_nets(dis=request.param))
+def make_game(request, tiny_nets):
+    return lambda loss: Game(*tiny_nets(dis=request.param), loss)
+
+
+@pytest.fixture
+def game(make_game):
+    return make_game('nonsaturating')
 
 
 def snapshot(net):
@@ -56,14 +68,13 @@ def gradients_are(net, value=77.0):
 
 
 @pytest.mark.parametrize('loss', LOSSES)
-def test_dis_update_moves_every_weight_of_dis_and_nothing_of_gen(game, loss):
+def test_dis_update_moves_every_weight_of_dis_and_nothing_of_gen(make_game, loss):
+    game = make_game(loss)
     if loss == 'hinge':
         # Untrained logits are all within its margin, where both sides pull at the last bias alike.
         game.dis[-2].weight.data()[:] *= 20
     gen, dis = snapshot(game.gen), snapshot(game.dis)
-    _, y_real, y_fake = update_dis(
-        game.dis, game.opt_dis, game.x_real, game.x_fake, loss=LOSSES[loss]
-    )
+    _, y_real, y_fake = game.update_dis()
     may_stay = set()
     if loss in ('wasserstein', 'relativistic'):
         # They depend on differences of logits only: a last bias, or a shift before it, cancels out.
@@ -75,17 +86,19 @@ def test_dis_update_moves_every_weight_of_dis_and_nothing_of_gen(game, loss):
 
 
 @pytest.mark.parametrize('loss', LOSSES)
-def test_gen_update_moves_every_weight_of_gen_and_nothing_that_dis_learns(game, loss):
+def test_gen_update_moves_every_weight_of_gen_and_nothing_that_dis_learns(make_game, loss):
+    game = make_game(loss)
     gen, dis = snapshot(game.gen), snapshot(game.dis)
-    update_gen(game.view, game.opt_gen, game.x_fake, loss=LOSSES[loss], x_real=game.x_real)
+    game.update_gen(game.x_real)
     assert moved(game.gen, gen) == set(gen)
     assert all('running' in name for name in moved(game.dis, dis))
 
 
-def test_a_relative_loss_without_real_samples_is_refused_before_anything_moves(game):
+def test_a_relative_loss_without_real_samples_is_refused_before_anything_moves(make_game):
+    game = make_game('relativistic')
     gen = snapshot(game.gen)
     with pytest.raises(ValueError, match=r'^x_real: missing'):
-        update_gen(game.view, game.opt_gen, game.x_fake, loss=LOSSES['relativistic'])
+        game.update_gen()
     assert moved(game.gen, gen) == set()
     assert game.opt_gen.steps == 0
 
@@ -94,37 +107,25 @@ def test_a_relative_loss_without_real_samples_is_refused_before_anything_moves(g
 def test_real_samples_matter_to_gen_only_where_its_loss_is_relative(tiny_nets, loss):
     values = []
     for scale in (1, 3):
-        game = Game(*tiny_nets())
+        game = Game(*tiny_nets(), loss)
         x_real = game.x_real * scale
-        value = update_gen(game.view, game.opt_gen, game.x_fake, loss=LOSSES[loss], x_real=x_real)
+        value = game.update_gen(x_real)
         values.append(value.asscalar())
     assert (values[0] != values[1]) == (loss == 'relativistic')
 
 
 def test_dis_update_leaves_the_gradients_of_gen_alone(game):
     fill_gradients(game.gen)
-    update_dis(game.dis, game.opt_dis, game.x_real, game.x_fake)
+    game.update_dis()
     assert gradients_are(game.gen)
 
 
 def test_gen_update_computes_no_gradient_of_dis(game):
     fill_gradients(game.dis)
-    update_gen(game.view, game.opt_gen, game.x_fake)
+    game.update_gen()
     assert gradients_are(game.dis)
     assert not gradients_are(game.gen)
     assert all(parameter.grad_req == 'null' for parameter in game.view.collect_params().values())
-
-
-def operators(action):
-    """How often each of MXNet's operators runs in `action`, according to its own profiler."""
-    mx.nd.waitall()
-    mx.profiler.set_config(profile_all=True, aggregate_stats=True, filename=os.devnull)
-    mx.profiler.set_state('run')
-    action()
-    mx.nd.waitall()
-    mx.profiler.set_state('stop')
-    table = json.loads(mx.profiler.dumps(True, format='json'))['Time']['operator']
-    return {name: row['Count'] for name, row in table.items()}
 
 
 def optimiser_calls(counts):
@@ -140,7 +141,7 @@ def calls_for(weights):
 def test_dis_update_runs_dis_once_forward_and_once_backward(tiny_nets):
     """D has two Dense layers; one pass is enough for both batches."""
     game = Game(*tiny_nets())
-    counts = operators(lambda: update_dis(game.dis, game.opt_dis, game.x_real, game.x_fake))
+    counts = operators(lambda: game.update_dis())
     assert counts['FullyConnected'] == 2
     assert counts['_backward_FullyConnected'] == 2
     assert optimiser_calls(counts) == calls_for(4)
@@ -151,7 +152,7 @@ def test_dis_update_runs_dis_once_forward_and_once_backward(tiny_nets):
 def test_gen_update_runs_dis_once_forward_and_both_networks_once_backward(tiny_nets):
     """G and D have two Dense layers each; G's forward pass is the one that was recorded."""
     game = Game(*tiny_nets())
-    counts = operators(lambda: update_gen(game.view, game.opt_gen, game.x_fake))
+    counts = operators(game.update_gen)
     assert counts['FullyConnected'] == 2
     assert counts['_backward_FullyConnected'] == 4
     assert optimiser_calls(counts) == calls_for(6)
@@ -213,7 +214,7 @@ def test_dis_update_is_the_textbook_step_with_batch_statistics_of_its_own_for_ea
 ):
     game = Game(*tiny_nets(dis={'batchnorm': batchnorm}))
     book = Game(*tiny_nets(dis={'batchnorm': batchnorm}))
-    update_dis(game.dis, game.opt_dis, game.x_real, game.x_fake + 1)
+    update_dis(game.dis_objective, game.opt_dis, game.x_real, game.x_fake + 1)
     with mx.autograd.record():
         y_real = book.dis(book.x_real)
         y_fake = book.dis(book.x_fake.detach() + 1)
@@ -231,26 +232,29 @@ def test_updates_return_the_numbers_from_before_the_step(tiny_nets):
     game = Game(*tiny_nets())  # without BatchNorm or dropout, predicting is the same as training
     x = mx.nd.concat(game.x_real, game.x_fake.detach(), dim=0)
     before = game.dis(x).asnumpy()
-    dis_loss, y_real, y_fake = update_dis(game.dis, game.opt_dis, game.x_real, game.x_fake)
+    dis_loss, y_real, y_fake = update_dis(
+        game.dis_objective, game.opt_dis, game.x_real, game.x_fake
+    )
     y = np.concatenate([y_real.asnumpy(), y_fake.asnumpy()])
     np.testing.assert_allclose(y, before, rtol=1e-5, atol=1e-6)
     exact = np.logaddexp(0, -before[:8]).mean() + np.logaddexp(0, before[8:]).mean()
     np.testing.assert_allclose(dis_loss.asscalar(), exact, rtol=1e-5)
     after = game.dis(game.x_fake).asnumpy()
-    gen_loss = update_gen(game.view, game.opt_gen, game.x_fake)
+    gen_loss = game.update_gen()
     np.testing.assert_allclose(gen_loss.asscalar(), np.logaddexp(0, -after).mean(), rtol=1e-5)
 
 
 def test_a_custom_loop_runs_on_the_two_functions(tiny_nets, tiny_data):
     gen, dis = tiny_nets()
-    view, noise = frozen(dis), Noise(5)
+    dis_objective, gen_objective = DisObjective(dis), GenObjective(frozen(dis))
+    noise = Noise(5)
     opt_dis, opt_gen = Optimizer(dis, lr=0.02), Optimizer(gen, lr=0.002)
     losses = []
     for _ in range(10):
         for x_real in tiny_data.batches(8):
             x_fake = record_fake(gen, noise.draw(8))
-            dis_loss, _, _ = update_dis(dis, opt_dis, x_real, x_fake)
-            gen_loss = update_gen(view, opt_gen, x_fake)
+            dis_loss, _, _ = update_dis(dis_objective, opt_dis, x_real, x_fake)
+            gen_loss = update_gen(gen_objective, opt_gen, x_fake)
             losses.append((dis_loss.asscalar(), gen_loss.asscalar()))
     assert len(losses) == 60
     assert np.isfinite(losses).all()

@@ -9,8 +9,8 @@ import pytest
 from scipy.special import expit
 
 from gluongan.gan.losses import LOSSES, Loss
+from gluongan.gan.objectives import DisObjective, GenObjective
 from gluongan.gan.sampling import generate
-from gluongan.gan.steps import discriminate
 from gluongan.gan.updater import LAG, NonFinite
 from gluongan.nn.layers import frozen, weights
 from gluongan.runtime import mx
@@ -54,15 +54,14 @@ def test_each_dis_step_draws_a_real_batch_and_noise_is_shared_or_fresh(
 ):
     updater = tiny_updater(dis_steps=steps, shared_noise=shared)
     real, noise = spy(monkeypatch, updater.real, 'draw'), spy(monkeypatch, updater.noise, 'draw')
-    gen, dis = passes(updater.gen), passes(updater.dis)
+    gen, dis = passes(updater.gen), passes(updater.dis_objective)
     for _ in range(4):
         updater.update()
     assert len(real) == distinct(real) == 4 * steps
     draws = 1 if shared else steps + 1
     assert len(noise) == distinct(noise) == 4 * draws
     assert gen == [8] * 4 * draws  # with shared noise G runs forward once an iteration
-    # Real and generated samples go through D in one pass; G's update uses the frozen view.
-    assert dis == [16] * 4 * steps
+    assert dis == [8] * 4 * steps
     assert (updater.iteration, updater.opt_dis.steps, updater.opt_gen.steps) == (4, 4 * steps, 4)
 
 
@@ -124,9 +123,11 @@ def test_another_view_of_dis_is_used_by_the_update_of_gen_and_by_the_penalty(tin
     updater = tiny_updater(penalty='gp')
     view = frozen(updater.dis)
     updater.dis_view = view
-    samples = passes(view)
+    updater.update()  # traces the graphs
+    in_update, in_penalty = passes(updater.gen_objective), passes(view)
     updater.update()
-    assert samples == [8, 8]
+    assert updater.gen_objective.net is view
+    assert (in_update, in_penalty) == ([8], [8])
 
 
 @pytest.mark.parametrize('shared', [True, False])
@@ -236,17 +237,17 @@ def test_instance_noise_is_on_both_kinds_of_sample_that_dis_sees(tiny_updater, m
     updater, inputs, fake = tiny_updater(instance_noise=0.5, noise_until=10), [], []
     real = spy(monkeypatch, updater.real, 'draw')
     updater.gen.register_forward_hook(lambda net, args, output: fake.append(output))
-    updater.dis.register_forward_hook(lambda net, args, output: inputs.append(args[0].asnumpy()))
+    updater.dis_objective.register_forward_hook(lambda net, args, output: inputs.append(args))
     updater.update()
-    for noisy, plain in ((inputs[0][:8], real[0]), (inputs[0][8:], fake[0])):
-        assert (noisy - plain.asnumpy()).std() == pytest.approx(0.5, rel=0.25)
+    for noisy, plain in zip(inputs[0], (real[0], fake[0])):
+        assert (noisy - plain).asnumpy().std() == pytest.approx(0.5, rel=0.25)
 
 
 @pytest.mark.parametrize('settings', [{}, {'stddev': True}, {'kernels': 2}], ids=repr)
 def test_a_pack_has_one_logit_and_is_all_real_or_all_generated(tiny_updater, tiny_nets, settings):
     dis = tiny_nets(dis={'pack': 4, **settings})[1]
     x_real, x_fake = (mx.nd.random.uniform(shape=(8, 1, 4, 4)) for _ in range(2))
-    y_real, y_fake = discriminate(dis, x_real, x_fake)
+    _, y_real, y_fake = DisObjective(dis)(x_real, x_fake)
     assert y_real.shape == y_fake.shape == (2,)
     for y, x in ((y_real, x_real), (y_fake, x_fake)):
         np.testing.assert_allclose(y.asnumpy(), dis(x).asnumpy(), rtol=1e-5, atol=1e-6)
@@ -334,7 +335,9 @@ def test_a_nan_or_infinite_loss_stops_the_run_and_is_named_with_its_iteration(
     for _ in range(3):
         updater.update()
     updater.drain()
-    updater.loss = Loss(**{**good._asdict(), bad: broken[bad]})
+    loss = Loss(**{**good._asdict(), bad: broken[bad]})
+    updater.dis_objective = DisObjective(updater.dis, loss)
+    updater.gen_objective = GenObjective(updater.dis_view, loss)
     updater.update()
     with pytest.raises(NonFinite, match=rf'^{name} is (nan|inf) at iteration 4\b'):
         updater.drain()

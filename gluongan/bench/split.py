@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from ..gan.updater import GANUpdater
@@ -94,21 +94,22 @@ def operators(updater: GANUpdater, iterations: int) -> list[Operator]:
     """
     updater.drain()
     # The profiler writes a file when it stops, whatever its settings; and `dump` after `dumps`
-    # fails.
-    mx.profiler.set_config(
-        profile_imperative=True,
-        profile_symbolic=True,
-        profile_api=False,
-        profile_memory=False,
-        aggregate_stats=True,
-        filename=os.devnull,
-    )
-    mx.profiler.set_state('run')
-    for _ in range(iterations):
-        updater.update()
-    updater.drain()
-    mx.profiler.set_state('stop')
-    profile = json.loads(mx.profiler.dumps(reset=True, format='json'))
+    # fails. It removes a file of that name first: not os.devnull, which root would lose.
+    with TemporaryDirectory() as folder:
+        mx.profiler.set_config(
+            profile_imperative=True,
+            profile_symbolic=True,
+            profile_api=False,
+            profile_memory=False,
+            aggregate_stats=True,
+            filename=f'{folder}/profile.json',
+        )
+        mx.profiler.set_state('run')
+        for _ in range(iterations):
+            updater.update()
+        updater.drain()
+        mx.profiler.set_state('stop')
+        profile = json.loads(mx.profiler.dumps(reset=True, format='json'))
     table = []
     for name, entry in profile['Time'].get('operator', {}).items():
         seconds = entry['Total'] / 1000

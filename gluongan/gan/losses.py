@@ -4,13 +4,16 @@
 any real number. Each loss is a scalar of shape (1,), in nats for the probabilistic ones. All stay
 finite at logits of ±1000: with D = sigmoid(y), log D = -softplus(-y) and log(1 - D) = -softplus(y),
 and softplus(y) = log(1 + exp(y)) is computed without overflow.
+
+Logits may be symbols as well as arrays, so that a loss can be part of a network's graph (see
+`objectives`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import InputError
 from ..runtime import mx
@@ -23,12 +26,24 @@ class Loss(NamedTuple):
 
     is_probability: sigmoid(logit) is the discriminator's probability of `real`.
     is_relative: the generator's side depends on y_real too.
+
+    Both functions must take symbols as well as arrays. Arithmetic and methods such as `y.mean()`
+    do; take other operators from `operators(y)`.
     """
 
     dis: Callable[[Array, Array], Array]
     gen: Callable[[Array, Array], Array]
     is_probability: bool
     is_relative: bool = False
+
+
+def operators(y: Any) -> Any:
+    """Return the module with the operators for `y`: mx.nd for an array, mx.sym for a symbol.
+
+    >>> operators(mx.nd.zeros(4)) is mx.nd, operators(mx.sym.var('y')) is mx.sym
+    (True, True)
+    """
+    return mx.sym if isinstance(y, mx.sym.Symbol) else mx.nd
 
 
 def softplus(y: Array) -> Array:
@@ -39,7 +54,7 @@ def softplus(y: Array) -> Array:
     >>> softplus(mx.nd.array([-1000, 1000])).asnumpy().tolist()
     [0.0, 1000.0]
     """
-    return mx.nd.Activation(y, act_type='softrelu')
+    return operators(y).Activation(y, act_type='softrelu')
 
 
 def cross_entropy_dis(
@@ -107,14 +122,15 @@ def least_squares_dis(
     >>> least_squares_dis(y_real, y_fake).asscalar().item()    # (0 + 9) / 4 + (0.25 + 9) / 4
     4.5625
     """
-    real_side = mx.nd.square(y_real - real_target).mean()
-    fake_side = mx.nd.square(y_fake - fake_target).mean()
+    F = operators(y_real)
+    real_side = F.square(y_real - real_target).mean()
+    fake_side = F.square(y_fake - fake_target).mean()
     return 0.5 * (real_side + fake_side)
 
 
 def least_squares_gen(y_fake: Array, y_real: Array | None = None) -> Array:
     """½ mean (D(G(z)) - 1)² (Mao et al. 2017, eq. 9)."""
-    return 0.5 * mx.nd.square(y_fake - 1).mean()
+    return 0.5 * operators(y_fake).square(y_fake - 1).mean()
 
 
 def wasserstein_dis(y_real: Array, y_fake: Array) -> Array:
@@ -141,7 +157,8 @@ def hinge_dis(y_real: Array, y_fake: Array) -> Array:
     >>> hinge_dis(mx.nd.array([7, 1]), mx.nd.array([-1, -9])).asscalar().item()
     0.0
     """
-    return mx.nd.relu(1 - y_real).mean() + mx.nd.relu(1 + y_fake).mean()
+    F = operators(y_real)
+    return F.relu(1 - y_real).mean() + F.relu(1 + y_fake).mean()
 
 
 def relativistic_dis(y_real: Array, y_fake: Array) -> Array:
@@ -156,8 +173,9 @@ def relativistic_dis(y_real: Array, y_fake: Array) -> Array:
     4.8766
     4.8766
     """
-    real_side = softplus(-mx.nd.broadcast_sub(y_real, y_fake.mean())).mean()
-    fake_side = softplus(mx.nd.broadcast_sub(y_fake, y_real.mean())).mean()
+    F = operators(y_real)
+    real_side = softplus(-F.broadcast_sub(y_real, y_fake.mean())).mean()
+    fake_side = softplus(F.broadcast_sub(y_fake, y_real.mean())).mean()
     return real_side + fake_side
 
 

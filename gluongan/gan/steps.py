@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..errors import InputError
-from ..nn.layers import Chain, mixes_samples, power_iteration
+from ..nn.layers import Chain, power_iteration
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
-from .losses import LOSSES, Array, Loss
+from .losses import Array
+from .objectives import DisObjective, GenObjective
 from .penalties import GradientPenalty
 
 record = mx.autograd.record
@@ -21,28 +21,12 @@ def record_fake(gen: Chain, z: Array) -> Array:
         return gen(z)
 
 
-def discriminate(dis: Chain, x_real: Array, x_fake: Array) -> tuple[Array, Array]:
-    """Return the discriminator's logits for both batches.
-
-    One pass over both batches is faster than two, and gives the same. The exception is a
-    discriminator that looks at a batch as a whole (BatchNorm, mini-batch discrimination): there
-    each batch has its own statistics.
-    """
-    if mixes_samples(dis):
-        return dis(x_real), dis(x_fake)
-    y = dis(mx.nd.concat(x_real, x_fake, dim=0))
-    # A pack of samples has one logit.
-    real_logits = len(y) * len(x_real) // (len(x_real) + len(x_fake))
-    return y[:real_logits], y[real_logits:]
-
-
 def update_dis(
-    dis: Chain,
+    objective: DisObjective,
     optimizer: Optimizer,
     x_real: Array,
     x_fake: Array,
     *,
-    loss: Loss = LOSSES['nonsaturating'],
     penalty: GradientPenalty | None = None,
 ) -> tuple[Array, Array, Array]:
     """Move the discriminator, and nothing else, one step.
@@ -56,11 +40,12 @@ def update_dis(
     >>> gg.runtime.seed(0)
     >>> gen, dis = gg.dense_generator([5, 16, 64]), gg.dense_discriminator([64, 16, 1])
     >>> opt_gen, opt_dis = Optimizer(gen), Optimizer(dis)
-    >>> view, noise = gg.frozen(dis), gg.Noise(5)
+    >>> dis_objective, gen_objective = gg.DisObjective(dis), gg.GenObjective(gg.frozen(dis))
+    >>> noise = gg.Noise(5)
     >>> x_real = mx.nd.ones((8, 1, 8, 8))
     >>> x_fake = record_fake(gen, noise.draw(8))
-    >>> dis_loss, y_real, y_fake = update_dis(dis, opt_dis, x_real, x_fake)
-    >>> gen_loss = update_gen(view, opt_gen, x_fake)
+    >>> dis_loss, y_real, y_fake = update_dis(dis_objective, opt_dis, x_real, x_fake)
+    >>> gen_loss = update_gen(gen_objective, opt_gen, x_fake)
     >>> dis_loss.shape, y_real.shape, gen_loss.shape
     ((1,), (8,), (1,))
     """
@@ -68,41 +53,32 @@ def update_dis(
     x_fake = x_fake.detach()
     point = penalty.at(x_real, x_fake) if penalty else None
     with record():
-        y_real, y_fake = discriminate(dis, x_real, x_fake)
-        value = loss.dis(y_real, y_fake)
-        objective = value
+        value, y_real, y_fake = objective(x_real, x_fake)
+        minimised = value
         if penalty:
-            objective = value + penalty.surrogate(point)
-    objective.backward()
+            minimised = value + penalty.surrogate(point)
+    minimised.backward()
     optimizer.step()
-    power_iteration(dis)
+    power_iteration(objective.net)
     if penalty:
         value = value + point.value
     return value, y_real, y_fake
 
 
 def update_gen(
-    dis: mx.gluon.HybridBlock,
+    objective: GenObjective,
     optimizer: Optimizer,
     x_fake: Array,
     *,
-    loss: Loss = LOSSES['nonsaturating'],
     x_real: Array | None = None,
 ) -> Array:
     """Move the generator, and nothing else, one step; return its loss (1,) from before the step.
 
-    dis: a `frozen` view of the discriminator, which computes no gradients of its weights.
     x_fake: the generator's samples, as `record_fake` recorded them.
     x_real: real samples, for a loss that compares with them. Raises InputError if missing.
     """
-    if loss.is_relative and x_real is None:
-        raise InputError(
-            'missing; this loss compares generated samples with real ones', setting='x_real'
-        )
     with record():
-        y_fake = dis(x_fake)
-        y_real = dis(x_real) if loss.is_relative else None
-        value = loss.gen(y_fake, y_real)
+        value = objective(x_fake, x_real)
     value.backward()
     optimizer.step()
     return value

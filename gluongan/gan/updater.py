@@ -20,6 +20,7 @@ from . import arguments
 from .labels import append_labels, one_hot
 from .losses import Array, Loss, make_loss
 from .noise import Noise
+from .objectives import DisObjective, GenObjective
 from .penalties import GradientPenalty
 from .sampling import generate
 from .steps import record, record_fake, update_dis, update_gen
@@ -125,12 +126,13 @@ class GANUpdater:
         self.real = real
         self.classes = len(real.dataset.classes) if conditional else 0
         arguments.check_networks(gen, dis, real, self.classes)
-        self.loss = make_loss(loss) if isinstance(loss, str) else loss
         optimizers = arguments.make_optimizers(gen, dis, opt_gen, opt_dis, lr, beta1)
         self.opt_gen, self.opt_dis = optimizers
-        self._dis_view = frozen(dis)
+        loss = make_loss(loss) if isinstance(loss, str) else loss
+        self.dis_objective = DisObjective(dis, loss)
+        self.gen_objective = GenObjective(frozen(dis), loss)
         self.penalty = arguments.make_penalty(
-            penalty, penalty_weight, dis, self._dis_view, self.classes
+            penalty, penalty_weight, dis, self.dis_view, self.classes
         )
         self.noise = Noise(gen.shape_in[0] - self.classes, noise, seed=seed, device=real.device)
         self.average = MovingAverage(gen, ema) if ema else None
@@ -160,22 +162,27 @@ class GANUpdater:
         return arguments.pack_size(self.dis)
 
     @property
+    def loss(self) -> Loss:
+        """The loss of both objectives."""
+        return self.dis_objective.loss
+
+    @property
     def dis_view(self) -> mx.gluon.HybridBlock:
         """The `frozen` view of the discriminator that the generator's updates run through.
 
         Assigning one replaces the penalty's view as well.
         """
-        return self._dis_view
+        return self.gen_objective.net
 
     @dis_view.setter
     def dis_view(self, view: mx.gluon.HybridBlock) -> None:
-        self._dis_view = view
+        self.gen_objective = GenObjective(view, self.loss)
         if self.penalty:
             self.penalty.view = view
 
     def blocks(self) -> list[mx.gluon.HybridBlock]:
         """Return every HybridBlock that an iteration runs, to be hybridized or not."""
-        blocks = [self.gen, self.dis, self.dis_view, self.real.gather]
+        blocks = [self.gen, self.dis_objective, self.gen_objective, self.real.gather]
         if self.penalty:
             blocks.append(self.penalty.tangent)
         return blocks
@@ -247,14 +254,12 @@ class GANUpdater:
     def _update_dis(self, x_real: Array, x_fake: Array) -> tuple[Array, Array, Array]:
         optimizer = _WatchedOptimizer(self.opt_dis, self.watch)
         with self.watch('D update'):
-            return update_dis(
-                self.dis, optimizer, x_real, x_fake, loss=self.loss, penalty=self.penalty
-            )
+            return update_dis(self.dis_objective, optimizer, x_real, x_fake, penalty=self.penalty)
 
     def _update_gen(self, x_fake: Array, x_real: Array) -> Array:
         optimizer = _WatchedOptimizer(self.opt_gen, self.watch)
         with self.watch('G update'):
-            return update_gen(self.dis_view, optimizer, x_fake, loss=self.loss, x_real=x_real)
+            return update_gen(self.gen_objective, optimizer, x_fake, x_real=x_real)
 
     def as_seen_by_dis(
         self, x: Array, labels: Array | None, *, instance_noise: bool = True

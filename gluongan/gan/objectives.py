@@ -1,0 +1,116 @@
+"""What each network minimises: the discriminator and a loss, as one graph.
+
+In a hybridized block MXNet plans the forward pass, the loss and the backward pass of both together.
+That is faster than a graph for the network and one call for every operator of the loss.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import InputError
+from ..nn.layers import mixes_samples
+from ..runtime import mx
+from .losses import LOSSES, Array, Loss
+
+
+class Objective(mx.gluon.HybridBlock):
+    """A discriminator and a loss as one block. It shares the weights of `net`.
+
+    loss: its functions must take symbols as well as arrays, see `losses.operators`.
+    """
+
+    def __init__(self, net: mx.gluon.HybridBlock, loss: Loss = LOSSES['nonsaturating']) -> None:
+        super().__init__()
+        self.net = net
+        self.loss = loss
+        self._graph_of_net: Any = None
+        self.hybridize(static_alloc=True)
+
+    def forward(self, *inputs: Array) -> Any:
+        # A network drops its graph when it is cast, hybridized again or given another layer.
+        # Nothing tells the blocks around it.
+        if self.net._cached_graph is not self._graph_of_net:
+            self._clear_cached_op()
+        return super().forward(*inputs)
+
+    def _get_graph(self, *inputs: Array) -> Any:
+        graph = super()._get_graph(*inputs)
+        self._graph_of_net = self.net._get_graph(inputs[0])
+        return graph
+
+
+class DisObjective(Objective):
+    """What the discriminator minimises: (x_real, x_fake) -> its loss (1,), y_real and y_fake.
+
+    x_real, x_fake: samples as the discriminator takes them, (N, ...) and (M, ...). y_real, y_fake:
+    its logits, one for each sample or each pack of samples.
+
+    >>> from gluongan.nn.layers import Dense
+    >>> dis = Dense(1, in_units=2)
+    >>> dis.initialize(mx.init.One())
+    >>> objective = DisObjective(dis, LOSSES['wasserstein'])
+    >>> value, y_real, y_fake = objective(mx.nd.array([[1, 2]]), mx.nd.array([[3, 4]]))
+    >>> value.asscalar().item(), y_real.asscalar().item(), y_fake.asscalar().item()
+    (4.0, 3.0, 7.0)
+    """
+
+    _same_size = True
+
+    def forward(self, x_real: Array, x_fake: Array) -> tuple[Array, Array, Array]:
+        same_size = len(x_real) == len(x_fake)
+        if same_size != self._same_size:
+            self._same_size = same_size
+            self._clear_cached_op()
+        return super().forward(x_real, x_fake)
+
+    def hybrid_forward(self, F: Any, x_real: Any, x_fake: Any) -> tuple[Any, Any, Any]:
+        y_real, y_fake = self._logits(F, x_real, x_fake)
+        return self.loss.dis(y_real, y_fake), y_real, y_fake
+
+    def _logits(self, F: Any, x_real: Any, x_fake: Any) -> tuple[Any, Any]:
+        """Return the discriminator's logits for both batches.
+
+        One pass over both batches is faster than two, and gives the same. The exception is a
+        discriminator that looks at a batch as a whole (BatchNorm, mini-batch discrimination): there
+        each batch has its own statistics.
+        """
+        if mixes_samples(self.net) or not self._same_size:
+            y_real = self.net(x_real)
+            # With another attribute MXNet does not merge the casts of a weight in both passes. Its
+            # gradients would be added in bfloat16.
+            with mx.AttrScope(__pass__='second'):
+                return y_real, self.net(x_fake)
+        y = self.net(F.concat(x_real, x_fake, dim=0))
+        y_real, y_fake = F.split(y, num_outputs=2, axis=0)
+        return y_real, y_fake
+
+
+class GenObjective(Objective):
+    """What the generator minimises: (x_fake, x_real) -> its loss (1,).
+
+    net: a `frozen` view of the discriminator, which computes no gradients of its weights.
+    x_real: real samples, for a loss that compares with them. Raises InputError if missing; other
+    losses ignore it.
+
+    >>> from gluongan.nn.layers import Dense, frozen
+    >>> dis = Dense(1, in_units=2)
+    >>> dis.initialize(mx.init.One())
+    >>> objective = GenObjective(frozen(dis), LOSSES['wasserstein'])
+    >>> objective(mx.nd.array([[3, 4]])).asscalar().item()
+    -7.0
+    """
+
+    def forward(self, x_fake: Array, x_real: Array | None = None) -> Array:
+        if not self.loss.is_relative:
+            return super().forward(x_fake)
+        if x_real is None:
+            raise InputError(
+                'missing; this loss compares generated samples with real ones', setting='x_real'
+            )
+        return super().forward(x_fake, x_real)
+
+    def hybrid_forward(self, F: Any, x_fake: Any, x_real: Any = None) -> Any:
+        y_fake = self.net(x_fake)
+        y_real = self.net(x_real) if self.loss.is_relative else None
+        return self.loss.gen(y_fake, y_real)
