@@ -74,21 +74,26 @@ def has_products() -> bool:
     return is_available() and use_lanes(allowed) > 0
 
 
+def has_fast_products() -> bool:
+    """Return whether these operators multiply faster than MXNet's here."""
+    return has_products()
+
+
 def can_update(weights: Iterable[mx.nd.NDArray]) -> bool:
     """Return whether `update` takes these weights: float32, on the CPU, and at least one.
 
     Never with an engine that computes later, see `_restore_order`.
     """
     weights = list(weights)
-    if not weights or not is_available() or not _computes_at_once():
+    if not weights or not is_available() or not computes_at_once():
         return False
     kinds = {(weight.ctx.device_type, weight.dtype) for weight in weights}
     return kinds == {('cpu', np.float32)}
 
 
 @cache
-def _computes_at_once() -> bool:
-    """Whether MXNet computes in the calling thread: its NaiveEngine, which runtime.py chooses."""
+def computes_at_once() -> bool:
+    """Return whether MXNet computes in the calling thread: its NaiveEngine, which runtime.py chooses."""
     engine = os.environ.get('MXNET_ENGINE_TYPE')
     if engine is None:
         return not glob('/dev/nvidia[0-9]*')
