@@ -12,6 +12,7 @@ import numpy as np
 from ..data.batches import Batches
 from ..errors import GluonganError
 from ..nn.ema import MovingAverage
+from ..nn.fused import FusedNet
 from ..nn.layers import Chain, frozen, has_layer, weights
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
@@ -128,6 +129,7 @@ class GANUpdater:
         self.loss = make_loss(loss) if isinstance(loss, str) else loss
         optimizers = arguments.make_optimizers(gen, dis, opt_gen, opt_dis, lr, beta1)
         self.opt_gen, self.opt_dis = optimizers
+        self.fused_gen = FusedNet(gen)
         self._dis_view = frozen(dis)
         self.penalty = arguments.make_penalty(
             penalty, penalty_weight, dis, self._dis_view, self.classes
@@ -175,7 +177,7 @@ class GANUpdater:
 
     def blocks(self) -> list[mx.gluon.HybridBlock]:
         """Return every HybridBlock that an iteration runs, to be hybridized or not."""
-        blocks = [self.gen, self.dis, self.dis_view, self.real.gather]
+        blocks = [self.gen, self.fused_gen, self.dis, self.dis_view, self.real.gather]
         if self.penalty:
             blocks.append(self.penalty.tangent)
         return blocks
@@ -240,7 +242,7 @@ class GANUpdater:
             z = self.noise.draw(self.real.batch)
         z = append_labels(z, labels)
         with self.watch('G(z)'):
-            x = record_fake(self.gen, z)
+            x = record_fake(self.fused_gen, z)
         with record():
             return self.as_seen_by_dis(x, labels)
 

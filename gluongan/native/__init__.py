@@ -93,7 +93,10 @@ def can_update(weights: Iterable[mx.nd.NDArray]) -> bool:
 
 @cache
 def computes_at_once() -> bool:
-    """Return whether MXNet computes in the calling thread: its NaiveEngine, which runtime.py chooses."""
+    """Return whether MXNet computes in the calling thread, with the engine that runtime.py chooses.
+
+    That is NaiveEngine.
+    """
     engine = os.environ.get('MXNET_ENGINE_TYPE')
     if engine is None:
         return not glob('/dev/nvidia[0-9]*')

@@ -1,4 +1,4 @@
-"""Blocks for training, whose graphs hold gluongan's own operators in place of several of MXNet's."""
+"""Blocks for training: gluongan's operators take the place of MXNet's in their graphs."""
 
 from __future__ import annotations
 

@@ -21,9 +21,8 @@ BATCHNORM = 'gluongan_batchnorm'
 # These pass no gradient on.
 CONSTANT = ('BlockGrad', 'stop_gradient', 'zeros_like', 'ones_like')
 
-# oneDNN keeps pictures in an order of its own between these, and MXNet's BatchNorm takes them as
-# they are. Our operators take plain order, and putting pictures in order twice costs more than they
-# save.
+# Between two of these oneDNN keeps pictures in an order of its own, which MXNet's BatchNorm takes.
+# Ours takes plain order; to put pictures in order and back costs more than it saves.
 CONVOLUTIONS = ('Convolution', 'Deconvolution')
 
 
@@ -63,8 +62,8 @@ def fused(
     alone: it normalises by the statistics of the batch in prediction, too.
 
     MXNet keeps what our operators cannot do: weights that two layers share, BatchNorm with running
-    statistics or another axis than 1, layers in bfloat16. It also keeps BatchNorm behind a
-    convolution, where it is faster.
+    statistics or another axis than 1, layers in bfloat16. It also keeps BatchNorm between two
+    convolutions, where its own is faster.
     """
     content = json.loads(symbol.tojson(remove_amp_cast=False))
     if fuse_dense is None:
@@ -100,7 +99,9 @@ class _Rewriting:
         # Only its first output is one of ours.
         inspected = {edge[0] for edge in self._edges() if edge[1] > 0}
         for index, node in enumerate(self._nodes):
-            if index not in inspected and self._is_norm(node):
+            if index in inspected or not self._is_norm(node):
+                continue
+            if not self._is_between_convolutions(index):
                 self._replace(node, BATCHNORM, _norm_attributes(node))
 
     def fuse_activations(self) -> None:
@@ -140,10 +141,21 @@ class _Rewriting:
             return False
         if _is_true(node, 'use_global_stats') or _is_true(node, 'output_mean_var'):
             return False
-        before = self._nodes[node['inputs'][0][0]]
-        if before['op'] in CONVOLUTIONS:
-            return False
         return self._takes_float32(node) and self._owns_parameters(node)
+
+    def _is_between_convolutions(self, index: int) -> bool:
+        before = self._nodes[index]['inputs'][0][0]
+        if self._nodes[before]['op'] not in CONVOLUTIONS:
+            return False
+        return any(node['op'] in CONVOLUTIONS for node in self._readers(index))
+
+    def _readers(self, index: int) -> Iterator[RawNode]:
+        """Yield the nodes that read the output of a node, directly or through an activation."""
+        for reader, node in enumerate(self._nodes):
+            if index in (edge[0] for edge in node['inputs']):
+                yield node
+                if _slope(node) is not None:
+                    yield from self._readers(reader)
 
     def _takes_float32(self, node: RawNode) -> bool:
         sources = [self._nodes[edge[0]] for edge in node['inputs']]
