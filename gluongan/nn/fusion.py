@@ -86,6 +86,8 @@ class _Rewriting:
 
     def __init__(self, content: dict[str, Any], differentiated: Collection[str]) -> None:
         self._nodes: list[RawNode] = content['nodes']
+        for node in self._nodes:
+            node.setdefault('attrs', {})
         self._heads = content['heads']
         self._needing = _needing_gradient(self._nodes, differentiated)
         self._uses = Counter(edge[0] for edge in self._edges())
@@ -196,7 +198,7 @@ def _norm_attributes(node: RawNode) -> dict[str, str]:
 
 
 def _is_true(node: RawNode, attribute: str, *, default: bool = False) -> bool:
-    return node.get('attrs', {}).get(attribute, str(default)) in ('True', '1')
+    return node['attrs'].get(attribute, str(default)) in ('True', '1')
 
 
 def _slope(node: RawNode) -> str | None:
@@ -205,7 +207,7 @@ def _slope(node: RawNode) -> str | None:
     The backward pass takes the sign of the input from that of the output. So a slope below 0 is
     left to MXNet.
     """
-    kind = node.get('attrs', {}).get('act_type')
+    kind = node['attrs'].get('act_type', 'leaky')
     if node['op'] == 'Activation' and kind == 'relu':
         return '0'
     if node['op'] == 'LeakyReLU' and kind == 'leaky':
