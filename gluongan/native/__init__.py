@@ -3,8 +3,8 @@
 `pip install` builds the library where there is a C++ compiler. Without it, with GLUONGAN_NATIVE=0
 in the environment, or on a GPU, everything works as with it, only slower.
 
-Updates of weights have MXNet's own bits. Products round in another order than MXNet's, but always
-in the same one: their bits do not depend on the number of threads, nor on the processor.
+Updates of weights have MXNet's own bits. Products and BatchNorm add in another order than MXNet's,
+but always in the same one: their bits do not depend on the number of threads, nor on the processor.
 """
 
 from __future__ import annotations
