@@ -151,8 +151,11 @@ def test_both_fences_wait_for_the_device(monkeypatch):
 
 
 def trained_weights(mode, game):
-    """All weights of both networks after three iterations."""
-    subject = ready(mode, **GAMES[game])
+    """All weights of both networks after three iterations.
+
+    The rule is linear in the gradients: Adam makes a large step of the last bit of a small one.
+    """
+    subject = ready(mode, optimizer='sgd', lr=0.1, **GAMES[game])
     for _ in range(3):
         subject.update()
     subject.drain()
@@ -234,7 +237,8 @@ def test_operators_are_counted_per_iteration_and_leave_no_file(tmp_path, monkeyp
         calls = {operator.name: operator.calls for operator in table}
         adam = calls.get('adam_update', 0), calls.get('gluongan_adam', 0)
         assert adam == ((0, 2) if native.is_available() else (10, 0))
-        assert calls['FullyConnected'] == 6
+        dense = calls.get('FullyConnected', 0), calls.get('gluongan_dense', 0)
+        assert sum(dense) == 6
         seconds = [operator.seconds for operator in table]
         assert seconds == sorted(seconds, reverse=True) and min(seconds) >= 0
     assert list(Path().iterdir()) == []

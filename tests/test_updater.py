@@ -54,7 +54,7 @@ def test_each_dis_step_draws_a_real_batch_and_noise_is_shared_or_fresh(
 ):
     updater = tiny_updater(dis_steps=steps, shared_noise=shared)
     real, noise = spy(monkeypatch, updater.real, 'draw'), spy(monkeypatch, updater.noise, 'draw')
-    gen, dis = passes(updater.gen), passes(updater.dis_objective)
+    gen, dis = passes(updater.fused_gen), passes(updater.dis_objective)
     for _ in range(4):
         updater.update()
     assert len(real) == distinct(real) == 4 * steps
@@ -236,7 +236,7 @@ def test_instance_noise_falls_linearly_to_0_and_evaluation_has_none(
 def test_instance_noise_is_on_both_kinds_of_sample_that_dis_sees(tiny_updater, monkeypatch):
     updater, inputs, fake = tiny_updater(instance_noise=0.5, noise_until=10), [], []
     real = spy(monkeypatch, updater.real, 'draw')
-    updater.gen.register_forward_hook(lambda net, args, output: fake.append(output))
+    updater.fused_gen.register_forward_hook(lambda net, args, output: fake.append(output))
     updater.dis_objective.register_forward_hook(lambda net, args, output: inputs.append(args))
     updater.update()
     for noisy, plain in zip(inputs[0], (real[0], fake[0])):

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import InputError
+from ..nn.fused import Fused
 from ..nn.layers import mixes_samples
 from ..runtime import mx
 from .losses import LOSSES, Array, Loss
 
 
-class Objective(mx.gluon.HybridBlock):
-    """A discriminator and a loss as one block. It shares the weights of `net`.
+class Objective(Fused):
+    """A discriminator and a loss as one block, for training. It shares the weights of `net`.
 
     loss: its functions must take symbols as well as arrays, see `losses.operators`.
     """
@@ -100,6 +101,8 @@ class GenObjective(Objective):
     >>> objective(mx.nd.array([[3, 4]])).asscalar().item()
     -7.0
     """
+
+    input_gradient = True
 
     def forward(self, x_fake: Array, x_real: Array | None = None) -> Array:
         if not self.loss.is_relative:

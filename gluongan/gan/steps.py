@@ -12,8 +12,10 @@ from .penalties import GradientPenalty
 record = mx.autograd.record
 
 
-def record_fake(gen: Chain, z: Array) -> Array:
+def record_fake(gen: mx.gluon.HybridBlock, z: Array) -> Array:
     """Return G(z), recorded.
+
+    gen: the generator, or its `FusedNet`, which takes less time.
 
     The discriminator's update detaches it; the generator's update runs backward through this pass.
     """

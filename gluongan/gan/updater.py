@@ -12,6 +12,7 @@ import numpy as np
 from ..data.batches import Batches
 from ..errors import GluonganError
 from ..nn.ema import MovingAverage
+from ..nn.fused import FusedNet
 from ..nn.layers import Chain, frozen, has_layer, weights
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
@@ -129,6 +130,7 @@ class GANUpdater:
         optimizers = arguments.make_optimizers(gen, dis, opt_gen, opt_dis, lr, beta1)
         self.opt_gen, self.opt_dis = optimizers
         loss = make_loss(loss) if isinstance(loss, str) else loss
+        self.fused_gen = FusedNet(gen)
         self.dis_objective = DisObjective(dis, loss)
         self.gen_objective = GenObjective(frozen(dis), loss)
         self.penalty = arguments.make_penalty(
@@ -182,7 +184,8 @@ class GANUpdater:
 
     def blocks(self) -> list[mx.gluon.HybridBlock]:
         """Return every HybridBlock that an iteration runs, to be hybridized or not."""
-        blocks = [self.gen, self.dis_objective, self.gen_objective, self.real.gather]
+        blocks = [self.gen, self.fused_gen, self.dis_objective, self.gen_objective]
+        blocks.append(self.real.gather)
         if self.penalty:
             blocks.append(self.penalty.tangent)
         return blocks
@@ -247,7 +250,7 @@ class GANUpdater:
             z = self.noise.draw(self.real.batch)
         z = append_labels(z, labels)
         with self.watch('G(z)'):
-            x = record_fake(self.gen, z)
+            x = record_fake(self.fused_gen, z)
         with record():
             return self.as_seen_by_dis(x, labels)
 

@@ -5,7 +5,7 @@ in the environment, or on a GPU, everything works as with it, only slower.
 
 threads: a pool of threads takes the place of OpenMP's in MXNet, with the same bits (openmp.cc).
 updates: of the weights, with MXNet's own bits.
-dense: products that round in another order than MXNet's, but always in the same one: their bits
+dense, norms: layers that add in another order than MXNet's, but always in the same one: their bits
 do not depend on the number of threads, nor on the processor.
 """
 
@@ -23,7 +23,7 @@ import numpy as np
 from ..runtime import THREADS, mx
 from ..threads import LIBRARY, SWITCH, chosen_parts, library
 
-ROUND_OTHERWISE = ('dense',)  # the parts whose bits are not those of MXNet's own operators
+ROUND_OTHERWISE = ('norms', 'dense')  # the parts whose bits are not those of MXNet's own operators
 MAX_DIGITS = 19  # behind the point; MXNet ignores the others
 
 # The floats in the widest vectors that DNNL_MAX_CPU_ISA, which oneDNN obeys, allows: 16 by default.
@@ -82,21 +82,29 @@ def has_products() -> bool:
     return is_available('dense') and use_lanes(allowed) > 0
 
 
+def has_fast_products() -> bool:
+    """Return whether these operators multiply faster than MXNet's here."""
+    return has_products()
+
+
 def can_update(weights: Iterable[mx.nd.NDArray]) -> bool:
     """Return whether `update` takes these weights: float32, on the CPU, and at least one.
 
     Never with an engine that computes later, see `_restore_order`.
     """
     weights = list(weights)
-    if not weights or not is_available() or not _computes_at_once():
+    if not weights or not is_available() or not computes_at_once():
         return False
     kinds = {(weight.ctx.device_type, weight.dtype) for weight in weights}
     return kinds == {('cpu', np.float32)}
 
 
 @cache
-def _computes_at_once() -> bool:
-    """Whether MXNet computes in the calling thread: its NaiveEngine, which runtime.py chooses."""
+def computes_at_once() -> bool:
+    """Return whether MXNet computes in the calling thread, with the engine that runtime.py chooses.
+
+    That is NaiveEngine.
+    """
     engine = os.environ.get('MXNET_ENGINE_TYPE')
     if engine is None:
         return not glob('/dev/nvidia[0-9]*')

@@ -108,10 +108,16 @@ MXReturnValue types(const Attributes&, std::vector<int>* inputs, std::vector<int
   return MX_SUCCESS;
 }
 
+// MXNet says 0 or -1 for the length of an axis that it does not know yet.
+bool is_known(const std::vector<unsigned>& shape) {
+  const auto is_missing = [](unsigned size) { return size == 0 || size == ~0u; };
+  return !shape.empty() && std::none_of(shape.begin(), shape.end(), is_missing);
+}
+
 MXReturnValue shapes(const Attributes& attributes, std::vector<std::vector<unsigned>>* inputs,
                      std::vector<std::vector<unsigned>>* outputs) {
   const std::vector<unsigned>& x = (*inputs)[0];
-  if (x.empty()) {
+  if (!is_known(x)) {
     MX_ERROR_MSG << "gluongan_dense: the shape of the samples must be known";
     return MX_FAIL;
   }
@@ -121,8 +127,7 @@ MXReturnValue shapes(const Attributes& attributes, std::vector<std::vector<unsig
   const std::vector<std::vector<unsigned>> parameters{{units, values}, {units}};
   for (size_t i = 1; i < inputs->size(); ++i) {
     std::vector<unsigned>& shape = (*inputs)[i];
-    const bool is_known = !shape.empty() && std::count(shape.begin(), shape.end(), 0u) == 0;
-    if (is_known && shape != parameters[i - 1]) {
+    if (is_known(shape) && shape != parameters[i - 1]) {
       MX_ERROR_MSG << "gluongan_dense: the weights do not fit samples of " << values << " values";
       return MX_FAIL;
     }
