@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..nn.layers import Chain, power_iteration
+from ..nn.layers import power_iteration
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
 from .losses import Array
