@@ -9,7 +9,8 @@ distance between two runs, relative to how far they have moved. Each case is com
 on every feed. `own`: with its own activations. Where the input of a ReLU is 0 to the last bit,
 rounding gives that sample another slope, and the difference is 1e-2 or more. Some feeds have no
 such sample, so the first of sixteen feeds that agrees counts, as a wrong algorithm is wrong on
-each; every batch of `dcgan` has some among its million inputs, hence its wide tolerance.
+each; every batch of `dcgan` has some among its million inputs, hence its wide tolerance. Dropout is
+off, because each framework draws other masks.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ WAYS: dict[str, tuple[dict[str, str], int]] = {
     'smooth': ({'gen_activation': 'tanh', 'dis_activation': 'tanh'}, 1),
     'own': ({}, 16),
 }
+WITHOUT_DROPOUT = {'gen_dropout': 0.0, 'dis_dropout': 0.0}
 Arrays = dict[str, np.ndarray]
 
 
@@ -130,12 +132,16 @@ def tolerance(case: str, way: str = 'own') -> float:
 
 
 def compare_forms(
-    name: str, forms: Sequence[str], environments: Path = ENVIRONMENTS, way: str = 'own'
+    name: str,
+    forms: Sequence[str],
+    environments: Path = ENVIRONMENTS,
+    way: str = 'own',
+    threads: int = 2,
 ) -> dict[str, Difference]:
     """Return for each form of a case how far it is from gluongan, in one of WAYS."""
     changes, feeds = WAYS[way]
-    with tempfile.TemporaryDirectory() as folder, Peer('gluongan') as ours:
-        material = Material(name, Path(folder), samples=SAMPLES, **changes)
+    with tempfile.TemporaryDirectory() as folder, Peer('gluongan', threads=threads) as ours:
+        material = Material(name, Path(folder), samples=SAMPLES, **WITHOUT_DROPOUT, **changes)
         train_ours = cache(lambda seed: material.train(ours, seed))
 
         def differences(peer: Peer) -> Iterator[Difference]:
@@ -144,7 +150,7 @@ def compare_forms(
 
         best = {}
         for form in forms:
-            with Peer(form, environments=environments) as peer:
+            with Peer(form, threads=threads, environments=environments) as peer:
                 best[form] = _best(differences(peer), tolerance(name, way))
         return best
 
