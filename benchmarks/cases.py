@@ -5,6 +5,8 @@ The suite names three batch sizes; a case may have any other, such as dense-200.
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from gluongan import build, data, recipes
@@ -126,3 +128,23 @@ def load(name: str, **changes: Any) -> tuple[dict[str, Any], GANUpdater, data.Da
     dataset = build.load_data(settings)
     updater = build.make_updater(settings, dataset)
     return describe(name, settings, updater), updater, dataset
+
+
+def add_option(parser: argparse.ArgumentParser, default: Sequence[str]) -> None:
+    """Add `--cases` to a program: names such as dense-128, separated by commas, or `default`."""
+    parser.add_argument(
+        '--cases',
+        type=_parse_names,
+        default=','.join(default),
+        help='each a recipe, a dash and any batch size, separated by commas',
+    )
+
+
+def _parse_names(text: str) -> list[str]:
+    names = text.split(',')
+    for name in names:
+        try:
+            config(name)
+        except InputError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+    return names
