@@ -75,8 +75,8 @@ def line(origins: Iterable[Origin]) -> str:
         if not environment:
             texts['a machine that was not recorded'] = None
             continue
-        count = environment['threads']
-        threads = '1 thread' if count == 1 else f'{count} threads'
+        count = str(environment['threads'])
+        threads = '1 thread' if count == '1' else f'{count} threads'
         texts[f'{environment["processor"]}, {threads}, {_list(versions)}'] = None
     return f'Measured on: {"; ".join(texts)}.'
 

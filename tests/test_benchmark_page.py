@@ -79,7 +79,7 @@ def write_compare(folder):
 def write_one_thread(folder):
     """Ours is half as fast as jax."""
     trials = (trial('wgan-200', 'gluongan', 0.02), trial('wgan-200', 'jax', 0.01))
-    Trials(trials, {**ENVIRONMENT, 'threads': 1}).write(folder / 'one-thread-wgan-200.json')
+    Trials(trials, {**ENVIRONMENT, 'threads': '1'}).write(folder / 'one-thread-wgan-200.json')
 
 
 def write_busy(folder):

@@ -55,7 +55,7 @@ def test_a_peer_trains_to_the_same_weights(recipe, way, form):
 
 @pytest.mark.parametrize('form', PEERS)
 def test_dropout_of_a_peer_moves_the_weights_as_far_as_ours(form, tmp_path):
-    """Two runs of ours with other masks are as far apart as one of ours and one of theirs."""
+    """The masks differ, but not how far they lead away from a run without dropout."""
     if interpreter(form, ENVIRONMENTS) is None:
         pytest.skip(f'{form} has no environment in {ENVIRONMENTS}')
     material = equivalence.Material('projection-64', tmp_path, samples=512)
