@@ -8,14 +8,20 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from gluongan.errors import FailureError
+
 HERE = Path(__file__).resolve().parent
 ENVIRONMENTS = HERE / '.venvs'
+
+
+PLACES = ('--environments', '--out')  # flags of the programs that are followed by a path
 
 
 class Form(NamedTuple):
@@ -39,7 +45,7 @@ FORMS = {
 }
 
 
-class PeerError(RuntimeError):
+class PeerError(FailureError):
     """A peer that could not be started or that failed."""
 
 
@@ -52,26 +58,60 @@ def interpreter(form: str, environments: Path = ENVIRONMENTS) -> Path | None:
     return path if path.exists() else None
 
 
-def _environment(name: str, threads: int) -> dict[str, str]:
+def choose_forms(names: str | None, environments: Path) -> list[str]:
+    """Return the named forms, or all that have an environment. Raises SystemExit for others."""
+    if not names:
+        return [form for form in FORMS if interpreter(form, environments)]
+    forms = names.split(',')
+    for form in forms:
+        if form not in FORMS:
+            raise SystemExit(f'--forms {form}: must be one of {", ".join(FORMS)}')
+    return forms
+
+
+def typed(program: str, arguments: Sequence[str]) -> list[str]:
+    """Return the command of a program without PLACES, which say nothing on another machine."""
+    words = list(arguments)
+    for place in PLACES:
+        if place in words:
+            start = words.index(place)
+            del words[start : start + 2]
+    kept = [word for word in words if not word.startswith(tuple(f'{place}=' for place in PLACES))]
+    return ['python', '-m', f'benchmarks.{program}', *kept]
+
+
+def _environment(name: str, threads: int, changes: Mapping[str, str | None]) -> dict[str, str]:
     """Return the environment variables of a peer.
 
     Every framework takes its number of threads from here, or from the affinity of the process.
     """
-    variables = {
+    variables: dict[str, str | None] = {
         **os.environ,
+        **changes,
         'OMP_NUM_THREADS': str(threads),
         'CUDA_VISIBLE_DEVICES': '',
         'TF_CPP_MIN_LOG_LEVEL': '2',
     }
     if FORMS[name].environment is None:
         variables['PYTHONPATH'] = str(HERE.parent)
-    return variables
+    return {key: value for key, value in variables.items() if value is not None}
 
 
 class Peer:
     """A running peer, and a context manager that ends it."""
 
-    def __init__(self, name: str, *, threads: int = 2, environments: Path = ENVIRONMENTS) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        threads: int = 2,
+        environments: Path = ENVIRONMENTS,
+        variables: Mapping[str, str | None] | None = None,
+    ) -> None:
+        """Start a form.
+
+        variables: of its environment, beside those of this process; None takes one away.
+        """
         python = interpreter(name, environments)
         if python is None:
             raise PeerError(
@@ -91,7 +131,7 @@ class Peer:
             stderr=self._log,
             text=True,
             bufsize=1,
-            env=_environment(name, threads),
+            env=_environment(name, threads, variables or {}),
         )
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:

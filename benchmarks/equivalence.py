@@ -1,7 +1,7 @@
 """Whether all forms run the same algorithm: from the same weights, noise and batches.
 
     python -m benchmarks.equivalence [--cases dense-128,dcgan-64] [--forms torch,jax]
-        [--environments DIR] [--out benchmarks/results/equivalence.json]
+        [--threads 1] [--environments DIR] [--out benchmarks/results/equivalence.json]
 
 The measure is ‖ours - theirs‖ / ‖ours - initial‖ of the worst tensor after 3 iterations: the
 distance between two runs, relative to how far they have moved. Each case is compared in two ways.
@@ -9,13 +9,15 @@ distance between two runs, relative to how far they have moved. Each case is com
 on every feed. `own`: with its own activations. Where the input of a ReLU is 0 to the last bit,
 rounding gives that sample another slope, and the difference is 1e-2 or more. Some feeds have no
 such sample, so the first of sixteen feeds that agrees counts, as a wrong algorithm is wrong on
-each; every batch of `dcgan` has some among its million inputs, hence its wide tolerance.
+each; every batch of `dcgan` has some among its million inputs, hence its wide tolerance. Dropout is
+off, because each framework draws other masks.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
@@ -25,11 +27,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gluongan.bench.subjects import environment
 from gluongan.files import write_json
 
 from . import cases
-from .driver import ENVIRONMENTS, FORMS, Peer, interpreter
+from .driver import ENVIRONMENTS, Peer, choose_forms, typed
 
+OURS = 'gluongan'
 ITERATIONS = 3
 # Samples of the data: the first are as good as any, and reading all takes longer than iterating.
 SAMPLES = 2_048
@@ -39,6 +43,7 @@ WAYS: dict[str, tuple[dict[str, str], int]] = {
     'smooth': ({'gen_activation': 'tanh', 'dis_activation': 'tanh'}, 1),
     'own': ({}, 16),
 }
+WITHOUT_DROPOUT = {'gen_dropout': 0.0, 'dis_dropout': 0.0}
 Arrays = dict[str, np.ndarray]
 
 
@@ -47,6 +52,14 @@ class Difference(NamedTuple):
 
     value: float
     tensor: str
+
+
+class Agreement(NamedTuple):
+    """The Difference of a form, and the versions of what it runs on."""
+
+    value: float
+    tensor: str
+    versions: dict[str, str]
 
 
 class Material:
@@ -130,12 +143,16 @@ def tolerance(case: str, way: str = 'own') -> float:
 
 
 def compare_forms(
-    name: str, forms: Sequence[str], environments: Path = ENVIRONMENTS, way: str = 'own'
-) -> dict[str, Difference]:
+    name: str,
+    forms: Sequence[str],
+    environments: Path = ENVIRONMENTS,
+    way: str = 'own',
+    threads: int = 2,
+) -> dict[str, Agreement]:
     """Return for each form of a case how far it is from gluongan, in one of WAYS."""
     changes, feeds = WAYS[way]
-    with tempfile.TemporaryDirectory() as folder, Peer('gluongan') as ours:
-        material = Material(name, Path(folder), samples=SAMPLES, **changes)
+    with tempfile.TemporaryDirectory() as folder, Peer(OURS, threads=threads) as ours:
+        material = Material(name, Path(folder), samples=SAMPLES, **WITHOUT_DROPOUT, **changes)
         train_ours = cache(lambda seed: material.train(ours, seed))
 
         def differences(peer: Peer) -> Iterator[Difference]:
@@ -144,8 +161,9 @@ def compare_forms(
 
         best = {}
         for form in forms:
-            with Peer(form, environments=environments) as peer:
-                best[form] = _best(differences(peer), tolerance(name, way))
+            with Peer(form, threads=threads, environments=environments) as peer:
+                least = _best(differences(peer), tolerance(name, way))
+                best[form] = Agreement(*least, peer.versions)
         return best
 
 
@@ -162,28 +180,34 @@ def _best(differences: Iterable[Difference], enough: float) -> Difference:
 def main() -> None:
     """Compare the chosen cases, and fail if a form does not run the same algorithm."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--cases', default=','.join(cases.NAMES))
+    cases.add_option(parser, cases.NAMES)
     parser.add_argument('--forms', help='default: all that have an environment')
+    parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--environments', type=Path, default=ENVIRONMENTS)
     parser.add_argument(
         '--out', type=Path, help='a .json for the page, such as benchmarks/results/equivalence.json'
     )
     args = parser.parse_args()
-    forms = args.forms.split(',') if args.forms else _available_forms(args.environments)
+    forms = [form for form in choose_forms(args.forms, args.environments) if form != OURS]
+    facts = {**environment(typed('equivalence', sys.argv[1:])), 'threads': args.threads}
     rows: list[dict[str, Any]] = []
-    for name, way in product(args.cases.split(','), WAYS):
-        for form, worst in compare_forms(name, forms, args.environments, way).items():
-            row = {'case': name, 'way': way, 'form': form}
-            row |= {**worst._asdict(), 'tolerance': tolerance(name, way)}
+    for name, way in product(args.cases, WAYS):
+        for row in _compare_rows(name, way, forms, args):
             rows.append(row)
             print(summarise(row), flush=True)
         if args.out:
-            write_json(args.out, {'rows': [*earlier(args.out, rows), *rows]})
+            kept = [*earlier(args.out, rows), *rows]
+            write_json(args.out, {'rows': kept, 'environment': facts})
     raise SystemExit(any(row['value'] > row['tolerance'] for row in rows))
 
 
-def _available_forms(environments: Path) -> list[str]:
-    return [form for form in FORMS if form != 'gluongan' and interpreter(form, environments)]
+def _compare_rows(
+    name: str, way: str, forms: Sequence[str], args: argparse.Namespace
+) -> Iterator[dict[str, Any]]:
+    compared = compare_forms(name, forms, args.environments, way, args.threads)
+    for form, worst in compared.items():
+        row = {'case': name, 'way': way, 'form': form}
+        yield {**row, **worst._asdict(), 'tolerance': tolerance(name, way)}
 
 
 def earlier(path: Path, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

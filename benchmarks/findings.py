@@ -9,50 +9,63 @@ from typing import Any, NamedTuple
 
 from gluongan.bench import Ratio, Trial, Trials, ratio, read
 
-from .compare import OURS
+from .equivalence import OURS
 
-PRODUCTS = ('FullyConnected', 'Convolution', 'Deconvolution')
+# The results that have one file each.
+SINGLE = ('growth', 'overhead', 'equivalence', 'precision')
+PRODUCTS = ('FullyConnected', 'Convolution', 'Deconvolution', 'gluongan_dense')
 
 
 class Findings(NamedTuple):
-    """All results. compare, limits: by case; precision: pairs, float32 first.
+    """All results. compare, one_thread, native, busy, limits: by case.
 
-    limits, growth, overhead and equivalence are as their programs wrote them.
+    limits, growth, overhead and equivalence are as their programs wrote them. precision: pairs,
+    float32 first. environments: of the last four, by name; empty where none was recorded.
     """
 
     compare: dict[str, Trials]
+    one_thread: dict[str, Trials]
+    native: dict[str, Trials]
+    busy: dict[str, Trials]
     limits: dict[str, dict[str, Any]]
     growth: list[dict[str, Any]]
     overhead: dict[str, Any]
     equivalence: list[dict[str, Any]]
     precision: list[Trial]
+    environments: dict[str, dict[str, Any]]
 
 
 def read_findings(folder: Path) -> Findings:
     """Return the results in a folder."""
     precision = folder / 'precision.json'
+    files = {name: _read_json(folder / f'{name}.json') for name in SINGLE}
     return Findings(
-        {_case(path): read(path) for path in _sorted_paths(folder, 'compare')},
-        {_case(path): _read_json(path) for path in _sorted_paths(folder, 'limits')},
-        _read_json(folder / 'growth.json').get('rows', []),
-        _read_json(folder / 'overhead.json'),
-        _read_json(folder / 'equivalence.json').get('rows', []),
-        list(read(precision).trials) if precision.is_file() else [],
+        compare=_read_trials(folder, 'compare'),
+        one_thread=_read_trials(folder, 'one-thread'),
+        native=_read_trials(folder, 'native'),
+        busy=_read_trials(folder, 'busy'),
+        limits={case: _read_json(path) for case, path in _paths(folder, 'limits').items()},
+        growth=files['growth'].get('rows', []),
+        overhead=files['overhead'],
+        equivalence=files['equivalence'].get('rows', []),
+        precision=list(read(precision).trials) if precision.is_file() else [],
+        environments={name: content.get('environment', {}) for name, content in files.items()},
     )
 
 
-def _sorted_paths(folder: Path, kind: str) -> list[Path]:
-    """Return the results of one kind, sorted by recipe and batch size."""
+def _read_trials(folder: Path, kind: str) -> dict[str, Trials]:
+    return {case: read(path) for case, path in _paths(folder, kind).items()}
 
-    def key(path: Path) -> tuple[str, int]:
-        recipe, _, batch = _case(path).rpartition('-')
+
+def _paths(folder: Path, kind: str) -> dict[str, Path]:
+    """Return the results of one kind by case, sorted by recipe and batch size."""
+
+    def key(case: str) -> tuple[str, int]:
+        recipe, _, batch = case.rpartition('-')
         return recipe, int(batch)
 
-    return sorted(folder.glob(f'{kind}-*-*.json'), key=key)
-
-
-def _case(path: Path) -> str:
-    return path.stem.partition('-')[2]
+    paths = {path.stem[len(kind) + 1 :]: path for path in folder.glob(f'{kind}-*-*.json')}
+    return {case: paths[case] for case in sorted(paths, key=key)}
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -113,3 +126,15 @@ def axis(growth: list[dict[str, Any]], name: str) -> dict[str, list[tuple[float,
         point = (row['at'], seconds, statistics.median(row['megabytes']))
         lines.setdefault(row['recipe'], []).append(point)
     return {recipe: sorted(line) for recipe, line in lines.items()}
+
+
+def speed_ratios(overhead: dict[str, Any]) -> list[float]:
+    """Return the speed of the whole command relative to bare updates, by round."""
+    return [whole / bare for bare, whole in zip(overhead['bare'], overhead['whole'])]
+
+
+def memory_growth(rows: list[tuple[float, float]]) -> tuple[float, float, float]:
+    """Return the iteration after a tenth of the run, the last one, and how much memory grew."""
+    last, last_size = rows[-1]
+    first, first_size = min(rows, key=lambda row: abs(row[0] - last / 10))
+    return first, last, last_size / first_size - 1

@@ -24,7 +24,7 @@ from gluongan.files import write_json
 from gluongan.recipes import recipe
 
 from .compare import RESULTS
-from .driver import HERE
+from .driver import HERE, typed
 
 BATCHES = (32, 64, 128, 256, 512, 1024, 2048)
 WIDTHS = (0.25, 0.5, 1, 2, 4)  # relative to the recipe
@@ -154,7 +154,7 @@ def main() -> None:
             row['megabytes'].append(megabytes)
             name = f'{point.recipe:6} {point.axis:8} {point.at:7g}'
             print(f'{name} {1e3 * seconds:9.3f} ms {megabytes:7.0f} MB', flush=True)
-    facts = environment(['python', '-m', 'benchmarks.growth', *sys.argv[1:]])
+    facts = environment(typed('growth', sys.argv[1:]))
     write_json(args.out / 'growth.json', {'rows': rows, 'environment': facts})
 
 

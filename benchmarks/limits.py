@@ -25,11 +25,12 @@ from gluongan.bench.split import operators
 from gluongan.bench.subjects import environment
 from gluongan.files import write_json
 from gluongan.gan.updater import GANUpdater
-from gluongan.nn.layers import Chain, Conv, Deconv, Dense, mixes_samples
+from gluongan.nn.layers import Chain, Conv, Deconv, Dense, Projection, mixes_samples
 from gluongan.runtime import mx
 
 from . import cases
 from .compare import RESULTS
+from .driver import typed
 
 LARGE = 2_048  # the sides of the product that measures the peak: 17 GFLOP, 48 MB
 PROFILED = 30  # iterations for the table of operators
@@ -91,32 +92,52 @@ def _uses(updater: GANUpdater) -> list[Use]:
 
 
 def _products_of(use: Use) -> Iterator[tuple[Product, int]]:
-    for number, layer in enumerate(weighted_layers(use.net)):
+    for layer in weighted_layers(use.net):
         # When a network is trained, its first layer needs no gradient of its input.
-        inputs = use.through + (use.trained if number else 0)
+        inputs = use.through + (0 if layer.first else use.trained)
         for kind, times in (('forward', use.forward), ('input', inputs), ('weight', use.trained)):
             if times:
                 yield _product(use.title, layer, use.samples, kind), times
 
 
 class Layer(NamedTuple):
-    """A layer with products: its name, itself, and the shapes of its input and output."""
+    """A layer with products: its name, itself, and the shapes of its input and output.
+
+    first: whether it is fed with the input of the network.
+    """
 
     name: str
     block: Any
     shape_in: tuple[int, ...]
     shape_out: tuple[int, ...]
+    first: bool
 
 
-def weighted_layers(net: Chain) -> list[Layer]:
-    """Return the layers of a network that compute products."""
-    rows = net.rows()
-    chosen = []
+def weighted_layers(
+    net: Chain, shape_in: tuple[int, ...] | None = None, path: str = ''
+) -> list[Layer]:
+    """Return the layers of a network that compute products, with those inside a Projection."""
+    rows = net.rows(shape_in)
+    chosen: list[Layer] = []
     for number, block in enumerate(net):
-        if isinstance(block, (Dense, Conv, Deconv)):
-            name = f'{number} {type(block).__name__}'
-            chosen.append(Layer(name, block, rows[number].output, rows[number + 1].output))
+        name = f'{path}{number}'
+        before, after = rows[number].output, rows[number + 1].output
+        if isinstance(block, Projection):
+            chosen += _projected_layers(block, before, name)
+        elif isinstance(block, (Dense, Conv, Deconv)):
+            title = f'{name} {type(block).__name__}'
+            chosen.append(Layer(title, block, before, after, not chosen))
     return chosen
+
+
+def _projected_layers(block: Projection, shape_in: tuple[int, ...], name: str) -> list[Layer]:
+    features, classes = block.embed.weight.shape
+    shape = (shape_in[0] - classes, *shape_in[1:])
+    return [
+        *weighted_layers(block.body, shape, f'{name}.body.'),
+        Layer(f'{name}.head Dense', block.head, (features,), (1,), False),
+        Layer(f'{name}.embed Dense', block.embed, (classes,), (features,), True),
+    ]
 
 
 def _product(title: str, layer: Layer, samples: int, kind: str) -> Product:
@@ -240,13 +261,13 @@ def summarise(result: dict[str, Any]) -> str:
 def main() -> None:
     """Measure the chosen cases and write one file per case."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--cases', default=','.join([*cases.NAMES, 'dense-1024']))
+    cases.add_option(parser, [*cases.NAMES, 'dense-1024'])
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--repeats', type=int, default=20)
     parser.add_argument('--out', type=Path, default=RESULTS)
     args = parser.parse_args()
-    for name in args.cases.split(','):
-        facts = environment(['python', '-m', 'benchmarks.limits', *sys.argv[1:]])
+    for name in args.cases:
+        facts = environment(typed('limits', sys.argv[1:]))
         result = measure(name, rounds=args.rounds, repeats=args.repeats)
         write_json(args.out / f'limits-{name}.json', {**result, 'environment': facts})
         print(summarise(result), flush=True)

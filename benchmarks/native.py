@@ -1,84 +1,127 @@
-"""What the operators in C++ (gluongan/native) give: the same training with and without, in turn.
+"""What each part of the operators in C++ (gluongan/native) gives alone, and all of them together.
 
-    python -m benchmarks.native --rounds 9
+    python -m benchmarks.native [--cases dense-128,dcgan-128] [--parts updates,norms] [--rounds 9]
 
-Prints, for each recipe and batch size, the median over the rounds of the ratio of two times of an
-iteration, without and with, and the smallest and the largest.
+Each way is a process of its own, which GLUONGAN_NATIVE tells which parts to use: `0` for none, the
+name of a part for it alone; it is not set for all. They train the same GAN and are timed in turn,
+as in benchmarks.compare. The result is the median over the rounds of the ratio to the way without
+any part. Every sample is kept: benchmarks/results/native-CASE.json.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from unittest.mock import patch
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
-from gluongan import build, native, runtime
+from gluongan import native
+from gluongan.bench import Trial, Trials, median, ratio
+from gluongan.bench.subjects import environment
 from gluongan.files import text_table
-from gluongan.gan.updater import GANUpdater
-from gluongan.recipes import recipe
 
-CASES = (('dense', 128), ('dense', 512), ('conditional', 128), ('wgan', 128), ('dcgan', 128))
-WARM_UP = 20  # iterations
+from . import cases
+from .compare import RESULTS
+from .driver import Peer, typed
+from .equivalence import OURS, Material
+from .turns import measure_peers
 
-
-def make_updater(name: str, batch: int, *, with_operators: bool) -> GANUpdater:
-    """Return a warm updater of a recipe whose optimisers use the operators in C++ or do not."""
-    config = recipe(name).with_settings({'batch': batch})
-    dataset = build.load_data(config)
-    if with_operators:
-        updater = build.make_updater(config, dataset)
-    else:
-        with patch.object(native, 'can_update', lambda weights: False):
-            updater = build.make_updater(config, dataset)
-    seconds(updater, WARM_UP)
-    return updater
+CASES = ('dense-128', 'dense-512', 'conditional-128', 'projection-128', 'wgan-128', 'dcgan-128')
+# The parts that GLUONGAN_NATIVE can name. A part that the package gets is added here.
+PARTS = ('updates', 'dense', 'norms')
+NONE, ALL = 'none', 'all'
 
 
-def seconds(updater: GANUpdater, iterations: int) -> float:
-    """Return the seconds that an iteration takes, between two fences."""
-    updater.drain()
-    start = time.perf_counter()
-    for _ in range(iterations):
-        updater.update()
-    updater.drain()
-    return (time.perf_counter() - start) / iterations
+def ways(parts: Sequence[str]) -> dict[str, str | None]:
+    """Return the value of GLUONGAN_NATIVE for each way to run: none, each part alone, all.
+
+    None: not set.
+    """
+    return {NONE: '0', **{part: part for part in parts}, ALL: None}
 
 
-def measure(name: str, batch: int, rounds: int, least: float) -> tuple[str, ...]:
-    """Return a row of the table. Each sample takes `least` seconds or more."""
-    slow = make_updater(name, batch, with_operators=False)
-    fast = make_updater(name, batch, with_operators=True)
-    iterations = max(1, round(least / seconds(slow, 3)))
-    samples = []
-    for number in range(rounds):
-        # Each goes first in every other round.
-        if number % 2:
-            with_operators, without = seconds(fast, iterations), seconds(slow, iterations)
-        else:
-            without, with_operators = seconds(slow, iterations), seconds(fast, iterations)
-        samples.append((without / with_operators, without, with_operators))
-    ratios, without, with_operators = zip(*samples)
-    return (
-        f'{name} at batch {batch}',
-        f'{1000 * statistics.median(without):.1f}',
-        f'{1000 * statistics.median(with_operators):.1f}',
-        f'{statistics.median(ratios):.2f}',
-        f'{min(ratios):.2f} to {max(ratios):.2f}',
-    )
+def measure(
+    name: str,
+    values: Mapping[str, str | None],
+    *,
+    rounds: int,
+    seconds: float,
+    threads: int,
+    **changes: Any,
+) -> list[Trial]:
+    """Return a trial of each way to run a case. values: as `ways` returns them."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        material = Material(name, Path(folder), **changes)
+        peers = []
+        for value in values.values():
+            peer = Peer(OURS, threads=threads, variables={native.SWITCH: value})
+            peers.append(stack.enter_context(peer))
+            material.load(peer)
+        return measure_peers(material.case, peers, list(values), rounds, seconds)
+
+
+def way(trial: Trial) -> str:
+    """Return which parts were on: `none`, one of them, or `all`."""
+    return trial.name.rpartition(' ')[2]
+
+
+def without_parts(trials: Sequence[Trial]) -> Trial:
+    """Return the trial of the way without any part."""
+    return next(trial for trial in trials if way(trial) == NONE)
+
+
+def gains(trials: Sequence[Trial]) -> dict[str, str]:
+    """Return by way how many times as fast it is as without any part, with the quartiles."""
+    without = without_parts(trials)
+    texts = {}
+    for trial in trials:
+        if trial is not without:
+            gain = ratio(trial, without)
+            texts[way(trial)] = f'{gain.value:.2f} ({gain.low:.2f} to {gain.high:.2f})'
+    return texts
+
+
+def _summary_row(name: str, trials: Sequence[Trial]) -> tuple[str, ...]:
+    milliseconds = 1000 * median(without_parts(trials))
+    return (name, f'{milliseconds:.1f}', *gains(trials).values())
+
+
+def _parse_parts(text: str) -> list[str]:
+    parts = text.split(',')
+    for part in parts:
+        if part not in PARTS:
+            raise argparse.ArgumentTypeError(f'{part!r}: must be one of {", ".join(PARTS)}')
+    return parts
 
 
 def main() -> None:
-    """Measure every case and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure the chosen cases, write one file per case, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    cases.add_option(parser, CASES)
+    parser.add_argument('--parts', type=_parse_parts, default=','.join(PARTS))
     parser.add_argument('--rounds', type=int, default=9)
-    parser.add_argument('--seconds', type=float, default=0.5, help='of a sample, at least')
+    parser.add_argument('--seconds', type=float, default=0.5, help='length of a sample')
+    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--out', type=Path, default=RESULTS)
     args = parser.parse_args()
-    if not native.is_available():
+    if not native.LIBRARY.is_file():
         raise SystemExit(f'the operators cannot be used: {native.reason_missing()}')
-    rows = [('', 'without ms', 'with ms', 'ratio', 'smallest to largest')]
-    rows += [measure(name, batch, args.rounds, args.seconds) for name, batch in CASES]
-    print(f'{runtime.processor()}, {runtime.threads()} threads')
+    rows = [('', 'none, ms', *args.parts, ALL)]
+    for name in args.cases:
+        facts = {**environment(typed('native', sys.argv[1:])), 'threads': args.threads}
+        trials = measure(
+            name,
+            ways(args.parts),
+            rounds=args.rounds,
+            seconds=args.seconds,
+            threads=args.threads,
+        )
+        Trials(tuple(trials), facts).write(args.out / f'native-{name}.json')
+        rows.append(_summary_row(name, trials))
     print(text_table(rows))
 
 

@@ -78,6 +78,12 @@ trainer.extend(Resident())
 trainer.run()
 """
 
+ENVIRONMENT = """
+import json, sys
+from gluongan.bench.subjects import environment
+print(json.dumps(environment(sys.argv[1:])))
+"""
+
 IMPORT = 'import numpy, builtins; vars(numpy).setdefault("bool", bool); import mxnet'
 
 
@@ -165,7 +171,8 @@ def main() -> None:
     )
     parser.add_argument('--out', type=Path, help='a .json for every sample')
     args = parser.parse_args()
-    results: dict[str, Any] = {'iterations': args.iterations}
+    facts = json.loads(python(ENVIRONMENT, 'python', 'benchmarks/overhead.py', *sys.argv[1:]))
+    results: dict[str, Any] = {'iterations': args.iterations, 'environment': facts}
     with tempfile.TemporaryDirectory() as folder:
         results |= start(args.rounds, Path(folder))
         results |= overhead(args.rounds, args.iterations, Path(folder))

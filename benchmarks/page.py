@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 from gluongan.files import write_text
 
-from . import charts, tables
+from . import charts, origins, tables, verdicts
 from .compare import RESULTS
 from .driver import HERE
 from .findings import Findings, read_findings
+from .origins import Origin
 
 NOTE = 'Written by `python -m benchmarks.page` from `benchmarks/results/`; do not edit.'
 
@@ -30,7 +31,8 @@ iteration take if only the matrix products were left?"""
 
 PROTOCOL = """\
 - A case is a recipe at a batch size (`benchmarks/cases.py`): `vanilla`, `dense`, `binarized`,
-  `wgan`, `dcgan`, `conditional` at 64, 128 and 512.
+  `wgan`, `dcgan`, `conditional`, `projection` at 64, 128 and 512. Any other batch size can be asked
+  for by name, such as `--cases dense-200`.
 - Every form runs the same algorithm: layers, loss, order of updates, one G(z) per iteration where
   the recipe shares its noise, the discriminator's update on the detached samples, the generator's
   update backward through that same pass and through the updated discriminator, Adam with its
@@ -51,11 +53,15 @@ PROTOCOL = """\
 
 
 class Section(NamedTuple):
-    """A section of measurements: its title, its results, their table, how to measure, a chart."""
+    """A section of measurements: its title, its results, their table, origin and command, a chart.
+
+    origin: where the results were measured. command: how to measure.
+    """
 
     title: str
     results: Callable[[Findings], object]
     table: Callable[[Findings], str]
+    origin: Callable[[Findings], list[Origin]]
     command: str
     chart: Callable[[Findings, Path], Path] | None = None
     caption: str = ''
@@ -69,25 +75,46 @@ def _sampling(findings: Findings) -> list[Any]:
     return [row for row in findings.growth if row['axis'] == 'sampling']
 
 
+def _of_growth(findings: Findings) -> list[Origin]:
+    return origins.of_file(findings, 'growth')
+
+
 SECTIONS = (
     Section(
         'Against PyTorch, JAX and TensorFlow',
         lambda findings: findings.compare,
-        tables.against,
+        lambda findings: tables.against(findings.compare),
+        lambda findings: origins.of_trials('compare', findings.compare),
         'python -m benchmarks.setup_peers && python -m benchmarks.compare',
         charts.compare,
         'Speed relative to each peer',
     ),
     Section(
+        'With one thread',
+        lambda findings: findings.one_thread,
+        lambda findings: tables.against(findings.one_thread),
+        lambda findings: origins.of_trials('one-thread', findings.one_thread),
+        'python -m benchmarks.compare --threads 1',
+    ),
+    Section(
+        'On a busy machine',
+        lambda findings: findings.busy,
+        tables.busy_machine,
+        lambda findings: origins.of_trials('busy', findings.busy),
+        'python -m benchmarks.busy',
+    ),
+    Section(
         'The same algorithm',
         lambda findings: findings.equivalence,
         tables.equivalence,
+        origins.of_equivalence,
         'python -m benchmarks.equivalence --out benchmarks/results/equivalence.json',
     ),
     Section(
         'Limits',
         lambda findings: findings.limits,
         tables.limits,
+        origins.of_limits,
         'python -m benchmarks.limits',
         charts.limits,
         'Products as a share of an iteration',
@@ -96,27 +123,38 @@ SECTIONS = (
         'Where the rest goes',
         lambda findings: findings.limits,
         tables.operators,
+        origins.of_limits,
         'python -m benchmarks.limits',
+    ),
+    Section(
+        'What the operators in C++ give',
+        lambda findings: findings.native,
+        tables.native_parts,
+        lambda findings: origins.of_trials('native', findings.native),
+        'python -m benchmarks.native',
     ),
     Section(
         'Growth',
         _growth,
         tables.growth,
+        _of_growth,
         'python -m benchmarks.growth',
         charts.growth,
         'Growth of time and memory',
     ),
-    Section('Sampling', _sampling, tables.sampling, 'python -m benchmarks.growth'),
+    Section('Sampling', _sampling, tables.sampling, _of_growth, 'python -m benchmarks.growth'),
     Section(
         'Products in bfloat16',
         lambda findings: findings.precision,
         tables.precision,
+        lambda findings: origins.of_file(findings, 'precision'),
         'python -m benchmarks.precision',
     ),
     Section(
         'The whole command',
         lambda findings: findings.overhead,
         tables.command,
+        lambda findings: origins.of_file(findings, 'overhead'),
         'python benchmarks/overhead.py --iterations 5000 '
         '--memory 50000 --out benchmarks/results/overhead.json',
     ),
@@ -126,10 +164,10 @@ SECTIONS = (
 def page(findings: Findings, folder: Path) -> str:
     """Return the page; the figures that it shows are drawn into `folder`/figures."""
     texts = {
-        'What to take away': tables.verdicts(findings),
+        'What to take away': verdicts.verdicts(findings),
         'The question': QUESTION,
         'Protocol': PROTOCOL,
-        'Machine': tables.machine(findings),
+        'Machine': origins.machine(findings),
     }
     for section in SECTIONS:
         texts[section.title] = _text(section, findings, folder)
@@ -141,7 +179,7 @@ def page(findings: Findings, folder: Path) -> str:
 def _text(section: Section, findings: Findings, folder: Path) -> str:
     if not section.results(findings):
         return f'Not measured yet: `{section.command}`.'
-    text = section.table(findings)
+    text = f'{section.table(findings)}\n\n{origins.line(section.origin(findings))}'
     if section.chart is None:
         return text
     figure = section.chart(findings, folder / 'figures' / f'{section.chart.__name__}.png')

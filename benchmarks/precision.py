@@ -20,6 +20,8 @@ from gluongan.bench.measure import measure
 from gluongan.bench.subjects import environment, make_subjects
 from gluongan.recipes import recipe
 
+from .driver import typed
+
 RESULTS = Path(__file__).resolve().parent / 'results'
 BATCHES = (128, 256, 512, 1024)
 WIDTHS = {
@@ -47,7 +49,7 @@ def main() -> None:
     parser.add_argument('--seconds', type=float, default=8.0, help='how long each case is timed')
     parser.add_argument('--out', type=Path, default=RESULTS)
     args = parser.parse_args()
-    facts = environment(['python', '-m', 'benchmarks.precision', *sys.argv[1:]])
+    facts = environment(typed('precision', sys.argv[1:]))
     trials: list[Trial] = []
     for width in WIDTHS:
         for batch in BATCHES:

@@ -20,7 +20,7 @@ REQUIREMENTS = {path.stem: path for path in sorted((HERE / 'requirements').glob(
 def make_environment(name: str, environments: Path) -> Path:
     """Make one environment, or bring it up to its requirements, and return its folder."""
     folder = environments / name
-    venv.create(folder, with_pip=True)
+    venv.create(folder, with_pip=True, symlinks=True)
     subprocess.run(
         [folder / 'bin' / 'python', '-m', 'pip', 'install', '--quiet', '-r', REQUIREMENTS[name]],
         check=True,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +19,20 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / 'benchmarks' / 'peers'
 from layout import Layout
 from protocol import variance_scales
 
-from benchmarks import cases, growth, limits
+from benchmarks import busy, cases, compare, driver, growth, limits, native, turns
+from gluongan.errors import InputError
 from gluongan.recipes import recipe
 
 SMALL = {'data': 'synthetic', 'image_size': 16}
 WEIGHTED = ('Dense', 'Conv', 'Deconv', 'BatchNorm')
+
+
+def flat(described):
+    """The layers of a network, with those inside a Projection."""
+    for layer in described:
+        yield layer
+        if layer['kind'] == 'Projection':
+            yield from [*layer['body'], layer['head'], layer['embed']]
 
 
 # Cases
@@ -33,14 +45,34 @@ def test_a_case_is_its_recipe_at_a_batch_size(name):
     assert cases.config(name).batch == int(batch)
 
 
-def test_there_are_six_recipes_at_three_batch_sizes():
-    assert len(cases.NAMES) == 18
+def test_there_are_seven_recipes_at_three_batch_sizes():
+    assert len(cases.NAMES) == 21
 
 
-@pytest.mark.parametrize('name', ['dense', 'nothing-64', 'dense-', 'dense-x', ''])
+@pytest.mark.parametrize('name', ['dense-200', 'wgan-64', 'dcgan-32', 'projection-3'])
+def test_a_case_may_have_a_batch_size_that_the_suite_does_not_name(name):
+    own, _, batch = name.rpartition('-')
+    case, updater, _ = cases.load(name, **SMALL)
+    assert case['batch'] == updater.real.batch == int(batch)
+    assert case['config']['recipe'] == own
+
+
+@pytest.mark.parametrize('name', ['dense', 'nothing-64', 'dense-', 'dense-x', 'dense-٣', ''])
 def test_an_unknown_case_is_refused(name):
-    with pytest.raises(ValueError, match='must be a recipe'):
+    with pytest.raises(InputError, match='must be a recipe'):
         cases.config(name)
+
+
+@pytest.mark.parametrize('names', ['dense-x', 'dense-128,nothing-64', 'dense-0', ''])
+def test_a_program_refuses_unknown_cases_in_one_sentence(names, capsys):
+    parser = argparse.ArgumentParser()
+    cases.add_option(parser, cases.NAMES)
+    assert parser.parse_args([]).cases == cases.NAMES
+    assert parser.parse_args(['--cases', 'dense-200']).cases == ['dense-200']
+    with pytest.raises(SystemExit) as stopped:
+        parser.parse_args(['--cases', names])
+    assert stopped.value.code == 2
+    assert 'must be' in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize('own', cases.RECIPES)
@@ -48,8 +80,8 @@ def test_a_case_is_data_that_json_can_hold(own):
     case, updater, _ = cases.load(f'{own}-64', **SMALL)
     assert json.loads(json.dumps(case)) == case
     for part, net in (('gen', updater.gen), ('dis', updater.dis)):
-        names = {name.partition('.')[0] for name in net._collect_params_with_prefix()}
-        assert names == {layer['name'] for layer in case[part] if layer['kind'] in WEIGHTED}
+        names = {name.rpartition('.')[0] for name in net._collect_params_with_prefix()}
+        assert names == {layer['name'] for layer in flat(case[part]) if layer['kind'] in WEIGHTED}
     assert case['epsilon'] == 1e-8 and case['lr'] == recipe(own).lr
 
 
@@ -59,6 +91,18 @@ def test_numbers_of_layers_are_those_of_the_recipe():
     assert momenta == {recipe('dcgan').batchnorm_momentum}
     assert case['gen'][-1]['activation'] == 'unit_tanh'
     assert case['gen'][-1]['output'] == [1, 16, 16]
+
+
+def test_a_projection_is_described_with_the_layers_inside():
+    case, updater, _ = cases.load('projection-64', **SMALL, dis_hidden=(7, 3))
+    projection, _ = case['dis']
+    assert (projection['classes'], projection['name']) == (updater.classes, '0')
+    body = [(layer['kind'], layer['output']) for layer in projection['body']]
+    hidden = [('Dense', [7]), ('Dropout', [7]), ('Dense', [3]), ('Dropout', [3])]
+    assert body == [('Flatten', [256]), *hidden]
+    assert projection['body'][2]['rate'] == recipe('projection').dis_dropout
+    assert (projection['head']['bias'], projection['embed']['bias']) == (True, False)
+    assert projection['embed']['name'] == '0.embed'
 
 
 # What the peers share
@@ -143,6 +187,68 @@ def test_every_product_of_a_case_can_be_timed_alone(own):
     _, updater, _ = cases.load(f'{own}-64', **SMALL, conv_width=16)
     for product in limits.products(updater):
         assert 0 < limits.Stopwatch(product).best(2) < 10
+
+
+def test_products_of_a_projection_are_those_of_the_layers_inside():
+    _, updater, _ = cases.load('projection-64', **SMALL, dis_hidden=(3,))
+    classes = updater.classes
+    counted = {}
+    for each in limits.products(updater):
+        if each.layer.startswith('D') and each.samples == 128:
+            counted[each.shape_in, each.shape_out, each.kind] = each.flops
+    body, head, embed = ((256,), (3,)), ((3,), (1,)), ((classes,), (3,))
+    expected = {}
+    for shapes, inputs in ((body, False), (head, True), (embed, False)):
+        (units_in,), (units_out,) = shapes
+        for kind in ('forward', 'weight', *(['input'] if inputs else [])):
+            expected[(*shapes, kind)] = 2 * 128 * units_in * units_out
+    assert counted == expected
+
+
+# Turns
+
+
+def test_samplers_take_turns_and_keep_their_samples_apart(monkeypatch):
+    monkeypatch.setattr(turns, 'PAUSE', 0)
+    numbers = iter(range(6))
+    samplers = [lambda: next(numbers), lambda: -next(numbers)]
+    assert turns.take_turns(samplers, 3) == [(0, 2, 4), (-1, -3, -5)]
+
+
+def test_the_endless_loop_takes_time_of_the_processor_and_ends_with_its_scope():
+    with busy.endless_loop() as process:
+        deadline = time.monotonic() + 30
+        while processor_ticks(process.pid) < 5 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert processor_ticks(process.pid) >= 5
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == os.getpriority(os.PRIO_PROCESS, 0)
+    assert process.returncode is not None
+
+
+def processor_ticks(pid):
+    """How long a process has computed, in hundredths of a second."""
+    fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_each_way_of_the_native_benchmark_has_its_own_switch():
+    assert native.ways(['updates', 'norms']) == {
+        'none': '0',
+        'updates': 'updates',
+        'norms': 'norms',
+        'all': None,
+    }
+
+
+def test_one_thread_has_files_of_its_own():
+    assert compare.file_name('dense-200', 2) == 'compare-dense-200.json'
+    assert compare.file_name('dense-200', 1) == 'one-thread-dense-200.json'
+
+
+def test_the_recorded_command_holds_no_path_of_this_machine():
+    words = ['--rounds', '7', '--environments', '/here', '--out=/there', '--threads', '1']
+    expected = 'python -m benchmarks.compare --rounds 7 --threads 1'
+    assert driver.typed('compare', words) == expected.split()
 
 
 # Growth

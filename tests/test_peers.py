@@ -19,7 +19,7 @@ import pytest
 # At the end of the path, so that the installed gluongan is tested.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import cases, driver, equivalence
+from benchmarks import busy, cases, driver, equivalence, native
 from benchmarks.compare import measure_case, summarise
 from benchmarks.driver import FORMS, Peer, PeerError, interpreter
 from gluongan.gan.objectives import DisObjective, GenObjective
@@ -52,6 +52,23 @@ def test_a_peer_trains_to_the_same_weights(recipe, way, form):
     case = f'{recipe}-64'
     difference = equivalence.compare_forms(case, [form], ENVIRONMENTS, way)[form]
     assert difference.value <= equivalence.tolerance(case, way), difference
+
+
+@pytest.mark.parametrize('form', PEERS)
+def test_dropout_of_a_peer_moves_the_weights_as_far_as_ours(form, tmp_path):
+    """The masks differ, but not how far they lead away from a run without dropout."""
+    if interpreter(form, ENVIRONMENTS) is None:
+        pytest.skip(f'{form} has no environment in {ENVIRONMENTS}')
+    material = equivalence.Material('projection-64', tmp_path, samples=512)
+    with Peer('gluongan') as ours, Peer(form, environments=ENVIRONMENTS) as theirs:
+        trained = material.train(ours, 0)
+        others = material.train(theirs, 0)
+    off = equivalence.Material('projection-64', tmp_path, samples=512, dis_dropout=0.0)
+    with Peer('gluongan') as peer:
+        without = off.train(peer, 0)
+    name = 'dis/0.head.weight'
+    moved = [np.linalg.norm(run[name] - without[name]) for run in (trained, others)]
+    assert 0.5 < moved[1] / moved[0] < 2
 
 
 def test_the_difference_is_that_of_the_worst_tensor_by_how_far_it_went():
@@ -179,3 +196,27 @@ def test_forms_take_turns_and_every_sample_is_kept(small):
     assert trial.facts['threads'] == 1
     assert trial.iterations >= 1
     assert 'it/s' in summarise([trial])
+
+
+def test_alone_and_beside_a_loop_are_measured_in_turn(small):
+    trials = busy.measure(small, ['gluongan'], rounds=2, seconds=0.01, threads=1)
+    ((alone, beside),) = busy.pairs(trials)
+    assert (alone.facts['beside'], beside.facts['beside']) == ('alone', 'beside a loop')
+    assert len(alone.seconds) == len(beside.seconds) == 2
+    assert '× as fast' in busy.summarise(trials)
+
+
+def test_each_way_of_the_native_benchmark_is_a_trial(small):
+    trials = native.measure(small, native.ways([]), rounds=2, seconds=0.01, threads=1)
+    assert [native.way(trial) for trial in trials] == ['none', 'all']
+    assert list(native.gains(trials)) == ['all']
+
+
+@pytest.mark.parametrize('value', ['updates', None])
+def test_a_peer_gets_the_variables_that_it_is_started_with(value, monkeypatch):
+    monkeypatch.setenv('GLUONGAN_NATIVE', '0')
+    with Peer('gluongan', threads=1, variables={'GLUONGAN_NATIVE': value}) as peer:
+        pairs = Path(f'/proc/{peer._process.pid}/environ').read_text().split('\0')
+        peer._process.kill()
+    switches = [pair for pair in pairs if pair.startswith('GLUONGAN_NATIVE=')]
+    assert switches == ([f'GLUONGAN_NATIVE={value}'] if value else [])

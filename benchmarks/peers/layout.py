@@ -24,7 +24,10 @@ def changes(layers: list[Layer]) -> dict[str, tuple[Change, Change]]:
     """
     result: dict[str, tuple[Change, Change]] = {}
     for index, layer in enumerate(layers):
-        if layer['kind'] == 'Dense':
+        if layer['kind'] == 'Projection':
+            result.update(changes([*layer['body'], layer['head']]))
+            result.update(changes([layer['embed']]))
+        elif layer['kind'] == 'Dense':
             order_out, order_in = _order_out(layers, index), _order_in(layers, index)
             result.update(_dense(layer['name'], order_out, order_in))
         elif layer['kind'] in ('Conv', 'Deconv'):
@@ -42,8 +45,10 @@ def _channels_first(w: np.ndarray) -> np.ndarray:
 
 def _order_out(layers: list[Layer], index: int) -> np.ndarray:
     """Return the new order of a Dense layer's outputs: changed where a Reshape makes images."""
-    following = layers[index + 1]
-    shape = following['output'] if following['kind'] == 'Reshape' else layers[index]['output']
+    shape = layers[index]['output']
+    for following in layers[index + 1 : index + 2]:
+        if following['kind'] == 'Reshape':
+            shape = following['output']
     return _order(shape or [1])
 
 

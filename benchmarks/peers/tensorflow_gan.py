@@ -39,9 +39,8 @@ def add_bias(layer: Layer, p: Variables, x: tf.Tensor) -> tf.Tensor:
 
 
 def dense(layer: Layer, p: Variables, x: tf.Tensor) -> tf.Tensor:
-    name = layer['name']
-    y = tf.matmul(x, p[f'{name}.weight'])
-    return activate(layer, tf.nn.bias_add(y, p[f'{name}.bias']))
+    y = tf.matmul(x, p[f'{layer["name"]}.weight'])
+    return activate(layer, add_bias(layer, p, y))
 
 
 def conv(layer: Layer, p: Variables, x: tf.Tensor) -> tf.Tensor:
@@ -70,6 +69,15 @@ def batchnorm(layer: Layer, p: Variables, x: tf.Tensor) -> tf.Tensor:
     return y[:, 0, 0, :] if is_flat else y
 
 
+def projection(layer: Layer, p: Variables, x: tf.Tensor) -> tf.Tensor:
+    """Return w · φ(x) + b + (V label) · φ(x): the label is at the end of the input."""
+    sample, label = x[:, : -layer['classes']], x[:, -layer['classes'] :]
+    features = forward(layer['body'], p, sample)
+    embedded = dense(layer['embed'], p, label)
+    product = tf.reduce_sum(embedded * features, 1, keepdims=True)
+    return dense(layer['head'], p, features) + product
+
+
 def reshape(layer: Layer, x: tf.Tensor) -> tf.Tensor:
     """Return x in the shape (C, H, W) of the layer with the channels last; () is one number."""
     c, *sides = layer['output'] or [0]
@@ -86,6 +94,8 @@ LAYERS = {
     'Reshape': lambda layer, p, x: reshape(layer, x),
     'Flatten': lambda layer, p, x: tf.reshape(x, (x.shape[0], -1)),
     'Centre': lambda layer, p, x: x * 2 - 1,
+    'Dropout': lambda layer, p, x: tf.nn.dropout(x, layer['rate']),
+    'Projection': projection,
     'TwoUnitSoftmax': lambda layer, p, x: x[:, :1] - x[:, 1:],
 }
 

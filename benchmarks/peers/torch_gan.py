@@ -36,7 +36,7 @@ def activate(layer: Layer, x: torch.Tensor) -> torch.Tensor:
 
 def dense(layer: Layer, p: Tensors, x: torch.Tensor) -> torch.Tensor:
     name = layer['name']
-    return activate(layer, F.linear(x, p[f'{name}.weight'], p[f'{name}.bias']))
+    return activate(layer, F.linear(x, p[f'{name}.weight'], p.get(f'{name}.bias')))
 
 
 def conv(layer: Layer, p: Tensors, x: torch.Tensor) -> torch.Tensor:
@@ -65,6 +65,14 @@ def batchnorm(layer: Layer, p: Tensors, x: torch.Tensor) -> torch.Tensor:
     )
 
 
+def projection(layer: Layer, p: Tensors, x: torch.Tensor) -> torch.Tensor:
+    """Return w · φ(x) + b + (V label) · φ(x): the label is at the end of the input."""
+    sample, label = x[:, : -layer['classes']], x[:, -layer['classes'] :]
+    features = forward(layer['body'], p, sample)
+    embedded = dense(layer['embed'], p, label)
+    return dense(layer['head'], p, features) + (embedded * features).sum(1, keepdim=True)
+
+
 def channels_last(x: torch.Tensor) -> torch.Tensor:
     """Lay out images and filters as oneDNN's convolutions want them: dcgan is 5 % faster."""
     return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
@@ -79,6 +87,8 @@ LAYERS = {
     'Reshape': lambda layer, p, x: channels_last(x.reshape(-1, *layer['output'])),
     'Flatten': lambda layer, p, x: x.flatten(1),
     'Centre': lambda layer, p, x: x * 2 - 1,
+    'Dropout': lambda layer, p, x: F.dropout(x, layer['rate']),
+    'Projection': projection,
     'TwoUnitSoftmax': lambda layer, p, x: x[:, :1] - x[:, 1:],
 }
 
