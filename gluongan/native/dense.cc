@@ -39,20 +39,19 @@ struct Dense {
 
 // `scaled` ← f'(y) ∘ gradient, and its sums over the batch, for the columns from `first` up to `last`.
 __attribute__((target_clones("avx512f", "avx2", "default")))
-void scale_and_sum(const Dense& layer, const float* gradient, const float* y, float* scaled, float* sums, long first,
-                   long last) {
+void scale_and_sum(const Dense& layer, const float* gradients, const float* results, float* scaled, float* sums,
+                   long first, long last) {
   float sum[kColumns] = {};
+  const long count = last - first;
+  const float slope = layer.slope;
   for (long row = 0; row < layer.batch; ++row) {
-    const long start = row * layer.units + first;
-#pragma GCC ivdep
-    for (long j = 0; j < last - first; ++j) {
-      const float value = gradient[start + j];
-      const float result = y[start + j] > 0 ? value : layer.slope * value;
-      scaled[start + j] = result;
-      sum[j] += result;
-    }
+    const float* __restrict gradient = gradients + row * layer.units + first;
+    const float* __restrict y = results + row * layer.units + first;
+    float* __restrict to = scaled + row * layer.units + first;
+    for (long j = 0; j < count; ++j) to[j] = gradient[j] * (y[j] > 0 ? 1.0f : slope);
+    for (long j = 0; j < count; ++j) sum[j] += to[j];
   }
-  if (sums) std::copy(sum, sum + (last - first), sums + first);
+  if (sums) std::copy(sum, sum + count, sums + first);
 }
 
 MXReturnValue forward(const Attributes& attributes, Tensors* in, Tensors* out, const OpResource&) {
