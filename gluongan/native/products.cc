@@ -269,17 +269,18 @@ void multiply(Matrix a, Matrix b, float* c, long rows, long columns, long inner,
     const long last = (part + 1) * panels / parts;
     for (long panel = part * panels / parts; panel < last; ++panel) kernel->pack_panel(p, panel);
   });
-  const long most = threads == 1 ? tiles : tiles / (3 * threads);
-  const long together = std::max(1L, std::min(most, kMostTiles)) * kernel->columns;
-  const long tasks = (columns + together - 1) / together;
+  // As many tasks for each thread, and two of them, so that one that is late leaves some to others.
+  const long fewest = std::max((tiles + kMostTiles - 1) / kMostTiles, threads == 1 ? 1 : 2 * threads);
+  const long tasks = std::min(tiles, (fewest + threads - 1) / threads * threads);
+  const auto compute = [&](long task) {
+    const long first = task * tiles / tasks * kernel->columns;
+    kernel->compute_columns(p, first, std::min(columns, (task + 1) * tiles / tasks * kernel->columns));
+  };
   if (threads == 1) {
-    for (long task = 0; task < tasks; ++task)
-      kernel->compute_columns(p, task * together, std::min(columns, (task + 1) * together));
-    return;
+    for (long task = 0; task < tasks; ++task) compute(task);
+  } else {
+    parallel(tasks, compute);
   }
-  parallel(tasks, [&](long task) {
-    kernel->compute_columns(p, task * together, std::min(columns, (task + 1) * together));
-  });
 }
 
 }  // namespace gluongan
