@@ -58,6 +58,13 @@ def interpreter(form: str, environments: Path = ENVIRONMENTS) -> Path | None:
     return path if path.exists() else None
 
 
+def _missing(form: str, environments: Path) -> str:
+    return (
+        f'{form}: has no environment in {environments}; '
+        'make it with `python -m benchmarks.setup_peers`'
+    )
+
+
 def choose_forms(names: str | None, environments: Path) -> list[str]:
     """Return the named forms, or all that have an environment. Raises SystemExit for others."""
     if not names:
@@ -66,6 +73,8 @@ def choose_forms(names: str | None, environments: Path) -> list[str]:
     for form in forms:
         if form not in FORMS:
             raise SystemExit(f'--forms {form}: must be one of {", ".join(FORMS)}')
+        if interpreter(form, environments) is None:
+            raise SystemExit(f'--forms {_missing(form, environments)}')
     return forms
 
 
@@ -114,10 +123,7 @@ class Peer:
         """
         python = interpreter(name, environments)
         if python is None:
-            raise PeerError(
-                f'{name}: has no environment in {environments}; '
-                'make it with `python -m benchmarks.setup_peers`'
-            )
+            raise PeerError(_missing(name, environments))
         self.name = name
         self.threads = threads
         self.versions: dict[str, str] = {}

@@ -187,6 +187,13 @@ def test_a_form_without_an_environment_says_how_to_make_it(tmp_path):
         Peer('torch', environments=tmp_path)
 
 
+@pytest.mark.parametrize('forms', ['gluongan,torch', 'abacus'])
+def test_forms_that_cannot_run_are_refused_in_one_sentence(forms, tmp_path):
+    with pytest.raises(SystemExit, match=r'^--forms (torch: has no env|abacus: must be one)'):
+        driver.choose_forms(forms, tmp_path)
+    assert driver.choose_forms(None, tmp_path) == ['gluongan']
+
+
 def test_forms_take_turns_and_every_sample_is_kept(small):
     (trial,) = measure_case(small, ['gluongan'], rounds=3, seconds=0.01, threads=1)
     assert trial.name == 'dense-64 gluongan'
