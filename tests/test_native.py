@@ -85,7 +85,7 @@ def test_a_rule_has_the_bits_of_mxnets_own_operator(rule, seed, bound):
     expected, updated = make_groups(arrays, seed), make_groups(arrays, seed)
     for _ in range(3):
         ours(expected, rate, decay, bound)
-        native.update(rule, updated, {'rate': rate, 'bound': bound, **attributes(decay)})
+        native.Update(rule, updated)({'rate': rate, 'bound': bound, **attributes(decay)})
     assert_same_bits(expected, updated)
 
 
@@ -97,7 +97,7 @@ def test_a_rule_is_its_formula(rule):
     _, arrays, attributes = RULES[rule]
     groups = make_groups(arrays)
     before = [[array.asnumpy().astype(np.float64) for array in group] for group in groups]
-    native.update(rule, groups, {'rate': rate, 'bound': np.inf, **attributes(decay)})
+    native.Update(rule, groups)({'rate': rate, 'bound': np.inf, **attributes(decay)})
     for group, (weight, gradient, *moments) in zip(groups, before):
         if rule == 'adam':
             mean = 0.5 * moments[0] + 0.5 * gradient
@@ -120,7 +120,7 @@ def test_the_average_has_the_bits_of_mxnets_own_operator(decay):
     for average, weight in expected:
         rule = {'lr': 1.0, 'wd': 1 - decay, 'rescale_grad': decay - 1}
         mx.nd.sgd_update(average, weight, out=average, **rule)
-    native.update('average', updated, {'missing': 1 - decay, 'added': decay - 1})
+    native.Update('average', updated)({'missing': 1 - decay, 'added': decay - 1})
     assert_same_bits(expected, updated)
 
 
@@ -130,7 +130,7 @@ def test_nan_and_infinity_reach_the_weights():
     weight, gradient = mx.nd.zeros(3), mx.nd.array([np.nan, np.inf, 1])
     groups = [[weight, gradient, mx.nd.zeros(3), mx.nd.zeros(3)]]
     attributes = {'beta1': 0.5, 'beta2': 0.9, 'epsilon': 1e-8}
-    native.update('adam', groups, {'rate': 0.1, 'bound': 1.0, **attributes})
+    native.Update('adam', groups)({'rate': 0.1, 'bound': 1.0, **attributes})
     assert list(np.isfinite(weight.asnumpy())) == [False, False, True]
 
 
@@ -148,7 +148,7 @@ def test_nan_and_infinity_reach_the_weights():
 def test_arrays_that_do_not_go_together_are_refused_and_left_alone(groups):
     before = [array.asnumpy() for group in groups for array in group]
     with pytest.raises(mx.MXNetError):
-        native.update('average', groups, {'missing': 0.5, 'added': -0.5})
+        native.Update('average', groups)({'missing': 0.5, 'added': -0.5})
     for array, values in zip([array for group in groups for array in group], before):
         np.testing.assert_array_equal(array.asnumpy(), values)
 

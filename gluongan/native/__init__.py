@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from glob import glob
 from math import isfinite
+from operator import is_
 
 import numpy as np
 
@@ -127,15 +128,16 @@ def _ignored() -> mx.nd.NDArray:
 def _restore_order(arrays: Iterable[mx.nd.NDArray]) -> None:
     """Put arrays back into plain order where oneDNN has left weights in an order of its own.
 
-    It does so when a network predicts. MXNet would hand a plain copy to an operator of a library,
-    and whatever is written into that copy is lost without a word. An engine that computes later
-    could change the order in between.
+    It does so when a network predicts, with weights alone, not with gradients or moments. MXNet
+    would hand a plain copy to an operator of a library, and whatever is written into that copy is
+    lost without a word. An engine that computes later could change the order in between.
     """
     address = ctypes.c_void_p()
     for array in arrays:
         mx.base.check_call(mx.base._LIB.MXNDArrayGetData(array.handle, ctypes.byref(address)))
 
 
+@lru_cache(maxsize=1024)
 def as_mxnet_reads(number: float) -> float:
     """Return the float32 that MXNet's own operators make of an attribute such as `lr`.
 
@@ -169,34 +171,42 @@ def _power_of_ten(exponent: int) -> np.float32:
     return scale
 
 
-def update(
-    name: str,
-    groups: Sequence[Sequence[mx.nd.NDArray]],
-    attributes: Mapping[str, float],
-) -> None:
-    """Update weights in place by one of the rules in updates.cc, all of them in one call.
+class Update:
+    """One of the rules in updates.cc, for weights that stay where they are in memory.
 
     name: `adam`, `rmsprop`, `momentum` or `average`.
     groups: for each weight its arrays, in the order that the rule wants: the weight, its gradient,
     the moments. All are float32 and on the CPU.
     """
-    arrays = [array for group in groups for array in group]
-    _restore_order(arrays)
-    texts = {'weights': str(len(groups))}
-    texts.update((key, repr(as_mxnet_reads(value))) for key, value in attributes.items())
-    outputs = mx.base.c_handle_array([_ignored()])
-    outputs = ctypes.cast(outputs, ctypes.POINTER(ctypes.c_void_p))
-    storage_types = ctypes.POINTER(ctypes.c_int)()
-    mx.base.check_call(
-        mx.base._LIB.MXImperativeInvokeEx(
-            _handle(f'gluongan_{name}'),
-            ctypes.c_int(len(arrays)),
-            mx.base.c_handle_array(arrays),
-            ctypes.byref(ctypes.c_int(1)),
-            ctypes.byref(outputs),
-            ctypes.c_int(len(texts)),
-            mx.base.c_str_array(list(texts)),
-            mx.base.c_str_array(list(texts.values())),
-            ctypes.byref(storage_types),
+
+    def __init__(self, name: str, groups: Sequence[Sequence[mx.nd.NDArray]]) -> None:
+        self._name = name
+        self._weights = [group[0] for group in groups]
+        self._arrays = [array for group in groups for array in group]
+        self._inputs = mx.base.c_handle_array(self._arrays)
+        outputs = mx.base.c_handle_array([_ignored()])
+        self._outputs = ctypes.cast(outputs, ctypes.POINTER(ctypes.c_void_p))
+
+    def is_of(self, arrays: Sequence[mx.nd.NDArray]) -> bool:
+        """Return whether these are the arrays of its groups, one group after the other."""
+        return len(arrays) == len(self._arrays) and all(map(is_, arrays, self._arrays))
+
+    def __call__(self, attributes: Mapping[str, float]) -> None:
+        """Update all weights in place, in one call."""
+        _restore_order(self._weights)
+        texts = {'weights': str(len(self._weights))}
+        texts.update((key, repr(as_mxnet_reads(value))) for key, value in attributes.items())
+        storage_types = ctypes.POINTER(ctypes.c_int)()
+        mx.base.check_call(
+            mx.base._LIB.MXImperativeInvokeEx(
+                _handle(f'gluongan_{self._name}'),
+                ctypes.c_int(len(self._arrays)),
+                self._inputs,
+                ctypes.byref(ctypes.c_int(1)),
+                ctypes.byref(self._outputs),
+                ctypes.c_int(len(texts)),
+                mx.base.c_str_array(list(texts)),
+                mx.base.c_str_array(list(texts.values())),
+                ctypes.byref(storage_types),
+            )
         )
-    )

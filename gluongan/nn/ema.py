@@ -37,16 +37,17 @@ class MovingAverage:
             self._pairs[position] = (average, parameter.data())
             averages[parameter.name] = average
         self.net = frozen(net, averages)
-        self._is_native = native.can_update(averages.values())
+        self._update: native.Update | None = None
+        if native.can_update(averages.values()):
+            self._update = native.Update('average', list(self._pairs.values()))
 
     def update(self, t: int) -> None:
         """Add the weights as they are after update number t = 1, 2, ... of `net`."""
         decay = min(self._decay, (1 + t) / (10 + t))
         # With lr = 1, sgd_update computes w ← (1 - wd) · w - rescale_grad · grad. With the average
         # as w and the weight as grad it is the formula above, in one pass and no temporary array.
-        if self._is_native:
-            attributes = {'missing': 1 - decay, 'added': decay - 1}
-            native.update('average', list(self._pairs.values()), attributes)
+        if self._update:
+            self._update({'missing': 1 - decay, 'added': decay - 1})
             return
         rule = {'lr': 1.0, 'wd': 1 - decay, 'rescale_grad': decay - 1}
         for average, weight in self._pairs.values():

@@ -98,6 +98,7 @@ class _Rewriting:
     def fuse_dense(self) -> None:
         for node in self._nodes:
             if self._is_dense(node):
+                self._skip_flatten(node)
                 self._replace(node, DENSE, _dense_attributes(node))
 
     def fuse_norms(self) -> None:
@@ -135,6 +136,12 @@ class _Rewriting:
             'of_input': str(int(x in self._needing)),
             'of_weights': str(int(not self._needing.isdisjoint(parameters))),
         }
+
+    def _skip_flatten(self, node: RawNode) -> None:
+        """Let a dense layer read what is flattened for it: ours takes (N, ...) as it is."""
+        before = self._nodes[node['inputs'][0][0]]
+        if before['op'] == 'Flatten':
+            node['inputs'][0] = list(before['inputs'][0])
 
     def _is_dense(self, node: RawNode) -> bool:
         if node['op'] != 'FullyConnected' or not _is_true(node, 'flatten', default=True):

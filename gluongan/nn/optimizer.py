@@ -8,6 +8,7 @@ takes a step for all weights in one call, with the same bits.
 from __future__ import annotations
 
 from functools import partial
+from itertools import chain
 from math import inf, sqrt
 from numbers import Real
 
@@ -94,6 +95,7 @@ class Optimizer:
         }[name]
         self._native_rule = {'sgd': 'momentum'}.get(name, name)
         self._is_native = self._can_be_native()
+        self._update: native.Update | None = None
 
     def _start_at(self, steps: int) -> None:
         self.steps = steps
@@ -118,7 +120,10 @@ class Optimizer:
         groups = []
         for parameter, slot in zip(self.parameters, self._slots):
             groups.append([parameter.data(), parameter.grad(), *_moments(slot)])
-        native.update(self._native_rule, groups, self._attributes())
+        # Others may be there since the last step, such as after a cast.
+        if self._update is None or not self._update.is_of(list(chain(*groups))):
+            self._update = native.Update(self._native_rule, groups)
+        self._update(self._attributes())
 
     def _can_be_native(self) -> bool:
         if any(slot is None for slot in self._slots):  # SGD without momentum
