@@ -264,7 +264,7 @@ void multiply(Matrix a, Matrix b, float* c, long rows, long columns, long inner,
   const Product p{a, b, c, rows, columns, inner, finish, packed, panels};
   const double terms = static_cast<double>(rows) * columns * inner;
   const long threads = terms < kAlone ? 1 : thread_count();
-  const long parts = std::min(panels, 2 * threads - 1);
+  const long parts = std::min(panels, threads == 1 ? 1 : 2 * threads);
   parallel(parts, [&](long part) {
     const long last = (part + 1) * panels / parts;
     for (long panel = part * panels / parts; panel < last; ++panel) kernel->pack_panel(p, panel);
