@@ -67,7 +67,8 @@ class DisObjective(Objective):
 
     def hybrid_forward(self, F: Any, x_real: Any, x_fake: Any) -> tuple[Any, Any, Any]:
         y_real, y_fake = self._logits(F, x_real, x_fake)
-        return self.loss.dis(y_real, y_fake), y_real, y_fake
+        # No gradient comes back through the logits. Unsaid, MXNet makes one of zeros, and adds it.
+        return self.loss.dis(y_real, y_fake), F.BlockGrad(y_real), F.BlockGrad(y_fake)
 
     def _logits(self, F: Any, x_real: Any, x_fake: Any) -> tuple[Any, Any]:
         """Return the discriminator's logits for both batches.
