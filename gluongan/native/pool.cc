@@ -141,6 +141,7 @@ class Pool {
     turn_.lock();  // one job at a time
     start(parts - 1);
     job_ = job;
+    key_ = job.key;
     parts_ = parts;
     arrived_ = 0;
     unfinished_ = parts - 1;
@@ -213,7 +214,7 @@ class Pool {
       watched_ = jobs_;
       watched_since_ = now;
     } else if (now - watched_since_ > kStuck) {
-      sociable_.add(job_.key);
+      sociable_.add(key_);
       call();
     }
   }
@@ -241,6 +242,7 @@ class Pool {
   std::mutex turn_;  // held by the thread whose job this is
 
   Job job_{};
+  std::atomic<Run> key_{nullptr};  // of the job, for who runs no part of it
   int parts_ = 1;
   Flag flags_[kMostThreads];
   std::atomic<bool> finishing_{false};
