@@ -44,8 +44,9 @@ class Objective(Fused):
 class DisObjective(Objective):
     """What the discriminator minimises: (x_real, x_fake) -> its loss (1,), y_real and y_fake.
 
-    x_real, x_fake: samples as the discriminator takes them, (N, ...) and (M, ...). y_real, y_fake:
-    its logits, one for each sample or each pack of samples.
+    x_real, x_fake: samples as the discriminator takes them, (N, ...) and (M, ...). They count as
+    constants: their gradient is 0. y_real, y_fake: its logits, one for each sample or each pack of
+    samples.
 
     >>> from gluongan.nn.layers import Dense
     >>> dis = Dense(1, in_units=2)
@@ -78,12 +79,12 @@ class DisObjective(Objective):
         each batch has its own statistics.
         """
         if mixes_samples(self.net) or not self._same_size:
-            y_real = self.net(x_real)
+            y_real = self.net(F.BlockGrad(x_real))
             # With another attribute MXNet does not merge the casts of a weight in both passes. Its
             # gradients would be added in bfloat16.
             with mx.AttrScope(__pass__='second'):
-                return y_real, self.net(x_fake)
-        y = self.net(F.concat(x_real, x_fake, dim=0))
+                return y_real, self.net(F.BlockGrad(x_fake))
+        y = self.net(F.BlockGrad(F.concat(x_real, x_fake, dim=0)))
         y_real, y_fake = F.split(y, num_outputs=2, axis=0)
         return y_real, y_fake
 
@@ -103,8 +104,6 @@ class GenObjective(Objective):
     -7.0
     """
 
-    input_gradient = True
-
     def forward(self, x_fake: Array, x_real: Array | None = None) -> Array:
         if not self.loss.is_relative:
             return super().forward(x_fake)
@@ -116,5 +115,5 @@ class GenObjective(Objective):
 
     def hybrid_forward(self, F: Any, x_fake: Any, x_real: Any = None) -> Any:
         y_fake = self.net(x_fake)
-        y_real = self.net(x_real) if self.loss.is_relative else None
+        y_real = self.net(F.BlockGrad(x_real)) if self.loss.is_relative else None
         return self.loss.gen(y_fake, y_real)

@@ -12,11 +12,9 @@ from .layers import plain_batchnorm
 class Fused(mx.gluon.HybridBlock):
     """A block whose graph is `fused` when it is hybridized. It is for training alone.
 
-    A subclass that is ever asked for a gradient of its inputs sets `input_gradient`: without it,
-    that gradient is undefined. Whoever changes `grad_req` of a parameter calls `hybridize` again.
+    Whoever changes `grad_req` of a parameter calls `hybridize` again. An input whose gradient is
+    never wanted goes through BlockGrad: then no operator computes it.
     """
-
-    input_gradient = False
 
     def _get_graph(self, *inputs: Any) -> Any:
         # Gluon has no public way to change the graph that it has traced.
@@ -31,15 +29,14 @@ class Fused(mx.gluon.HybridBlock):
         with plain_batchnorm(self):
             arguments, output = super()._get_graph(*inputs)
         differentiated = {p.name for p in parameters if p.grad_req != 'null'}
-        if self.input_gradient:
-            differentiated.update(argument.name for argument in arguments)
+        differentiated.update(argument.name for argument in arguments)
         return arguments, fused(output, differentiated)
 
 
 class FusedNet(Fused):
     """A network's passes in training: the same function of the same weights, in less time.
 
-    Prediction is left to the network itself. No gradient of the inputs can be asked for.
+    Prediction is left to the network itself. The inputs count as constants: their gradient is 0.
 
     >>> import gluongan as gg
     >>> gen = gg.dense_generator([5, 16, 64])
@@ -58,4 +55,4 @@ class FusedNet(Fused):
         return super().forward(x)
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
-        return self.net(x)
+        return self.net(F.BlockGrad(x))
