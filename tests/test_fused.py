@@ -42,7 +42,7 @@ NETS = {
 @pytest.fixture(autouse=True)
 def dense_layers_are_fused(monkeypatch):
     """Whether they are by default depends on the processor."""
-    monkeypatch.setattr(native, 'has_fast_products', lambda: True)
+    monkeypatch.setattr(native, 'has_products', lambda: True)
 
 
 def operators(block):
@@ -282,7 +282,7 @@ def test_each_kind_of_rewriting_can_be_left_out(monkeypatch):
     for kinds, found in (((True, False), {DENSE}), ((False, True), {BATCHNORM})):
         text = fused(symbol, {'x'}, fuse_dense=kinds[0], fuse_norms=kinds[1]).tojson()
         assert {name for name in (DENSE, BATCHNORM) if name in text} == found
-    monkeypatch.setattr(native, 'has_fast_products', lambda: False)
+    monkeypatch.setattr(native, 'has_products', lambda: False)
     assert DENSE not in fused(symbol, {'x'}).tojson()
 
 

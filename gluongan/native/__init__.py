@@ -83,11 +83,6 @@ def has_products() -> bool:
     return is_available('dense') and use_lanes(allowed) > 0
 
 
-def has_fast_products() -> bool:
-    """Return whether these operators multiply faster than MXNet's here."""
-    return has_products()
-
-
 def can_update(weights: Iterable[mx.nd.NDArray]) -> bool:
     """Return whether `update` takes these weights: float32, on the CPU, and at least one.
 

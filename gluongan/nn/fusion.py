@@ -57,7 +57,7 @@ def fused(
     what they need: no gradient of its input in a discriminator's first layer, none of its weights
     in a frozen view.
     fuse_dense: a fully connected layer and the (leaky) ReLU behind it become one operator. By
-    default where that is faster, see `native.has_fast_products`.
+    default where the processor has the instructions for it, see `native.has_products`.
     fuse_norms: so do a BatchNorm and the (leaky) ReLU behind it, by default where that is
     available. The graph is then for training alone: it normalises by the statistics of the batch in
     prediction, too.
@@ -68,7 +68,7 @@ def fused(
     """
     content = json.loads(symbol.tojson(remove_amp_cast=False))
     if fuse_dense is None:
-        fuse_dense = native.has_fast_products()
+        fuse_dense = native.has_products()
     if fuse_norms is None:
         fuse_norms = native.is_available('norms')
     rewriting = _Rewriting(content, differentiated)
