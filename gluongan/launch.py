@@ -121,8 +121,8 @@ def check_environment(folder: Path, warn: Warn) -> None:
         changes.append(f'operators in C++ {as_list(was)}, now {as_list(is_now)}')
     if changes:
         warn(
-            f'{folder} was begun with {"; ".join(changes)}: the bits of what follows are not those '
-            'of a run without a break'
+            f'{folder} was begun with {"; ".join(changes)}: the bits of what follows may not be '
+            'those of a run without a break'
         )
 
 

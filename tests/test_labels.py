@@ -85,10 +85,14 @@ def test_the_gradient_of_samples_with_labels_reaches_the_samples():
 # What both networks get
 
 
-def inputs(net):
-    """A list of the input of each forward pass that a network runs from now on."""
+def inputs(block):
+    """A list of the inputs of each pass that a block runs from now on, side by side."""
     arrays = []
-    net.register_forward_hook(lambda block, args, output: arrays.append(args[0].asnumpy()))
+
+    def append(block, args, output):
+        arrays.append(np.concatenate([array.asnumpy() for array in args]))
+
+    block.register_forward_hook(append)
     return arrays
 
 
@@ -96,7 +100,7 @@ def inputs(net):
 @pytest.mark.parametrize('network', NETWORKS)
 def test_gen_and_dis_get_the_labels_of_the_batch(monkeypatch, network, shared):
     updater = make_updater(shared_noise=shared, **NETWORKS[network])
-    z, x = inputs(updater.gen), inputs(updater.dis)
+    z, x = inputs(updater.fused_gen), inputs(updater.dis_objective)
     labels, draw_labels = [], updater.real.labels
 
     def recorded_labels():

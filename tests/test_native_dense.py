@@ -134,13 +134,12 @@ def test_its_gradients_are_those_of_finite_differences():
 def test_the_bits_do_not_depend_on_the_number_of_threads(sizes):
     values, results = draw(*sizes), []
     symbol = ours(make_symbol(sizes[-1], 'leaky'))
-    before = native.threads()
     try:
         for count in (1, 2, 3):
             native.use_threads(count)
             results.append(run(symbol, *values))
     finally:
-        native.use_threads(before)
+        native.use_threads(runtime.threads())
     assert_same_bits(results[0], results[1])
     assert_same_bits(results[0], results[2])
 
