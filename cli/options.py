@@ -53,12 +53,12 @@ def _use_threads(context: click.Context, parameter: click.Parameter, value: str)
         return
     count = int(value) if re.fullmatch(r'[0-9]{1,6}', value) else value
     with refusals():
-        request_threads(count)
+        request_threads(count, '--threads')
         if 'gluongan.runtime' in sys.modules:  # MXNet is there, as in a program that calls this one
             from gluongan import runtime
 
             if count != runtime.threads():
-                runtime.use_threads(count)
+                runtime.use_threads(count, '--threads')
 
 
 THREADS = click.option(

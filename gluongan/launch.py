@@ -110,6 +110,8 @@ BITS_DEPEND_ON = ('gluongan', 'mxnet', 'processor', 'threads')
 def check_environment(folder: Path, warn: Warn) -> None:
     """Warn where a run was begun with something else that its bits depend on."""
     begun_with = read_environment(folder)
+    if not begun_with:  # it cannot be read
+        return
     now = describe_environment()
     changes = []
     for name in BITS_DEPEND_ON:

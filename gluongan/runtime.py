@@ -162,24 +162,27 @@ def threads() -> int:
     return THREADS.count
 
 
-def use_threads(count: int) -> None:
-    """Compute with fewer threads from now on.
+def use_threads(count: int, source: str = 'use_threads') -> None:
+    """Compute with fewer threads from now on, in this process and in those that it starts.
 
     There is no way back: operators that have computed with fewer threads have too little memory
-    for more. Raises InputError for more threads than compute now.
+    for more. Raises InputError for more threads than compute now. Where MXNet computes in OpenMP's
+    threads (`describe`), other threads of Python go on with the number that they had.
     """
     global THREADS
-    if not 1 <= count <= THREADS.count:
+    is_whole = isinstance(count, int) and not isinstance(count, bool)
+    if not is_whole or not 1 <= count <= THREADS.count:
         raise InputError(
-            f'must be from 1 to {THREADS.count}, the number with which MXNet was loaded; set '
-            'OMP_NUM_THREADS before it is',
+            f'must be a whole number from 1 to {THREADS.count}, the number that computes now; '
+            'for more, set OMP_NUM_THREADS before MXNet is loaded',
             setting='threads',
             value=count,
         )
     mx.base.check_call(mx.base._LIB.MXSetNumOMPThreads(ctypes.c_int(count)))
     if library() is not None:
         library().gluongan_set_threads(count)
-    THREADS = THREADS._replace(count=count, source='use_threads')
+    os.environ['OMP_NUM_THREADS'] = str(count)
+    THREADS = THREADS._replace(count=count, source=source)
 
 
 def gpu_count() -> int:

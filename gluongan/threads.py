@@ -97,10 +97,17 @@ LIMITS = ('OMP_THREAD_LIMIT', 'MXNET_OMP_MAX_THREADS')  # which gluongan keeps t
 HIDDEN = (*LIMITS, 'OMP_MAX_ACTIVE_LEVELS', 'OMP_DYNAMIC', 'OMP_STACKSIZE', 'GOMP_STACKSIZE')
 
 
+class Request(NamedTuple):
+    """A number of threads that was asked for, and where, such as '--threads'."""
+
+    count: int
+    source: str
+
+
 class Threads(NamedTuple):
     """The threads that compute in this process.
 
-    source: what decided their count, such as 'OMP_NUM_THREADS' or 'a request'.
+    source: what decided their count, such as 'OMP_NUM_THREADS' or '--threads'.
     cores: the number of cores that they may use.
     ignored: environment variables about threads without effect, such as 'OMP_DYNAMIC=true'.
     places: the cores to which OpenMP binds the threads; empty where it does not.
@@ -116,16 +123,18 @@ class Threads(NamedTuple):
 
 
 def choose_threads(
-    environment: Mapping[str, str], cores: int, requested: int | None = None
+    environment: Mapping[str, str], cores: int, request: Request | None = None
 ) -> Threads:
     """Return the threads that a request or else the environment asks for, at most one per core.
 
     >>> choose_threads({'OMP_NUM_THREADS': '3', 'OMP_THREAD_LIMIT': '2'}, cores=4)[:2]
     (2, 'OMP_THREAD_LIMIT')
+    >>> choose_threads({'OMP_NUM_THREADS': '3'}, cores=4, request=Request(1, '--threads'))[:2]
+    (1, '--threads')
     """
     number = _number(environment.get('OMP_NUM_THREADS', '').partition(',')[0])
-    asked = {'a request': requested} if requested else {'OMP_NUM_THREADS': number}
-    numbers = {**asked, 'one per core': cores}
+    asked = request or Request(number, 'OMP_NUM_THREADS')
+    numbers = {asked.source: asked.count, 'one per core': cores}
     numbers.update((name, _number(environment.get(name, ''))) for name in LIMITS)
     if environment.get('OMP_MAX_ACTIVE_LEVELS', '').strip() == '0':  # never two threads
         numbers['OMP_MAX_ACTIVE_LEVELS'] = 1
@@ -136,23 +145,25 @@ def choose_threads(
     return Threads(numbers[source], source, cores, variables)
 
 
-_requested: int | None = None  # by `request_threads`, for when MXNet is loaded
+_request: Request | None = None  # for when MXNet is loaded
 
 
-def request_threads(count: int) -> None:
-    """Ask for this many threads, whatever OMP_NUM_THREADS says. It counts when
-    MXNet is loaded; `runtime.use_threads` is for later.
+def request_threads(count: int, source: str) -> None:
+    """Ask for this many threads, whatever OMP_NUM_THREADS says.
 
-    Raises InputError for more than the usable cores, or than a limit in the environment.
+    It has an effect if MXNet is loaded later; `runtime.use_threads` is for afterwards. Raises
+    InputError for more than the usable cores, or than a limit in the environment.
+
+    source: who asks, for `Threads.source`.
     """
-    global _requested
+    global _request
     limits = {name: value for name, value in os.environ.items() if name != 'OMP_NUM_THREADS'}
     most = choose_threads(limits, usable_cores())
     if not isinstance(count, int) or not 1 <= count <= most.count:
         reason = 'the usable cores' if most.source == 'one per core' else most.source
         allowed = f'must be auto, or a whole number from 1 to {most.count} ({reason})'
         raise InputError(allowed, setting='threads', value=count)
-    _requested = count
+    _request = Request(count, source)
 
 
 def _number(text: str) -> int:
@@ -164,7 +175,7 @@ def _number(text: str) -> int:
 def prepare() -> Threads:
     """Make the number of threads true, before MXNet is loaded; return it."""
     given = dict(os.environ)
-    threads = choose_threads(given, usable_cores(), _requested)
+    threads = choose_threads(given, usable_cores(), _request)
     # MXNet's own default is half of the cores, as if each were a hyper-thread.
     os.environ['OMP_NUM_THREADS'] = str(threads.count)
     with environment({}, hidden=HIDDEN):
@@ -172,16 +183,26 @@ def prepare() -> Threads:
     if openmp:
         places = _places(openmp)
         with unbound(places):
-            threads = choose_threads(given, usable_cores(), _requested)
+            threads = choose_threads(given, usable_cores(), _request)
         threads = _made_true(threads, openmp)._replace(places=places)
         os.environ['OMP_NUM_THREADS'] = str(threads.count)
-    text = given.get('OMP_NUM_THREADS')
-    is_asked = text is not None and _requested is None
-    if is_asked and not 1 <= _number(text) <= threads.cores and sys.stderr:
-        allowed = f'must be a whole number from 1 to {threads.cores}, the usable cores'
-        complaint = f'OMP_NUM_THREADS={text}: {allowed}; {threads.count} is used'
+    complaint = _complaint(threads, given.get('OMP_NUM_THREADS'))
+    if complaint and sys.stderr:
         print(f'Warning: {complaint}', file=sys.stderr)
     return threads
+
+
+def _complaint(threads: Threads, text: str | None) -> str | None:
+    """Return what is wrong with the request, or else with OMP_NUM_THREADS; None where nothing."""
+    if _request:
+        if threads.count == _request.count:
+            return None
+        # Only OpenMP itself knows the cores to which it binds, and limits from when it was loaded.
+        return f'{_request.source} {_request.count}: {threads.count} is used ({threads.source})'
+    if text is None or 1 <= _number(text) <= threads.cores:
+        return None
+    allowed = f'must be a whole number from 1 to {threads.cores}, the usable cores'
+    return f'OMP_NUM_THREADS={text}: {allowed}; {threads.count} is used'
 
 
 def _load_openmp() -> ctypes.CDLL | None:

@@ -12,7 +12,7 @@ import pytest
 import tiny
 
 import gluongan as gg
-from gluongan import build, launch, loading, runtime
+from gluongan import build, launch, loading, runtime, threads
 from gluongan.bench.cases import MODES, Case
 from gluongan.bench.subjects import make_subjects
 from gluongan.config import ConfigError
@@ -199,7 +199,7 @@ def test_amx_is_only_asked_for_where_the_processor_lists_its_bfloat16(tmp_path, 
 def test_an_instruction_set_that_the_user_has_set_stays(monkeypatch):
     monkeypatch.setenv('DNNL_MAX_CPU_ISA', 'AVX2')
     assert not runtime.ask_for_amx()
-    with runtime._environment({'DNNL_MAX_CPU_ISA': 'AVX512_CORE'}):
+    with threads.environment({'DNNL_MAX_CPU_ISA': 'AVX512_CORE'}):
         assert os.environ['DNNL_MAX_CPU_ISA'] == 'AVX2'
     assert os.environ['DNNL_MAX_CPU_ISA'] == 'AVX2'
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluongan.threads import choose_threads, usable_cores
+from gluongan.threads import Request, choose_threads, usable_cores
 
 CORES = usable_cores()
 limits = pytest.mark.skipif(CORES == 1, reason='one core has one thread, without any limit')
@@ -33,6 +33,57 @@ def run(code, **environment):
         cwd=Path(__file__).parent,
         check=False,
     )
+
+
+# The cores
+
+AFFINE = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+
+
+@pytest.fixture
+def cores(monkeypatch):
+    """Returns a function: pretend that the affinity mask allows this number."""
+
+    def allow(count):
+        mask = set(range(count))
+        monkeypatch.setattr(os, 'sched_getaffinity', lambda pid: mask, raising=False)
+
+    return allow
+
+
+@pytest.mark.parametrize(
+    ('mask', 'quota', 'usable'),
+    [
+        (8, '400000 100000', 4),
+        (8, '50000 100000', 1),
+        (8, '150000 100000', 1),
+        (8, '250000 100000\n', 2),
+        (2, '1600000 100000', 2),
+        (1, '400000 100000', 1),
+        (8, 'max 100000', 8),
+        (8, '', 8),
+        (8, 'nonsense', 8),
+        (8, '1 2 3', 8),
+    ],
+)
+def test_usable_cores_are_the_mask_cut_by_the_quota(tmp_path, cores, mask, quota, usable):
+    cores(mask)
+    (tmp_path / 'cpu.max').write_text(quota)
+    assert usable_cores(tmp_path / 'cpu.max') == usable
+
+
+def test_usable_cores_without_a_cgroup_are_the_mask(tmp_path, cores):
+    assert usable_cores(tmp_path / 'missing') == AFFINE
+    cores(5)
+    assert usable_cores(tmp_path / 'missing') == usable_cores(tmp_path) == 5
+
+
+def test_usable_cores_without_a_mask_are_all(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, 'sched_getaffinity', raising=False)
+    monkeypatch.setattr(os, 'cpu_count', lambda: 6)
+    assert usable_cores(tmp_path / 'missing') == 6
+    monkeypatch.setattr(os, 'cpu_count', lambda: None)
+    assert usable_cores(tmp_path / 'missing') == 1
 
 
 # The choice
@@ -94,6 +145,23 @@ def test_limits_are_kept_and_everything_else_is_named_as_ignored(name, text, cou
 
 
 @pytest.mark.parametrize(
+    ('environment', 'count', 'source', 'ignored'),
+    [
+        ({}, 2, 'who', ()),
+        ({'OMP_NUM_THREADS': '1'}, 2, 'who', ('OMP_NUM_THREADS=1',)),
+        ({'OMP_NUM_THREADS': '3'}, 2, 'who', ('OMP_NUM_THREADS=3',)),
+        ({'OMP_THREAD_LIMIT': '1'}, 1, 'OMP_THREAD_LIMIT', ()),
+        ({'OMP_THREAD_LIMIT': '3'}, 2, 'who', ('OMP_THREAD_LIMIT=3',)),
+    ],
+    ids=str,
+)
+def test_a_request_beats_the_variable_but_no_limit(environment, count, source, ignored):
+    threads = choose_threads(environment, 4, Request(2, 'who'))
+    assert threads[:4] == (count, source, 4, ignored)
+    assert choose_threads({}, 4, Request(9, 'who'))[:2] == (4, 'one per core')
+
+
+@pytest.mark.parametrize(
     ('quota', 'count'), [('200000 100000', 2), ('50000 100000', 1), ('max 100000', 8)]
 )
 def test_quota_of_a_container_limits_the_threads(tmp_path, monkeypatch, quota, count):
@@ -105,6 +173,22 @@ def test_quota_of_a_container_limits_the_threads(tmp_path, monkeypatch, quota, c
 
 
 # New processes
+
+SHOW = """
+import os
+os.sched_getaffinity = lambda pid: range(3)
+{}
+from gluongan import runtime, threads
+print(runtime.threads(), os.environ['OMP_NUM_THREADS'], threads.usable_cores())
+"""
+
+
+def test_threads_are_the_usable_cores_unless_the_user_has_chosen(python):
+    chosen, inherited, usable = python(SHOW.format(''), OMP_NUM_THREADS='2').split()
+    assert int(chosen) == int(inherited) == min(2, int(usable))
+    default, inherited, usable = python(SHOW.format('del os.environ["OMP_NUM_THREADS"]')).split()
+    assert default == inherited == usable
+
 
 TRAIN = """
 import ctypes, dataclasses, json, os
@@ -221,6 +305,7 @@ def test_wrong_products_are_refused_where_threads_of_an_engine_cannot_be_set():
     code = f'import ctypes; {LOAD_OPENMP}; import os; os.sched_getaffinity = lambda pid: {{0, 1}}\n'
     code += "from gluongan.cli import main; main(['doctor'])"
     limit = {'OMP_DYNAMIC': 'true', 'MXNET_ENGINE_TYPE': 'ThreadedEnginePerDevice'}
+    limit['GLUONGAN_NATIVE'] = '0'  # in the pool, they are right
     process = run(code, OMP_NUM_THREADS='2', **limit)
     text = 'OMP_DYNAMIC, OMP_THREAD_LIMIT: products are wrong; must be unset'
     assert process.returncode == 1 and f'problem       {text}\n' in process.stdout
@@ -232,30 +317,22 @@ def test_wrong_products_are_refused_where_threads_of_an_engine_cannot_be_set():
 # What users and other processes are told
 
 
-def test_doctor_names_the_threads_their_source_and_what_has_no_effect():
-    code = "from gluongan.cli import main; main(['doctor'])"
-    process = run(code, OMP_THREAD_LIMIT='1', OMP_DYNAMIC='TRUE', OMP_NUM_THREADS='1')
-    assert process.returncode == 0
-    lines = process.stdout.splitlines()
-    place = lines.index('threads       1 (OMP_NUM_THREADS)')
-    assert lines[place + 1 : place + 3] == [
-        '              without effect on threads: OMP_DYNAMIC=TRUE',
-        '              without effect on threads: OMP_THREAD_LIMIT=1',
-    ]
-
-
 EXPORT = """
 import sys
+import gluongan as gg
 from pathlib import Path
 import numpy as np
 from gluongan.exports import verify
 from gluongan.runtime import mx, threads
 code = 'import numpy as np; from gluongan.runtime import threads; np.save("y.npy", threads())'
+gg.use_threads(COUNT)
 verify._command = lambda files, folder, device: [sys.executable, '-c', code]
 print(threads(), verify.compute([Path('x')], np.zeros(1), mx.cpu()))
 """
 
 
-def test_export_is_verified_with_as_many_threads_as_it_is_written_with():
-    process = run(EXPORT, OMP_PROC_BIND='true', OMP_DYNAMIC='true')
-    assert process.stdout.split() == [str(CORES)] * 2, process.stderr
+@pytest.mark.parametrize('count', sorted({1, CORES}))
+def test_export_is_verified_with_as_many_threads_as_it_is_written_with(count):
+    code = EXPORT.replace('COUNT', str(count))
+    process = run(code, OMP_PROC_BIND='true', OMP_DYNAMIC='true')
+    assert process.stdout.split() == [str(count)] * 2, process.stderr

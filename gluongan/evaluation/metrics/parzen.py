@@ -32,7 +32,7 @@ def parzen(samples: np.ndarray, valid: np.ndarray, test: np.ndarray) -> Parzen:
     Raises InputError if samples differ in shape.
 
     >>> samples = np.zeros((5, 2))
-    >>> parzen(samples, samples + 0.1, samples).sigma  # the narrowest window
+    >>> round(parzen(samples, samples + 0.1, samples).sigma, 9)  # the narrowest window
     0.1
     """
     shapes = samples.shape[1:], valid.shape[1:], test.shape[1:]
