@@ -185,7 +185,7 @@ def test_a_resume_with_other_threads_warns_in_one_line(environment_of_run, chang
     (warning,) = warnings
     assert warning == (
         f'{environment_of_run.parent} was begun with {said.format_map(now)}: the bits of what '
-        'follows are not those of a run without a break'
+        'follows may not be those of a run without a break'
     )
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from gluongan import native
+from gluongan import native, runtime
 from gluongan.nn.fusion import DENSE, fused
 from gluongan.runtime import mx
 
