@@ -28,7 +28,7 @@ from .driver import ENVIRONMENTS, Peer, choose_forms, typed
 from .equivalence import Material
 from .turns import PAUSE, Block, make_block, make_trial, take_turns
 
-RECIPES = ('dense', 'wgan', 'dcgan')
+RECIPES = ('vanilla', 'dense', 'binarized', 'wgan', 'conditional', 'projection', 'dcgan')
 BATCH = 128
 LOOP = 'while True: pass'
 ALONE, BESIDE = 'alone', 'beside a loop'

@@ -138,12 +138,17 @@ def calls_for(weights):
     return (0, 1) if native.is_available() else (weights, 0)
 
 
+def products(counts, prefix=''):
+    """How many dense layers run, in MXNet's own operator or in ours."""
+    return counts.get(f'{prefix}FullyConnected', 0) + counts.get(f'{prefix}gluongan_dense', 0)
+
+
 def test_dis_update_runs_dis_once_forward_and_once_backward(tiny_nets):
     """D has two Dense layers; one pass is enough for both batches."""
     game = Game(*tiny_nets())
     counts = operators(lambda: game.update_dis())
-    assert counts['FullyConnected'] == 2
-    assert counts['_backward_FullyConnected'] == 2
+    assert products(counts) == 2
+    assert products(counts, '_backward_') == 2
     assert optimiser_calls(counts) == calls_for(4)
     assert 'BatchNorm' not in counts
     assert '_backward_BatchNorm' not in counts
@@ -153,8 +158,8 @@ def test_gen_update_runs_dis_once_forward_and_both_networks_once_backward(tiny_n
     """G and D have two Dense layers each; G's forward pass is the one that was recorded."""
     game = Game(*tiny_nets())
     counts = operators(game.update_gen)
-    assert counts['FullyConnected'] == 2
-    assert counts['_backward_FullyConnected'] == 4
+    assert products(counts) == 2
+    assert products(counts, '_backward_') == 4
     assert optimiser_calls(counts) == calls_for(6)
     assert 'BatchNorm' not in counts
     assert counts['_backward_BatchNorm'] == 1
