@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -225,7 +226,10 @@ def test_each_way_of_the_native_benchmark_is_a_trial(small):
 def test_a_peer_gets_the_variables_that_it_is_started_with(value, monkeypatch):
     monkeypatch.setenv('GLUONGAN_NATIVE', '0')
     with Peer('gluongan', threads=1, variables={'GLUONGAN_NATIVE': value}) as peer:
-        pairs = Path(f'/proc/{peer._process.pid}/environ').read_text().split('\0')
+        variables = Path(f'/proc/{peer._process.pid}/environ')
+        while not (text := variables.read_text()):  # empty while taskset becomes the peer
+            time.sleep(0.01)
         peer._process.kill()
+    pairs = text.split('\0')
     switches = [pair for pair in pairs if pair.startswith('GLUONGAN_NATIVE=')]
     assert switches == ([f'GLUONGAN_NATIVE={value}'] if value else [])
