@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import gluongan
 from gluongan.errors import FailureError
 
 HERE = Path(__file__).resolve().parent
@@ -102,7 +103,7 @@ def _environment(name: str, threads: int, changes: Mapping[str, str | None]) -> 
         'TF_CPP_MIN_LOG_LEVEL': '2',
     }
     if FORMS[name].environment is None:
-        variables['PYTHONPATH'] = str(HERE.parent)
+        variables['PYTHONPATH'] = str(Path(gluongan.__file__).parents[1])  # this same package
     return {key: value for key, value in variables.items() if value is not None}
 
 
