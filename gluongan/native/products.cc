@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "pool.h"
@@ -22,8 +23,11 @@ namespace {
 
 constexpr long kDepth = 384;         // of a packed block: with it, a panel of `a` fits the first cache
 constexpr long kSlack = 16;          // floats that packing may write behind a panel
-constexpr long kMostTiles = 4;       // of one task, side by side
+constexpr long kLine = 16;           // floats in a line of the cache
+constexpr long kAhead = 16;          // lines from what is packed to what is fetched
+constexpr long kMostTiles = 4;       // side by side, whose columns the second cache holds
 constexpr double kAlone = 250000.0;  // terms that one thread adds up sooner than another one wakes
+constexpr double kPacking = 16.0;    // terms that are added up while a number is packed
 
 // The part of the product that stays in registers: kRows × kColumns, which are kVectors vectors of kLanes floats.
 template <int lanes, int rows, int vectors>
@@ -34,6 +38,7 @@ struct Tile {
   typedef int Order __attribute__((vector_size(4 * lanes)));
 };
 
+// Some rows of a product. `columns` is the length of a row of c.
 struct Product {
   Matrix a, b;
   float* c;
@@ -76,7 +81,11 @@ INLINE void pack(float* to, const float* from, long along, long across, long dep
   constexpr int whole = lines / T::kLanes * T::kLanes, rest = lines - whole;
   long k = 0;
   if (along == 1) {
-    for (; k < depth; ++k) std::memcpy(to + k * lines, from + k * across, lines * sizeof(float));
+    for (; k < depth; ++k) {
+      // No processor foresees steps as long as a row. A prefetch may lie outside of the matrix.
+      for (int line = 0; line < lines; line += kLine) __builtin_prefetch(from + (k + kAhead) * across + line);
+      std::memcpy(to + k * lines, from + k * across, lines * sizeof(float));
+    }
     return;
   }
   for (; across == 1 && k + T::kLanes <= depth; k += T::kLanes) {
@@ -175,8 +184,11 @@ INLINE void pack_strip(const Product& p, const Strip& strip, long k, long depth)
 INLINE void finish_tile(const Product& p, float* c, long rows, const Strip& strip) {
   const float slope = p.finish.slope;
   for (long i = 0; i < rows; ++i, c += p.columns) {
-    if (p.finish.bias)
-      for (long j = 0; j < strip.width; ++j) c[j] += p.finish.bias[strip.first + j];
+    const float* bias = p.finish.bias;
+    if (bias && p.finish.shares_bias)
+      for (long j = 0; j < strip.width; ++j) c[j] += bias[0];
+    else if (bias)
+      for (long j = 0; j < strip.width; ++j) c[j] += bias[strip.first + j];
     if (slope != 1.0f)
       for (long j = 0; j < strip.width; ++j) c[j] = c[j] > 0 ? c[j] : slope * c[j];
   }
@@ -254,33 +266,65 @@ const Kernel* find_kernel(int most_lanes) {
 
 const Kernel* kernel = find_kernel(16);
 
+// A product is cut into shares, `down` times `across`, of whole panels and tiles, one for each thread. Each share packs
+// what it needs for itself: to fetch what another core has just packed takes longer.
+struct Shares {
+  long panels, tiles;  // of the whole product
+  long down, across;
+};
+
+Shares cut(long rows, long columns, long threads) {
+  const long panels = (rows + kernel->rows - 1) / kernel->rows;
+  const long tiles = (columns + kernel->columns - 1) / kernel->columns;
+  Shares best{panels, tiles, 1, 1};
+  double least = std::numeric_limits<double>::infinity();
+  for (long down = 1; down <= std::min(threads, panels); ++down) {
+    const long across = std::min(threads / down, tiles);
+    const double height = (panels + down - 1) / down * kernel->rows;
+    const double width = (tiles + across - 1) / across * kernel->columns;
+    const double time = height * width + kPacking * (height + width);  // of the largest share, for one step inwards
+    if (time >= least) continue;
+    least = time;
+    best.down = down;
+    best.across = across;
+  }
+  return best;
+}
+
+// Computes the columns from `left` up to `right` of some rows, which it packs.
+void compute_share(Product p, long left, long right) {
+  static thread_local std::vector<float> buffer;
+  p.panels = (p.rows + kernel->rows - 1) / kernel->rows;
+  p.packed = aligned(buffer, p.rows * p.inner + p.panels * kSlack);
+  for (long panel = 0; panel < p.panels; ++panel) kernel->pack_panel(p, panel);
+  const long tiles = (right - left + kernel->columns - 1) / kernel->columns;
+  const long groups = (tiles + kMostTiles - 1) / kMostTiles;
+  for (long group = 0; group < groups; ++group) {
+    const long first = left + group * tiles / groups * kernel->columns;
+    const long last = left + (group + 1) * tiles / groups * kernel->columns;
+    kernel->compute_columns(p, first, std::min(last, right));
+  }
+}
+
 }  // namespace
 
 void multiply(Matrix a, Matrix b, float* c, long rows, long columns, long inner, Finish finish) {
-  static thread_local std::vector<float> buffer;
-  const long panels = (rows + kernel->rows - 1) / kernel->rows;
-  const long tiles = (columns + kernel->columns - 1) / kernel->columns;
-  float* packed = aligned(buffer, rows * inner + panels * kSlack);
-  const Product p{a, b, c, rows, columns, inner, finish, packed, panels};
-  const double terms = static_cast<double>(rows) * columns * inner;
-  const long threads = terms < kAlone ? 1 : thread_count();
-  const long parts = std::min(panels, threads == 1 ? 1 : 2 * threads);
-  parallel(parts, [&](long part) {
-    const long last = (part + 1) * panels / parts;
-    for (long panel = part * panels / parts; panel < last; ++panel) kernel->pack_panel(p, panel);
-  });
-  // As many tasks for each thread, and two of them, so that one that is late leaves some to others.
-  const long fewest = std::max((tiles + kMostTiles - 1) / kMostTiles, threads == 1 ? 1 : 2 * threads);
-  const long tasks = std::min(tiles, (fewest + threads - 1) / threads * threads);
-  const auto compute = [&](long task) {
-    const long first = task * tiles / tasks * kernel->columns;
-    kernel->compute_columns(p, first, std::min(columns, (task + 1) * tiles / tasks * kernel->columns));
-  };
-  if (threads == 1) {
-    for (long task = 0; task < tasks; ++task) compute(task);
-  } else {
-    parallel(tasks, compute);
+  if (columns == 1 && rows > 1) {  // a row of the same numbers is computed in whole vectors
+    finish.shares_bias = true;
+    return multiply({b.data, b.column_step, b.row_step}, {a.data, a.column_step, a.row_step}, c, 1, rows, inner, finish);
   }
+  const double terms = static_cast<double>(rows) * columns * inner;
+  const Shares shares = cut(rows, columns, terms < kAlone ? 1 : thread_count());
+  parallel(shares.down * shares.across, [&](long share) {
+    const long row = share / shares.across, column = share % shares.across;
+    const long top = row * shares.panels / shares.down * rows / shares.panels;
+    const long bottom = (row + 1) * shares.panels / shares.down * rows / shares.panels;
+    const long left = column * shares.tiles / shares.across * kernel->columns;
+    const long right = (column + 1) * shares.tiles / shares.across * kernel->columns;
+    const Matrix part_of_a{a.data + top * a.row_step, a.row_step, a.column_step};
+    const Product p{part_of_a, b, c + top * columns, bottom - top, columns, inner, finish, nullptr, 0};
+    compute_share(p, left, std::min(right, columns));
+  });
 }
 
 }  // namespace gluongan

@@ -15,6 +15,7 @@ struct Matrix {
 struct Finish {
   const float* bias = nullptr;  // null: no bias
   float slope = 1.0f;
+  bool shares_bias = false;  // bias[0] is that of every column
 };
 
 // c (rows × columns, its rows one after the other) ← finish(a · b), for a (rows × inner) and b (inner × columns).
