@@ -156,7 +156,10 @@ def operators(trial: Trial, table: Sequence[Operator], most: int = 15) -> str:
     if others:
         count = len(table) - most
         rows.append((f'{count} more', '', _milliseconds(others), _share(others, total)))
-    return f"MXNet's operators in {trial.name}, per iteration\n{text_table(rows)}"
+    title = f"MXNet's operators in {trial.name}, per iteration"
+    if not any(operator.name.endswith('_update') for operator in table):
+        title += '; updates of the weights are none of them'
+    return f'{title}\n{text_table(rows)}'
 
 
 def compare(old: Trials, new: Trials, *, tolerance: float = 0.05) -> tuple[str, list[Judgement]]:

@@ -21,6 +21,7 @@ from operator import is_
 
 import numpy as np
 
+from ..errors import InputError
 from ..runtime import THREADS, mx
 from ..threads import LIBRARY, SWITCH, chosen_parts, library
 
@@ -86,7 +87,7 @@ def has_products() -> bool:
 def can_update(weights: Iterable[mx.nd.NDArray]) -> bool:
     """Return whether `update` takes these weights: float32, on the CPU, and at least one.
 
-    Never with an engine that computes later, see `_restore_order`.
+    Never with an engine that computes later, see `Update`.
     """
     weights = list(weights)
     if not weights or not is_available() or not computes_at_once():
@@ -105,31 +106,6 @@ def computes_at_once() -> bool:
     if engine is None:
         return not glob('/dev/nvidia[0-9]*')
     return engine == 'NaiveEngine'
-
-
-@cache
-def _handle(name: str) -> ctypes.c_void_p:
-    handle = ctypes.c_void_p()
-    mx.base.check_call(mx.base._LIB.NNGetOpHandle(name.encode(), ctypes.byref(handle)))
-    return handle
-
-
-@lru_cache(maxsize=1)
-def _ignored() -> mx.nd.NDArray:
-    """The output of an update, which means nothing."""
-    return mx.nd.zeros(1)
-
-
-def _restore_order(arrays: Iterable[mx.nd.NDArray]) -> None:
-    """Put arrays back into plain order where oneDNN has left weights in an order of its own.
-
-    It does so when a network predicts, with weights alone, not with gradients or moments. MXNet
-    would hand a plain copy to an operator of a library, and whatever is written into that copy is
-    lost without a word. An engine that computes later could change the order in between.
-    """
-    address = ctypes.c_void_p()
-    for array in arrays:
-        mx.base.check_call(mx.base._LIB.MXNDArrayGetData(array.handle, ctypes.byref(address)))
 
 
 @lru_cache(maxsize=1024)
@@ -166,42 +142,66 @@ def _power_of_ten(exponent: int) -> np.float32:
     return scale
 
 
-class Update:
-    """One of the rules in updates.cc, for weights that stay where they are in memory.
+# The numbers of each rule in updates.cc, in its order, and how many arrays belong to a weight.
+NUMBERS = {
+    'adam': ('rate', 'beta1', 'beta2', 'epsilon', 'bound'),
+    'rmsprop': ('rate', 'decay', 'epsilon', 'bound'),
+    'momentum': ('rate', 'momentum', 'bound'),
+    'average': ('missing', 'added'),
+}
 
-    name: `adam`, `rmsprop`, `momentum` or `average`.
-    groups: for each weight its arrays, in the order that the rule wants: the weight, its gradient,
-    the moments. All are float32 and on the CPU.
+
+class Update:
+    """One of the rules in updates.cc, for all weights of a network in one call.
+
+    name: a key of NUMBERS. groups: for each weight its arrays, in the order that the rule wants:
+    the weight, its gradient, the moments.
+
+    Raises InputError for arrays that are not float32 on the CPU, or not of their weight's shape.
     """
 
     def __init__(self, name: str, groups: Sequence[Sequence[mx.nd.NDArray]]) -> None:
-        self._name = name
-        self._weights = [group[0] for group in groups]
+        for weight, *others in groups:
+            _check_group(weight, others)
+        self._function = getattr(library(), f'gluongan_{name}')
+        self._names = NUMBERS[name]
         self._arrays = [array for group in groups for array in group]
-        self._inputs = mx.base.c_handle_array(self._arrays)
-        outputs = mx.base.c_handle_array([_ignored()])
-        self._outputs = ctypes.cast(outputs, ctypes.POINTER(ctypes.c_void_p))
+        self._addresses = (ctypes.c_void_p * len(self._arrays))()
+        self._sizes = (ctypes.c_long * len(groups))(*(group[0].size for group in groups))
 
     def is_of(self, arrays: Sequence[mx.nd.NDArray]) -> bool:
         """Return whether these are the arrays of its groups, one group after the other."""
         return len(arrays) == len(self._arrays) and all(map(is_, arrays, self._arrays))
 
-    def __call__(self, attributes: Mapping[str, float]) -> None:
-        """Update all weights in place, in one call."""
-        _restore_order(self._weights)
-        texts = {'weights': str(len(self._weights))}
-        texts.update((key, repr(as_mxnet_reads(value))) for key, value in attributes.items())
-        storage_types = ctypes.POINTER(ctypes.c_int)()
-        mx.base.check_call(
-            mx.base._LIB.MXImperativeInvokeEx(
-                _handle(f'gluongan_{self._name}'),
-                ctypes.c_int(len(self._arrays)),
-                self._inputs,
-                ctypes.byref(ctypes.c_int(1)),
-                ctypes.byref(self._outputs),
-                ctypes.c_int(len(texts)),
-                mx.base.c_str_array(list(texts)),
-                mx.base.c_str_array(list(texts.values())),
-                ctypes.byref(storage_types),
+    def __call__(self, numbers: Mapping[str, float]) -> None:
+        """Update all weights in place."""
+        self._find_arrays()
+        read = [as_mxnet_reads(numbers[name]) for name in self._names]
+        rule = (ctypes.c_float * len(read))(*read)
+        count = ctypes.c_long(len(self._sizes))
+        self._function(rule, self._addresses, self._sizes, count)
+
+    def _find_arrays(self) -> None:
+        """Ask MXNet where the arrays lie.
+
+        When a network predicts, oneDNN leaves its weights in an order of its own. This puts them
+        back into plain order, in another place. An engine that computes later could change that
+        again before the update.
+        """
+        find, address = mx.base._LIB.MXNDArrayGetData, ctypes.c_void_p()
+        reference = ctypes.byref(address)
+        for index, array in enumerate(self._arrays):
+            mx.base.check_call(find(array.handle, reference))
+            self._addresses[index] = address.value
+
+
+def _check_group(weight: mx.nd.NDArray, others: Sequence[mx.nd.NDArray]) -> None:
+    for array in (weight, *others):
+        if array.dtype != np.float32 or array.ctx.device_type != 'cpu':
+            raise InputError('must be float32 on the CPU', setting='groups', value=array.dtype)
+        if array.shape != weight.shape:
+            raise InputError(
+                f'must have the shape of their weight, {weight.shape}',
+                setting='groups',
+                value=array.shape,
             )
-        )

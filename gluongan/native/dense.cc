@@ -144,3 +144,10 @@ REGISTER_OP(gluongan_dense)
     .setParseAttrs(parse)
     .setInferType(types)
     .setInferShape(shapes);
+
+// Called once, by MXLoadLib.
+MXReturnValue initialize(int version) {
+  if (version >= 10900) return MX_SUCCESS;
+  MX_ERROR_MSG << "gluongan: its operators need MXNet 1.9 or later";
+  return MX_FAIL;
+}
