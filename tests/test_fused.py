@@ -196,9 +196,8 @@ def test_a_layer_and_its_activation_become_one_operator():
     record_fake(block, mx.nd.ones((2, 5)))
     found = operators(block)
     assert (found[DENSE], found[BATCHNORM]) == (3, 2)
-    left = {'FullyConnected', 'BatchNorm', 'LeakyReLU', 'transpose'}
+    left = {'FullyConnected', 'BatchNorm', 'LeakyReLU', 'transpose', 'Activation', 'Reshape'}
     assert left.isdisjoint(found)
-    assert found['Activation'] == 1  # the sigmoid at the end
 
 
 def test_batchnorm_between_two_convolutions_is_mxnets():
@@ -213,6 +212,9 @@ def test_batchnorm_between_two_convolutions_is_mxnets():
 
 def attributes(symbol, op):
     return [node['attrs'] for node in json.loads(symbol.tojson())['nodes'] if node['op'] == op]
+
+
+X = mx.sym.var('x')
 
 
 def dense(x, name, **options):
@@ -234,12 +236,60 @@ def test_operators_compute_only_the_gradients_that_are_wanted():
     assert found[1]['of_input'] == '0'
 
 
+def outputs(symbol):
+    """What a graph gives for fixed numbers, each output in its shape."""
+    random = np.random.RandomState(0)
+    shapes, _, _ = symbol.infer_shape(x=(6, 5))
+    values = [mx.nd.array(random.normal(size=shape)) for shape in shapes]
+    executor = symbol.bind(mx.cpu(), dict(zip(symbol.list_arguments(), values)))
+    return [output.asnumpy() for output in executor.forward(is_train=True)]
+
+
+def shaped(shape, units=4, **options):
+    return mx.sym.Reshape(dense(X, 'a', num_hidden=units), shape=shape, **options)
+
+
+RESHAPES = {
+    'pictures': (shaped((-1, 1, 2, 2)), 0),
+    'the batch is kept': (shaped((0, 2, 2)), 0),
+    'no axis but the batch': (shaped((-1,), units=1), 0),
+    'behind an activation': (
+        mx.sym.Reshape(mx.sym.Activation(dense(X, 'a'), act_type='tanh'), shape=(-1, 2, 2)),
+        0,
+    ),
+    'samples together': (shaped((-1, 8)), 1),
+    'everything in a row': (shaped((-1,)), 1),
+    'an unknown size': (shaped((0, -1, 2)), 1),
+    'from the right': (shaped((-1, 2, 2), reverse=True), 1),
+}
+
+
+@pytest.mark.parametrize('name', RESHAPES)
+def test_a_reshape_behind_a_layer_is_its_own_where_it_keeps_the_samples_apart(name):
+    symbol, left = RESHAPES[name]
+    result = fused(symbol, set(symbol.list_arguments()), fuse_dense=True)
+    assert result.tojson().count('"op": "Reshape"') == left
+    for one, other in zip(outputs(result), outputs(symbol)):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_a_layer_with_other_readers_keeps_its_shape_and_activation():
+    layer = dense(X, 'a')
+    sigmoid = mx.sym.Activation(layer, act_type='sigmoid')
+    for other in (layer * 2, sigmoid * 2):
+        symbol = mx.sym.Group([sigmoid.reshape((-1, 2, 2)), other])
+        result = fused(symbol, set(symbol.list_arguments()), fuse_dense=True)
+        assert result.tojson().count('"op": "Reshape"') == 1
+        for one, other in zip(outputs(result), outputs(symbol)):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
 def norm(x, **options):
     names = ('gamma', 'beta', 'mean', 'var')
     return mx.sym.BatchNorm(x, *(mx.sym.var(name) for name in names), **options)
 
 
-X = mx.sym.var('x')
 SHARED = mx.sym.var('shared')
 LEFT_ALONE = {
     'a weight that two layers share': dense(dense(X, 'a', weight=SHARED), 'b', weight=SHARED),

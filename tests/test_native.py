@@ -148,7 +148,7 @@ def test_nan_and_infinity_reach_the_weights():
 )
 def test_arrays_that_do_not_go_together_are_refused_and_left_alone(groups):
     before = [array.asnumpy() for group in groups for array in group]
-    with pytest.raises(InputError, match='^groups .* must '):
+    with pytest.raises(InputError, match=r'^groups .* must '):
         native.Update('average', groups)({'missing': 0.5, 'added': -0.5})
     for array, values in zip([array for group in groups for array in group], before):
         np.testing.assert_array_equal(array.asnumpy(), values)

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(
 # Samples, values of a sample, units.
 SIZES = [(1, 1, 1), (1, 7, 17), (2, 1, 3), (7, 17, 1), (17, 129, 7), (129, 33, 257), (5, 784, 64)]
 SLOPES = {'none': 1.0, 'relu': 0.0, 'leaky': 0.2}
+CURVES = ('sigmoid', 'tanh')
 ALL = ('x', 'weight', 'bias')
 
 
@@ -38,8 +39,8 @@ def draw(samples, values, units, seed=2):
 
 
 def activate(y, activation):
-    if activation == 'relu':
-        return mx.sym.Activation(y, act_type='relu')
+    if activation in ('relu', *CURVES):
+        return mx.sym.Activation(y, act_type=activation)
     if activation == 'leaky':
         return mx.sym.LeakyReLU(y, act_type='leaky', slope=0.2)
     return y
@@ -69,15 +70,26 @@ def run(symbol, x, weight, bias, gradient, differentiated=ALL):
     return Result(y, *found)
 
 
-def formula(x, weight, bias, gradient, slope):
+def activated(v, activation):
+    """f(v) and f'(v)."""
+    if activation == 'sigmoid':
+        y = 1 / (1 + np.exp(-v))
+        return y, y * (1 - y)
+    if activation == 'tanh':
+        return np.tanh(v), 1 - np.tanh(v) ** 2
+    slope = np.where(v > 0, 1, SLOPES[activation])
+    return slope * v, slope
+
+
+def formula(x, weight, bias, gradient, activation):
     """The same in float64."""
     x, weight, bias, gradient = (
         np.asarray(value, np.float64) for value in (x, weight, bias, gradient)
     )
-    y = x.reshape(len(x), -1) @ weight.T + bias
-    e = np.where(y > 0, 1, slope) * gradient
+    y, slope = activated(x.reshape(len(x), -1) @ weight.T + bias, activation)
+    e = slope * gradient
     of_x = (e @ weight).reshape(x.shape)
-    return Result(np.where(y > 0, y, slope * y), of_x, e.T @ x.reshape(len(x), -1), e.sum(axis=0))
+    return Result(y, of_x, e.T @ x.reshape(len(x), -1), e.sum(axis=0))
 
 
 def assert_close(result, expected, inner):
@@ -90,13 +102,13 @@ def assert_same_bits(one, other):
         np.testing.assert_array_equal(value, same)
 
 
-@pytest.mark.parametrize('activation', SLOPES)
+@pytest.mark.parametrize('activation', [*SLOPES, *CURVES])
 @pytest.mark.parametrize('sizes', SIZES, ids=str)
 def test_it_follows_the_formula_and_mxnet(sizes, activation):
     values = draw(*sizes)
     symbol = make_symbol(sizes[-1], activation)
     result = run(ours(symbol), *values)
-    assert_close(result, formula(*values, SLOPES[activation]), max(sizes))
+    assert_close(result, formula(*values, activation), max(sizes))
     assert_close(result, run(symbol, *values), max(sizes))
 
 
@@ -104,7 +116,7 @@ def test_pictures_are_read_as_vectors():
     x, weight, bias, gradient = draw(5, 24, 7)
     x = x.reshape(5, 2, 3, 4)
     result = run(ours(make_symbol(7, 'relu')), x, weight, bias, gradient)
-    assert_close(result, formula(x, weight, bias, gradient, 0.0), 24)
+    assert_close(result, formula(x, weight, bias, gradient, 'relu'), 24)
 
 
 def test_a_layer_may_have_no_bias():
@@ -113,12 +125,13 @@ def test_a_layer_may_have_no_bias():
     result = run(ours(symbol), *values)
     assert result.of_bias is None
     without = [values[0], values[1], np.zeros(7), values[3]]
-    assert_close(result[:3], formula(*without, 0.2)[:3], 24)
+    assert_close(result[:3], formula(*without, 'leaky')[:3], 24)
 
 
-def test_its_gradients_are_those_of_finite_differences():
+@pytest.mark.parametrize('activation', ['leaky', *CURVES])
+def test_its_gradients_are_those_of_finite_differences(activation):
     x, weight, bias, gradient = draw(4, 5, 3)
-    result = run(ours(make_symbol(3, 'leaky')), x, weight, bias, gradient)
+    result = run(ours(make_symbol(3, activation)), x, weight, bias, gradient)
     for name, found in zip(ALL, result[1:]):
         start = {'x': x, 'weight': weight, 'bias': bias}
         for index in np.ndindex(found.shape):
@@ -126,28 +139,50 @@ def test_its_gradients_are_those_of_finite_differences():
             for step in (1e-6, -1e-6):
                 moved = {key: value.astype(np.float64) for key, value in start.items()}
                 moved[name][index] += step
-                losses.append((formula(*moved.values(), gradient, 0.2).y * gradient).sum())
+                losses.append((formula(*moved.values(), gradient, activation).y * gradient).sum())
             assert found[index] == pytest.approx((losses[0] - losses[1]) / 2e-6, rel=1e-4, abs=1e-5)
+
+
+def biased(biases, activation):
+    """The activations of some numbers: a layer whose input is 0."""
+    biases = np.asarray(biases, np.float32)
+    zero = np.zeros((1, len(biases)), np.float32)
+    symbol = ours(make_symbol(len(biases), activation))
+    return run(symbol, zero[:, :1], zero.T, biases, zero).y[0]
+
+
+@pytest.mark.parametrize('activation', CURVES)
+def test_an_activation_is_right_to_the_last_digits_and_at_the_ends(activation):
+    random = np.random.RandomState(0)
+    numbers = [random.normal(0, scale, 4000) for scale in (1e-6, 1e-2, 1, 10)]
+    numbers = np.concatenate(numbers).astype(np.float32)
+    expected, _ = activated(numbers.astype(np.float64), activation)
+    np.testing.assert_allclose(biased(numbers, activation), expected, rtol=4e-7)
+    ends = biased([-np.inf, -1e30, -100, 100, 1e30, np.inf], activation)
+    lowest = -1.0 if activation == 'tanh' else 0.0
+    np.testing.assert_allclose(ends, [lowest] * 3 + [1.0] * 3, atol=2e-38)
+    assert np.isnan(biased([0, np.nan], activation)).tolist() == [False, True]
 
 
 @pytest.mark.parametrize('sizes', SIZES, ids=str)
 def test_the_bits_do_not_depend_on_the_number_of_threads(sizes):
     values, results = draw(*sizes), []
-    symbol = ours(make_symbol(sizes[-1], 'leaky'))
+    symbol = ours(make_symbol(sizes[-1], 'tanh'))
     try:
-        for count in (1, 2, 3):
+        for count in (1, 2, 3, 6):
             native.use_threads(count)
             results.append(run(symbol, *values))
     finally:
         native.use_threads(runtime.threads())
-    assert_same_bits(results[0], results[1])
-    assert_same_bits(results[0], results[2])
+    for result in results[1:]:
+        assert_same_bits(results[0], result)
 
 
+@pytest.mark.parametrize('activation', ['leaky', *CURVES])
 @pytest.mark.parametrize('sizes', SIZES, ids=str)
-def test_the_bits_do_not_depend_on_the_width_of_the_vectors(sizes):
+def test_the_bits_do_not_depend_on_the_width_of_the_vectors(sizes, activation):
     values = draw(*sizes)
-    symbol = ours(make_symbol(sizes[-1], 'leaky'))
+    symbol = ours(make_symbol(sizes[-1], activation))
     widest = native.use_lanes(16)
     try:
         results = {native.use_lanes(most): run(symbol, *values) for most in (4, 8, 16)}

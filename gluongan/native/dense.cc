@@ -1,6 +1,8 @@
-// The fully connected layer with its activation: y = f(x Wᵀ + b), with f(v) = v above 0, else slope · v.
+// The fully connected layer with its activation: y = f(x Wᵀ + b), with f(v) = v above 0, else slope · v, or with the
+// sigmoid function, or the hyperbolic tangent.
 //
-// x (N, ...) is read as (N, K); W is (U, K), b (U,), y (N, U), all float32. Backward, with e = f'(…) ∘ ∂y (N, U):
+// x (N, ...) is read as (N, K); W is (U, K), b (U,), all float32. y is (N, U), or (N, ...) with the sizes in `shape`,
+// whose product is U. Backward, with e = f'(…) ∘ ∂y (N, U):
 //   ∂x = e W,  ∂W = eᵀ x,  ∂b = the sums of e over the batch
 // MXNet 1.9.1 neither tells an operator of a library which gradients are wanted, nor adds to what is there. So attributes
 // say what to compute, `of_input` and `of_weights`, and no weight may be used by two such operators of one graph.
@@ -8,6 +10,7 @@
 #include "mxnet/lib_api.h"
 
 #include <algorithm>
+#include <sstream>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -19,6 +22,7 @@ using namespace mxnet::ext;
 
 namespace {
 
+using gluongan::Activation;
 using gluongan::Finish;
 using gluongan::Matrix;
 using Attributes = std::unordered_map<std::string, std::string>;
@@ -28,28 +32,51 @@ constexpr long kColumns = 128;  // of a task that goes through all rows
 
 struct Dense {
   bool has_bias, of_input, of_weights;
+  Activation activation;
   float slope;
   long batch, inputs, units;
 
   Dense(const Attributes& attributes, const MXTensor& x, const MXTensor& weight)
       : has_bias(attributes.at("bias") == "1"), of_input(attributes.at("of_input") == "1"),
-        of_weights(attributes.at("of_weights") == "1"), slope(std::stof(attributes.at("slope"))),
-        batch(x.shape[0]), inputs(weight.shape[1]), units(weight.shape[0]) {}
+        of_weights(attributes.at("of_weights") == "1"), activation(activation_of(attributes.at("activation"))),
+        slope(std::stof(attributes.at("slope"))), batch(x.shape[0]), inputs(weight.shape[1]),
+        units(weight.shape[0]) {}
+
+  static Activation activation_of(const std::string& name) {
+    if (name == "sigmoid") return Activation::kSigmoid;
+    return name == "tanh" ? Activation::kTanh : Activation::kLeaky;
+  }
+
+  bool is_linear() const { return activation == Activation::kLeaky && slope == 1.0f; }
 };
 
-// `scaled` ← f'(y) ∘ gradient, and its sums over the batch, for the columns from `first` up to `last`.
+// to ← f'(…) ∘ gradient, where y = f(…), for a part of a row.
+inline void scale(const Dense& layer, const float* gradient, const float* y, float* __restrict to, long count) {
+  const float slope = layer.slope;
+  if (layer.activation == Activation::kSigmoid) {
+    for (long j = 0; j < count; ++j) to[j] = gradient[j] * (y[j] * (1.0f - y[j]));
+  } else if (layer.activation == Activation::kTanh) {
+    for (long j = 0; j < count; ++j) to[j] = gradient[j] * (1.0f - y[j] * y[j]);
+  } else {
+    for (long j = 0; j < count; ++j) to[j] = gradient[j] * (y[j] > 0 ? 1.0f : slope);
+  }
+}
+
+// `scaled` ← f'(…) ∘ gradient, unless it is null, and the sums over the batch, unless `sums` is null, for the columns
+// from `first` up to `last`. Without `scaled`, f is the identity.
 __attribute__((target_clones("avx512f", "avx2", "default")))
 void scale_and_sum(const Dense& layer, const float* gradients, const float* results, float* scaled, float* sums,
                    long first, long last) {
   float sum[kColumns] = {};
   const long count = last - first;
-  const float slope = layer.slope;
   for (long row = 0; row < layer.batch; ++row) {
-    const float* __restrict gradient = gradients + row * layer.units + first;
-    const float* __restrict y = results + row * layer.units + first;
-    float* __restrict to = scaled + row * layer.units + first;
-    for (long j = 0; j < count; ++j) to[j] = gradient[j] * (y[j] > 0 ? 1.0f : slope);
-    for (long j = 0; j < count; ++j) sum[j] += to[j];
+    const long start = row * layer.units + first;
+    const float* gradient = gradients + start;
+    if (scaled) {
+      scale(layer, gradient, results + start, scaled + start, count);
+      gradient = scaled + start;
+    }
+    for (long j = 0; j < count; ++j) sum[j] += gradient[j];
   }
   if (sums) std::copy(sum, sum + count, sums + first);
 }
@@ -58,7 +85,7 @@ MXReturnValue forward(const Attributes& attributes, Tensors* in, Tensors* out, c
   const Dense layer(attributes, (*in)[0], (*in)[1]);
   const Matrix x{(*in)[0].data<float>(), layer.inputs, 1};
   const Matrix transposed_weight{(*in)[1].data<float>(), 1, layer.inputs};
-  const Finish finish{layer.has_bias ? (*in)[2].data<float>() : nullptr, layer.slope};
+  const Finish finish{layer.has_bias ? (*in)[2].data<float>() : nullptr, layer.activation, layer.slope};
   gluongan::multiply(x, transposed_weight, (*out)[0].data<float>(), layer.batch, layer.units, layer.inputs, finish);
   return MX_SUCCESS;
 }
@@ -69,16 +96,19 @@ MXReturnValue backward(const Attributes& attributes, Tensors* in, Tensors* out, 
   const float* gradient = (*in)[0].data<float>();
   const float* y = in->back().data<float>();
   const bool has_sums = layer.has_bias && layer.of_weights;
-  if (layer.slope != 1.0f || has_sums) {
+  if (!layer.is_linear() || has_sums) {
     static thread_local std::vector<float> buffer;  // MXNet's own temporary space is new pages each time
-    buffer.resize(std::max<size_t>(buffer.size(), layer.batch * layer.units));
-    float* scaled = buffer.data();
+    float* scaled = nullptr;
+    if (!layer.is_linear()) {
+      buffer.resize(std::max<size_t>(buffer.size(), layer.batch * layer.units));
+      scaled = buffer.data();
+    }
     float* sums = has_sums ? (*out)[2].data<float>() : nullptr;
     gluongan::parallel((layer.units + kColumns - 1) / kColumns, [&](long task) {
       const long last = std::min(layer.units, (task + 1) * kColumns);
       scale_and_sum(layer, gradient, y, scaled, sums, task * kColumns, last);
     });
-    gradient = scaled;
+    if (scaled) gradient = scaled;
   }
   const Matrix x{(*in)[1].data<float>(), layer.inputs, 1}, weight{(*in)[2].data<float>(), layer.inputs, 1};
   const Matrix by_row{gradient, layer.units, 1}, by_unit{gradient, 1, layer.units};
@@ -113,6 +143,14 @@ bool is_known(const std::vector<unsigned>& shape) {
   return !shape.empty() && std::none_of(shape.begin(), shape.end(), is_missing);
 }
 
+// The numbers in a text such as "1,28,28".
+std::vector<unsigned> sizes_in(const std::string& text) {
+  std::vector<unsigned> sizes;
+  std::istringstream stream(text);
+  for (std::string size; std::getline(stream, size, ',');) sizes.push_back(std::stoul(size));
+  return sizes;
+}
+
 MXReturnValue shapes(const Attributes& attributes, std::vector<std::vector<unsigned>>* inputs,
                      std::vector<std::vector<unsigned>>* outputs) {
   const std::vector<unsigned>& x = (*inputs)[0];
@@ -132,7 +170,8 @@ MXReturnValue shapes(const Attributes& attributes, std::vector<std::vector<unsig
     }
     shape = parameters[i - 1];
   }
-  (*outputs)[0] = {x[0], units};
+  (*outputs)[0] = sizes_in(attributes.at("shape"));
+  (*outputs)[0].insert((*outputs)[0].begin(), x[0]);
   return MX_SUCCESS;
 }
 

@@ -11,9 +11,12 @@ struct Matrix {
   long row_step, column_step;
 };
 
-// What becomes of each number v of a product, in column j: f(v + bias[j]), with f(v) = v above 0, else slope · v.
+enum class Activation { kLeaky, kSigmoid, kTanh };
+
+// What becomes of each number v of a product, in column j: f(v + bias[j]). With kLeaky, f(v) = v above 0, else slope · v.
 struct Finish {
   const float* bias = nullptr;  // null: no bias
+  Activation activation = Activation::kLeaky;
   float slope = 1.0f;
   bool shares_bias = false;  // bias[0] is that of every column
 };

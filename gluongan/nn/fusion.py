@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,8 @@ RawNode = dict[str, Any]
 
 DENSE = 'gluongan_dense'
 BATCHNORM = 'gluongan_batchnorm'
+
+CURVES = ('sigmoid', 'tanh')  # that a dense layer of ours can have
 
 # These pass no gradient on.
 CONSTANT = ('BlockGrad', 'stop_gradient', 'zeros_like', 'ones_like')
@@ -56,8 +60,9 @@ def fused(
     differentiated: the names of the variables whose gradients are wanted. An operator computes only
     what they need: no gradient of its input in a discriminator's first layer, none of its weights
     in a frozen view.
-    fuse_dense: a fully connected layer and the (leaky) ReLU behind it become one operator. By
-    default where the processor has the instructions for it, see `native.has_products`.
+    fuse_dense: a fully connected layer, the activation behind it ((leaky) ReLU, sigmoid or tanh)
+    and the reshape behind both become one operator. By default where the processor has the
+    instructions for it, see `native.has_products`.
     fuse_norms: so do a BatchNorm and the (leaky) ReLU behind it, by default where that is
     available. The graph is then for training alone: it normalises by the statistics of the batch in
     prediction, too.
@@ -77,6 +82,7 @@ def fused(
     if fuse_norms:
         rewriting.fuse_norms()
     rewriting.fuse_activations()
+    rewriting.fuse_reshapes()
     content.pop('node_row_ptr', None)
     return mx.sym.load_json(json.dumps(content))
 
@@ -111,14 +117,37 @@ class _Rewriting:
                 self._replace(node, BATCHNORM, _norm_attributes(node))
 
     def fuse_activations(self) -> None:
-        """Move each (leaky) ReLU into the operator of ours that it follows."""
+        """Move each activation into the operator of ours that it follows."""
         layers: dict[int, int] = {}
         for index, node in enumerate(self._nodes):
             slope = _slope(node)
-            if slope is not None and self._follows_ours(node):
-                layer = node['inputs'][0][0]
-                self._nodes[layer]['attrs']['slope'] = slope
-                layers[index] = layer
+            curve = _curve(node)
+            if slope is not None and self._follows(node, (DENSE, BATCHNORM)):
+                layers[index] = self._add_to_layer(index, {'slope': slope})
+            elif curve is not None and self._follows(node, (DENSE,)):
+                layers[index] = self._add_to_layer(index, {'activation': curve})
+        self._point_at(layers)
+
+    def fuse_reshapes(self) -> None:
+        """Let each dense layer give its output the shape that it would be given next."""
+        layers: dict[int, int] = {}
+        for index, node in enumerate(self._nodes):
+            sizes = _sizes(node)
+            if sizes is None or not self._follows(node, (DENSE,)):
+                continue
+            if prod(sizes) == int(self._nodes[node['inputs'][0][0]]['attrs']['units']):
+                layers[index] = self._add_to_layer(index, {'shape': ','.join(map(str, sizes))})
+        self._point_at(layers)
+
+    def _add_to_layer(self, index: int, attributes: dict[str, str]) -> int:
+        """Let the layer that a node follows take its place; return the layer's index."""
+        layer = self._nodes[index]['inputs'][0][0]
+        self._nodes[layer]['attrs'].update(attributes)
+        self._uses[layer] = self._uses[index]
+        return layer
+
+    def _point_at(self, layers: dict[int, int]) -> None:
+        """Put layers in the places of the nodes that have become a part of them."""
         for edge in self._edges():
             edge[0] = layers.get(edge[0], edge[0])
 
@@ -177,9 +206,10 @@ class _Rewriting:
     def _owns_parameters(self, node: RawNode) -> bool:
         return all(self._uses[edge[0]] == 1 for edge in node['inputs'][1:])
 
-    def _follows_ours(self, node: RawNode) -> bool:
+    def _follows(self, node: RawNode, ops: Collection[str]) -> bool:
+        """Return whether a node, and no other, reads the output of one of these operators."""
         layer = node['inputs'][0][0]
-        return self._nodes[layer]['op'] in (DENSE, BATCHNORM) and self._uses[layer] == 1
+        return self._nodes[layer]['op'] in ops and self._uses[layer] == 1
 
 
 def _needing_gradient(nodes: list[RawNode], differentiated: Collection[str]) -> set[int]:
@@ -195,7 +225,12 @@ def _needing_gradient(nodes: list[RawNode], differentiated: Collection[str]) -> 
 
 
 def _dense_attributes(node: RawNode) -> dict[str, str]:
-    return {'units': node['attrs']['num_hidden'], 'bias': str(int(len(node['inputs']) == 3))}
+    return {
+        'units': node['attrs']['num_hidden'],
+        'shape': node['attrs']['num_hidden'],
+        'bias': str(int(len(node['inputs']) == 3)),
+        'activation': 'leaky',
+    }
 
 
 def _norm_attributes(node: RawNode) -> dict[str, str]:
@@ -224,3 +259,17 @@ def _slope(node: RawNode) -> str | None:
         slope = node['attrs'].get('slope', '0.25')
         return slope if float(slope) >= 0 else None
     return None
+
+
+def _curve(node: RawNode) -> str | None:
+    """Return the name of an activation that a dense layer can compute, None for another one."""
+    kind = node['attrs'].get('act_type')
+    return kind if node['op'] == 'Activation' and kind in CURVES else None
+
+
+def _sizes(node: RawNode) -> list[int] | None:
+    """Return the sizes behind the batch that a reshape gives, None where it does more than that."""
+    if node['op'] != 'Reshape' or _is_true(node, 'reverse'):
+        return None
+    batch, *sizes = map(int, re.findall(r'-?[0-9]+', node['attrs']['shape']))
+    return sizes if batch in (-1, 0) and all(size > 0 for size in sizes) else None
