@@ -31,7 +31,7 @@ from .turns import measure_peers
 
 CASES = ('dense-128', 'dense-512', 'conditional-128', 'projection-128', 'wgan-128', 'dcgan-128')
 # The parts that GLUONGAN_NATIVE can name. A part that the package gets is added here.
-PARTS = ('threads', 'updates', 'norms', 'dense')
+PARTS = ('threads', 'updates', 'batches', 'norms', 'dense')
 NONE, ALL = 'none', 'all'
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gluongan import native, runtime
+from gluongan.data.batches import Gather
 from gluongan.errors import InputError
 from gluongan.nn import models
 from gluongan.nn.ema import MovingAverage
@@ -168,6 +169,38 @@ def test_numbers_are_read_as_mxnet_reads_them(seed):
     for number in map(float, numbers):
         assert np.float32(native.as_mxnet_reads(number)) == read_by_mxnet(number), number
         assert native.as_mxnet_reads(-number) == -native.as_mxnet_reads(number)
+
+
+# Batches
+
+
+@needs_native
+@pytest.mark.same_bits
+@pytest.mark.parametrize('shape', [(1,), (5, 3), (100, 1, 28, 28), (40, 3, 7, 5)], ids=str)
+@pytest.mark.parametrize('dtype', ['uint8', 'float32'])
+def test_a_batch_has_the_bits_of_mxnets_own_operators(dtype, shape, monkeypatch):
+    random = np.random.RandomState(0)
+    samples = mx.nd.array(random.uniform(0, 255, shape), dtype=dtype)
+    block = Gather(is_image=dtype == 'uint8')
+    for count in (1, 16, 33):
+        index = mx.nd.array(random.randint(0, len(samples), count), dtype='int32')
+        monkeypatch.setattr(native, 'gather', lambda *args: pytest.fail('not to be called'))
+        monkeypatch.setattr(native, 'can_gather', lambda samples: False)
+        expected = block(samples, index)
+        monkeypatch.undo()
+        found = block(samples, index)
+        assert found.shape == expected.shape and found.dtype == np.float32
+        np.testing.assert_array_equal(found.asnumpy(), expected.asnumpy())
+
+
+@needs_native
+def test_only_bytes_and_float32_are_gathered():
+    found = {
+        name
+        for name in ('uint8', 'float32', 'float64', 'int32', 'float16')
+        if native.can_gather(mx.nd.zeros(2, dtype=name))
+    }
+    assert found == {'uint8', 'float32'}
 
 
 # The optimiser and the average

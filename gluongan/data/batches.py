@@ -7,18 +7,24 @@ from typing import Any
 
 import numpy as np
 
+from .. import native
 from ..runtime import device as context
 from ..runtime import mx
 from .dataset import DataError, Dataset
 
 
 class Gather(mx.gluon.HybridBlock):
-    """Take samples of the resident array by index, and scale bytes to [0, 1], in one fused call."""
+    """Take samples of the resident array by index, and scale bytes to [0, 1], in one call."""
 
     def __init__(self, is_image: bool) -> None:
         super().__init__()
         self._is_image = is_image
         self.hybridize(static_alloc=True)
+
+    def forward(self, resident: Any, index: Any) -> Any:
+        if self._active and isinstance(resident, mx.nd.NDArray) and native.can_gather(resident):
+            return native.gather(resident, index, 1 / 255 if self._is_image else 1.0)
+        return super().forward(resident, index)
 
     def hybrid_forward(self, F: Any, resident: Any, index: Any) -> Any:
         """Return float32 (batch, *shape) for int32 indices (batch,)."""

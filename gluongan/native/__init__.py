@@ -5,6 +5,7 @@ in the environment, or on a GPU, everything works as with it, only slower.
 
 threads: a pool of threads takes the place of OpenMP's in MXNet, with the same bits (openmp.cc).
 updates: of the weights, with MXNet's own bits.
+batches: of the data, with MXNet's own bits.
 dense, norms: layers that add in another order than MXNet's, but always in the same one: their bits
 do not depend on the number of threads, nor on the processor.
 """
@@ -16,7 +17,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from glob import glob
-from math import isfinite
+from math import isfinite, prod
 from operator import is_
 
 import numpy as np
@@ -142,6 +143,36 @@ def _power_of_ten(exponent: int) -> np.float32:
     return scale
 
 
+def _address(array: mx.nd.NDArray) -> int:
+    """Return where the numbers of an array lie, in plain order."""
+    address = ctypes.c_void_p()
+    mx.base.check_call(mx.base._LIB.MXNDArrayGetData(array.handle, ctypes.byref(address)))
+    return address.value
+
+
+def can_gather(samples: mx.nd.NDArray) -> bool:
+    """Return whether `gather` takes these samples: bytes or float32, on the CPU."""
+    if not is_available('batches') or not computes_at_once():
+        return False
+    return samples.ctx.device_type == 'cpu' and samples.dtype in (np.uint8, np.float32)
+
+
+def gather(samples: mx.nd.NDArray, index: mx.nd.NDArray, scale: float) -> mx.nd.NDArray:
+    """Return float32 (batch, *shape): scale · samples[index].
+
+    samples: (N, *shape), see `can_gather`. index: int32 (batch,), each from 0 to N - 1.
+    """
+    shape = samples.shape[1:]
+    x = mx.nd.empty((len(index), *shape))
+    function = library().gluongan_gather_bytes
+    if samples.dtype == np.float32:
+        function = library().gluongan_gather_floats
+    pointers = [ctypes.c_void_p(_address(array)) for array in (samples, index, x)]
+    sizes = [ctypes.c_long(len(index)), ctypes.c_long(prod(shape))]
+    function(*pointers, *sizes, ctypes.c_float(scale))
+    return x
+
+
 # The numbers of each rule in updates.cc, in its order, and how many arrays belong to a weight.
 NUMBERS = {
     'adam': ('rate', 'beta1', 'beta2', 'epsilon', 'bound'),
@@ -188,11 +219,8 @@ class Update:
         back into plain order, in another place. An engine that computes later could change that
         again before the update.
         """
-        find, address = mx.base._LIB.MXNDArrayGetData, ctypes.c_void_p()
-        reference = ctypes.byref(address)
         for index, array in enumerate(self._arrays):
-            mx.base.check_call(find(array.handle, reference))
-            self._addresses[index] = address.value
+            self._addresses[index] = _address(array)
 
 
 def _check_group(weight: mx.nd.NDArray, others: Sequence[mx.nd.NDArray]) -> None:
