@@ -23,7 +23,7 @@ constexpr Clock::time_point kForever = Clock::time_point::max();
 // How long an idle thread looks for work before it sleeps, in looks of some 50 ns: longer than what lies between two
 // operators, and short enough to leave the core to others when training has ended. And the same for a caller who
 // waits until others have finished.
-constexpr int kLooksForWork = 20000, kLooksForEnd = 2000;
+constexpr int kLooksForWork = 20000, kLooksForEnd = 10000;
 
 // On a busy machine the caller works alone: where in a window more than kMostLost was lost by threads that the operating
 // system had taken off their cores, for longer than kGap each time. The caller is alone for kShortest, and twice as
