@@ -104,9 +104,16 @@ INLINE void pack_some(float* to, const float* from, long along, long across, lon
       to[k * lines + line] = line < count ? from[line * along + k * across] : 0.0f;
 }
 
-// c (rows × vectors) ← a · b, or c + a · b where it `adds`.
+// What becomes of a tile's numbers while they are in registers: v + bias[column], and below 0 times the slope.
+struct Ending {
+  const float* bias;  // null: none
+  float slope;
+};
+
+// c (rows × vectors) ← a · b, or c + a · b where it `adds`; with an ending, if there is one.
 template <class T, int rows, int vectors>
-INLINE void tile_product(const float* a, const float* b, long depth, float* c, long stride, bool adds) {
+INLINE void tile_product(const float* a, const float* b, long depth, float* c, long stride, bool adds,
+                         const Ending* ending) {
   using Vector = typename T::Vector;
   Vector sum[rows][vectors] = {};
   if (adds) {
@@ -122,6 +129,17 @@ INLINE void tile_product(const float* a, const float* b, long depth, float* c, l
     a += rows;
     b += vectors * T::kLanes;
   }
+  if (ending && ending->bias) {
+    Vector bias[vectors];
+    UNROLLED for (int j = 0; j < vectors; ++j) std::memcpy(&bias[j], ending->bias + j * T::kLanes, sizeof(Vector));
+    UNROLLED for (int i = 0; i < rows; ++i)
+      UNROLLED for (int j = 0; j < vectors; ++j) sum[i][j] += bias[j];
+  }
+  if (ending && ending->slope != 1.0f) {
+    const float slope = ending->slope;
+    UNROLLED for (int i = 0; i < rows; ++i)
+      UNROLLED for (int j = 0; j < vectors; ++j) sum[i][j] = sum[i][j] > 0 ? sum[i][j] : slope * sum[i][j];
+  }
   UNROLLED for (int i = 0; i < rows; ++i)
     UNROLLED for (int j = 0; j < vectors; ++j)
       std::memcpy(c + i * stride + j * T::kLanes, &sum[i][j], sizeof(Vector));
@@ -135,17 +153,17 @@ struct Rows {
     Rows<T, most - 1>::pack_lines(rows, to, from, along, across, depth);
   }
   static INLINE void product(long rows, bool narrow, const float* a, const float* b, long depth, float* c,
-                             long stride, bool adds) {
-    if (rows < most) return Rows<T, most - 1>::product(rows, narrow, a, b, depth, c, stride, adds);
-    if (narrow) return tile_product<T, most, 1>(a, b, depth, c, stride, adds);
-    tile_product<T, most, T::kVectors>(a, b, depth, c, stride, adds);
+                             long stride, bool adds, const Ending* ending) {
+    if (rows < most) return Rows<T, most - 1>::product(rows, narrow, a, b, depth, c, stride, adds, ending);
+    if (narrow) return tile_product<T, most, 1>(a, b, depth, c, stride, adds, ending);
+    tile_product<T, most, T::kVectors>(a, b, depth, c, stride, adds, ending);
   }
 };
 
 template <class T>
 struct Rows<T, 0> {
   static INLINE void pack_lines(long, float*, const float*, long, long, long) {}
-  static INLINE void product(long, bool, const float*, const float*, long, float*, long, bool) {}
+  static INLINE void product(long, bool, const float*, const float*, long, float*, long, bool, const Ending*) {}
 };
 
 // The first 64-byte boundary in a buffer of `size` floats or more.
@@ -170,6 +188,7 @@ struct Strip {
   long first, width;  // of the columns
   bool narrow;        // one vector wide, not two
   float* packed;      // its columns of b
+  Ending ending;
 };
 
 template <class T>
@@ -177,6 +196,8 @@ INLINE void pack_strip(const Product& p, const Strip& strip, long k, long depth)
   const float* from = p.b.data + k * p.b.row_step + strip.first * p.b.column_step;
   if (strip.width == T::kColumns)
     return pack<T, T::kColumns>(strip.packed, from, p.b.column_step, p.b.row_step, depth);
+  if (strip.width == T::kLanes)
+    return pack<T, T::kLanes>(strip.packed, from, p.b.column_step, p.b.row_step, depth);
   const long lines = strip.narrow ? T::kLanes : T::kColumns;
   pack_some(strip.packed, from, p.b.column_step, p.b.row_step, depth, strip.width, lines);
 }
@@ -210,25 +231,14 @@ INLINE float hyperbolic_tangent(float x) {
   return e / (e + 2.0f);
 }
 
-INLINE void activate(float* row, long width, const Finish& finish) {
-  const float slope = finish.slope;
-  if (finish.activation == Activation::kSigmoid) {
-    for (long j = 0; j < width; ++j) row[j] = sigmoid(row[j]);
-  } else if (finish.activation == Activation::kTanh) {
-    for (long j = 0; j < width; ++j) row[j] = hyperbolic_tangent(row[j]);
-  } else if (slope != 1.0f) {
-    for (long j = 0; j < width; ++j) row[j] = row[j] > 0 ? row[j] : slope * row[j];
-  }
-}
-
-INLINE void finish_tile(const Product& p, float* c, long rows, const Strip& strip) {
-  const float* bias = p.finish.bias;
-  for (long i = 0; i < rows; ++i, c += p.columns) {
-    if (bias && p.finish.shares_bias)
-      for (long j = 0; j < strip.width; ++j) c[j] += bias[0];
-    else if (bias)
-      for (long j = 0; j < strip.width; ++j) c[j] += bias[strip.first + j];
-    activate(c, strip.width, p.finish);
+// Sigmoid or hyperbolic tangent of the numbers of a tile, each row of which lies `stride` behind the last.
+INLINE void activate(Activation activation, float* c, long rows, long width, long stride) {
+  for (long i = 0; i < rows; ++i, c += stride) {
+    if (activation == Activation::kSigmoid) {
+      for (long j = 0; j < width; ++j) c[j] = sigmoid(c[j]);
+    } else {
+      for (long j = 0; j < width; ++j) c[j] = hyperbolic_tangent(c[j]);
+    }
   }
 }
 
@@ -238,16 +248,19 @@ INLINE void tile_at(const Product& p, long panel, const Strip& strip, long k, lo
   const float* a = p.panel_at(panel) + k * rows;
   float* c = p.c + first * p.columns + strip.first;
   const long whole = strip.narrow ? T::kLanes : T::kColumns;
+  const bool is_last = k + depth == p.inner;
+  const Ending* ending = is_last ? &strip.ending : nullptr;
   if (strip.width == whole) {
-    Rows<T, T::kRows>::product(rows, strip.narrow, a, strip.packed, depth, c, p.columns, k > 0);
+    Rows<T, T::kRows>::product(rows, strip.narrow, a, strip.packed, depth, c, p.columns, k > 0, ending);
   } else {  // beside the last column, in a tile of its own
     float edge[T::kRows * T::kColumns] = {};
     const size_t size = strip.width * sizeof(float);
     for (long i = 0; k > 0 && i < rows; ++i) std::memcpy(edge + i * whole, c + i * p.columns, size);
-    Rows<T, T::kRows>::product(rows, strip.narrow, a, strip.packed, depth, edge, whole, k > 0);
+    Rows<T, T::kRows>::product(rows, strip.narrow, a, strip.packed, depth, edge, whole, k > 0, ending);
     for (long i = 0; i < rows; ++i) std::memcpy(c + i * p.columns, edge + i * whole, size);
   }
-  if (k + depth == p.inner) finish_tile(p, c, rows, strip);
+  if (is_last && p.finish.activation != Activation::kLeaky)
+    activate(p.finish.activation, c, rows, strip.width, p.columns);
 }
 
 template <class T>
@@ -255,10 +268,13 @@ INLINE void compute_columns(const Product& p, long first, long last) {
   static thread_local std::vector<float> buffer;
   float* packed = aligned(buffer, kMostTiles * T::kColumns * kDepth);
   Strip strips[kMostTiles];
+  float biases[kMostTiles][T::kColumns] = {};
   long count = 0;
   for (long column = first; column < last; column += T::kColumns, packed += T::kColumns * kDepth) {
     const long width = std::min<long>(T::kColumns, last - column);
-    strips[count++] = {column, width, width <= T::kLanes, packed};
+    const float* bias = p.finish.bias ? biases[count] : nullptr;
+    for (long j = 0; bias && j < width; ++j) biases[count][j] = p.finish.bias[p.finish.shares_bias ? 0 : column + j];
+    strips[count++] = {column, width, width <= T::kLanes, packed, {bias, p.finish.slope}};
   }
   for (long k = 0; k < p.inner; k += kDepth) {
     const long depth = std::min(kDepth, p.inner - k);
@@ -304,27 +320,24 @@ const Kernel* find_kernel(int most_lanes) {
 
 const Kernel* kernel = find_kernel(16);
 
-// A product is cut into shares, `down` times `across`, of whole panels and tiles, one for each thread. Each share packs
-// what it needs for itself: to fetch what another core has just packed takes longer.
+// A product is cut into shares, `down` times `across`, one for each thread. Each share packs what it needs for itself: to
+// fetch what another core has just packed takes longer.
 struct Shares {
-  long panels, tiles;  // of the whole product
   long down, across;
 };
 
 Shares cut(long rows, long columns, long threads) {
-  const long panels = (rows + kernel->rows - 1) / kernel->rows;
-  const long tiles = (columns + kernel->columns - 1) / kernel->columns;
-  Shares best{panels, tiles, 1, 1};
+  const long vectors = (columns + kernel->lanes - 1) / kernel->lanes;
+  Shares best{1, 1};
   double least = std::numeric_limits<double>::infinity();
-  for (long down = 1; down <= std::min(threads, panels); ++down) {
-    const long across = std::min(threads / down, tiles);
-    const double height = (panels + down - 1) / down * kernel->rows;
-    const double width = (tiles + across - 1) / across * kernel->columns;
+  for (long down = 1; down <= std::min(threads, rows); ++down) {
+    const long across = std::min(threads / down, vectors);
+    const double height = (rows + down - 1) / down;
+    const double width = (vectors + across - 1) / across * kernel->lanes;
     const double time = height * width + kPacking * (height + width);  // of the largest share, for one step inwards
     if (time >= least) continue;
     least = time;
-    best.down = down;
-    best.across = across;
+    best = {down, across};
   }
   return best;
 }
@@ -353,12 +366,12 @@ void multiply(Matrix a, Matrix b, float* c, long rows, long columns, long inner,
   }
   const double terms = static_cast<double>(rows) * columns * inner;
   const Shares shares = cut(rows, columns, terms < kAlone ? 1 : thread_count());
+  const long vectors = (columns + kernel->lanes - 1) / kernel->lanes;
   parallel(shares.down * shares.across, [&](long share) {
     const long row = share / shares.across, column = share % shares.across;
-    const long top = row * shares.panels / shares.down * rows / shares.panels;
-    const long bottom = (row + 1) * shares.panels / shares.down * rows / shares.panels;
-    const long left = column * shares.tiles / shares.across * kernel->columns;
-    const long right = (column + 1) * shares.tiles / shares.across * kernel->columns;
+    const long top = row * rows / shares.down, bottom = (row + 1) * rows / shares.down;
+    const long left = column * vectors / shares.across * kernel->lanes;
+    const long right = (column + 1) * vectors / shares.across * kernel->lanes;
     const Matrix part_of_a{a.data + top * a.row_step, a.row_step, a.column_step};
     const Product p{part_of_a, b, c + top * columns, bottom - top, columns, inner, finish, nullptr, 0};
     compute_share(p, left, std::min(right, columns));
