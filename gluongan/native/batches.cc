@@ -10,6 +10,8 @@
 namespace {
 
 constexpr long kSamples = 16;  // of a task
+constexpr long kAhead = 2;     // samples from what is converted to what is fetched: nobody foresees where the next one lies
+constexpr long kLine = 64;     // bytes
 
 #define FOR_EVERY_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
 
@@ -23,11 +25,18 @@ void convert(const float* __restrict from, float* __restrict to, long size, floa
   for (long j = 0; j < size; ++j) to[j] = scale * from[j];
 }
 
+void fetch(const void* from, long bytes) {
+  for (long i = 0; i < bytes; i += kLine) __builtin_prefetch(static_cast<const char*>(from) + i);
+}
+
 template <class Value>
 void gather(const Value* from, const std::int32_t* index, float* to, long count, long size, float scale) {
   gluongan::parallel((count + kSamples - 1) / kSamples, [&](long task) {
     const long last = std::min(count, (task + 1) * kSamples);
-    for (long i = task * kSamples; i < last; ++i) convert(from + index[i] * size, to + i * size, size, scale);
+    for (long i = task * kSamples; i < last; ++i) {
+      if (i + kAhead < count) fetch(from + index[i + kAhead] * size, size * sizeof(Value));
+      convert(from + index[i] * size, to + i * size, size, scale);
+    }
   });
 }
 
