@@ -144,8 +144,10 @@ def test_nan_and_infinity_reach_the_weights():
         [[mx.nd.zeros((2, 3)), mx.nd.zeros((3, 2))]],
         [[mx.nd.zeros(3, dtype='float64'), mx.nd.zeros(3, dtype='float64')]],
         [[mx.nd.zeros(3), mx.nd.zeros(3, dtype='float16')]],
+        [[mx.nd.zeros(3), mx.nd.zeros(3), mx.nd.zeros(3)]],
+        [[mx.nd.zeros(3)]],
     ],
-    ids=['sizes', 'shapes', 'float64', 'float16'],
+    ids=['sizes', 'shapes', 'float64', 'float16', 'too many', 'too few'],
 )
 def test_arrays_that_do_not_go_together_are_refused_and_left_alone(groups):
     before = [array.asnumpy() for group in groups for array in group]
@@ -183,9 +185,11 @@ def test_a_batch_has_the_bits_of_mxnets_own_operators(dtype, shape, monkeypatch)
     samples = mx.nd.array(random.uniform(0, 255, shape), dtype=dtype)
     block = Gather(is_image=dtype == 'uint8')
     for count in (1, 16, 33):
-        index = mx.nd.array(random.randint(0, len(samples), count), dtype='int32')
+        # As with MXNet's take, one that is too small or too large means the first or last sample.
+        index = random.randint(-1, len(samples) + 1, count)
+        index = mx.nd.array(index, dtype='int32')
         monkeypatch.setattr(native, 'gather', lambda *args: pytest.fail('not to be called'))
-        monkeypatch.setattr(native, 'can_gather', lambda samples: False)
+        monkeypatch.setattr(native, 'can_gather', lambda *arrays: False)
         expected = block(samples, index)
         monkeypatch.undo()
         found = block(samples, index)
@@ -194,13 +198,16 @@ def test_a_batch_has_the_bits_of_mxnets_own_operators(dtype, shape, monkeypatch)
 
 
 @needs_native
-def test_only_bytes_and_float32_are_gathered():
-    found = {
-        name
-        for name in ('uint8', 'float32', 'float64', 'int32', 'float16')
-        if native.can_gather(mx.nd.zeros(2, dtype=name))
-    }
-    assert found == {'uint8', 'float32'}
+def test_only_bytes_and_float32_are_gathered_by_int32():
+    index = mx.nd.zeros(3, dtype='int32')
+    for name in ('uint8', 'float32', 'float64', 'int32', 'float16'):
+        samples = mx.nd.zeros((4, 2), dtype=name)
+        assert native.can_gather(samples, index) == (name in ('uint8', 'float32'))
+        for other in ('int64', 'float32'):
+            assert not native.can_gather(samples, index.astype(other))
+        assert not native.can_gather(samples, index.reshape((3, 1)))
+    gathered = Gather(is_image=False)(mx.nd.arange(4), mx.nd.array([2.0, 0.0]))
+    assert gathered.asnumpy().tolist() == [2, 0]
 
 
 # The optimiser and the average

@@ -22,7 +22,8 @@ class Gather(mx.gluon.HybridBlock):
         self.hybridize(static_alloc=True)
 
     def forward(self, resident: Any, index: Any) -> Any:
-        if self._active and isinstance(resident, mx.nd.NDArray) and native.can_gather(resident):
+        is_called = self._active and isinstance(resident, mx.nd.NDArray)
+        if is_called and native.can_gather(resident, index):
             return native.gather(resident, index, 1 / 255 if self._is_image else 1.0)
         return super().forward(resident, index)
 

@@ -19,6 +19,7 @@ from functools import cache, lru_cache
 from glob import glob
 from math import isfinite, prod
 from operator import is_
+from typing import NamedTuple
 
 import numpy as np
 
@@ -150,52 +151,61 @@ def _address(array: mx.nd.NDArray) -> int:
     return address.value
 
 
-def can_gather(samples: mx.nd.NDArray) -> bool:
-    """Return whether `gather` takes these samples: bytes or float32, on the CPU."""
+def can_gather(samples: mx.nd.NDArray, index: mx.nd.NDArray) -> bool:
+    """Return whether `gather` takes these: bytes or float32, and int32 (batch,), on the CPU."""
     if not is_available('batches') or not computes_at_once():
         return False
-    return samples.ctx.device_type == 'cpu' and samples.dtype in (np.uint8, np.float32)
+    if any(array.ctx.device_type != 'cpu' or array.size == 0 for array in (samples, index)):
+        return False
+    return samples.dtype in (np.uint8, np.float32) and index.dtype == np.int32 and index.ndim == 1
 
 
 def gather(samples: mx.nd.NDArray, index: mx.nd.NDArray, scale: float) -> mx.nd.NDArray:
-    """Return float32 (batch, *shape): scale · samples[index].
+    """Return float32 (batch, *shape): scale · samples[index], as MXNet's `take` takes them.
 
-    samples: (N, *shape), see `can_gather`. index: int32 (batch,), each from 0 to N - 1.
+    samples: (N, *shape). index: (batch,), see `can_gather`.
     """
-    shape = samples.shape[1:]
+    count, *shape = samples.shape
     x = mx.nd.empty((len(index), *shape))
     function = library().gluongan_gather_bytes
     if samples.dtype == np.float32:
         function = library().gluongan_gather_floats
     pointers = [ctypes.c_void_p(_address(array)) for array in (samples, index, x)]
-    sizes = [ctypes.c_long(len(index)), ctypes.c_long(prod(shape))]
+    sizes = [ctypes.c_long(size) for size in (count, len(index), prod(shape))]
     function(*pointers, *sizes, ctypes.c_float(scale))
     return x
 
 
-# The numbers of each rule in updates.cc, in its order, and how many arrays belong to a weight.
-NUMBERS = {
-    'adam': ('rate', 'beta1', 'beta2', 'epsilon', 'bound'),
-    'rmsprop': ('rate', 'decay', 'epsilon', 'bound'),
-    'momentum': ('rate', 'momentum', 'bound'),
-    'average': ('missing', 'added'),
+class Rule(NamedTuple):
+    """A rule in updates.cc: how many arrays belong to a weight, and its numbers in its order."""
+
+    arrays: int
+    numbers: tuple[str, ...]
+
+
+RULES = {
+    'adam': Rule(4, ('rate', 'beta1', 'beta2', 'epsilon', 'bound')),
+    'rmsprop': Rule(3, ('rate', 'decay', 'epsilon', 'bound')),
+    'momentum': Rule(3, ('rate', 'momentum', 'bound')),
+    'average': Rule(2, ('missing', 'added')),
 }
 
 
 class Update:
     """One of the rules in updates.cc, for all weights of a network in one call.
 
-    name: a key of NUMBERS. groups: for each weight its arrays, in the order that the rule wants:
-    the weight, its gradient, the moments.
+    name: a key of RULES. groups: for each weight its arrays, in the order that the rule wants: the
+    weight, its gradient, the moments.
 
-    Raises InputError for arrays that are not float32 on the CPU, or not of their weight's shape.
+    Raises InputError for too many or too few arrays, and for arrays that are not float32 on the
+    CPU, or not of their weight's shape.
     """
 
     def __init__(self, name: str, groups: Sequence[Sequence[mx.nd.NDArray]]) -> None:
-        for weight, *others in groups:
-            _check_group(weight, others)
+        for group in groups:
+            _check_group(group, RULES[name].arrays)
         self._function = getattr(library(), f'gluongan_{name}')
-        self._names = NUMBERS[name]
+        self._names = RULES[name].numbers
         self._arrays = [array for group in groups for array in group]
         self._addresses = (ctypes.c_void_p * len(self._arrays))()
         self._sizes = (ctypes.c_long * len(groups))(*(group[0].size for group in groups))
@@ -223,13 +233,13 @@ class Update:
             self._addresses[index] = _address(array)
 
 
-def _check_group(weight: mx.nd.NDArray, others: Sequence[mx.nd.NDArray]) -> None:
-    for array in (weight, *others):
+def _check_group(group: Sequence[mx.nd.NDArray], count: int) -> None:
+    if len(group) != count:
+        raise InputError(f'must have {count} arrays', setting='groups', value=len(group))
+    shape = group[0].shape
+    for array in group:
         if array.dtype != np.float32 or array.ctx.device_type != 'cpu':
             raise InputError('must be float32 on the CPU', setting='groups', value=array.dtype)
-        if array.shape != weight.shape:
-            raise InputError(
-                f'must have the shape of their weight, {weight.shape}',
-                setting='groups',
-                value=array.shape,
-            )
+        if array.shape != shape:
+            allowed = f'must have the shape of their weight, {shape}'
+            raise InputError(allowed, setting='groups', value=array.shape)

@@ -1,6 +1,7 @@
-// A batch cut out of a data set, as float32: to[i] ← scale · from[index[i]] for `count` samples of `size` values each.
+// A batch cut out of `samples` samples of `size` values each, as float32: to[i] ← scale · from[index[i]] for i < count.
 //
-// The bits are those of MXNet's own take, cast and multiplication, which are three passes.
+// The bits are those of MXNet's own take, cast and multiplication, which are three passes. As with take, an index before
+// the first sample means the first one, and one behind the last means the last.
 
 #include <algorithm>
 #include <cstdint>
@@ -11,7 +12,7 @@ namespace {
 
 constexpr long kSamples = 16;  // of a task
 constexpr long kAhead = 2;     // samples from what is converted to what is fetched: nobody foresees where the next one lies
-constexpr long kLine = 64;     // bytes
+constexpr long kLine = 64, kMostFetched = 4096;  // bytes, of a sample
 
 #define FOR_EVERY_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
 
@@ -26,28 +27,30 @@ void convert(const float* __restrict from, float* __restrict to, long size, floa
 }
 
 void fetch(const void* from, long bytes) {
-  for (long i = 0; i < bytes; i += kLine) __builtin_prefetch(static_cast<const char*>(from) + i);
+  for (long i = 0; i < std::min(bytes, kMostFetched); i += kLine)
+    __builtin_prefetch(static_cast<const char*>(from) + i);
 }
 
 template <class Value>
-void gather(const Value* from, const std::int32_t* index, float* to, long count, long size, float scale) {
+void gather(const Value* from, const std::int32_t* index, float* to, long samples, long count, long size, float scale) {
+  const auto sample = [&](long i) { return from + std::clamp<long>(index[i], 0, samples - 1) * size; };
   gluongan::parallel((count + kSamples - 1) / kSamples, [&](long task) {
     const long last = std::min(count, (task + 1) * kSamples);
     for (long i = task * kSamples; i < last; ++i) {
-      if (i + kAhead < count) fetch(from + index[i + kAhead] * size, size * sizeof(Value));
-      convert(from + index[i] * size, to + i * size, size, scale);
+      if (i + kAhead < count) fetch(sample(i + kAhead), size * sizeof(Value));
+      convert(sample(i), to + i * size, size, scale);
     }
   });
 }
 
 }  // namespace
 
-extern "C" void gluongan_gather_bytes(const std::uint8_t* from, const std::int32_t* index, float* to, long count,
-                                      long size, float scale) {
-  gather(from, index, to, count, size, scale);
+extern "C" void gluongan_gather_bytes(const std::uint8_t* from, const std::int32_t* index, float* to, long samples,
+                                      long count, long size, float scale) {
+  gather(from, index, to, samples, count, size, scale);
 }
 
-extern "C" void gluongan_gather_floats(const float* from, const std::int32_t* index, float* to, long count, long size,
-                                       float scale) {
-  gather(from, index, to, count, size, scale);
+extern "C" void gluongan_gather_floats(const float* from, const std::int32_t* index, float* to, long samples,
+                                       long count, long size, float scale) {
+  gather(from, index, to, samples, count, size, scale);
 }
