@@ -13,6 +13,7 @@ from gluongan.gan.noise import (
     DISTRIBUTIONS,
     Noise,
     draw_noise,
+    fill_with_noise,
     interpolate,
     noise_from_seeds,
     truncated_normal,
@@ -64,6 +65,26 @@ def test_z_are_independent_of_each_other(distribution, source):
         correlation = np.corrcoef(table) - np.eye(len(table))
         assert np.abs(correlation).max() < 5.5 / np.sqrt(table.shape[1])
     assert len(np.unique(z)) > 0.99 * z.size
+
+
+@pytest.mark.parametrize('distribution', DISTRIBUTIONS)
+@pytest.mark.parametrize('size', [3, 1000])
+def test_the_number_of_threads_changes_no_bit(distribution, size, monkeypatch):
+    drawn = []
+    for count in (1, 2):
+        monkeypatch.setattr('gluongan.gan.noise.threads', lambda count=count: count)
+        noise = Noise(size, distribution, seed=5)
+        drawn.append(np.concatenate([noise.draw(9).asnumpy() for _ in range(40)]))
+    np.testing.assert_array_equal(*drawn)
+    assert len(np.unique(drawn[0])) > 0.97 * drawn[0].size
+
+
+@pytest.mark.parametrize('distribution', DISTRIBUTIONS)
+def test_noise_is_filled_in_as_it_is_drawn(distribution):
+    z = np.full((5, 7), np.nan, np.float32)
+    fill_with_noise(z, np.random.default_rng(3), distribution)
+    expected = draw_noise(np.random.default_rng(3), 5, 7, distribution)
+    np.testing.assert_array_equal(z, expected)
 
 
 @pytest.mark.parametrize('distribution', DISTRIBUTIONS)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from ..errors import InputError
-from ..runtime import mx
+from ..runtime import mx, threads
 
 DISTRIBUTIONS = ('normal', 'uniform', 'truncated')
 
@@ -14,14 +16,18 @@ DISTRIBUTIONS = ('normal', 'uniform', 'truncated')
 DRAWS_PER_BLOCK = 32
 MAX_BLOCK_VALUES = 2**22
 
+# Fewer values are drawn sooner than another thread starts.
+MIN_SHARED_VALUES = 2**16
+
 
 class Noise:
     """A stream of z (N, size), float32, on `device`.
 
     distribution: `normal` N(0, I), `uniform` U(-1, 1), or `truncated` N(0, I) cut at ±2.
 
-    It draws with NumPy's SFC64, which is four times as fast as MXNet's own normal, and whose state
-    can be saved and restored:
+    It draws with NumPy's SFC64, which is four times as fast as MXNet's own normal, and on two
+    threads if there are two. The numbers do not depend on that. The state can be saved and
+    restored:
 
     >>> noise = Noise(100, seed=0)
     >>> noise.draw(128).shape
@@ -60,8 +66,26 @@ class Noise:
         if count:
             draws_that_fit = MAX_BLOCK_VALUES // (count * self.size)
             self._draws = max(1, min(DRAWS_PER_BLOCK, draws_that_fit))
-            z = draw_noise(self._generator, self._draws * count, self.size, self.distribution)
-            self._block = mx.nd.array(z, ctx=self.device)
+            self._block = self._draw_block(self._draws * count)
+
+    def _draw_block(self, count: int) -> mx.nd.NDArray:
+        """Return z (count, size): one half from the stream, the other from one that it seeds.
+
+        NumPy draws without Python's lock, so that two threads take half the time of one.
+        """
+        z = np.empty((count, self.size), np.float32)
+        seed = int(self._generator.integers(2**63))
+        seeded = np.random.Generator(np.random.SFC64(seed))
+        halves = z[: count // 2], z[count // 2 :]
+        if threads() > 1 and z.size >= MIN_SHARED_VALUES:
+            with ThreadPoolExecutor(1) as executor:
+                other = executor.submit(fill_with_noise, halves[1], seeded, self.distribution)
+                fill_with_noise(halves[0], self._generator, self.distribution)
+                other.result()
+        else:
+            fill_with_noise(halves[0], self._generator, self.distribution)
+            fill_with_noise(halves[1], seeded, self.distribution)
+        return mx.nd.array(z, ctx=self.device)
 
     def draw(self, count: int) -> mx.nd.NDArray:
         """Return the next `count` >= 1 z."""
@@ -106,6 +130,14 @@ def draw_noise(
     if distribution == 'truncated':
         return truncated_normal(generator, count, size, 2.0)
     return generator.standard_normal((count, size), dtype=np.float32)
+
+
+def fill_with_noise(z: np.ndarray, generator: np.random.Generator, distribution: str) -> None:
+    """Fill z (count, size), float32, in place, with what `draw_noise` returns."""
+    if distribution == 'normal':
+        generator.standard_normal(dtype=np.float32, out=z)
+    else:
+        z[:] = draw_noise(generator, *z.shape, distribution)
 
 
 def truncated_normal(
