@@ -1,9 +1,12 @@
 """What each part of the operators in C++ (gluongan/native) gives alone, and all of them together.
 
-    python -m benchmarks.native [--cases dense-128,dcgan-128] [--parts updates,norms] [--rounds 9]
+    python -m benchmarks.native [--cases dense-128,dcgan-128] [--parts updates,threads+dense]
+
+`threads+dense` is two parts together: without `threads`, the operators compute in gluongan's pool
+and the rest of MXNet in OpenMP's threads, and each takes cores from the other.
 
 Each way is a process of its own, which GLUONGAN_NATIVE tells which parts to use: `0` for none, the
-name of a part for it alone; it is not set for all. They train the same GAN and are timed in turn,
+names of its parts for the others; it is not set for all. They train the same GAN and are timed in turn,
 as in benchmarks.compare. The result is the median over the rounds of the ratio to the way without
 any part. Every sample is kept: benchmarks/results/native-CASE.json.
 """
@@ -30,17 +33,18 @@ from .equivalence import OURS, Material
 from .turns import measure_peers
 
 CASES = ('dense-128', 'dense-512', 'conditional-128', 'projection-128', 'wgan-128', 'dcgan-128')
-# The parts that GLUONGAN_NATIVE can name. A part that the package gets is added here.
+# What GLUONGAN_NATIVE can name, and what is measured. A part that the package gets is added here.
 PARTS = ('threads', 'updates', 'batches', 'norms', 'dense')
+MEASURED = (*PARTS, 'threads+norms', 'threads+dense')
 NONE, ALL = 'none', 'all'
 
 
 def ways(parts: Sequence[str]) -> dict[str, str | None]:
-    """Return the value of GLUONGAN_NATIVE for each way to run: none, each part alone, all.
+    """Return the value of GLUONGAN_NATIVE for each way to run: none, each of these parts, all.
 
     None: not set.
     """
-    return {NONE: '0', **{part: part for part in parts}, ALL: None}
+    return {NONE: '0', **{part: part.replace('+', ',') for part in parts}, ALL: None}
 
 
 def measure(
@@ -93,8 +97,9 @@ def _summary_row(name: str, trials: Sequence[Trial]) -> tuple[str, ...]:
 def _parse_parts(text: str) -> list[str]:
     parts = text.split(',')
     for part in parts:
-        if part not in PARTS:
-            raise argparse.ArgumentTypeError(f'{part!r}: must be one of {", ".join(PARTS)}')
+        if not set(part.split('+')).issubset(PARTS):
+            allowed = f'must be one of {", ".join(PARTS)}, or some of them joined by +'
+            raise argparse.ArgumentTypeError(f'{part!r}: {allowed}')
     return parts
 
 
@@ -102,7 +107,7 @@ def main() -> None:
     """Measure the chosen cases, write one file per case, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cases.add_option(parser, CASES)
-    parser.add_argument('--parts', type=_parse_parts, default=','.join(PARTS))
+    parser.add_argument('--parts', type=_parse_parts, default=','.join(MEASURED))
     parser.add_argument('--rounds', type=int, default=9)
     parser.add_argument('--seconds', type=float, default=0.5, help='length of a sample')
     parser.add_argument('--threads', type=int, default=2)

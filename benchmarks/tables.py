@@ -55,7 +55,9 @@ def native_parts(findings: Findings) -> str:
         rows.append((f'`{case}`', f'{1e3 * median(without):.1f}', *cells, _rounds(without)))
     return (
         'How many times as fast an iteration is with one part of `gluongan/native` alone, and with '
-        'all, as without any: the median of the ratios (quartiles).\n\n'
+        'all, as without any: the median of the ratios (quartiles). Without `threads`, the '
+        "operators compute in gluongan's pool and the rest of MXNet in OpenMP's threads, and each "
+        'takes cores from the other.\n\n'
         + table(('case', 'without, ms', *(f'`{way}`' for way in ways), 'rounds'), rows)
     )
 

@@ -124,7 +124,8 @@ def _met(reached: bool) -> str:
 def _blame(findings: Findings, case: str) -> str:
     """Return which operator takes the most time, apart from products.
 
-    Also says how much time passes between operators, if that is more.
+    Also says how much time passes outside of MXNet's operators, if that is more: in Python, in
+    noise, in batches and in the updates of the weights.
     """
     limit = findings.limits.get(case)
     if not limit or not other_operators(limit):
@@ -135,7 +136,9 @@ def _blame(findings: Findings, case: str) -> str:
         f'; apart from products `{name}` takes the most time, '
         f'{1e3 * seconds:.1f} of {1e3 * total:.1f} ms'
     )
-    between = total - sum(seconds for *_, seconds in limit['operators'])
-    if between > seconds:
-        text += f', and {1e3 * between:.1f} pass between operators'
+    outside = total - sum(seconds for *_, seconds in limit['operators'])
+    if outside > seconds:
+        text += (
+            f", and {1e3 * outside:.1f} pass outside of MXNet's operators (updates, noise, Python)"
+        )
     return text

@@ -232,10 +232,10 @@ def processor_ticks(pid):
 
 
 def test_each_way_of_the_native_benchmark_has_its_own_switch():
-    assert native.ways(['updates', 'norms']) == {
+    assert native.ways(['updates', 'threads+norms']) == {
         'none': '0',
         'updates': 'updates',
-        'norms': 'norms',
+        'threads+norms': 'threads,norms',
         'all': None,
     }
 
