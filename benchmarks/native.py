@@ -6,9 +6,9 @@
 and the rest of MXNet in OpenMP's threads, and each takes cores from the other.
 
 Each way is a process of its own, which GLUONGAN_NATIVE tells which parts to use: `0` for none, the
-names of its parts for the others; it is not set for all. They train the same GAN and are timed in turn,
-as in benchmarks.compare. The result is the median over the rounds of the ratio to the way without
-any part. Every sample is kept: benchmarks/results/native-CASE.json.
+names of its parts for the others; it is not set for all. They train the same GAN and are timed in
+turn, as in benchmarks.compare. The result is the median over the rounds of the ratio to the way
+without any part. Every sample is kept: benchmarks/results/native-CASE.json.
 """
 
 from __future__ import annotations
