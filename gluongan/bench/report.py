@@ -158,7 +158,7 @@ def operators(trial: Trial, table: Sequence[Operator], most: int = 15) -> str:
         rows.append((f'{count} more', '', _milliseconds(others), _share(others, total)))
     title = f"MXNet's operators in {trial.name}, per iteration"
     if not any(operator.name.endswith('_update') for operator in table):
-        title += '; updates of the weights are none of them'
+        title += ' (the updates of the weights are not among them)'
     return f'{title}\n{text_table(rows)}'
 
 

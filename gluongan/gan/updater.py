@@ -118,8 +118,7 @@ class GANUpdater:
         conditional: bool = False,
         seed: int = 0,
     ) -> None:
-        steps = {'dis_steps': dis_steps, 'gen_steps': gen_steps}
-        arguments.check_types(real, loss, steps)
+        arguments.check_types(real, loss, {'dis_steps': dis_steps, 'gen_steps': gen_steps})
         arguments.check_batches(real, dis, conditional)
         arguments.check_instance_noise(instance_noise, noise_until)
         self.gen = gen
@@ -127,15 +126,13 @@ class GANUpdater:
         self.real = real
         self.classes = len(real.dataset.classes) if conditional else 0
         arguments.check_networks(gen, dis, real, self.classes)
-        optimizers = arguments.make_optimizers(gen, dis, opt_gen, opt_dis, lr, beta1)
-        self.opt_gen, self.opt_dis = optimizers
-        loss = make_loss(loss) if isinstance(loss, str) else loss
+        given = opt_gen, opt_dis
+        self.opt_gen, self.opt_dis = arguments.make_optimizers(gen, dis, *given, lr, beta1)
         self.fused_gen = FusedNet(gen)
-        self.dis_objective = DisObjective(dis, loss)
-        self.gen_objective = GenObjective(frozen(dis), loss)
-        self.penalty = arguments.make_penalty(
-            penalty, penalty_weight, dis, self.dis_view, self.classes
-        )
+        self.dis_objective = DisObjective(dis, make_loss(loss) if isinstance(loss, str) else loss)
+        view = frozen(dis)
+        self.gen_objective = GenObjective(view, self.loss)
+        self.penalty = arguments.make_penalty(penalty, penalty_weight, dis, view, self.classes)
         self.noise = Noise(gen.shape_in[0] - self.classes, noise, seed=seed, device=real.device)
         self.average = MovingAverage(gen, ema) if ema else None
         self.dis_steps = dis_steps
