@@ -126,17 +126,16 @@ class GANUpdater:
         self.real = real
         self.classes = len(real.dataset.classes) if conditional else 0
         arguments.check_networks(gen, dis, real, self.classes)
-        given = opt_gen, opt_dis
-        self.opt_gen, self.opt_dis = arguments.make_optimizers(gen, dis, *given, lr, beta1)
+        optimizers = arguments.make_optimizers(gen, dis, opt_gen, opt_dis, lr, beta1)
+        self.opt_gen, self.opt_dis = optimizers
         self.fused_gen = FusedNet(gen)
         self.dis_objective = DisObjective(dis, make_loss(loss) if isinstance(loss, str) else loss)
-        view = frozen(dis)
-        self.gen_objective = GenObjective(view, self.loss)
+        self.gen_objective = GenObjective(frozen(dis), self.loss)
+        view = self.dis_view
         self.penalty = arguments.make_penalty(penalty, penalty_weight, dis, view, self.classes)
         self.noise = Noise(gen.shape_in[0] - self.classes, noise, seed=seed, device=real.device)
         self.average = MovingAverage(gen, ema) if ema else None
-        self.dis_steps = dis_steps
-        self.gen_steps = gen_steps
+        self.dis_steps, self.gen_steps = dis_steps, gen_steps
         self.shared_noise = shared_noise
         self.seed = seed
         self.watch: Watch = lambda part: _NO_WATCH
