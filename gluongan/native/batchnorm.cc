@@ -4,6 +4,7 @@
 // x is (N, C, ...); γ, β and the running statistics are (C,), all float32. The statistics are those of the batch, over
 // all axes but the second, and the variance is the biased one. Backward, with e = f'(…) ∘ ∂y and M numbers a channel:
 //   ∂β = Σ e,  ∂γ = Σ e x̂,  ∂x = γ / √(variance + eps) · (e - ∂β / M - x̂ ∂γ / M)
+// With `slope_before`, x is the output of a leaky ReLU, and ∂x is the gradient before it.
 // As in MXNet, the running statistics move in the backward pass: r ← momentum · r + (1 - momentum) · batch's.
 //
 // Every sum is taken by one thread, in an order that depends neither on the number of threads nor on the processor.
@@ -39,14 +40,14 @@ typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
 
 struct Norm {
   bool fix_gamma, of_input, of_weights;
-  float eps, momentum, slope;
+  float eps, momentum, slope, slope_before;
   long batch, channels, places;  // x is read as (batch, channels, places)
 
   Norm(const Attributes& attributes, const MXTensor& x)
       : fix_gamma(attributes.at("fix_gamma") == "1"), of_input(attributes.at("of_input") == "1"),
         of_weights(attributes.at("of_weights") == "1"), eps(std::stof(attributes.at("eps"))),
         momentum(std::stof(attributes.at("momentum"))), slope(std::stof(attributes.at("slope"))),
-        batch(x.shape[0]), channels(x.shape[1]), places(1) {
+        slope_before(std::stof(attributes.at("slope_before"))), batch(x.shape[0]), channels(x.shape[1]), places(1) {
     for (size_t axis = 2; axis < x.shape.size(); ++axis) places *= x.shape[axis];
   }
 
@@ -188,9 +189,10 @@ void differentiate_channel(const Norm& norm, const Backward& arrays, long c) {
   through_channel(norm, c, [&](long i, auto zero) INLINE {
     using Numbers = decltype(zero);
     const Numbers e = through_activation<Numbers>(norm, arrays, i);
-    const Numbers centred = load<Numbers>(x + i) - mean;
-    const Numbers of_x = channel.scale * (e - channel.of_beta - centred * channel.of_x);
-    store(arrays.of_x + i, of_x);
+    const Numbers before = load<Numbers>(x + i);
+    const Numbers of_x = channel.scale * (e - channel.of_beta - (before - mean) * channel.of_x);
+    const Numbers below = norm.slope_before * of_x;
+    store(arrays.of_x + i, before > 0 ? of_x : below);
   }, []() INLINE {});
 }
 
@@ -252,7 +254,7 @@ void normalize_columns(const Norm& norm, const Forward& arrays, long first, long
 FOR_EVERY_PROCESSOR
 void differentiate_columns(const Norm& norm, const Backward& arrays, long first, long size) {
   const float *x = arrays.x, *y = arrays.y, *gradient = arrays.gradient, *mean = arrays.mean + first;
-  const float slope = norm.slope;
+  const float slope = norm.slope, slope_before = norm.slope_before;
   Sums sum, product;
   through_columns(norm, first, size, [&](long i, long j) INLINE {
     const float e = y[i] > 0 ? gradient[i] : slope * gradient[i];
@@ -273,7 +275,8 @@ void differentiate_columns(const Norm& norm, const Backward& arrays, long first,
   float* of_x = arrays.of_x;
   through_columns(norm, first, size, [&](long i, long j) INLINE {
     const float e = y[i] > 0 ? gradient[i] : slope * gradient[i];
-    of_x[i] = scale[j] * (e - of_beta[j] - (x[i] - mean[j]) * of_each[j]);
+    const float gradient_of_x = scale[j] * (e - of_beta[j] - (x[i] - mean[j]) * of_each[j]);
+    of_x[i] = x[i] > 0 ? gradient_of_x : slope_before * gradient_of_x;
   }, []() INLINE {});
 }
 

@@ -4,6 +4,8 @@
 // x (N, ...) is read as (N, K); W is (U, K), b (U,), all float32. y is (N, U), or (N, ...) with the sizes in `shape`,
 // whose product is U. Backward, with e = f'(…) ∘ ∂y (N, U):
 //   ∂x = e W,  ∂W = eᵀ x,  ∂b = the sums of e over the batch
+// With `slope_before`, x is the output of a leaky ReLU, and ∂x is the gradient before it. Whose ∂y comes from such a layer
+// has `is_scaled`: e is ∂y.
 // MXNet 1.9.1 neither tells an operator of a library which gradients are wanted, nor adds to what is there. So attributes
 // say what to compute, `of_input` and `of_weights`, and no weight may be used by two such operators of one graph.
 
@@ -25,21 +27,23 @@ namespace {
 using gluongan::Activation;
 using gluongan::Finish;
 using gluongan::Matrix;
+using gluongan::Multiplication;
 using Attributes = std::unordered_map<std::string, std::string>;
 using Tensors = std::vector<MXTensor>;
 
-constexpr long kColumns = 128;  // of a task that goes through all rows
+constexpr long kBlock = 16384;  // numbers that a thread scales at a time
 
 struct Dense {
-  bool has_bias, of_input, of_weights;
+  bool has_bias, of_input, of_weights, is_scaled;
   Activation activation;
-  float slope;
+  float slope, slope_before;
   long batch, inputs, units;
 
   Dense(const Attributes& attributes, const MXTensor& x, const MXTensor& weight)
       : has_bias(attributes.at("bias") == "1"), of_input(attributes.at("of_input") == "1"),
-        of_weights(attributes.at("of_weights") == "1"), activation(activation_of(attributes.at("activation"))),
-        slope(std::stof(attributes.at("slope"))), batch(x.shape[0]), inputs(weight.shape[1]),
+        of_weights(attributes.at("of_weights") == "1"), is_scaled(attributes.at("is_scaled") == "1"),
+        activation(activation_of(attributes.at("activation"))), slope(std::stof(attributes.at("slope"))),
+        slope_before(std::stof(attributes.at("slope_before"))), batch(x.shape[0]), inputs(weight.shape[1]),
         units(weight.shape[0]) {}
 
   static Activation activation_of(const std::string& name) {
@@ -50,8 +54,9 @@ struct Dense {
   bool is_linear() const { return activation == Activation::kLeaky && slope == 1.0f; }
 };
 
-// to ← f'(…) ∘ gradient, where y = f(…), for a part of a row.
-inline void scale(const Dense& layer, const float* gradient, const float* y, float* __restrict to, long count) {
+// to ← f'(…) ∘ gradient, where y = f(…).
+__attribute__((target_clones("avx512f", "avx2", "default")))
+void scale(const Dense& layer, const float* gradient, const float* y, float* __restrict to, long count) {
   const float slope = layer.slope;
   if (layer.activation == Activation::kSigmoid) {
     for (long j = 0; j < count; ++j) to[j] = gradient[j] * (y[j] * (1.0f - y[j]));
@@ -62,23 +67,17 @@ inline void scale(const Dense& layer, const float* gradient, const float* y, flo
   }
 }
 
-// `scaled` ← f'(…) ∘ gradient, unless it is null, and the sums over the batch, unless `sums` is null, for the columns
-// from `first` up to `last`. Without `scaled`, f is the identity.
-__attribute__((target_clones("avx512f", "avx2", "default")))
-void scale_and_sum(const Dense& layer, const float* gradients, const float* results, float* scaled, float* sums,
-                   long first, long last) {
-  float sum[kColumns] = {};
-  const long count = last - first;
-  for (long row = 0; row < layer.batch; ++row) {
-    const long start = row * layer.units + first;
-    const float* gradient = gradients + start;
-    if (scaled) {
-      scale(layer, gradient, results + start, scaled + start, count);
-      gradient = scaled + start;
-    }
-    for (long j = 0; j < count; ++j) sum[j] += gradient[j];
-  }
-  if (sums) std::copy(sum, sum + count, sums + first);
+// f'(…) ∘ gradient for the whole batch, in a place that the next call of the same thread writes to again.
+const float* scaled(const Dense& layer, const float* gradient, const float* y) {
+  static thread_local std::vector<float> buffer;  // MXNet's own temporary space is new pages each time
+  const long size = layer.batch * layer.units;
+  buffer.resize(std::max<size_t>(buffer.size(), size));
+  float* const to = buffer.data();
+  gluongan::parallel((size + kBlock - 1) / kBlock, [&](long block) {
+    const long first = block * kBlock;
+    scale(layer, gradient + first, y + first, to + first, std::min(kBlock, size - first));
+  });
+  return to;
 }
 
 MXReturnValue forward(const Attributes& attributes, Tensors* in, Tensors* out, const OpResource&) {
@@ -86,7 +85,8 @@ MXReturnValue forward(const Attributes& attributes, Tensors* in, Tensors* out, c
   const Matrix x{(*in)[0].data<float>(), layer.inputs, 1};
   const Matrix transposed_weight{(*in)[1].data<float>(), 1, layer.inputs};
   const Finish finish{layer.has_bias ? (*in)[2].data<float>() : nullptr, layer.activation, layer.slope};
-  gluongan::multiply(x, transposed_weight, (*out)[0].data<float>(), layer.batch, layer.units, layer.inputs, finish);
+  float* y = (*out)[0].data<float>();
+  gluongan::multiply({x, transposed_weight, y, layer.batch, layer.units, layer.inputs, finish});
   return MX_SUCCESS;
 }
 
@@ -94,28 +94,22 @@ MXReturnValue forward(const Attributes& attributes, Tensors* in, Tensors* out, c
 MXReturnValue backward(const Attributes& attributes, Tensors* in, Tensors* out, const OpResource&) {
   const Dense layer(attributes, (*in)[1], (*in)[2]);
   const float* gradient = (*in)[0].data<float>();
-  const float* y = in->back().data<float>();
-  const bool has_sums = layer.has_bias && layer.of_weights;
-  if (!layer.is_linear() || has_sums) {
-    static thread_local std::vector<float> buffer;  // MXNet's own temporary space is new pages each time
-    float* scaled = nullptr;
-    if (!layer.is_linear()) {
-      buffer.resize(std::max<size_t>(buffer.size(), layer.batch * layer.units));
-      scaled = buffer.data();
-    }
-    float* sums = has_sums ? (*out)[2].data<float>() : nullptr;
-    gluongan::parallel((layer.units + kColumns - 1) / kColumns, [&](long task) {
-      const long last = std::min(layer.units, (task + 1) * kColumns);
-      scale_and_sum(layer, gradient, y, scaled, sums, task * kColumns, last);
-    });
-    if (scaled) gradient = scaled;
-  }
-  const Matrix x{(*in)[1].data<float>(), layer.inputs, 1}, weight{(*in)[2].data<float>(), layer.inputs, 1};
+  if (!layer.is_linear() && !layer.is_scaled) gradient = scaled(layer, gradient, in->back().data<float>());
+  const float* inputs = (*in)[1].data<float>();
+  const Matrix x{inputs, layer.inputs, 1}, weight{(*in)[2].data<float>(), layer.inputs, 1};
   const Matrix by_row{gradient, layer.units, 1}, by_unit{gradient, 1, layer.units};
-  if (layer.of_weights)
-    gluongan::multiply(by_unit, x, (*out)[1].data<float>(), layer.units, layer.inputs, layer.batch);
-  if (layer.of_input)
-    gluongan::multiply(by_row, weight, (*out)[0].data<float>(), layer.batch, layer.inputs, layer.units);
+  float* sums = layer.has_bias && layer.of_weights ? (*out)[2].data<float>() : nullptr;
+  const Multiplication of_weights{by_unit, x, (*out)[1].data<float>(), layer.units, layer.inputs, layer.batch, {}, sums};
+  Multiplication of_input{by_row, weight, (*out)[0].data<float>(), layer.batch, layer.inputs, layer.units};
+  of_input.finish.slope = layer.slope_before;
+  of_input.finish.outputs = layer.slope_before == 1.0f ? nullptr : inputs;
+  if (layer.of_weights && layer.of_input) {
+    gluongan::multiply_both(of_weights, of_input);
+  } else if (layer.of_weights) {
+    gluongan::multiply(of_weights);
+  } else if (layer.of_input) {
+    gluongan::multiply(of_input);
+  }
   return MX_SUCCESS;
 }
 

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "pool.h"
@@ -40,11 +41,7 @@ struct Tile {
 };
 
 // Some rows of a product. `columns` is the length of a row of c.
-struct Product {
-  Matrix a, b;
-  float* c;
-  long rows, columns, inner;
-  Finish finish;
+struct Product : Multiplication {
   float* packed;  // `a`, one panel of rows after the other
   long panels;
 
@@ -105,10 +102,12 @@ INLINE void pack_some(float* to, const float* from, long along, long across, lon
       to[k * lines + line] = line < count ? from[line * along + k * across] : 0.0f;
 }
 
-// What becomes of a tile's numbers while they are in registers: v + bias[column], and below 0 times the slope.
+// What becomes of a tile's numbers while they are in registers: v + bias[column], and times the slope where that, or the
+// output at its place, is not above 0.
 struct Ending {
   const float* bias;  // null: none
   float slope;
+  const float* outputs;  // null: none. Its rows lie as far apart as those of the tile.
 };
 
 // c (rows × vectors) ← a · b, or c + a · b where it `adds`; with an ending, if there is one.
@@ -139,7 +138,11 @@ INLINE void tile_product(const float* a, const float* b, long depth, float* c, l
   if (ending && ending->slope != 1.0f) {
     const float slope = ending->slope;
     UNROLLED for (int i = 0; i < rows; ++i)
-      UNROLLED for (int j = 0; j < vectors; ++j) sum[i][j] = sum[i][j] > 0 ? sum[i][j] : slope * sum[i][j];
+      UNROLLED for (int j = 0; j < vectors; ++j) {
+        Vector decisive = sum[i][j];
+        if (ending->outputs) std::memcpy(&decisive, ending->outputs + i * stride + j * T::kLanes, sizeof(Vector));
+        sum[i][j] = decisive > 0 ? sum[i][j] : slope * sum[i][j];
+      }
   }
   UNROLLED for (int i = 0; i < rows; ++i)
     UNROLLED for (int j = 0; j < vectors; ++j)
@@ -174,6 +177,19 @@ float* aligned(std::vector<float>& buffer, long size) {
   return buffer.data() + (64 - address % 64) % 64 / sizeof(float);
 }
 
+// sums[line] ← the sum of packed[k * lines + line] over k < depth.
+template <class T>
+INLINE void sum_lines(const float* packed, long lines, long depth, float* sums) {
+  constexpr int vectors = (T::kRows + T::kLanes - 1) / T::kLanes;
+  typename T::Vector sum[vectors] = {};
+  for (long k = 0; k < depth; ++k, packed += lines) {
+    typename T::Vector numbers[vectors];
+    std::memcpy(numbers, packed, sizeof(numbers));  // behind the lines: numbers that nobody reads
+    UNROLLED for (int j = 0; j < vectors; ++j) sum[j] += numbers[j];
+  }
+  std::memcpy(sums, sum, lines * sizeof(float));
+}
+
 template <class T>
 INLINE void pack_panel(const Product& p, long panel) {
   const long first = p.first_row(panel), rows = p.first_row(panel + 1) - first;
@@ -182,6 +198,7 @@ INLINE void pack_panel(const Product& p, long panel) {
     const long depth = std::min(kDepth, p.inner - k);
     Rows<T, T::kRows>::pack_lines(rows, p.panel_at(panel) + k * rows, from, p.a.row_step, p.a.column_step, depth);
   }
+  if (p.sums) sum_lines<T>(p.panel_at(panel), rows, p.inner, p.sums + first);
 }
 
 // Neighbouring columns of the product, at most one tile wide.
@@ -189,7 +206,7 @@ struct Strip {
   long first, width;  // of the columns
   bool narrow;        // one vector wide, not two
   float* packed;      // its columns of b
-  Ending ending;
+  const float* bias;
 };
 
 template <class T>
@@ -247,17 +264,24 @@ template <class T>
 INLINE void tile_at(const Product& p, long panel, const Strip& strip, long k, long depth) {
   const long first = p.first_row(panel), rows = p.first_row(panel + 1) - first;
   const float* a = p.panel_at(panel) + k * rows;
-  float* c = p.c + first * p.columns + strip.first;
-  const long whole = strip.narrow ? T::kLanes : T::kColumns;
+  const long start = first * p.columns + strip.first;
+  float* c = p.c + start;
+  const float* outputs = p.finish.outputs ? p.finish.outputs + start : nullptr;
   const bool is_last = k + depth == p.inner;
-  const Ending* ending = is_last ? &strip.ending : nullptr;
+  const long whole = strip.narrow ? T::kLanes : T::kColumns;
   if (strip.width == whole) {
-    Rows<T, T::kRows>::product(rows, strip.narrow, a, strip.packed, depth, c, p.columns, k > 0, ending);
+    const Ending ending{strip.bias, p.finish.slope, outputs};
+    Rows<T, T::kRows>::product(rows, strip.narrow, a, strip.packed, depth, c, p.columns, k > 0,
+                               is_last ? &ending : nullptr);
   } else {  // beside the last column, in a tile of its own
-    float edge[T::kRows * T::kColumns] = {};
+    float edge[T::kRows * T::kColumns] = {}, edge_outputs[T::kRows * T::kColumns] = {};
     const size_t size = strip.width * sizeof(float);
     for (long i = 0; k > 0 && i < rows; ++i) std::memcpy(edge + i * whole, c + i * p.columns, size);
-    Rows<T, T::kRows>::product(rows, strip.narrow, a, strip.packed, depth, edge, whole, k > 0, ending);
+    for (long i = 0; outputs && is_last && i < rows; ++i)
+      std::memcpy(edge_outputs + i * whole, outputs + i * p.columns, size);
+    const Ending ending{strip.bias, p.finish.slope, outputs ? edge_outputs : nullptr};
+    Rows<T, T::kRows>::product(rows, strip.narrow, a, strip.packed, depth, edge, whole, k > 0,
+                               is_last ? &ending : nullptr);
     for (long i = 0; i < rows; ++i) std::memcpy(c + i * p.columns, edge + i * whole, size);
   }
   if (is_last && p.finish.activation != Activation::kLeaky)
@@ -275,7 +299,7 @@ INLINE void compute_columns(const Product& p, long first, long last) {
     const long width = std::min<long>(T::kColumns, last - column);
     const float* bias = p.finish.bias ? biases[count] : nullptr;
     for (long j = 0; bias && j < width; ++j) biases[count][j] = p.finish.bias[p.finish.shares_bias ? 0 : column + j];
-    strips[count++] = {column, width, width <= T::kLanes, packed, {bias, p.finish.slope}};
+    strips[count++] = {column, width, width <= T::kLanes, packed, bias};
   }
   for (long k = 0; k < p.inner; k += kDepth) {
     const long depth = std::min(kDepth, p.inner - k);
@@ -321,28 +345,6 @@ const Kernel* find_kernel(int most_lanes) {
 
 const Kernel* kernel = find_kernel(16);
 
-// A product is cut into shares, `down` times `across`, one for each thread. Each share packs what it needs for itself: to
-// fetch what another core has just packed takes longer.
-struct Shares {
-  long down, across;
-};
-
-Shares cut(long rows, long columns, long threads) {
-  const long vectors = (columns + kernel->lanes - 1) / kernel->lanes;
-  Shares best{1, 1};
-  double least = std::numeric_limits<double>::infinity();
-  for (long down = 1; down <= std::min(threads, rows); ++down) {
-    const long across = std::min(threads / down, vectors);
-    const double height = (rows + down - 1) / down;
-    const double width = (vectors + across - 1) / across * kernel->lanes;
-    const double time = height * width + kPacking * (height + width);  // of the largest share, for one step inwards
-    if (time >= least) continue;
-    least = time;
-    best = {down, across};
-  }
-  return best;
-}
-
 // Computes the columns from `left` up to `right` of some rows, which it packs.
 void compute_share(Product p, long left, long right) {
   static thread_local std::vector<float> buffer;
@@ -358,24 +360,78 @@ void compute_share(Product p, long left, long right) {
   }
 }
 
+double terms(const Multiplication& m) { return static_cast<double>(m.rows) * m.columns * m.inner; }
+
+// A multiplication cut into shares, `down` times `across`, one for each thread. Each share packs what it needs for
+// itself: to fetch what another core has just packed takes longer.
+class Shares {
+ public:
+  Shares(const Multiplication& whole, long threads) : m_(whole) {
+    if (m_.columns == 1 && m_.rows > 1 && !m_.sums) {  // a row of the same numbers is computed in whole vectors
+      m_.a = {whole.b.data, whole.b.column_step, whole.b.row_step};
+      m_.b = {whole.a.data, whole.a.column_step, whole.a.row_step};
+      std::swap(m_.rows, m_.columns);
+      m_.finish.shares_bias = true;
+    }
+    vectors_ = (m_.columns + kernel->lanes - 1) / kernel->lanes;
+    cut(terms(m_) < kAlone ? 1 : threads);
+  }
+
+  long count() const { return down_ * across_; }
+
+  void compute(long share) const {
+    const long row = share / across_, column = share % across_;
+    const long top = row * m_.rows / down_, bottom = (row + 1) * m_.rows / down_;
+    const long left = column * vectors_ / across_ * kernel->lanes;
+    const long right = (column + 1) * vectors_ / across_ * kernel->lanes;
+    Product part{m_, nullptr, 0};
+    part.a.data += top * m_.a.row_step;
+    part.c += top * m_.columns;
+    part.rows = bottom - top;
+    if (m_.finish.outputs) part.finish.outputs += top * m_.columns;
+    part.sums = m_.sums && column == 0 ? m_.sums + top : nullptr;
+    compute_share(part, left, std::min(right, m_.columns));
+  }
+
+ private:
+  void cut(long threads) {
+    double least = std::numeric_limits<double>::infinity();
+    for (long down = 1; down <= std::min(threads, m_.rows); ++down) {
+      const long across = std::min(threads / down, vectors_);
+      const double height = (m_.rows + down - 1) / down;
+      const double width = (vectors_ + across - 1) / across * kernel->lanes;
+      const double time = height * width + kPacking * (height + width);  // of the largest share, for one step inwards
+      if (time >= least) continue;
+      least = time;
+      down_ = down;
+      across_ = across;
+    }
+  }
+
+  Multiplication m_;
+  long vectors_, down_ = 1, across_ = 1;
+};
+
 }  // namespace
 
-void multiply(Matrix a, Matrix b, float* c, long rows, long columns, long inner, Finish finish) {
-  if (columns == 1 && rows > 1) {  // a row of the same numbers is computed in whole vectors
-    finish.shares_bias = true;
-    return multiply({b.data, b.column_step, b.row_step}, {a.data, a.column_step, a.row_step}, c, 1, rows, inner, finish);
+void multiply(const Multiplication& multiplication) {
+  const Shares shares(multiplication, thread_count());
+  parallel(shares.count(), [&](long share) { shares.compute(share); });
+}
+
+// Half of the threads for each: they pack less than all threads do for one after the other.
+void multiply_both(const Multiplication& one, const Multiplication& other) {
+  const long threads = thread_count();
+  const bool are_alike = terms(one) == terms(other) && terms(one) >= kAlone;
+  if (threads % 2 || !are_alike) {
+    multiply(one);
+    multiply(other);
+    return;
   }
-  const double terms = static_cast<double>(rows) * columns * inner;
-  const Shares shares = cut(rows, columns, terms < kAlone ? 1 : thread_count());
-  const long vectors = (columns + kernel->lanes - 1) / kernel->lanes;
-  parallel(shares.down * shares.across, [&](long share) {
-    const long row = share / shares.across, column = share % shares.across;
-    const long top = row * rows / shares.down, bottom = (row + 1) * rows / shares.down;
-    const long left = column * vectors / shares.across * kernel->lanes;
-    const long right = (column + 1) * vectors / shares.across * kernel->lanes;
-    const Matrix part_of_a{a.data + top * a.row_step, a.row_step, a.column_step};
-    const Product p{part_of_a, b, c + top * columns, bottom - top, columns, inner, finish, nullptr, 0};
-    compute_share(p, left, std::min(right, columns));
+  const Shares first(one, threads / 2), second(other, threads / 2);
+  parallel(first.count() + second.count(), [&](long share) {
+    if (share < first.count()) return first.compute(share);
+    second.compute(share - first.count());
   });
 }
 

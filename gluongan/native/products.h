@@ -14,16 +14,31 @@ struct Matrix {
 enum class Activation { kLeaky, kSigmoid, kTanh };
 
 // What becomes of each number v of a product, in column j: f(v + bias[j]). With kLeaky, f(v) = v above 0, else slope · v.
+// With `outputs`, as many numbers as the product has, it is v where the output at its place is above 0, else slope · v:
+// the gradient goes back through the leaky ReLU that gave these outputs.
 struct Finish {
   const float* bias = nullptr;  // null: no bias
   Activation activation = Activation::kLeaky;
   float slope = 1.0f;
+  const float* outputs = nullptr;
   bool shares_bias = false;  // bias[0] is that of every column
 };
 
 // c (rows × columns, its rows one after the other) ← finish(a · b), for a (rows × inner) and b (inner × columns).
-// Every number is the sum of its terms in their order, each added by one fused multiply-add.
-void multiply(Matrix a, Matrix b, float* c, long rows, long columns, long inner, Finish finish = {});
+// sums (rows) ← the sums of the rows of a, unless it is null.
+// Every number is the sum of its terms in their order, those of c each added by one fused multiply-add.
+struct Multiplication {
+  Matrix a, b;
+  float* c;
+  long rows, columns, inner;
+  Finish finish = {};
+  float* sums = nullptr;
+};
+
+void multiply(const Multiplication& multiplication);
+
+// Both, at the same time where that is faster.
+void multiply_both(const Multiplication& one, const Multiplication& other);
 
 }  // namespace gluongan
 

@@ -83,6 +83,7 @@ def fused(
         rewriting.fuse_norms()
     rewriting.fuse_activations()
     rewriting.fuse_reshapes()
+    rewriting.fuse_slopes()
     content.pop('node_row_ptr', None)
     return mx.sym.load_json(json.dumps(content))
 
@@ -139,6 +140,17 @@ class _Rewriting:
                 layers[index] = self._add_to_layer(index, {'shape': ','.join(map(str, sizes))})
         self._point_at(layers)
 
+    def fuse_slopes(self) -> None:
+        """Let each layer scale the gradient that it hands to a dense layer with a leaky ReLU."""
+        for node in self._nodes:
+            if node['op'] not in (DENSE, BATCHNORM) or node['attrs']['of_input'] == '0':
+                continue
+            before = self._nodes[node['inputs'][0][0]]
+            if not self._follows(node, (DENSE,)) or before['attrs']['activation'] != 'leaky':
+                continue
+            node['attrs']['slope_before'] = before['attrs']['slope']
+            before['attrs']['is_scaled'] = '1'
+
     def _add_to_layer(self, index: int, attributes: dict[str, str]) -> int:
         """Let the layer that a node follows take its place; return the layer's index."""
         layer = self._nodes[index]['inputs'][0][0]
@@ -162,6 +174,7 @@ class _Rewriting:
         node['attrs'] = {
             **attributes,
             'slope': '1',
+            'slope_before': '1',
             'of_input': str(int(x in self._needing)),
             'of_weights': str(int(not self._needing.isdisjoint(parameters))),
         }
@@ -230,6 +243,7 @@ def _dense_attributes(node: RawNode) -> dict[str, str]:
         'shape': node['attrs']['num_hidden'],
         'bias': str(int(len(node['inputs']) == 3)),
         'activation': 'leaky',
+        'is_scaled': '0',
     }
 
 
