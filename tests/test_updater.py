@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from gluongan.gan.losses import LOSSES, Loss
-from gluongan.gan.objectives import DisObjective, GenObjective
+from gluongan.gan.losses import LOSSES
+from gluongan.gan.objectives import DisObjective
 from gluongan.gan.sampling import generate
-from gluongan.gan.updater import LAG, NonFinite
 from gluongan.nn.layers import frozen, weights
 from gluongan.runtime import mx
 
@@ -309,49 +308,6 @@ def test_observations_are_what_numpy_computes_from_the_logits(
     assert np.abs(before[1] - after[1]).max() > 1e-3  # D has moved before G's loss is computed
 
 
-def test_observations_come_late_in_order_and_once(tiny_updater):
-    updater = tiny_updater()
-    for _ in range(LAG):
-        updater.update()
-    assert updater.take() == []
-    updater.update()
-    assert [each.iteration for each in updater.take()] == [1]
-    assert updater.take() == []
-    updater.drain()
-    assert [each.iteration for each in updater.take()] == list(range(2, LAG + 2))
-
-
-@pytest.mark.parametrize(('bad', 'name'), [('dis', 'dis/loss'), ('gen', 'gen/loss')])
-@pytest.mark.parametrize('number', [np.nan, np.inf])
-def test_a_nan_or_infinite_loss_stops_the_run_and_is_named_with_its_iteration(
-    tiny_updater, bad, name, number
-):
-    good = LOSSES['nonsaturating']
-    broken = {
-        'dis': lambda y_real, y_fake: good.dis(y_real, y_fake) * number,
-        'gen': lambda y_fake, y_real: good.gen(y_fake) * number,
-    }
-    updater = tiny_updater(loss=good)
-    for _ in range(3):
-        updater.update()
-    updater.drain()
-    loss = Loss(**{**good._asdict(), bad: broken[bad]})
-    updater.dis_objective = DisObjective(updater.dis, loss)
-    updater.gen_objective = GenObjective(updater.dis_view, loss)
-    updater.update()
-    with pytest.raises(NonFinite, match=rf'^{name} is (nan|inf) at iteration 4\b'):
-        updater.drain()
-    assert [each.iteration for each in updater.take()] == [1, 2, 3]
-
-
-def test_a_nan_loss_is_noticed_without_drain(tiny_updater):
-    updater = tiny_updater()
-    weights(updater.dis)['1.weight'][:] = np.nan
-    with pytest.raises(NonFinite, match='iteration 1'):
-        for _ in range(LAG + 1):
-            updater.update()
-
-
 # Resumed
 
 
@@ -378,13 +334,3 @@ def test_the_first_dropout_mask_does_not_draw_what_the_initial_weights_drew(
         updater.update()
     # To NumPy's SeedSequence (0,) and (0, 0) are the same.
     assert len(seeds) == len(set(seeds)) == 4
-
-
-def test_restore_forgets_what_was_pending(tiny_updater):
-    saved = tiny_updater().state()
-    updater = tiny_updater()
-    updater.update()
-    updater.restore(*saved)
-    updater.update()
-    updater.drain()
-    assert [each.iteration for each in updater.take()] == [1]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..data.batches import Batches
-from ..errors import GluonganError
 from ..nn.ema import MovingAverage
 from ..nn.fused import FusedNet
 from ..nn.layers import Chain, frozen, has_layer, weights
@@ -22,35 +20,14 @@ from .labels import append_labels, one_hot
 from .losses import Array, Loss, make_loss
 from .noise import Noise
 from .objectives import DisObjective, GenObjective
+from .observations import NonFinite, Observation, Observations
 from .penalties import GradientPenalty
 from .sampling import generate
 from .steps import record, record_fake, update_dis, update_gen
 
-# Numbers are fetched this many iterations late, so that the device never waits for Python. With 2,
-# training is 6 % slower; with 20, the queue that Ctrl-C waits for is still below half a second.
-LAG = 20
-
 Watch = Callable[[str], AbstractContextManager]
 
 _NO_WATCH = nullcontext()
-
-
-class NonFinite(GluonganError, ArithmeticError):
-    """A loss, a weight or a sample is NaN or infinite."""
-
-
-class Observation(NamedTuple):
-    """One iteration's numbers: both losses, and the mean scores of real and generated samples.
-
-    A score is the discriminator's probability of `real`, in [0, 1], where the loss defines one;
-    otherwise the raw output.
-    """
-
-    iteration: int
-    dis_loss: float
-    gen_loss: float
-    dis_real: float
-    dis_fake: float
 
 
 class GANUpdater:
@@ -143,8 +120,7 @@ class GANUpdater:
         self._noise_until = noise_until
         self._uses_mxnet_random = self._draws_from_mxnet()
         self.iteration = 0
-        self.observations: list[Observation] = []
-        self._pending: deque[tuple[int, Array, Array, Array, Array]] = deque()
+        self._observations = Observations(self.loss)
 
     def _draws_from_mxnet(self) -> bool:
         """Whether an iteration draws from MXNet's own generator, whose state cannot be saved."""
@@ -207,7 +183,7 @@ class GANUpdater:
         return max(0, self.iteration - 1) * self.dis_steps / self.real.per_epoch
 
     def update(self) -> None:
-        """Run one iteration; its numbers appear in `observations` LAG iterations later.
+        """Run one iteration; `take` returns its numbers at most LAG iterations later.
 
         `drain` fetches them at once. Each part of the iteration runs in the context manager that
         `watch` returns for its name: 'data', 'noise', 'G(z)', 'D update', 'G update', and within
@@ -229,9 +205,7 @@ class GANUpdater:
             if self.average:
                 self.average.update(self.opt_gen.steps)
         self.iteration += 1
-        self._pending.append((self.iteration, dis_loss, gen_loss, y_real, y_fake))
-        if len(self._pending) > LAG:
-            self._fetch()
+        self._observations.add(self.iteration, dis_loss, gen_loss, y_real, y_fake)
 
     def _draw_real(self) -> tuple[Array, Array | None]:
         """Return the next batch as the discriminator sees it, and its labels."""
@@ -310,33 +284,12 @@ class GANUpdater:
 
     def drain(self) -> None:
         """Wait until the device has finished every iteration so far, and fetch their numbers."""
-        while self._pending:
-            self._fetch()
+        self._observations.fetch()
         mx.nd.waitall()
 
     def take(self) -> list[Observation]:
         """Return the numbers that have been fetched since the last call."""
-        observations = self.observations
-        self.observations = []
-        return observations
-
-    def _fetch(self) -> None:
-        iteration, dis_loss, gen_loss, y_real, y_fake = self._pending.popleft()
-        losses = {'dis/loss': dis_loss.asscalar().item(), 'gen/loss': gen_loss.asscalar().item()}
-        scores = self._mean_score(y_real), self._mean_score(y_fake)
-        for name, value in losses.items():
-            if not np.isfinite(value):
-                raise NonFinite(
-                    f'{name} is {value} at iteration {iteration}: lower the learning rate, or '
-                    'try another loss'
-                )
-        self.observations.append(Observation(iteration, *losses.values(), *scores))
-
-    def _mean_score(self, y: Array) -> float:
-        scores = y.asnumpy().astype(np.float64)
-        if self.loss.is_probability:
-            scores = 0.5 + 0.5 * np.tanh(scores / 2)
-        return float(scores.mean())
+        return self._observations.take()
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return everything the rest of the run depends on: arrays by name, and JSON values."""
@@ -370,8 +323,7 @@ class GANUpdater:
             for name, value in live_arrays[part].items():
                 value[:] = arrays[f'{part}/{name}']
         self.iteration = meta['iteration']
-        self._pending.clear()
-        self.observations.clear()
+        self._observations.clear()
 
     def _live_arrays(self) -> dict[str, dict[str, Array]]:
         return {

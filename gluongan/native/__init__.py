@@ -17,8 +17,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from glob import glob
-from math import isfinite, prod
-from operator import is_
+from math import copysign, isfinite, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -131,9 +130,10 @@ def as_mxnet_reads(number: float) -> float:
     if exponent:
         scale = _power_of_ten(abs(int(exponent)))
         value = value / scale if exponent.startswith('-') else value * scale
-    return float(np.copysign(value, np.float32(number)))
+    return copysign(value, number)
 
 
+@cache
 def _power_of_ten(exponent: int) -> np.float32:
     eights, ones = divmod(exponent, 8)
     scale = np.float32(1)
@@ -206,21 +206,19 @@ class Update:
             _check_group(group, RULES[name].arrays)
         self._function = getattr(library(), f'gluongan_{name}')
         self._names = RULES[name].numbers
-        self._arrays = [array for group in groups for array in group]
-        self._addresses = (ctypes.c_void_p * len(self._arrays))()
+        self._numbers = (ctypes.c_float * len(self._names))()
+        self._arrays = [array for group in groups for array in group]  # which the handles belong to
+        pointers = ctypes.c_void_p * len(self._arrays)
+        self._handles = pointers(*(array.handle.value for array in self._arrays))
+        self._addresses = pointers()
         self._sizes = (ctypes.c_long * len(groups))(*(group[0].size for group in groups))
-
-    def is_of(self, arrays: Sequence[mx.nd.NDArray]) -> bool:
-        """Return whether these are the arrays of its groups, one group after the other."""
-        return len(arrays) == len(self._arrays) and all(map(is_, arrays, self._arrays))
 
     def __call__(self, numbers: Mapping[str, float]) -> None:
         """Update all weights in place."""
         self._find_arrays()
-        read = [as_mxnet_reads(numbers[name]) for name in self._names]
-        rule = (ctypes.c_float * len(read))(*read)
+        self._numbers[:] = [as_mxnet_reads(numbers[name]) for name in self._names]
         count = ctypes.c_long(len(self._sizes))
-        self._function(rule, self._addresses, self._sizes, count)
+        self._function(self._numbers, self._addresses, self._sizes, count)
 
     def _find_arrays(self) -> None:
         """Ask MXNet where the arrays lie.
@@ -229,8 +227,10 @@ class Update:
         back into plain order, in another place. An engine that computes later could change that
         again before the update.
         """
-        for index, array in enumerate(self._arrays):
-            self._addresses[index] = _address(array)
+        find = ctypes.cast(mx.base._LIB.MXNDArrayGetData, ctypes.c_void_p)
+        count = ctypes.c_long(len(self._handles))
+        failure = library().gluongan_find(find, self._handles, self._addresses, count)
+        mx.base.check_call(failure)
 
 
 def _check_group(group: Sequence[mx.nd.NDArray], count: int) -> None:

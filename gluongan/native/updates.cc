@@ -159,3 +159,11 @@ EXPORT_RULE(gluongan_adam, Adam)
 EXPORT_RULE(gluongan_rmsprop, RMSProp)
 EXPORT_RULE(gluongan_momentum, Momentum)
 EXPORT_RULE(gluongan_average, Average)
+
+// data[k] ← where the array with handles[k] lies. find: MXNet's MXNDArrayGetData. Returns 0, or what it returns of the
+// first array that it does not find.
+extern "C" int gluongan_find(int (*find)(void* handle, void** data), void* const* handles, void** data, long count) {
+  for (long k = 0; k < count; ++k)
+    if (const int failure = find(handles[k], data + k)) return failure;
+  return 0;
+}

@@ -8,9 +8,9 @@ takes a step for all weights in one call, with the same bits.
 from __future__ import annotations
 
 from functools import partial
-from itertools import chain
 from math import inf, sqrt
 from numbers import Real
+from operator import is_
 
 import numpy as np
 
@@ -96,6 +96,7 @@ class Optimizer:
         self._native_rule = {'sgd': 'momentum'}.get(name, name)
         self._is_native = self._can_be_native()
         self._update: native.Update | None = None
+        self._lists: list[list[mx.nd.NDArray]] = []  # of the arrays that it updates
 
     def _start_at(self, steps: int) -> None:
         self.steps = steps
@@ -117,13 +118,20 @@ class Optimizer:
                 mx.nd.clip(weight, -self._clip, self._clip, out=weight)
 
     def _step_at_once(self) -> None:
+        # Gluon makes new lists when there are other arrays than before, as after a cast.
+        lists = []
+        for parameter in self.parameters:
+            lists += parameter._data, parameter._grad
+        if self._update is None or not all(map(is_, lists, self._lists)):
+            self._lists = lists
+            self._update = native.Update(self._native_rule, self._groups())
+        self._update(self._attributes())
+
+    def _groups(self) -> list[list[mx.nd.NDArray]]:
         groups = []
         for parameter, slot in zip(self.parameters, self._slots):
             groups.append([parameter.data(), parameter.grad(), *_moments(slot)])
-        # Others may be there since the last step, such as after a cast.
-        if self._update is None or not self._update.is_of(list(chain(*groups))):
-            self._update = native.Update(self._native_rule, groups)
-        self._update(self._attributes())
+        return groups
 
     def _can_be_native(self) -> bool:
         if any(slot is None for slot in self._slots):  # SGD without momentum
