@@ -1,0 +1,144 @@
+"""Layers in a row: which of them scales the gradient by the slope of the leaky ReLU between."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from gluongan import native, runtime
+from gluongan.nn.fusion import BATCHNORM, DENSE, fused
+from gluongan.runtime import mx
+
+pytestmark = pytest.mark.skipif(
+    not native.has_products() or not native.is_available('norms'),
+    reason=f'no operators: {native.reason_missing()}',
+)
+
+SLOPES = (0.0, 0.2, 1.5)
+# Samples, values of a sample, units of the first and of the second layer. The last ones are enough
+# work for several threads.
+SIZES = [(2, 1, 1, 1), (3, 5, 7, 1), (17, 9, 33, 15), (65, 31, 129, 49), (130, 70, 97, 61)]
+
+
+def two_layers(units, slope, between=None):
+    """The symbol of a dense layer, a leaky ReLU and another layer behind it."""
+    x = mx.sym.FullyConnected(mx.sym.var('x'), num_hidden=units[0], name='one')
+    x = mx.sym.LeakyReLU(x, act_type='leaky', slope=slope)
+    if between == 'batchnorm':
+        x = mx.sym.BatchNorm(x, fix_gamma=False, eps=1e-3, name='norm')
+    return mx.sym.FullyConnected(x, num_hidden=units[1], name='two')
+
+
+def nodes(symbol, op):
+    content = json.loads(symbol.tojson(remove_amp_cast=False))
+    return [node for node in content['nodes'] if node['op'] == op]
+
+
+def with_slopes_apart(symbol):
+    """The same graph, in which each layer scales the gradient that it gets itself."""
+    content = json.loads(symbol.tojson(remove_amp_cast=False))
+    for node in content['nodes']:
+        if node['op'] in (DENSE, BATCHNORM):
+            node['attrs']['slope_before'] = '1'
+        if node['op'] == DENSE:
+            node['attrs']['is_scaled'] = '0'
+    return mx.sym.load_json(json.dumps(content))
+
+
+def draw(symbol, shape, seed=3):
+    """Random numbers for a symbol's arguments, and for the gradient of its output."""
+    random = np.random.RandomState(seed)
+    shapes, outputs, _ = symbol.infer_shape(x=shape)
+    values = {}
+    for name, size in zip(symbol.list_arguments(), shapes):
+        values[name] = random.normal(0, 1, size).astype(np.float32)
+    return values, random.normal(0, 1, outputs[0]).astype(np.float32)
+
+
+def gradients(symbol, values, gradient):
+    """All gradients and the output. MXNet cannot infer the shapes of a graph of ours."""
+    arrays = {name: mx.nd.array(value) for name, value in values.items()}
+    found = {name: mx.nd.zeros_like(array) for name, array in arrays.items()}
+    states = [mx.nd.ones(len(values['norm_gamma'])) for _ in symbol.list_auxiliary_states()]
+    executor = symbol.bind(mx.cpu(), arrays, args_grad=found, aux_states=states)
+    y = executor.forward(is_train=True)[0]
+    executor.backward(mx.nd.array(gradient))
+    return {'y': y.asnumpy(), **{name: value.asnumpy() for name, value in found.items()}}
+
+
+@pytest.mark.parametrize('between', [None, 'batchnorm'])
+@pytest.mark.parametrize('slope', SLOPES)
+@pytest.mark.parametrize('sizes', SIZES, ids=str)
+def test_the_gradients_are_mxnets(sizes, slope, between):
+    samples, values, *units = sizes
+    symbol = two_layers(units, slope, between)
+    ours = fused(symbol, symbol.list_arguments())
+    given = draw(symbol, (samples, values))
+    expected = gradients(symbol, *given)
+    for name, found in gradients(ours, *given).items():
+        scale = np.abs(expected[name]).max() + 1
+        np.testing.assert_allclose(found, expected[name], rtol=1e-4, atol=2e-5 * scale)
+
+
+@pytest.mark.parametrize('between', [None, 'batchnorm'])
+def test_the_bits_are_those_of_a_layer_that_scales_its_own_gradient(between):
+    symbol = two_layers([97, 61], 0.2, between)
+    given = draw(symbol, (130, 70))
+    symbol = fused(symbol, symbol.list_arguments())
+    assert nodes(symbol, DENSE)[0]['attrs']['is_scaled'] == '1'
+    together = gradients(symbol, *given)
+    apart = gradients(with_slopes_apart(symbol), *given)
+    for name, found in together.items():
+        np.testing.assert_array_equal(found, apart[name], err_msg=name)
+
+
+@pytest.mark.parametrize('threads', [2, 3, 4, 7])
+@pytest.mark.parametrize(
+    'sizes', [(3, 400, 200, 300), (130, 70, 97, 61), (512, 64, 1, 33)], ids=str
+)
+def test_the_bits_do_not_depend_on_the_number_of_threads(sizes, threads):
+    samples, values, *units = sizes
+    symbol = two_layers(units, 0.2)
+    given = draw(symbol, (samples, values))
+    symbol = fused(symbol, symbol.list_arguments())
+    native.use_threads(1)
+    alone = gradients(symbol, *given)
+    native.use_threads(threads)
+    try:
+        for name, found in gradients(symbol, *given).items():
+            np.testing.assert_array_equal(found, alone[name], err_msg=name)
+    finally:
+        native.use_threads(runtime.threads())
+
+
+def test_a_layer_whose_output_others_read_scales_its_own_gradient():
+    first = mx.sym.FullyConnected(mx.sym.var('x'), num_hidden=7, name='one')
+    first = mx.sym.LeakyReLU(first, act_type='leaky', slope=0.2)
+    second = mx.sym.FullyConnected(first, num_hidden=7, name='two')
+    symbol = fused(first + second, ('x', 'one_weight', 'two_weight'))
+    assert [node['attrs']['is_scaled'] for node in nodes(symbol, DENSE)] == ['0', '0']
+    assert [node['attrs']['slope_before'] for node in nodes(symbol, DENSE)] == ['1', '1']
+    given = draw(first + second, (5, 3))
+    expected = gradients(first + second, *given)
+    for name, found in gradients(symbol, *given).items():
+        np.testing.assert_allclose(found, expected[name], rtol=1e-5, atol=1e-5)
+
+
+def test_a_layer_whose_input_needs_no_gradient_leaves_the_slope_alone():
+    symbol = fused(two_layers([7, 5], 0.2), ('two_weight', 'two_bias'))
+    assert [node['attrs']['slope_before'] for node in nodes(symbol, DENSE)] == ['1', '1']
+
+
+@pytest.mark.parametrize('curve', ['sigmoid', 'tanh'])
+def test_behind_a_curve_the_first_layer_scales_its_own_gradient(curve):
+    x = mx.sym.FullyConnected(mx.sym.var('x'), num_hidden=7, name='one')
+    x = mx.sym.Activation(x, act_type=curve)
+    symbol = mx.sym.FullyConnected(x, num_hidden=5, name='two')
+    ours = fused(symbol, symbol.list_arguments())
+    assert [node['attrs']['is_scaled'] for node in nodes(ours, DENSE)] == ['0', '0']
+    given = draw(symbol, (9, 3))
+    expected = gradients(symbol, *given)
+    for name, found in gradients(ours, *given).items():
+        np.testing.assert_allclose(found, expected[name], rtol=1e-5, atol=1e-5)
