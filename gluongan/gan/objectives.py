@@ -57,6 +57,7 @@ class DisObjective(Objective):
     (4.0, 3.0, 7.0)
     """
 
+    inputs_are_constant = True
     _same_size = True
 
     def forward(self, x_real: Array, x_fake: Array) -> tuple[Array, Array, Array]:
@@ -64,6 +65,9 @@ class DisObjective(Objective):
         if same_size != self._same_size:
             self._same_size = same_size
             self._clear_cached_op()
+        if isinstance(x_real, mx.nd.NDArray):
+            # MXNet must not ask the fused graph for their gradients, which it does not compute.
+            x_real, x_fake = x_real.detach(), x_fake.detach()
         return super().forward(x_real, x_fake)
 
     def hybrid_forward(self, F: Any, x_real: Any, x_fake: Any) -> tuple[Any, Any, Any]:

@@ -6,6 +6,7 @@
 //   ∂x = e W,  ∂W = eᵀ x,  ∂b = the sums of e over the batch
 // With `slope_before`, x is the output of a leaky ReLU, and ∂x is the gradient before it. Whose ∂y comes from such a layer
 // has `is_scaled`: e is ∂y.
+// With two `parts` there are two x, whose samples follow one another; ∂x is not computed then.
 // MXNet 1.9.1 neither tells an operator of a library which gradients are wanted, nor adds to what is there. So attributes
 // say what to compute, `of_input` and `of_weights`, and no weight may be used by two such operators of one graph.
 
@@ -34,17 +35,23 @@ using Tensors = std::vector<MXTensor>;
 constexpr long kBlock = 16384;  // numbers that a thread scales at a time
 
 struct Dense {
+  int parts;
   bool has_bias, of_input, of_weights, is_scaled;
   Activation activation;
   float slope, slope_before;
-  long batch, inputs, units;
+  long batch, inputs, units;  // batch: of all parts
 
-  Dense(const Attributes& attributes, const MXTensor& x, const MXTensor& weight)
-      : has_bias(attributes.at("bias") == "1"), of_input(attributes.at("of_input") == "1"),
+  // first: the first x in a list of tensors, behind which come the other one, W and b.
+  Dense(const Attributes& attributes, const MXTensor* first)
+      : parts(parts_of(attributes)), has_bias(attributes.at("bias") == "1"), of_input(attributes.at("of_input") == "1"),
         of_weights(attributes.at("of_weights") == "1"), is_scaled(attributes.at("is_scaled") == "1"),
         activation(activation_of(attributes.at("activation"))), slope(std::stof(attributes.at("slope"))),
-        slope_before(std::stof(attributes.at("slope_before"))), batch(x.shape[0]), inputs(weight.shape[1]),
-        units(weight.shape[0]) {}
+        slope_before(std::stof(attributes.at("slope_before"))), batch(0), inputs(first[parts].shape[1]),
+        units(first[parts].shape[0]) {
+    for (int part = 0; part < parts; ++part) batch += first[part].shape[0];
+  }
+
+  static int parts_of(const Attributes& attributes) { return attributes.at("parts") == "2" ? 2 : 1; }
 
   static Activation activation_of(const std::string& name) {
     if (name == "sigmoid") return Activation::kSigmoid;
@@ -80,26 +87,45 @@ const float* scaled(const Dense& layer, const float* gradient, const float* y) {
   return to;
 }
 
+// in: each x, W, b if there is one.
 MXReturnValue forward(const Attributes& attributes, Tensors* in, Tensors* out, const OpResource&) {
-  const Dense layer(attributes, (*in)[0], (*in)[1]);
-  const Matrix x{(*in)[0].data<float>(), layer.inputs, 1};
-  const Matrix transposed_weight{(*in)[1].data<float>(), 1, layer.inputs};
-  const Finish finish{layer.has_bias ? (*in)[2].data<float>() : nullptr, layer.activation, layer.slope};
+  const Dense layer(attributes, in->data());
+  const Matrix transposed_weight{(*in)[layer.parts].data<float>(), 1, layer.inputs};
+  const float* bias = layer.has_bias ? (*in)[layer.parts + 1].data<float>() : nullptr;
+  const Finish finish{bias, layer.activation, layer.slope};
   float* y = (*out)[0].data<float>();
-  gluongan::multiply({x, transposed_weight, y, layer.batch, layer.units, layer.inputs, finish});
+  const auto of_part = [&](int part) {
+    const Matrix x{(*in)[part].data<float>(), layer.inputs, 1};
+    const long samples = (*in)[part].shape[0];
+    const Multiplication product{x, transposed_weight, y, samples, layer.units, layer.inputs, finish};
+    y += samples * layer.units;
+    return product;
+  };
+  const Multiplication first = of_part(0);
+  if (layer.parts == 1) {
+    gluongan::multiply(first);
+  } else {
+    gluongan::multiply_both(first, of_part(1));
+  }
   return MX_SUCCESS;
 }
 
-// in: ∂y, x, W, b if there is one, y. out: ∂x, ∂W, ∂b.
+// in: ∂y, each x, W, b if there is one, y. out: each ∂x, ∂W, ∂b.
 MXReturnValue backward(const Attributes& attributes, Tensors* in, Tensors* out, const OpResource&) {
-  const Dense layer(attributes, (*in)[1], (*in)[2]);
+  const Dense layer(attributes, in->data() + 1);
+  const int parts = layer.parts;
   const float* gradient = (*in)[0].data<float>();
   if (!layer.is_linear() && !layer.is_scaled) gradient = scaled(layer, gradient, in->back().data<float>());
   const float* inputs = (*in)[1].data<float>();
-  const Matrix x{inputs, layer.inputs, 1}, weight{(*in)[2].data<float>(), layer.inputs, 1};
+  const Matrix x{inputs, layer.inputs, 1}, weight{(*in)[1 + parts].data<float>(), layer.inputs, 1};
   const Matrix by_row{gradient, layer.units, 1}, by_unit{gradient, 1, layer.units};
-  float* sums = layer.has_bias && layer.of_weights ? (*out)[2].data<float>() : nullptr;
-  const Multiplication of_weights{by_unit, x, (*out)[1].data<float>(), layer.units, layer.inputs, layer.batch, {}, sums};
+  float* of_w = (*out)[parts].data<float>();
+  Multiplication of_weights{by_unit, x, of_w, layer.units, layer.inputs, layer.batch};
+  if (layer.has_bias && layer.of_weights) of_weights.sums = (*out)[parts + 1].data<float>();
+  if (parts == 2) {
+    of_weights.rest = (*in)[2].data<float>();
+    of_weights.split = (*in)[1].shape[0];
+  }
   Multiplication of_input{by_row, weight, (*out)[0].data<float>(), layer.batch, layer.inputs, layer.units};
   of_input.finish.slope = layer.slope_before;
   of_input.finish.outputs = layer.slope_before == 1.0f ? nullptr : inputs;
@@ -114,7 +140,7 @@ MXReturnValue backward(const Attributes& attributes, Tensors* in, Tensors* out, 
 }
 
 MXReturnValue parse(const Attributes& attributes, int* inputs, int* outputs) {
-  *inputs = attributes.at("bias") == "1" ? 3 : 2;
+  *inputs = Dense::parts_of(attributes) + (attributes.at("bias") == "1" ? 2 : 1);
   *outputs = 1;
   return MX_SUCCESS;
 }
@@ -145,27 +171,38 @@ std::vector<unsigned> sizes_in(const std::string& text) {
   return sizes;
 }
 
-MXReturnValue shapes(const Attributes& attributes, std::vector<std::vector<unsigned>>* inputs,
-                     std::vector<std::vector<unsigned>>* outputs) {
-  const std::vector<unsigned>& x = (*inputs)[0];
-  if (!is_known(x)) {
-    MX_ERROR_MSG << "gluongan_dense: the shape of the samples must be known";
-    return MX_FAIL;
-  }
-  const auto units = static_cast<unsigned>(std::stoul(attributes.at("units")));
+// How many values the rows of x have when it is read as (N, K).
+unsigned values_of(const std::vector<unsigned>& x) {
   unsigned values = 1;
   for (size_t axis = 1; axis < x.size(); ++axis) values *= x[axis];
+  return values;
+}
+
+MXReturnValue shapes(const Attributes& attributes, std::vector<std::vector<unsigned>>* inputs,
+                     std::vector<std::vector<unsigned>>* outputs) {
+  const size_t parts = Dense::parts_of(attributes);
+  const unsigned values = values_of((*inputs)[0]);
+  unsigned batch = 0;
+  for (size_t part = 0; part < parts; ++part) {
+    const std::vector<unsigned>& x = (*inputs)[part];
+    if (!is_known(x) || values_of(x) != values) {
+      MX_ERROR_MSG << "gluongan_dense: the shape of the samples must be known, and the same in both parts";
+      return MX_FAIL;
+    }
+    batch += x[0];
+  }
+  const auto units = static_cast<unsigned>(std::stoul(attributes.at("units")));
   const std::vector<std::vector<unsigned>> parameters{{units, values}, {units}};
-  for (size_t i = 1; i < inputs->size(); ++i) {
+  for (size_t i = parts; i < inputs->size(); ++i) {
     std::vector<unsigned>& shape = (*inputs)[i];
-    if (is_known(shape) && shape != parameters[i - 1]) {
+    if (is_known(shape) && shape != parameters[i - parts]) {
       MX_ERROR_MSG << "gluongan_dense: the weights do not fit samples of " << values << " values";
       return MX_FAIL;
     }
-    shape = parameters[i - 1];
+    shape = parameters[i - parts];
   }
   (*outputs)[0] = sizes_in(attributes.at("shape"));
-  (*outputs)[0].insert((*outputs)[0].begin(), x[0]);
+  (*outputs)[0].insert((*outputs)[0].begin(), batch);
   return MX_SUCCESS;
 }
 

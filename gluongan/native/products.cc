@@ -15,30 +15,18 @@
 #include <utility>
 #include <vector>
 
+#include "curves.h"
+#include "packing.h"
 #include "pool.h"
-
-#define INLINE inline __attribute__((always_inline))
-#define UNROLLED _Pragma("GCC unroll 32")
 
 namespace gluongan {
 namespace {
 
 constexpr long kDepth = 384;         // of a packed block: with it, a panel of `a` fits the first cache
 constexpr long kSlack = 16;          // floats that packing may write behind a panel
-constexpr long kLine = 16;           // floats in a line of the cache
-constexpr long kAhead = 16;          // lines from what is packed to what is fetched
 constexpr long kMostTiles = 4;       // side by side, whose columns the second cache holds
 constexpr double kAlone = 250000.0;  // terms that one thread adds up sooner than another one wakes
 constexpr double kPacking = 16.0;    // terms that are added up while a number is packed
-
-// The part of the product that stays in registers: kRows × kColumns, which are kVectors vectors of kLanes floats.
-template <int lanes, int rows, int vectors>
-struct Tile {
-  static constexpr int kLanes = lanes, kRows = rows, kVectors = vectors;
-  static constexpr int kColumns = lanes * vectors;
-  typedef float Vector __attribute__((vector_size(4 * lanes)));
-  typedef int Order __attribute__((vector_size(4 * lanes)));
-};
 
 // Some rows of a product. `columns` is the length of a row of c.
 struct Product : Multiplication {
@@ -49,58 +37,6 @@ struct Product : Multiplication {
   long first_row(long panel) const { return panel * rows / panels; }
   float* panel_at(long panel) const { return packed + first_row(panel) * inner + panel * kSlack; }
 };
-
-// to[k * step + line] = from[line * stride + k], for `lines` lines and k < kLanes. Each k is written as a whole vector,
-// one after the other: what it writes behind its lines, the next one overwrites.
-template <class T, int lines>
-INLINE void transpose(float* to, long step, const float* from, long stride) {
-  using Vector = typename T::Vector;
-  typename T::Order low, high;
-  Vector x[T::kLanes] = {};
-  UNROLLED for (int i = 0; i < lines; ++i) std::memcpy(&x[i], from + i * stride, sizeof(Vector));
-  UNROLLED for (int bit = 1; bit < T::kLanes; bit *= 2) {
-    UNROLLED for (int q = 0; q < T::kLanes; ++q) {
-      low[q] = q & bit ? T::kLanes + (q ^ bit) : q;
-      high[q] = q & bit ? T::kLanes + q : q | bit;
-    }
-    UNROLLED for (int i = 0; i < T::kLanes; ++i) {
-      if (i & bit) continue;
-      const Vector one = x[i], other = x[i | bit];
-      x[i] = __builtin_shuffle(one, other, low);
-      x[i | bit] = __builtin_shuffle(one, other, high);
-    }
-  }
-  UNROLLED for (int k = 0; k < T::kLanes; ++k) std::memcpy(to + k * step, &x[k], sizeof(Vector));
-}
-
-// to[k * lines + line] = from[line * along + k * across], for `lines` lines and k < depth.
-template <class T, int lines>
-INLINE void pack(float* to, const float* from, long along, long across, long depth) {
-  constexpr int whole = lines / T::kLanes * T::kLanes, rest = lines - whole;
-  long k = 0;
-  if (along == 1) {
-    for (; k < depth; ++k) {
-      // No processor foresees steps as long as a row. A prefetch may lie outside of the matrix.
-      for (int line = 0; line < lines; line += kLine) __builtin_prefetch(from + (k + kAhead) * across + line);
-      std::memcpy(to + k * lines, from + k * across, lines * sizeof(float));
-    }
-    return;
-  }
-  for (; across == 1 && k + T::kLanes <= depth; k += T::kLanes) {
-    UNROLLED for (int line = 0; line < whole; line += T::kLanes)
-      transpose<T, T::kLanes>(to + k * lines + line, lines, from + line * along + k, along);
-    if (rest) transpose<T, rest>(to + k * lines + whole, lines, from + whole * along + k, along);
-  }
-  for (; k < depth; ++k)
-    for (int line = 0; line < lines; ++line) to[k * lines + line] = from[line * along + k * across];
-}
-
-// The same for `count` lines out of `lines`; the others are 0.
-INLINE void pack_some(float* to, const float* from, long along, long across, long depth, long count, long lines) {
-  for (long k = 0; k < depth; ++k)
-    for (long line = 0; line < lines; ++line)
-      to[k * lines + line] = line < count ? from[line * along + k * across] : 0.0f;
-}
 
 // What becomes of a tile's numbers while they are in registers: v + bias[column], and times the slope where that, or the
 // output at its place, is not above 0.
@@ -207,46 +143,26 @@ struct Strip {
   bool narrow;        // one vector wide, not two
   float* packed;      // its columns of b
   const float* bias;
+
+  long lines(long lanes) const { return narrow ? lanes : 2 * lanes; }  // of the packed strip
 };
+
+// Packs the strip's part of `depth` rows of b, which begin at `from`.
+template <class T>
+INLINE void pack_rows(const Matrix& b, const Strip& strip, const float* from, long depth, float* to) {
+  from += strip.first * b.column_step;
+  if (strip.width == T::kColumns) return pack<T, T::kColumns>(to, from, b.column_step, b.row_step, depth);
+  if (strip.width == T::kLanes) return pack<T, T::kLanes>(to, from, b.column_step, b.row_step, depth);
+  pack_some(to, from, b.column_step, b.row_step, depth, strip.width, strip.lines(T::kLanes));
+}
 
 template <class T>
 INLINE void pack_strip(const Product& p, const Strip& strip, long k, long depth) {
-  const float* from = p.b.data + k * p.b.row_step + strip.first * p.b.column_step;
-  if (strip.width == T::kColumns)
-    return pack<T, T::kColumns>(strip.packed, from, p.b.column_step, p.b.row_step, depth);
-  if (strip.width == T::kLanes)
-    return pack<T, T::kLanes>(strip.packed, from, p.b.column_step, p.b.row_step, depth);
-  const long lines = strip.narrow ? T::kLanes : T::kColumns;
-  pack_some(strip.packed, from, p.b.column_step, p.b.row_step, depth, strip.width, lines);
-}
-
-// eˣ - 1, with a relative error of some 2e-7, for x from -87 to 88. With n the whole number next to x / log 2 it is
-// 2ⁿ (eʳ - 1) + 2ⁿ - 1, where r = x - n log 2 and eʳ - 1 is its Taylor series. Fused as written: the same bits anywhere.
-INLINE float exponential_minus_1(float x) {
-  constexpr float kToWhole = 12582912.0f;  // 1.5 · 2²³: the sum has no digits behind the point
-  const float n = __builtin_fmaf(x, 1.44269504f, kToWhole) - kToWhole;
-  const float r = __builtin_fmaf(n, 1.90465432e-9f, __builtin_fmaf(n, -0.693147182f, x));  // log 2 in two parts
-  float series = 1.0f / 5040;
-  series = __builtin_fmaf(series, r, 1.0f / 720);
-  series = __builtin_fmaf(series, r, 1.0f / 120);
-  series = __builtin_fmaf(series, r, 1.0f / 24);
-  series = __builtin_fmaf(series, r, 1.0f / 6);
-  series = __builtin_fmaf(series, r, 0.5f);
-  series = __builtin_fmaf(series * r, r, r);
-  const std::uint32_t exponent = static_cast<std::uint32_t>(static_cast<std::int32_t>(n) + 127) << 23;
-  float power;
-  std::memcpy(&power, &exponent, sizeof(power));
-  return __builtin_fmaf(power, series, power - 1.0f);
-}
-
-// NaN stays NaN.
-INLINE float clamped(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
-
-INLINE float sigmoid(float x) { return 1.0f / (2.0f + exponential_minus_1(clamped(-x, -87.0f, 88.0f))); }
-
-INLINE float hyperbolic_tangent(float x) {
-  const float e = exponential_minus_1(clamped(2.0f * x, -40.0f, 40.0f));
-  return e / (e + 2.0f);
+  const long before = p.rest ? std::clamp(p.split - k, 0L, depth) : depth;  // the rows that are not in `rest`
+  if (before > 0) pack_rows<T>(p.b, strip, p.b.data + k * p.b.row_step, before, strip.packed);
+  if (before == depth) return;
+  const float* from = p.rest + (k + before - p.split) * p.b.row_step;
+  pack_rows<T>(p.b, strip, from, depth - before, strip.packed + before * strip.lines(T::kLanes));
 }
 
 // Sigmoid or hyperbolic tangent of the numbers of a tile, each row of which lies `stride` behind the last.
@@ -268,7 +184,7 @@ INLINE void tile_at(const Product& p, long panel, const Strip& strip, long k, lo
   float* c = p.c + start;
   const float* outputs = p.finish.outputs ? p.finish.outputs + start : nullptr;
   const bool is_last = k + depth == p.inner;
-  const long whole = strip.narrow ? T::kLanes : T::kColumns;
+  const long whole = strip.lines(T::kLanes);
   if (strip.width == whole) {
     const Ending ending{strip.bias, p.finish.slope, outputs};
     Rows<T, T::kRows>::product(rows, strip.narrow, a, strip.packed, depth, c, p.columns, k > 0,
@@ -367,7 +283,7 @@ double terms(const Multiplication& m) { return static_cast<double>(m.rows) * m.c
 class Shares {
  public:
   Shares(const Multiplication& whole, long threads) : m_(whole) {
-    if (m_.columns == 1 && m_.rows > 1 && !m_.sums) {  // a row of the same numbers is computed in whole vectors
+    if (m_.columns == 1 && m_.rows > 1 && !m_.sums && !m_.rest) {  // a row of the same numbers is computed in whole vectors
       m_.a = {whole.b.data, whole.b.column_step, whole.b.row_step};
       m_.b = {whole.a.data, whole.a.column_step, whole.a.row_step};
       std::swap(m_.rows, m_.columns);

@@ -26,6 +26,7 @@ struct Finish {
 
 // c (rows × columns, its rows one after the other) ← finish(a · b), for a (rows × inner) and b (inner × columns).
 // sums (rows) ← the sums of the rows of a, unless it is null.
+// With `rest`, the rows of b from number `split` on lie there, one after the other as the first ones do.
 // Every number is the sum of its terms in their order, those of c each added by one fused multiply-add.
 struct Multiplication {
   Matrix a, b;
@@ -33,6 +34,8 @@ struct Multiplication {
   long rows, columns, inner;
   Finish finish = {};
   float* sums = nullptr;
+  const float* rest = nullptr;
+  long split = 0;
 };
 
 void multiply(const Multiplication& multiplication);

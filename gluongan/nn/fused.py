@@ -15,7 +15,11 @@ class Fused(mx.gluon.HybridBlock):
 
     Whoever changes `grad_req` of a parameter calls `hybridize` again. An input whose gradient is
     never wanted goes through BlockGrad: then no operator computes it.
+
+    inputs_are_constant: whether nobody wants a gradient of any input.
     """
+
+    inputs_are_constant = False
 
     def forward(self, *inputs: Any) -> Any:
         is_traced = self._active and self._cached_op is not None and self._callback is None
@@ -45,7 +49,8 @@ class Fused(mx.gluon.HybridBlock):
         with plain_batchnorm(self):
             arguments, output = super()._get_graph(*inputs)
         differentiated = {p.name for p in parameters if p.grad_req != 'null'}
-        differentiated.update(argument.name for argument in arguments)
+        if not self.inputs_are_constant:
+            differentiated.update(argument.name for argument in arguments)
         return arguments, fused(output, differentiated)
 
 

@@ -107,6 +107,7 @@ class _Rewriting:
             if self._is_dense(node):
                 self._skip_flatten(node)
                 self._replace(node, DENSE, _dense_attributes(node))
+                self._skip_concat(node)
 
     def fuse_norms(self) -> None:
         # Only its first output is one of ours.
@@ -185,6 +186,21 @@ class _Rewriting:
         if before['op'] == 'Flatten':
             node['inputs'][0] = list(before['inputs'][0])
 
+    def _skip_concat(self, node: RawNode) -> None:
+        """Let a dense layer read both halves of a batch where they lie, if both are constant."""
+        blocked = node['inputs'][0][0]
+        if self._nodes[blocked]['op'] != 'BlockGrad' or self._uses[blocked] > 1:
+            return
+        joined = self._nodes[blocked]['inputs'][0][0]
+        attributes = self._nodes[joined]['attrs']
+        if self._nodes[joined]['op'] != 'Concat' or self._uses[joined] > 1:
+            return
+        if joined in self._needing:
+            return
+        if (attributes['num_args'], attributes.get('dim', '1')) == ('2', '0'):
+            node['inputs'][:1] = [list(edge) for edge in self._nodes[joined]['inputs']]
+            node['attrs']['parts'] = '2'
+
     def _is_dense(self, node: RawNode) -> bool:
         if node['op'] != 'FullyConnected' or not _is_true(node, 'flatten', default=True):
             return False
@@ -242,6 +258,7 @@ def _dense_attributes(node: RawNode) -> dict[str, str]:
         'units': node['attrs']['num_hidden'],
         'shape': node['attrs']['num_hidden'],
         'bias': str(int(len(node['inputs']) == 3)),
+        'parts': '1',
         'activation': 'leaky',
         'is_scaled': '0',
     }

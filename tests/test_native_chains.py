@@ -1,4 +1,4 @@
-"""Layers in a row: which of them scales the gradient by the slope of the leaky ReLU between."""
+"""Dense layers beside others: the slope of the leaky ReLU between them, batches in two halves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from gluongan import native, runtime
+from gluongan.gan.objectives import DisObjective
 from gluongan.nn.fusion import BATCHNORM, DENSE, fused
+from gluongan.nn.models import dense_discriminator
 from gluongan.runtime import mx
 
 pytestmark = pytest.mark.skipif(
@@ -142,3 +144,82 @@ def test_behind_a_curve_the_first_layer_scales_its_own_gradient(curve):
     expected = gradients(symbol, *given)
     for name, found in gradients(ours, *given).items():
         np.testing.assert_allclose(found, expected[name], rtol=1e-5, atol=1e-5)
+
+
+# A batch in two halves
+
+
+def joined(units, halves, bias=True):
+    """The symbol of a dense layer that reads two constant halves of a batch as one."""
+    x = mx.sym.BlockGrad(mx.sym.concat(*halves, dim=0))
+    return mx.sym.FullyConnected(x, num_hidden=units, no_bias=not bias, name='one')
+
+
+def variables():
+    return [mx.sym.var('x'), mx.sym.var('other')]
+
+
+def halves(samples, values, units, bias=True, seed=4):
+    random = np.random.RandomState(seed)
+    shapes = {'x': (samples[0], values), 'other': (samples[1], values)}
+    shapes |= {'one_weight': (units, values)} | ({'one_bias': (units,)} if bias else {})
+    given = {name: random.normal(0, 1, shape).astype(np.float32) for name, shape in shapes.items()}
+    return given, random.normal(0, 1, (sum(samples), units)).astype(np.float32)
+
+
+WEIGHTS = ('one_weight', 'one_bias')
+
+
+@pytest.mark.parametrize('bias', [True, False])
+@pytest.mark.parametrize('samples', [(1, 1), (3, 3), (5, 2), (129, 129), (400, 1), (200, 200)])
+@pytest.mark.parametrize('values', [1, 17, 97])
+def test_two_halves_give_the_bits_of_the_batch_that_they_are(samples, values, bias):
+    given, gradient = halves(samples, values, 33, bias)
+    symbol = joined(33, variables(), bias)
+    ours = fused(symbol, WEIGHTS)
+    assert nodes(ours, DENSE)[0]['attrs']['parts'] == '2'
+    assert not nodes(ours, 'Concat')
+    copied = fused(symbol, (*WEIGHTS, 'x'))
+    assert nodes(copied, DENSE)[0]['attrs']['parts'] == '1'
+    expected = gradients(copied, given, gradient)
+    found = gradients(ours, given, gradient)
+    for name in {'y', *WEIGHTS} & set(found):
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+
+
+def test_halves_that_are_not_constant_are_copied():
+    x = [mx.sym.FullyConnected(half, num_hidden=7, name='before') for half in variables()]
+    symbol = joined(5, x)
+    ours = fused(symbol, ('before_weight', *WEIGHTS))
+    assert nodes(ours, DENSE)[-1]['attrs']['parts'] == '1'
+
+
+@pytest.mark.parametrize('change', ['axis', 'number', 'reader'])
+def test_what_is_joined_otherwise_is_copied(change):
+    x = variables()
+    if change == 'axis':
+        x = mx.sym.concat(*x, dim=1)
+    elif change == 'number':
+        x = mx.sym.concat(*x, mx.sym.var('third'), dim=0)
+    else:
+        x = mx.sym.concat(*x, dim=0)
+    blocked = mx.sym.BlockGrad(x)
+    symbol = mx.sym.FullyConnected(blocked, num_hidden=5, name='one')
+    if change == 'reader':
+        symbol = mx.sym.Group([symbol, blocked])
+    assert nodes(fused(symbol, WEIGHTS), DENSE)[0]['attrs']['parts'] == '1'
+
+
+def test_samples_that_have_gradients_keep_them_through_an_objective():
+    """The discriminator's objective takes them as constants, whatever they are elsewhere."""
+    runtime.seed(0)
+    objective = DisObjective(dense_discriminator([9, 8, 1], shape=(9,)))
+    x_real, x_fake = mx.nd.ones((4, 9)), mx.nd.zeros((4, 9))
+    for x in (x_real, x_fake):
+        x.attach_grad()
+        x.grad[:] = 7
+    with mx.autograd.record():
+        value, _, _ = objective(x_real, x_fake)
+    value.backward()
+    for x in (x_real, x_fake):
+        np.testing.assert_array_equal(x.grad.asnumpy(), 7)
