@@ -66,7 +66,8 @@ class DisObjective(Objective):
             self._same_size = same_size
             self._clear_cached_op()
         if isinstance(x_real, mx.nd.NDArray):
-            # MXNet must not ask the fused graph for their gradients, which it does not compute.
+            # The fused graph does not compute their gradients. Even if it said so, backward would
+            # run through the whole generator, on zeros.
             x_real, x_fake = x_real.detach(), x_fake.detach()
         return super().forward(x_real, x_fake)
 

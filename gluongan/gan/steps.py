@@ -17,7 +17,7 @@ def record_fake(gen: mx.gluon.HybridBlock, z: Array) -> Array:
 
     gen: the generator, or its `FusedNet`, which takes less time.
 
-    The discriminator's update detaches it; the generator's update runs backward through this pass.
+    The discriminator's objective detaches it; the generator's update runs backward through this pass.
     """
     with record():
         return gen(z)
@@ -51,8 +51,6 @@ def update_dis(
     >>> dis_loss.shape, y_real.shape, gen_loss.shape
     ((1,), (8,), (1,))
     """
-    # Even behind BlockGrad, backward would run through the whole generator, on zeros.
-    x_fake = x_fake.detach()
     point = penalty.at(x_real, x_fake) if penalty else None
     with record():
         value, y_real, y_fake = objective(x_real, x_fake)
