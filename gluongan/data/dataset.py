@@ -28,6 +28,8 @@ class Dataset:
 
     samples: uint8 (N, C, H, W) images in 0..255, or float32 (N, 2) points in the plane; N >= 1.
     labels:  int64 (N,) in 0..len(classes)-1, or None; classes is () when there are none.
+    built_in: which of NAMES this data is, '' for any other. Nothing else says so: a folder of
+    anything may be called `mnist`.
     Raises DataError when the arrays are of any other kind.
 
     >>> images = np.zeros((6, 1, 28, 28), np.uint8)
@@ -45,6 +47,7 @@ must be uint8 (N, C, H, W) images or float32 (N, 2) points with N >= 1
     labels: np.ndarray | None = field(default=None, repr=False)
     classes: tuple[str, ...] = ()
     split: str = 'train'
+    built_in: str = ''
 
     def __post_init__(self) -> None:
         kind, shape = self.samples.dtype, self.samples.shape

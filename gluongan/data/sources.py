@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import operator
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +15,8 @@ from typing import NamedTuple
 from . import fashion, folder, idx, npz, toys
 from .dataset import DataError, Dataset
 from .reading import as_data_errors
+
+log = logging.getLogger(__name__)
 
 SPLITS = ('train', 'test')
 SIDES = range(8, 1025)
@@ -87,9 +91,18 @@ def load(
     if binarize:
         _check_applies('binarize', None, source, name)
     dataset = source.load(split=split, **options)
+    if name in TABLE:
+        _point_out_namesake(name)
+        dataset = replace(dataset, built_in=name)
     if binarize:
         dataset = dataset.binarized()
     return dataset
+
+
+def _point_out_namesake(name: str) -> None:
+    """Warn of a folder that is called as a built-in data set, and may have been meant."""
+    if os.path.isdir(name):
+        log.warning('%s is the built-in data set; the folder here is ./%s', name, name)
 
 
 def _check_applies(

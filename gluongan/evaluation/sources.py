@@ -150,7 +150,7 @@ def evaluate_source(
     kind = _kind_of(source)
     reference = make_reference(kind.data_config(source, config or Config()), judge_file)
     known = _known_sets(reference, calibration)  # first, because the file may be bad
-    count = count or COUNTS.get(reference.train.name, COUNT)
+    count = count or COUNTS.get(reference.train.built_in, COUNT)
     samples, iteration = kind.read(source, reference.train, Request(count, which, device))
     on_step(f'{len(samples):,} samples', time.perf_counter() - start)
     values = evaluate(samples, reference, on_step=on_step)
@@ -197,7 +197,7 @@ def make_reference(config: Config, judge_file: Path | None = None) -> Reference:
 
 
 def _count_modes(reference: Reference) -> int | None:
-    name = reference.train.name
+    name = reference.train.built_in
     return len(toys.modes(name)[0]) if name in toys.MIXTURES else None
 
 
@@ -211,7 +211,7 @@ def _describe_judge(judge: classifier.Judge | None) -> dict[str, Any] | None:
 
 def _known_sets(reference: Reference, file: Path | None) -> dict[str, Values]:
     """Return the metrics of the known sets by set, {} if no calibration fits."""
-    path = file or classifier.calibration_file(reference.train.name)
+    path = file or classifier.calibration_file(reference.train.built_in)
     if not reference.train.is_image or (file is None and not path.is_file()):
         return {}
     calibration = read_calibration(path)

@@ -177,7 +177,7 @@ def _first(labels: np.ndarray | None, n: int) -> np.ndarray | None:
 def measure_mixture(samples: Samples, reference: Reference, counts: Counts) -> Values:
     """Return how points cover a mixture whose modes are known."""
     n = len(samples)
-    coverage = metrics.coverage(samples.x, *toys.modes(reference.train.name))
+    coverage = metrics.coverage(samples.x, *toys.modes(reference.train.built_in))
     return {
         metric_name('points', 'caught', n): coverage.caught,
         metric_name('points', 'good', n): coverage.good,
@@ -194,7 +194,7 @@ def _named(result: NamedTuple, space: str, n: int, details: tuple[str, ...]) -> 
 def measurements(samples: Samples, reference: Reference) -> dict[str, Measure]:
     """Return the measurements that suit these samples, by the text that progress shows."""
     if not reference.train.is_image:
-        is_mixture = reference.train.name in toys.MIXTURES
+        is_mixture = reference.train.built_in in toys.MIXTURES
         return {'modes': measure_mixture} if is_mixture else {}
     suitable: dict[str, Measure] = {}
     if reference.judge:

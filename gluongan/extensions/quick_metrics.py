@@ -54,7 +54,7 @@ class QuickMetrics(Extension):
         self._chosen = np.random.default_rng(0).choice(len(data), count, replace=False)
         self._reals = data.floats(self._chosen)
         self._z = updater.fixed_inputs(count, seed=1)
-        self._mixture = toys.modes(data.name) if data.name in toys.MIXTURES else None
+        self._mixture = toys.modes(data.built_in) if data.built_in in toys.MIXTURES else None
         self._pairs = pairs(self._reals) if data.is_image and count > 1 else None
         self._records = Records(trainer.folder / METRICS)
         self._records.start(updater.iteration)

@@ -75,10 +75,10 @@ def find_judge(dataset: Dataset, file: Path | None = None) -> Judge | None:
         judge = _read_given(file)
         judge.check(dataset.shape)
         return judge
-    if dataset.name == 'stacked-mnist':
+    if dataset.built_in == 'stacked-mnist':
         return Stacked(load_shipped('mnist'))
-    if dataset.name in SHIPPED and dataset.shape == (1, 28, 28):
-        return load_shipped(dataset.name)
+    if dataset.built_in in SHIPPED:
+        return load_shipped(dataset.built_in)
     return None
 
 
