@@ -33,7 +33,7 @@ CLASS = click.option(
     '--class',
     'name',
     metavar='NAME',
-    help='Make samples of one class of a conditional run: its name or number.',
+    help='Make samples of one class of a conditional run: its name, or #3 by number, from #0 on.',
 )
 # Not click.FloatRange, which lets NaN through.
 TRUNC = click.option(

@@ -169,7 +169,8 @@ def make_evaluation(config: Config, dataset: Dataset) -> Evaluation | None:
         return None
     file = config.judge and Path(config.judge).expanduser()
     judge = classifier.find_judge(dataset, file)
-    evaluation = Evaluation(Reference(dataset, load_test(config), judge), config.judge_samples)
+    reference = Reference(dataset, load_test(config, dataset), judge)
+    evaluation = Evaluation(reference, config.judge_samples)
     allowed = [QUICK_METRICS[0]]
     allowed += [name for name in evaluation.real if metric_meaning(name).better != 'data']
     if config.best not in allowed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .dataset import DataError, Dataset, NoSplit
+from .description import count_shared
 from .sources import NAMES, load, locate_datasets
 
-__all__ = ['NAMES', 'DataError', 'Dataset', 'NoSplit', 'load', 'locate_datasets']
+__all__ = ['NAMES', 'DataError', 'Dataset', 'NoSplit', 'count_shared', 'load', 'locate_datasets']

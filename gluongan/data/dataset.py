@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
+from .description import list_names
 
 if TYPE_CHECKING:
     from .batches import Batches
+    from .description import Origin
 
 
 class DataError(InputError):
@@ -30,6 +32,7 @@ class Dataset:
     labels:  int64 (N,) in 0..len(classes)-1, or None; classes is () when there are none.
     built_in: which of NAMES this data is, '' for any other. Nothing else says so: a folder of
     anything may be called `mnist`.
+    origin: of a folder of pictures, what it held besides; None for other data.
     Raises DataError when the arrays are of any other kind.
 
     >>> images = np.zeros((6, 1, 28, 28), np.uint8)
@@ -48,6 +51,7 @@ must be uint8 (N, C, H, W) images or float32 (N, 2) points with N >= 1
     classes: tuple[str, ...] = ()
     split: str = 'train'
     built_in: str = ''
+    origin: Origin | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         kind, shape = self.samples.dtype, self.samples.shape
@@ -148,12 +152,24 @@ must be uint8 (N, C, H, W) images or float32 (N, 2) points with N >= 1
         return Batches(self, batch, seed=seed, device=device)
 
 
-def numbered_classes(labels: np.ndarray | None) -> tuple[str, ...]:
-    """Return class names '0', '1', ... up to the highest label; () without labels.
+def number_labels(
+    labels: np.ndarray, of_train: np.ndarray | None = None, where: object = 'labels'
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return labels (N,) numbered 0, 1, ... without gaps, and their names: what they were.
 
-    >>> numbered_classes(np.array([2, 0])), numbered_classes(None)
-    (('0', '1', '2'), ())
+    of_train: the labels of the training split, which number those of both splits. where: what
+    error messages call the labels. Raises DataError for a label that the training split lacks.
+
+    >>> number_labels(np.array([10, 1, 2]))
+    (array([2, 0, 1]), ('1', '2', '10'))
+    >>> number_labels(np.array([2, 2]), of_train=np.array([10, 1, 2]))
+    (array([1, 1]), ('1', '2', '10'))
     """
-    if labels is None:
-        return ()
-    return tuple(str(number) for number in range(int(labels.max()) + 1))
+    known = np.unique(labels if of_train is None else of_train)
+    unknown = np.setdiff1d(labels, known)
+    if unknown.size:
+        raise DataError(
+            f'{where}: has labels that the training split lacks ({list_names(unknown)}); '
+            f'must have none but {list_names(known)}'
+        )
+    return np.searchsorted(known, labels).astype(np.int64), tuple(map(str, known))

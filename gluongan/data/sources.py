@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from . import fashion, folder, idx, npz, toys
 from .dataset import DataError, Dataset
+from .description import describe, oddities
 from .reading import as_data_errors
 
 log = logging.getLogger(__name__)
@@ -69,8 +70,9 @@ def load(
     split:       'train' or 'test'.
     data_dir:    the folder to look for Fashion-MNIST in first.
     binarize:    images in pure black and white.
-    image_size:  side in pixels, 8 to 1024; only for pictures (default 32) and 'synthetic' (28).
-    channels:    1 or 3; only for pictures (default 3) and 'synthetic' (1).
+    image_size:  side in pixels, 8 to 1024; only for pictures (default: their own, see
+                 `folder.suited_shape`) and 'synthetic' (28).
+    channels:    1 or 3; only for pictures (default: as stored) and 'synthetic' (1).
     Raises DataError for an unknown name, an option that does not apply, and files that are
     damaged; NoSplit, a DataError, for data without samples of that split.
 
@@ -96,7 +98,16 @@ def load(
         dataset = replace(dataset, built_in=name)
     if binarize:
         dataset = dataset.binarized()
+    _report(dataset)
     return dataset
+
+
+def _report(dataset: Dataset) -> None:
+    """Log what was understood, and warn of what is unlikely."""
+    if log.isEnabledFor(logging.INFO):
+        log.info('%s', describe(dataset))
+    for text in oddities(dataset):
+        log.warning('%s', text)
 
 
 def _point_out_namesake(name: str) -> None:

@@ -193,7 +193,7 @@ def make_reference(config: Config, judge_file: Path | None = None) -> Reference:
     """
     train = load_data(config)
     judge = classifier.find_judge(train, judge_file) if train.is_image else None
-    return Reference(train, load_test(config), judge)
+    return Reference(train, load_test(config, train), judge)
 
 
 def _count_modes(reference: Reference) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -145,11 +146,13 @@ class Sampler:
     def _class_index(self, class_name: str) -> int:
         if class_name in self.classes:
             return self.classes.index(class_name)
-        is_short_number = class_name.isdecimal() and len(class_name) < 9
-        if is_short_number and int(class_name) < len(self.classes):
-            return int(class_name)
+        number = re.fullmatch('#([0-9]{1,8})', class_name)
+        if number and int(number[1]) < len(self.classes):
+            return int(number[1])
         raise SamplingError(
-            f'must be one of {", ".join(self.classes)}', setting='class', value=class_name
+            f'must be one of {", ".join(self.classes)}, or a number from #0 on',
+            setting='class',
+            value=class_name,
         )
 
 
