@@ -13,7 +13,7 @@ from gluongan.runs.folder import EVALUATION, FIGURES_FOLDER, is_run
 
 from .faults import Usage, flag, refusals
 from .knobs import data_flags, typed
-from .options import DEVICE, JUDGE, THREADS, WHICH
+from .options import CHANGED_DATA, DEVICE, JUDGE, THREADS, WHICH
 
 if TYPE_CHECKING:
     from gluongan.evaluation import Report
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     help='A figure of the samples that are nearest to training images, beside those images. '
     '[default: RUN/figures/nearest.png for a run, otherwise none]',
 )
+@CHANGED_DATA
 @DEVICE
 @THREADS
 @data_flags
@@ -65,10 +66,13 @@ def evaluate(
     count: int | None,
     out: Path | None,
     figure: Path | None,
+    changed_data: bool,
     device: str,
     **flags: Any,
 ) -> None:
     """Evaluate a run or an export, or pictures that imitate --data.
+
+    Of a run, --data says where its data is if it has moved.
 
     It prints a table of metrics and a verdict in words. The table has a column for the samples,
     and one for each known set: real training images, then images with a class missing, of one class
@@ -84,9 +88,9 @@ def evaluate(
     json_setting = out and 'json'
     figure_setting = figure and 'figure'
     if is_run(source):
-        if given:
-            name = flag(next(iter(given)))
-            raise Usage(f'{name}: {source} is a run, which names its data; leave it out')
+        others = [name for name in given if name != 'data']
+        if others:
+            raise Usage(f'{flag(others[0])}: {source} is a run, which has its own; leave it out')
         out = out or source / EVALUATION
         figure = figure or source / FIGURES_FOLDER / 'nearest.png'
     if figure and figure.suffix != '.png':
@@ -100,6 +104,8 @@ def evaluate(
         report = evaluate_source(
             source,
             config=Config().with_settings(given),
+            data_at=given.get('data'),
+            changed_data=changed_data,
             judge_file=judge_file,
             calibration=calibration,
             count=count,

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from .dataset import DataError, Dataset, NoSplit
 from .description import count_shared
-from .sources import NAMES, load, locate_datasets
+from .fingerprint import fingerprint
+from .sources import NAMES, has_shape_by_choice, load, locate_datasets
 
-__all__ = ['NAMES', 'DataError', 'Dataset', 'NoSplit', 'count_shared', 'load', 'locate_datasets']
+__all__ = [
+    'NAMES',
+    'DataError',
+    'Dataset',
+    'NoSplit',
+    'count_shared',
+    'fingerprint',
+    'has_shape_by_choice',
+    'load',
+    'locate_datasets',
+]

@@ -110,6 +110,17 @@ def _report(dataset: Dataset) -> None:
         log.warning('%s', text)
 
 
+def has_shape_by_choice(name: str | os.PathLike[str]) -> bool:
+    """Return whether a data set is a folder of pictures, whose side and channels are chosen.
+
+    Raises DataError where there is no such data.
+
+    >>> has_shape_by_choice('mnist')
+    False
+    """
+    return name not in TABLE and 'image_size' in _find_source(name).options
+
+
 def _point_out_namesake(name: str) -> None:
     """Warn of a folder that is called as a built-in data set, and may have been meant."""
     if os.path.isdir(name):

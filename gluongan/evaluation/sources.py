@@ -18,7 +18,7 @@ from ..build import load_data, load_test
 from ..config import Config
 from ..data import toys
 from ..exports import is_export, load_export, load_sampler
-from ..runs.folder import RunError, is_run, read_config
+from ..runs.folder import RunError, is_run
 from . import classifier
 from .calibration import CalibrationError, read_calibration, real_samples
 from .from_updater import draw_samples
@@ -38,11 +38,15 @@ OnStep = Callable[[str, float], None]
 
 
 class Request(NamedTuple):
-    """Which samples to draw: how many, from which snapshot of a run, on which device."""
+    """Which samples to draw: how many, from which snapshot of a run, on which device.
+
+    changed_data: whether the data of a run may be another than when it began.
+    """
 
     count: int
     which: str = 'last'
     device: str = 'cpu'
+    changed_data: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,23 +54,24 @@ class SourceKind:
     """A kind of source.
 
     matches(path): whether a path is of this kind.
-    data_config(path, given): the Config of the data that its samples are compared with.
+    data_config(path, given, data_at): the Config of the data that its samples are compared with.
     read(path, dataset, request): its Samples, and the iteration they are from, if any.
     """
 
     matches: Callable[[Path], bool]
-    data_config: Callable[[Path, Config], Config]
+    data_config: Callable[[Path, Config, str | None], Config]
     read: Callable[[Path, data.Dataset, Request], tuple[Samples, int | None]]
 
 
 def _read_run(run: Path, dataset: data.Dataset, request: Request) -> tuple[Samples, int]:
+    loading.check_data(run, dataset, changed_data=request.changed_data)
     updater = loading.load_updater(run, dataset, which=request.which, device=request.device)
     samples = draw_samples(updater, request.count, seed=STREAM, source=str(run))
     return samples, updater.iteration
 
 
-def _config_of_run(run: Path, given: Config) -> Config:
-    return read_config(run)
+def _config_of_run(run: Path, given: Config, data_at: str | None) -> Config:
+    return loading.settle(run, data_at=data_at)
 
 
 def _read_export(
@@ -80,7 +85,7 @@ def _read_export(
     return Samples(str(folder), x, labels), load_export(folder).manifest.iteration
 
 
-def _config_of_export(folder: Path, given: Config) -> Config:
+def _config_of_export(folder: Path, given: Config, data_at: str | None) -> Config:
     """Return the data that the manifest names, unless other data was given.
 
     A manifest may also name a path, which means nothing on this machine.
@@ -105,7 +110,7 @@ def _is_pictures(path: Path) -> bool:
     return path.is_dir() or path.suffix == '.npz'
 
 
-def _config_of_pictures(path: Path, given: Config) -> Config:
+def _config_of_pictures(path: Path, given: Config, data_at: str | None) -> Config:
     return given
 
 
@@ -128,6 +133,8 @@ def evaluate_source(
     source: Path,
     *,
     config: Config | None = None,
+    data_at: str | None = None,
+    changed_data: bool = False,
     judge_file: Path | None = None,
     calibration: Path | None = None,
     count: int | None = None,
@@ -138,6 +145,7 @@ def evaluate_source(
     """Return the report of a run, an export, a folder of pictures or an .npz file.
 
     config: names the data that pictures are compared with; a run has its own.
+    data_at: where the data of a run is, if it moved. changed_data: allow that it is another.
     judge_file: a judge to use instead of the one that ships with the package.
     calibration: metrics of known sets to use instead of those that ship with the package; if none
     fit, only real images are measured beside the samples.
@@ -148,10 +156,11 @@ def evaluate_source(
     start = time.perf_counter()
     on_step = on_step or _ignore
     kind = _kind_of(source)
-    reference = make_reference(kind.data_config(source, config or Config()), judge_file)
+    reference = make_reference(kind.data_config(source, config or Config(), data_at), judge_file)
     known = _known_sets(reference, calibration)  # first, because the file may be bad
     count = count or COUNTS.get(reference.train.built_in, COUNT)
-    samples, iteration = kind.read(source, reference.train, Request(count, which, device))
+    request = Request(count, which, device, changed_data)
+    samples, iteration = kind.read(source, reference.train, request)
     on_step(f'{len(samples):,} samples', time.perf_counter() - start)
     values = evaluate(samples, reference, on_step=on_step)
     if reference.train.is_image and not known:

@@ -93,11 +93,13 @@ def read_config(run: Path) -> Config:
 def check_resumable(folder: Path, saved: Config, config: Config) -> None:
     """Raise ConfigError where `config` changes a setting that a resumed run has to keep.
 
-    The settings that may change are `free` in their Knob.
+    The settings that may change are `free` in their Knob. `data` may change where it is a path,
+    because data moves; whether it is the same data is for `loading.check_data` to say.
     """
     changes = []
     for name, (before, after) in saved.differences(config).items():
-        if not knobs()[name].free:
+        has_moved = name == 'data' and Path(before).is_absolute() and (folder / FACTS).is_file()
+        if not knobs()[name].free and not has_moved:
             changes.append(f'`{name}` is {as_typed(before)}, not {as_typed(after)}')
     if changes:
         raise ConfigError(

@@ -39,6 +39,7 @@ class Facts:
     """What `run.json` says of a run.
 
     shape: of a sample: (C, H, W) with C of 1 or 3 for images, (2,) for points.
+    count, mean, std, fingerprint: of the data that the run was trained on; None in older runs.
 
     >>> facts = Facts('mnist', (1, 28, 28), recipe='dense', iterations_per_epoch=468)
     >>> facts.about, facts.has_points, facts.epochs(1_000)
@@ -55,6 +56,8 @@ class Facts:
     iterations_per_epoch: float = 0
     mean: float | None = None
     std: float | None = None
+    count: int | None = None
+    fingerprint: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'shape', tuple(self.shape))
@@ -102,6 +105,8 @@ _FACT_KINDS: dict[str, tuple[Any, str]] = {
     'iterations_per_epoch': _NUMBER,
     'mean': _NUMBER,
     'std': _NUMBER,
+    'count': (int, 'a whole number'),
+    'fingerprint': _TEXT,
 }
 
 
