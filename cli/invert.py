@@ -170,10 +170,15 @@ def _read_images(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 def _test_images(run: Path, count: int, data_at: str | None, changed_data: bool) -> np.ndarray:
     from gluongan import build, loading
+    from gluongan.data import NoSplit
 
     config = loading.settle(run, data_at=data_at)
     loading.check_data(run, build.load_data(config), changed_data=changed_data)
-    return build.load_data(config, 'test').floats(slice(0, count))
+    try:
+        test = build.load_data(config, 'test')
+    except NoSplit as error:
+        raise Usage(f'{error}; or give --images') from None
+    return test.floats(slice(0, count))
 
 
 def _train_encoder(

@@ -7,6 +7,7 @@ cannot disagree.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NoReturn
@@ -377,6 +378,13 @@ def _quoted(value: Any, knob: Knob) -> str:
     return as_typed(value)
 
 
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    twice = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
+    if twice:
+        raise ValueError(f'{twice[0]!r} is there twice')
+    return dict(pairs)
+
+
 def parse_json(text: str, source: str) -> dict[str, Any]:
     """Return the settings in a JSON text. Raises ConfigError, which names its file, `source`.
 
@@ -384,7 +392,7 @@ def parse_json(text: str, source: str) -> dict[str, Any]:
     {'lr': 0.001, 'gen_hidden': [128, 256]}
     """
     try:
-        settings = json.loads(text)
+        settings = json.loads(text, object_pairs_hook=_without_repetition)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f'{source}: is not JSON ({error})') from None
     if not isinstance(settings, dict):

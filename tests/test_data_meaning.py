@@ -287,6 +287,7 @@ DARK = np.diag(np.arange(100, 164))[:40].reshape(40, 8, 8).astype(np.uint8)
         (255 - DARK, None, 'is nearly all white'),
         (RANDOM[np.arange(40) % 10], None, '30 pictures of 40 are copies of others'),
         (RANDOM, [5] + [0] * 39, '1 class of one picture each (5)'),
+        (RANDOM, np.arange(40) % 4 * 4 // 3, 'no pictures have the labels 3, which'),
         (RANDOM, [3] * 40, 'has one class alone (3)'),
         (RANDOM[:, :2], None, 'its pictures are 8 × 2'),
     ],
@@ -298,6 +299,7 @@ def test_what_is_unlikely_is_said_in_a_sentence(tmp_path, images, labels, text):
 
 def test_ordinary_data_has_nothing_unlikely(tmp_path):
     assert oddities_of(tmp_path, RANDOM, np.arange(40) % 4) == []
+    assert oddities_of(tmp_path, RANDOM, np.arange(40) % 4 * 1000) == []
     assert oddities(load('mnist', split='test')) == []
 
 

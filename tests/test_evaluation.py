@@ -345,6 +345,8 @@ def test_a_calibration_is_read_as_it_was_written(calibration, tmp_path):
 def test_a_calibration_fits_its_own_data_and_judge_alone(reference, calibration):
     other_images = Reference(reference.train, None, reference.judge)
     other_judge = Calibration({**calibration.identity, 'judge': 'x'}, calibration.sets)
+    other_name = Calibration({**calibration.identity, 'data': 'x'}, calibration.sets)
+    assert other_name.fits(reference)
     assert not calibration.fits(other_images)
     assert not other_judge.fits(reference)
 

@@ -170,8 +170,20 @@ def _odd_classes(dataset: Dataset) -> Iterator[str]:
     alone = [name for name, count in zip(dataset.classes, counts) if count == 1]
     if alone:
         yield f'{_count(len(alone), "class")} of one picture each ({list_names(alone)})'
+    missing = _missing_numbers(dataset.classes)
+    if missing:
+        yield f'no pictures have the labels {list_names(missing)}, which are no classes'
     if len(dataset.classes) == 1:
         yield f'has one class alone ({list_names(dataset.classes)})'
+
+
+def _missing_numbers(names: tuple[str, ...]) -> list[int]:
+    """Return the gaps between classes that are called by numbers, where most numbers are there."""
+    if not all(name.isdecimal() and len(name) < 9 for name in names):
+        return []
+    present = set(map(int, names))
+    missing = [number for number in range(min(present), max(present)) if number not in present]
+    return missing if len(missing) < len(present) else []
 
 
 def _repetition(dataset: Dataset) -> Iterator[str]:

