@@ -62,9 +62,8 @@ class Config:
         None, 'str', 'Folder to search for Fashion-MNIST first.', optional=True, free=True)
     binarize: bool = _data(False, 'bool', 'Turn each pixel on or off at 0.5.')
     image_size: int | None = _data(
-        None, 'int', 'Resize and centre-crop pictures to squares of this side. Default: the '
-        'median of their shorter sides, at most 64.',
-        low=8, high=1024, unit='pixels', optional=True)
+        None, 'int', 'Crop and resize pictures to squares of this side. Default: the median side, '
+        'at most 64.', low=8, high=1024, unit='pixels', optional=True)
     channels: int | None = _data(
         None, 'int', 'Read pictures as grey (1) or colour (3). Default: as they are stored.',
         choices=(1, 3), optional=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 
 import numpy as np
@@ -97,10 +98,13 @@ def test_a_test_class_that_training_lacks_is_refused(make):
 
 def test_an_archive_uses_the_labels_that_belong_to_its_images(tmp_path):
     x = pictures([0, 1, 2])
-    np.savez(tmp_path / 'a.npz', x_train=x, labels=[9, 9, 9], y_train=[0, 1, 2])
-    assert load(tmp_path / 'a.npz').classes == ('0', '1', '2')
+    np.savez(tmp_path / 'a.npz', x_train=x, labels=[9, 9, 9], y_train=[0, 1, 2], x_val=x)
+    data = load(tmp_path / 'a.npz')
+    assert data.classes == ('0', '1', '2')
+    assert '2 arrays ignored (labels, x_val); mean' in describe(data)
     np.savez(tmp_path / 'a.npz', x_train=x, labels=[3, 4, 4])
-    assert load(tmp_path / 'a.npz').classes == ('3', '4')
+    data = load(tmp_path / 'a.npz')
+    assert data.classes == ('3', '4') and 'ignored' not in describe(data)
 
 
 @pytest.mark.parametrize('shape', [(5, 3, 8, 3), (5, 1, 8, 3), (5, 3, 3, 1)])
@@ -303,7 +307,10 @@ def test_ordinary_data_has_nothing_unlikely(tmp_path):
     assert oddities(load('mnist', split='test')) == []
 
 
-def test_names_that_cannot_be_printed_are_shown_as_escapes(tmp_path):
-    fill(tmp_path / 'a\nb', 60)
-    line = describe(load(tmp_path))
-    assert line.isprintable() and r'(a\nb)' in line
+@pytest.mark.parametrize('name', [b'a\nb', b'caf\xe9', b'\xe2\x80\xae'])
+def test_names_that_cannot_be_printed_are_escapes(tmp_path, name):
+    folder = tmp_path / os.fsdecode(name)
+    fill(folder / os.fsdecode(name), 60)
+    data = load(folder)
+    assert describe(data).isprintable()
+    assert data.name == data.classes[0] == data.name.encode('ascii').decode()

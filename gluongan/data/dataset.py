@@ -32,7 +32,7 @@ class Dataset:
     labels:  int64 (N,) in 0..len(classes)-1, or None; classes is () when there are none.
     built_in: which of NAMES this data is, '' for any other. Nothing else says so: a folder of
     anything may be called `mnist`.
-    origin: of a folder of pictures, what it held besides; None for other data.
+    origin: what the files held besides, of a folder of pictures or an archive; else None.
     Raises DataError when the arrays are of any other kind.
 
     >>> images = np.zeros((6, 1, 28, 28), np.uint8)

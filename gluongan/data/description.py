@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,16 +26,18 @@ UNREAD = (
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """What a folder of pictures held.
+    """What the files of a data set held.
 
-    sizes: width and height of each picture as it is stored, (N, 2).
-    ignored, left_out, merged: see `listing.Listing`.
+    sizes: width and height of each picture as it is stored, (N, 2); None for arrays.
+    ignored, left_out, merged: of a folder of pictures, see `listing.Listing`.
+    unused: the names of the arrays of an archive that belong to no split.
     """
 
-    sizes: np.ndarray
-    ignored: Mapping[str, int]
+    sizes: np.ndarray | None = None
+    ignored: Mapping[str, int] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     merged: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
 def list_names(names: Collection[object]) -> str:
@@ -75,7 +77,7 @@ def describe(dataset: Dataset) -> str:
     if dataset.is_image:
         facts.append(f'{_size(dataset)}{_stored_sizes(dataset)}')
     remarks = [', '.join(facts), *_remarks(dataset)]
-    return f'{as_printable(dataset.name)}{about}{split}: {"; ".join(remarks)}'
+    return f'{dataset.name}{about}{split}: {"; ".join(remarks)}'
 
 
 def _count(number: int, noun: str) -> str:
@@ -100,7 +102,7 @@ def _size(dataset: Dataset) -> str:
 
 def _stored_sizes(dataset: Dataset) -> str:
     """Return which sizes the pictures had before they were cropped and resized."""
-    if dataset.origin is None:
+    if dataset.origin is None or dataset.origin.sizes is None:
         return ''
     sizes = dataset.origin.sizes
     _, height, width = dataset.shape
@@ -119,6 +121,8 @@ def _remarks(dataset: Dataset) -> Iterator[str]:
         endings = [ending or 'no ending' for ending in sorted(origin.ignored)]
         count = _count(sum(origin.ignored.values()), 'file')
         yield f'{count} ignored ({list_names(endings)})'
+    if origin and origin.unused:
+        yield f'{_count(len(origin.unused), "array")} ignored ({list_names(origin.unused)})'
     if dataset.is_image and not dataset.built_in:
         yield f'mean {_some_pixels(dataset).mean() / 255:.3f}'
 
@@ -143,8 +147,10 @@ def oddities(dataset: Dataset) -> list[str]:
     if dataset.samples.min() < dataset.samples.max():
         found += _repetition(dataset)
     if dataset.origin:
-        found += [*_odd_files(dataset.origin), *_odd_sizes(dataset)]
-    return [f'{as_printable(dataset.name)}: {text}' for text in found]
+        found += _odd_files(dataset.origin)
+    if dataset.origin and dataset.origin.sizes is not None:
+        found += _odd_sizes(dataset)
+    return [f'{dataset.name}: {text}' for text in found]
 
 
 def _odd_pixels(dataset: Dataset) -> Iterator[str]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..files import read_npy
 from .dataset import DataError, Dataset, NoSplit, number_labels
+from .description import Origin
 from .idx import MAX_SIDE
 from .reading import MAX_UNPACKED
 
@@ -42,7 +43,8 @@ def load(path: Path, split: str = 'train') -> Dataset:
             raise _no_images(archive, split, path)
         samples = _as_images(_read_array(archive, key, path), f'{path}[{key}]')
         labels, classes = _read_labels(archive, split, len(samples), path)
-    return Dataset(path.stem, samples, labels, classes, split)
+        origin = Origin(unused=_unused(archive))
+    return Dataset(path.stem, samples, labels, classes, split, origin=origin)
 
 
 def _no_images(archive: zipfile.ZipFile, split: str, path: Path) -> DataError:
@@ -71,6 +73,16 @@ def _read_labels(
     array = _read_array(archive, train_key, path)
     of_train = _as_labels(array, array.shape[0] if array.ndim else 0, f'{path}[{train_key}]')
     return number_labels(labels, of_train, f'{path}[{key}]')
+
+
+def _unused(archive: zipfile.ZipFile) -> tuple[str, ...]:
+    """Return the names of what is neither images nor labels of a split."""
+    used = set()
+    for split, keys in KEYS.items():
+        key = _first_key(archive, keys)
+        used |= {key, _label_key(archive, split) if key else None}
+    names = [name.removesuffix('.npy') for name in archive.namelist()]
+    return tuple(name for name in names if name not in used)
 
 
 def _label_key(archive: zipfile.ZipFile, split: str) -> str | None:

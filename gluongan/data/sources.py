@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from . import fashion, folder, idx, npz, toys
 from .dataset import DataError, Dataset
-from .description import describe, oddities
+from .description import as_printable, describe, oddities
 from .reading import as_data_errors
 
 log = logging.getLogger(__name__)
@@ -96,6 +96,9 @@ def load(
     if name in TABLE:
         _point_out_namesake(name)
         dataset = replace(dataset, built_in=name)
+    else:  # folders may be called anything, and figures, tables and manifests show these names
+        classes = tuple(map(as_printable, dataset.classes))
+        dataset = replace(dataset, name=as_printable(dataset.name), classes=classes)
     if binarize:
         dataset = dataset.binarized()
     _report(dataset)
