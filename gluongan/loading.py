@@ -62,11 +62,17 @@ def settle(run: str | Path, config: Config | None = None, *, data_at: str | None
     """Return the settings of a run with all that its data needs to be read as it was.
 
     config: settings to use instead of those in the run. data_at: where its data is, if it moved.
-    Raises RunError where the data is not there.
+    Raises RunError where the data is not there, or is built in and cannot have moved.
     """
     run = Path(run)
     config = config or read_config(run)
     if data_at is not None:
+        if config.data in data.NAMES:
+            raise RunError(
+                f'must be left out: the data of {run} is {config.data}, which is built in',
+                setting='data',
+                value=data_at,
+            )
         config = config.with_settings({'data': data_at})
     if config.data not in data.NAMES and not Path(config.data).expanduser().exists():
         raise RunError(
