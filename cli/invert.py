@@ -151,6 +151,7 @@ def invert(
 
 
 def _read_images(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    from gluongan import data
     from gluongan.data import folder
 
     channels, height, width = shape
@@ -160,7 +161,7 @@ def _read_images(path: Path, shape: tuple[int, ...]) -> np.ndarray:
             'must be a run with square images'
         )
     if path.is_dir():
-        samples = folder.load(path, image_size=height, channels=channels).samples
+        samples = data.load(path, image_size=height, channels=channels).samples
     else:
         samples = folder.read_picture(path, height, channels)[None]
     if len(samples) > MOST:

@@ -5,8 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tiny
+from PIL import Image
 
 X = np.random.RandomState(0).randint(0, 256, (200, 8, 8)).astype(np.uint8)
+
+
+def save(folder):
+    """Write the pictures into a folder and return it."""
+    folder.mkdir()
+    for i, x in enumerate(X):
+        Image.fromarray(x).save(folder / f'{i}.png')
+    return folder
 
 
 @pytest.fixture(scope='module')
@@ -33,6 +42,7 @@ COMMANDS = {
     'evaluate a run': 'evaluate RUN --samples 100 --json OUT/a.json --figure OUT/a.png',
     'evaluate pictures': 'evaluate DATA --data DATA --samples 100',
     'invert': 'invert RUN --test 1 --steps 1 --out OUT/inverted',
+    'invert pictures': 'invert RUN --images PICTURES --steps 1 --out OUT/inverted',
     'density': 'density RUN',
     'judge train': 'judge train --data DATA --epochs 1 --out OUT/a.judge',
     'judge calibrate': 'judge calibrate --data DATA --samples 100 --draws 1 --out OUT/a.json',
@@ -43,13 +53,14 @@ COMPARING = ('evaluate a run', 'evaluate pictures', 'judge train', 'judge calibr
 @pytest.mark.parametrize('name', COMMANDS)
 def test_a_command_that_reads_data_says_first_what_it_is(name, run, data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    places = {'DATA': data, 'RUN': run, 'OUT': tmp_path}
+    places = {'DATA': data, 'RUN': run, 'OUT': tmp_path, 'PICTURES': save(tmp_path / 'mine')}
     line = COMMANDS[name]
     for place, path in places.items():
         line = line.replace(place, str(path))
     stderr = tiny.gluongan(*line.split()).stderr
     first = stderr.splitlines()[0]
-    assert first.startswith('mine: 200 pictures, 2 classes (0, 1), 8 × 8 grey; mean 0.')
+    classes = 'no classes' if name == 'invert pictures' else '2 classes (0, 1)'
+    assert first.startswith(f'mine: 200 pictures, {classes}, 8 × 8 grey; mean 0.')
     assert tiny.is_about_data(first)
     assert (SHARED in stderr) == (name in COMPARING)
     if name in COMPARING:
@@ -68,11 +79,8 @@ def test_built_in_data_is_named_as_such():
 
 
 def test_a_warning_names_the_flag_of_a_setting(tmp_path):
-    from PIL import Image
-
-    for i, x in enumerate(X):
-        Image.fromarray(x).save(tmp_path / f'{i}.png')
-    stderr = tiny.gluongan('train', '--data', tmp_path, '--image-size', 16, '--dry-run').stderr
+    folder = save(tmp_path / 'mine')
+    stderr = tiny.gluongan('train', '--data', folder, '--image-size', 16, '--dry-run').stderr
     assert '200 pictures smaller than 16 × 16 enlarged; a smaller --image-size avoids it' in stderr
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tiny
 
-from gluongan.data import NAMES, load
+from gluongan.data import NAMES, Dataset, load
 from gluongan.evaluation import Reference, Samples, classifier
 from gluongan.evaluation.sources import evaluate_source
 from gluongan.evaluation.suite import measurements
@@ -30,6 +30,11 @@ def test_own_data_under_a_built_in_name_is_not_that_data(tmp_path, name):
     assert data.binarized().built_in == ''
     assert classifier.find_judge(data) is None
     assert 'modes' not in measurements(Samples('x', data.floats()), Reference(data))
+
+
+def test_own_points_under_the_name_of_a_mixture_have_no_modes():
+    points = Dataset('ring8', np.zeros((9, 2), np.float32))
+    assert measurements(Samples('x', points.samples), Reference(points)) == {}
 
 
 @pytest.mark.parametrize('name', ['mnist', 'stacked-mnist', 'ring8'])

@@ -11,7 +11,7 @@ from PIL import Image
 
 from gluongan.build import load_test
 from gluongan.config import Config
-from gluongan.data import DataError, NoSplit, load
+from gluongan.data import DataError, Dataset, NoSplit, load
 from gluongan.data.description import describe, oddities
 from gluongan.gan.sampling import Sampler, SamplingError
 
@@ -304,7 +304,9 @@ def test_what_is_unlikely_is_said_in_a_sentence(tmp_path, images, labels, text):
 def test_ordinary_data_has_nothing_unlikely(tmp_path):
     assert oddities_of(tmp_path, RANDOM, np.arange(40) % 4) == []
     assert oddities_of(tmp_path, RANDOM, np.arange(40) % 4 * 1000) == []
-    assert oddities(load('mnist', split='test')) == []
+    black = np.zeros((9, 1, 8, 8), np.uint8)
+    assert len(oddities(Dataset('mnist', black))) == 1
+    assert oddities(Dataset('mnist', black, built_in='mnist')) == []
 
 
 @pytest.mark.parametrize('name', [b'a\nb', b'caf\xe9', b'\xe2\x80\xae'])
