@@ -118,7 +118,7 @@ def evaluate(
             click.echo(out, err=True)
         if figure and report.nearest:
             click.echo(_draw(report, figure), err=True)
-    click.echo(f'{report.table()}\n\n{report.summary}')
+    click.echo(f'{report.table()}\n\n{report.origin()}\n{report.summary}')
 
 
 def _print_step(name: str, seconds: float) -> None:
@@ -128,12 +128,14 @@ def _print_step(name: str, seconds: float) -> None:
 def _draw(report: Report, path: Path) -> Path:
     """Draw the samples nearest to training images beside those images."""
     from gluongan import figures
+    from gluongan.evaluation.suite import COUNTS
     from gluongan.gan.sampling import pixels
 
+    searched = min(COUNTS.memory, report.count)
     return figures.beside(
         [pixels(x) for x in report.nearest],
         ('samples', 'training'),
         path,
         'The samples nearest to a training image',
-        f'{report.source}: of 1,000 samples, the nearest first',
+        f'{report.source_and_iteration}: of {searched:,} samples, the nearest first',
     )

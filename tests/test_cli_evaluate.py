@@ -9,6 +9,7 @@ import pytest
 import tiny
 from PIL import Image
 
+import gluongan
 from gluongan import data, evaluation, figures, loading
 from gluongan.config import Config
 from gluongan.evaluation import classifier as judge
@@ -75,6 +76,13 @@ def test_the_report_of_a_run_lies_in_its_folder(run, judge_file):
     report = read(run / 'evaluation.json')
     assert (report['iteration'], report['samples'], report['data']) == (8, 300, 'synthetic')
     assert report['judge']['sha256'] == judge.read(judge_file).sha256
+    test = data.load('synthetic', split='test', image_size=12)
+    digest = evaluation.Reference(test).sha256
+    assert (report['gluongan'], report['snapshot']) == (gluongan.__version__, 'last')
+    assert report['data_sha256'] == digest
+    of = f'300 samples of {run} at iteration 8, against synthetic ({digest[:8]}), '
+    of += f'judge lenet of synthetic ({report["judge"]["sha256"][:8]}), gluongan '
+    assert result.stdout.splitlines()[-2] == of + gluongan.__version__
     assert set(report['known']) == {'real'}
     expected = {
         'lenet_fd300_test',

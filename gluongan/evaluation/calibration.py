@@ -150,7 +150,7 @@ def identity(reference: Reference) -> dict[str, Any]:
     """Return what a calibration depends on: the data, and the judge's SHA-256."""
     return {
         'data': reference.train.name,
-        'data_sha256': hashlib.sha256(reference.images.tobytes()).hexdigest(),
+        'data_sha256': reference.sha256,
         'judge': reference.judge.sha256 if reference.judge else None,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,11 @@ class Reference:
     def net_name(self) -> str:
         """The name of the judge's network, which its metrics begin with."""
         return self.judge.about.net
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of the images, which says which data they are."""
+        return hashlib.sha256(self.images.tobytes()).hexdigest()
 
     @cached_property
     def judgement(self) -> Judgement:

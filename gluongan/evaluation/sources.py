@@ -178,6 +178,8 @@ def evaluate_source(
         seconds=time.perf_counter() - start,
         known=known,
         iteration=iteration,
+        asked_for=which if is_run(source) else None,
+        data_sha256=reference.sha256,
         nearest=nearest,
     )
 

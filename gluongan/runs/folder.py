@@ -6,6 +6,7 @@ No other module spells these names; `figures` adds the stems of the pictures tha
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..config import Config, ConfigError, knobs, parse_json
@@ -57,6 +58,45 @@ def samples_path(run: Path, iteration: int, suffix: str = IMAGES) -> Path:
     'runs/00000-dense-mnist/samples/000500.png'
     """
     return run / SAMPLES_FOLDER / f'{iteration:06d}{suffix}'
+
+
+def evaluation_files(run: Path) -> list[Path]:
+    """Return the reports of `gluongan evaluate` in a run folder, EVALUATION first."""
+    first = run / EVALUATION
+    others = sorted(run.glob(f'{first.stem}-*{first.suffix}'))
+    return [path for path in (first, *others) if path.is_file()]
+
+
+def describe_data(config: Config) -> str:
+    """Return the data of a run with the settings that change it; equal texts mean equal data.
+
+    >>> describe_data(Config()), describe_data(Config(binarize=True))
+    ('mnist', 'mnist, binarize true')
+    """
+    changes = []
+    for name in ('binarize', 'image_size', 'channels'):
+        value = getattr(config, name)
+        if value not in (None, False):
+            changes.append(f', {name} {as_typed(value)}')
+    return config.data + ''.join(changes)
+
+
+def distinct_names(folders: Sequence[Path]) -> list[str]:
+    """Return a name for each folder: its own, with as many parents as make it unlike the others.
+
+    >>> distinct_names([Path('/a/run'), Path('/b/run'), Path('/b/other')])
+    ['a/run', 'b/run', 'other']
+    """
+    parts = [folder.resolve().parts for folder in folders]
+    counts = [1] * len(parts)
+    while True:
+        names = ['/'.join(path[-count:]) for path, count in zip(parts, counts)]
+        longer = []
+        for name, path, count in zip(names, parts, counts):
+            longer.append(count + (names.count(name) > 1 and count < len(path)))
+        if longer == counts:
+            return names
+        counts = longer
 
 
 def figure_path(run: Path, name: str) -> Path:

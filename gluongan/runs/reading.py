@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..files import read_bytes
-from ..metric_names import find_metric
+from ..metric_names import find_metric, metric_meaning
 from .folder import (
     ENVIRONMENT,
     FACTS,
@@ -312,6 +312,18 @@ def history(run: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
         if value is not None:
             values[row['iteration']] = value
     return _by_iteration(values)
+
+
+def has_stalled(run: Path, name: str, patience: int) -> bool:
+    """Return whether a run's metric has not improved for `patience` measurements in a row."""
+    _, values = history(run, name)
+    return len(values) > 0 and len(values) - 1 - best_index(name, values) >= patience
+
+
+def best_index(name: str, values: np.ndarray) -> int:
+    """Return the index of the best of a metric's values (n,)."""
+    sign = 1 if metric_meaning(name).better == 'low' else -1
+    return int(np.argmin(sign * values))
 
 
 def _by_iteration(values: dict[float, float]) -> tuple[np.ndarray, np.ndarray]:
