@@ -58,6 +58,11 @@ def images(tmp_path):
     return path
 
 
+def lenet(judge_file):
+    """What the names of a judge's metrics begin with."""
+    return f'lenet-{judge.read(judge_file).sha256[:8]}'
+
+
 def evaluated(*words):
     result = tiny.gluongan('evaluate', *words)
     assert result.exit_code == 0, result.stderr
@@ -85,8 +90,8 @@ def test_the_report_of_a_run_lies_in_its_folder(run, judge_file):
     assert result.stdout.splitlines()[-2] == of + gluongan.__version__
     assert set(report['known']) == {'real'}
     expected = {
-        'lenet_fd300_test',
-        'lenet_asked300',
+        f'{lenet(judge_file)}_fd300_test',
+        f'{lenet(judge_file)}_asked300',
         'pixel_coverage300_k5_test',
         'dis_accuracy300_test',
         'dis_gap300_train_test',
@@ -121,8 +126,8 @@ def test_metrics_are_those_of_the_samples_that_the_run_makes(run, judge_file):
     agreement = (probabilities.argmax(axis=1) == labels).mean()
     score = metrics.classifier_score(probabilities)
     assert report.values['pixel_mean300'] == pytest.approx(x.mean(), rel=1e-5)
-    assert report.values['lenet_asked300'] == pytest.approx(agreement)
-    assert report.values['lenet_score300'] == pytest.approx(score, rel=1e-5)
+    assert report.values[f'{lenet(judge_file)}_asked300'] == pytest.approx(agreement)
+    assert report.values[f'{lenet(judge_file)}_score300'] == pytest.approx(score, rel=1e-5)
 
 
 def test_snapshot_report_and_figure_are_chosen(run, tmp_path):
@@ -169,7 +174,7 @@ def test_a_folder_of_pictures_is_compared_with_the_data_it_imitates(judge_file, 
         Image.fromarray(image[0]).save(folder / f'{i:04d}.png')
     result = evaluated(folder, *DATA, '--judge', judge_file, '--json', path)
     report = read(path)
-    assert report['metrics']['lenet_classes300'] == 3
+    assert report['metrics'][f'{lenet(judge_file)}_classes300'] == 3
     assert report['words'].startswith('covers 3 of 4 classes (disc is missing)')
     assert report['metrics']['pixel_copies300_train'] < 0.1
     assert 'dis_' not in result.stdout
@@ -194,7 +199,7 @@ def test_a_calibration_is_made_by_the_command_and_printed_beside_the_metrics(
     assert result.exit_code == 0, result.stderr
     assert result.stdout.strip() == str(path)
     line = next(line for line in result.stderr.splitlines() if line.startswith('uniform noise'))
-    assert all(stem in line for stem in ('lenet_fd200_test', 'coverage', 'ndb'))
+    assert all(stem in line for stem in (f'{lenet(judge_file)}_fd200_test', 'coverage', 'ndb'))
 
     words = (images, *DATA, '--judge', judge_file, '--calibration', path)
     headings = evaluated(*words).stdout.splitlines()[:2]

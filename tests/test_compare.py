@@ -235,7 +235,7 @@ def test_runs_of_equal_names_have_headings_that_differ(runs, tmp_path):
 def test_curves_of_other_metrics_and_other_data_are_in_panels_of_their_own(
     runs, tmp_path, monkeypatch
 ):
-    named = {'lenet_fd2k_test': [9, 8], 'lenet_fd500_test': [3, 2]}
+    named = {'lenet_fd2k_test': [9, 8], 'lenet-0123abcd_fd2k_test': [3, 2]}
     copies = []
     for number, (name, values) in enumerate(named.items()):
         run = shutil.copytree(runs[0], tmp_path / str(number))

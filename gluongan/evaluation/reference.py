@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..metric_names import judge_space
 from . import metrics
 from .metrics.distances import flat, squared_radii
 
@@ -67,10 +68,18 @@ class Reference:
         self.labels = None if compared.labels is None else compared.labels[order]
         self._radii: dict[tuple[int, int], np.ndarray] = {}
 
+    @cached_property
+    def space(self) -> str:
+        """What the metrics of the judge's features begin with, see `metric_names.judge_space`."""
+        from .classifier import is_shipped_for  # here, because it imports MXNet
+
+        is_shipped = is_shipped_for(self.judge, self.train)
+        return judge_space(self.judge.about.net, None if is_shipped else self.judge.sha256)
+
     @property
-    def net_name(self) -> str:
-        """The name of the judge's network, which its metrics begin with."""
-        return self.judge.about.net
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes that metrics count: those of the judge, if there is one."""
+        return self.judge.about.classes if self.judge else self.train.classes
 
     @cached_property
     def sha256(self) -> str:

@@ -172,9 +172,7 @@ def evaluate_source(
         count=len(samples),
         judge=_describe_judge(reference.judge),
         values=values,
-        summary=summarize(
-            values, reference.train.classes, known.get('real'), _count_modes(reference)
-        ),
+        summary=summarize(values, reference.classes, known.get('real'), _count_modes(reference)),
         seconds=time.perf_counter() - start,
         known=known,
         iteration=iteration,

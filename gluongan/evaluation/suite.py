@@ -53,7 +53,7 @@ def measure_pixels(samples: Samples, reference: Reference, counts: Counts) -> Va
 
 def measure_by_judge(samples: Samples, reference: Reference, counts: Counts) -> Values:
     """Return the metrics that need the judge: distances of features, and classes."""
-    net = reference.net_name
+    net = reference.space
     split = reference.split
     n = len(samples)
     features, probabilities = reference.judge(samples.x)
@@ -76,7 +76,8 @@ def measure_by_judge(samples: Samples, reference: Reference, counts: Counts) -> 
     else:
         for i, share in enumerate(classes.shares):
             values[metric_name(net, 'share', n, str(i))] = float(share)
-    if samples.labels is not None:
+    # Only where the numbers of its classes mean the same as those of the data.
+    if samples.labels is not None and reference.classes == reference.train.classes:
         values[metric_name(net, 'asked', n)] = float((label == samples.labels).mean())
     return values
 

@@ -82,6 +82,14 @@ def find_judge(dataset: Dataset, file: Path | None = None) -> Judge | None:
     return None
 
 
+def is_shipped_for(judge: Judge, dataset: Dataset) -> bool:
+    """Return whether a judge is the one that ships with the package for this data."""
+    shipped = find_judge(dataset)
+    if shipped is None:
+        return False
+    return (judge.about.data, judge.sha256) == (shipped.about.data, shipped.sha256)
+
+
 def _read_given(file: Path) -> Judge:
     try:
         return read(file)
