@@ -118,7 +118,8 @@ def evaluate(
             click.echo(out, err=True)
         if figure and report.nearest:
             click.echo(_draw(report, figure), err=True)
-    click.echo(f'{report.table()}\n\n{report.origin()}\n{report.summary}')
+    lines = [report.table(), '', *report.notes, report.origin(), report.summary]
+    click.echo('\n'.join(lines))
 
 
 def _print_step(name: str, seconds: float) -> None:

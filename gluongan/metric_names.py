@@ -139,6 +139,16 @@ def metric_stem(name: str) -> str | None:
     return None if parsed is None else parsed.stem
 
 
+def count_of(name: str) -> int | None:
+    """Return the number of samples in a metric's name, None where there is none.
+
+    >>> count_of('lenet_fd2k_test'), count_of('samples/swd'), count_of('iteration')
+    (2000, None, None)
+    """
+    parsed = MetricName.parse(name)
+    return None if parsed is None else parsed.count
+
+
 def metric_meaning(name: str) -> Meaning:
     """Return what a metric means, UNKNOWN where `name` is not the name of a metric."""
     return MEANINGS.get(metric_stem(name) or '', UNKNOWN)

@@ -187,6 +187,53 @@ def test_copies_among_arrays_are_found(images):
     assert '100% of the samples are copies of training images' in output
 
 
+# What stands beside the metrics
+
+
+@pytest.fixture
+def own_data(tmp_path):
+    """300 pictures without a test split, as an .npz."""
+    path = tmp_path / 'own.npz'
+    np.savez(path, x=data.load('synthetic', image_size=12).samples[:300])
+    return path
+
+
+def test_without_a_test_split_there_is_no_column_of_real_images_and_one_line_says_why(
+    images, own_data, tmp_path
+):
+    result = evaluated(images, '--data', own_data, '--json', tmp_path / 'r.json')
+    heading, *_ = result.stdout.splitlines()
+    assert heading.split() == ['this']
+    why = 'own has no test split, so that real images would be compared with themselves'
+    assert result.stdout.splitlines()[-3] == f'no column `real`: {why}'
+    assert read(tmp_path / 'r.json')['known'] == {}
+    with_test = evaluated(images, *DATA).stdout
+    assert with_test.splitlines()[0].split() == ['this', 'real']
+    assert 'no column' not in with_test
+
+
+def test_data_without_a_test_split_is_not_calibrated(own_data, tmp_path):
+    words = ['judge', 'calibrate', '--data', own_data, '--samples', 100]
+    message = tiny.refused(*words, '--out', tmp_path / 'c.json')
+    assert message.startswith('own: has no test split') and 'must be data with' in message
+
+
+def test_known_sets_of_another_number_of_samples_are_left_out_with_one_line(
+    images, judge_file, tmp_path
+):
+    path = tmp_path / 'c.json'
+    settings = ['--judge', judge_file]
+    draws = ['--samples', 150, '--draws', 1, '--out', path]
+    assert tiny.gluongan('judge', 'calibrate', *DATA, *settings, *draws).exit_code == 0
+    words = [images, *DATA, *settings, '--calibration', path]
+    others = evaluated(*words).stdout
+    assert others.splitlines()[0].split() == ['this', 'real']
+    assert others.splitlines()[-3] == 'known sets are left out: they are of 150 samples, not 200'
+    assert all('-' not in line.split()[1:3] for line in others.splitlines()[1:-4])
+    equal = evaluated(*words, '--samples', 150).stdout
+    assert 'uniform' in equal.splitlines()[0] and 'left out' not in equal
+
+
 # Calibration
 
 

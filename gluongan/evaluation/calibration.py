@@ -121,8 +121,10 @@ def calibrate(
 ) -> Calibration:
     """Return every metric of every known set: mean and deviation over `draws` draws of `count`.
 
-    on_set(name, means) is called after each set.
+    on_set(name, means) is called after each set. Raises CalibrationError for data without a test
+    split.
     """
+    check_held_out(reference)
     sets = {}
     for name in known_sets(reference.train):
         sets[name] = _mean_and_deviation(list(_measured(name, reference, count, draws)))
@@ -157,6 +159,15 @@ def identity(reference: Reference) -> dict[str, Any]:
 
 class CalibrationError(InputError):
     """A calibration that cannot be used. The message names the file."""
+
+
+def check_held_out(reference: Reference) -> None:
+    """Raise CalibrationError where the reference is what known sets are made of."""
+    if not reference.is_held_out:
+        raise CalibrationError(
+            f'{reference.train.name}: has no test split, so that known sets would be compared with '
+            'the images that they are made of; must be data with a test split'
+        )
 
 
 class Calibration:

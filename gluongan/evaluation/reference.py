@@ -40,7 +40,8 @@ class Reference:
     """The data that samples are compared with, in random order.
 
     That is the test images, or the training images if there are no test images. `split` says
-    which, and the names of metrics contain it. (The order is random because the first half of the
+    which, and the names of metrics contain it; `is_held_out` says whether there are test images.
+    (The order is random because the first half of the
     MNIST test set is cleaner than the second, and no part of it is like the whole.)
 
     judge: the classifier that computes features and classes, if there is one.
@@ -63,6 +64,7 @@ class Reference:
         self.train = train
         self.judge = judge
         self.split = compared.split
+        self.is_held_out = test is not None
         order = np.random.RandomState(0).permutation(len(compared))[:MOST]
         self.images = compared.floats(order)
         self.labels = None if compared.labels is None else compared.labels[order]

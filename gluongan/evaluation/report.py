@@ -26,6 +26,7 @@ class Report:
     data: the data set they were compared with. count: the number of samples.
     judge: the classifier that was used, as a JSON object. seconds: how long it took.
     known: the same metrics of sets whose faults are known, `real` among them.
+    notes: why something is not among `known`, a line each.
     iteration: of the snapshot that made the samples. asked_for: `last`, `best` or a number.
     data_sha256: of the images that they were compared with. version: of the package.
     nearest: the samples closest to a training image, and those images, (16, C, H, W) each.
@@ -39,6 +40,7 @@ class Report:
     summary: str
     seconds: float
     known: dict[str, Values] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     iteration: int | None = None
     asked_for: str | None = None
     data_sha256: str | None = None
@@ -60,6 +62,7 @@ class Report:
             'seconds': round(self.seconds, 2),
             'metrics': _rounded(self.values),
             'known': {name: _rounded(values) for name, values in self.known.items()},
+            'notes': self.notes,
         }
         return json.dumps(content, indent=1) + '\n'
 

@@ -18,9 +18,10 @@ from ..build import load_data, load_test
 from ..config import Config
 from ..data import toys
 from ..exports import is_export, load_export, load_sampler
+from ..metric_names import count_of
 from ..runs.folder import RunError, is_run
 from . import classifier
-from .calibration import CalibrationError, read_calibration, real_samples
+from .calibration import CalibrationError, check_held_out, read_calibration, real_samples
 from .from_updater import draw_samples
 from .reference import Reference
 from .report import Report
@@ -163,8 +164,7 @@ def evaluate_source(
     samples, iteration = kind.read(source, reference.train, request)
     on_step(f'{len(samples):,} samples', time.perf_counter() - start)
     values = evaluate(samples, reference, on_step=on_step)
-    if reference.train.is_image and not known:
-        known = {'real': _measure_real(reference, len(samples), on_step)}
+    known, notes = _columns(known, values, reference, len(samples), on_step)
     nearest = closest_to_training(samples, reference) if reference.train.is_image else None
     return Report(
         source=str(source),
@@ -175,6 +175,7 @@ def evaluate_source(
         summary=summarize(values, reference.classes, known.get('real'), _count_modes(reference)),
         seconds=time.perf_counter() - start,
         known=known,
+        notes=notes,
         iteration=iteration,
         asked_for=which if is_run(source) else None,
         data_sha256=reference.sha256,
@@ -225,6 +226,8 @@ def _known_sets(reference: Reference, file: Path | None) -> dict[str, Values]:
         return {}
     calibration = read_calibration(path)
     if calibration.fits(reference):
+        if file is not None:
+            check_held_out(reference)
         return calibration.means()
     if file is None:
         return {}
@@ -232,6 +235,37 @@ def _known_sets(reference: Reference, file: Path | None) -> dict[str, Values]:
         f'{file}: was made from {calibration.identity.get("data")} with another judge or other '
         'images; must be made from this data and judge with `gluongan judge calibrate`'
     )
+
+
+def _columns(
+    known: dict[str, Values],
+    values: Values,
+    reference: Reference,
+    count: int,
+    on_step: OnStep,
+) -> tuple[dict[str, Values], tuple[str, ...]]:
+    """Return what stands beside the metrics of samples, and why something does not.
+
+    known: the metrics of known sets. A set whose numbers would nearly all be missing is left out.
+    """
+    if not reference.train.is_image:
+        return {}, ()
+    if not reference.is_held_out:
+        why = 'has no test split, so that real images would be compared with themselves'
+        return {}, (f'no column `real`: {reference.train.name} {why}',)
+    comparable = {name: of for name, of in known.items() if _is_comparable(of, values)}
+    notes = ()
+    if len(comparable) < len(known):
+        made_of = max(count_of(name) or 0 for of in known.values() for name in of)
+        notes = (f'known sets are left out: they are of {made_of:,} samples, not {count:,}',)
+    if 'real' not in comparable:
+        comparable = {'real': _measure_real(reference, count, on_step), **comparable}
+    return comparable, notes
+
+
+def _is_comparable(known: Values, values: Values) -> bool:
+    """Return whether a known set has at least half of the metrics."""
+    return sum(name in known for name in values) >= len(values) / 2
 
 
 def _measure_real(reference: Reference, count: int, on_step: OnStep) -> Values:
