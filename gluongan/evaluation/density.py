@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..build import Device, load_data
+from ..gan.labels import labels_in_proportion
 from ..loading import check_data, load_sampler, settle
 from ..runs.folder import RunError
 from .metrics import Parzen, parzen
@@ -63,7 +64,9 @@ def measure_density(
             f'must be at least {TRAIN:,} and {TEST:,}'
         )
     sampler = load_sampler(run, which=which, device=device)
-    seeds = list(range(SAMPLES // max(1, len(sampler.classes))))
-    x, _ = sampler.sample_grid(seeds)
+    if sampler.classes:
+        x, _ = sampler.sample(SAMPLES, 0, labels_in_proportion(train.labels, SAMPLES))
+    else:
+        x, _ = sampler.sample_grid(list(range(SAMPLES)))
     result = parzen(x, train.floats(VALID), test.floats(slice(TEST)))
     return Density(result, len(x), config.data == 'mnist' and not config.binarize)

@@ -18,6 +18,8 @@ from ..build import load_data, load_test
 from ..config import Config
 from ..data import toys
 from ..exports import is_export, load_export, load_sampler
+from ..gan.labels import labels_in_proportion
+from ..gan.sampling import Sampler
 from ..metric_names import count_of
 from ..runs.folder import RunError, is_run
 from . import classifier
@@ -79,11 +81,25 @@ def _read_export(
     folder: Path, dataset: data.Dataset, request: Request
 ) -> tuple[Samples, int | None]:
     sampler = load_sampler(folder, which=request.which, device=request.device)
-    x, labels = sampler.sample(request.count, STREAM)
+    x, labels = sampler.sample(request.count, STREAM, _requested(folder, sampler, dataset, request))
     _check_shape(folder, x.shape[1:], dataset)
     if x.ndim == 4:
         x = np.clip(x, 0, 1)
     return Samples(str(folder), x, labels), load_export(folder).manifest.iteration
+
+
+def _requested(
+    folder: Path, sampler: Sampler, dataset: data.Dataset, request: Request
+) -> np.ndarray | None:
+    """Return the classes to ask an export for, in the data's proportions; None without classes."""
+    if not sampler.classes or dataset.labels is None:
+        return None
+    if tuple(sampler.classes) != dataset.classes:
+        raise RunError(
+            f'{folder}: its classes are {", ".join(sampler.classes)}; must be '
+            f'{", ".join(dataset.classes)}, as those of {dataset.name}'
+        )
+    return labels_in_proportion(dataset.labels, request.count)
 
 
 def _config_of_export(folder: Path, given: Config, data_at: str | None) -> Config:

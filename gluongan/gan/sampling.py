@@ -84,16 +84,19 @@ class Sampler:
             return self._generate(self._append_labels(z, labels)), len(seeds)
         return self._generate(self._append_class(z, class_name)), None
 
-    def sample(self, count: int, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return `count` samples that depend on `seed` alone, and their labels (count,).
+    def sample(
+        self, count: int, seed: int, labels: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return `count` samples whose noise depends on `seed` alone, and their labels (count,).
 
-        The classes take turns; without classes the labels are None.
+        labels: their classes; by default the classes take turns. Without classes they are None.
         """
         generator = np.random.default_rng([seed, 2])  # as in Noise.fixed
         z = draw_noise(generator, count, self._latent, self._noise)
         if not self.classes:
             return self._generate(z), None
-        labels = np.arange(count) % len(self.classes)
+        if labels is None:
+            labels = np.arange(count) % len(self.classes)
         return self._generate(self._append_labels(z, labels)), labels
 
     def interpolate(
