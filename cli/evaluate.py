@@ -55,6 +55,12 @@ if TYPE_CHECKING:
     '[default: RUN/figures/nearest.png for a run, otherwise none]',
 )
 @CHANGED_DATA
+@click.option(
+    '--resize',
+    is_flag=True,
+    help='Crop and resize the pictures of a folder to the size of the data. '
+    '[default: another size is refused]',
+)
 @DEVICE
 @THREADS
 @data_flags
@@ -67,12 +73,15 @@ def evaluate(
     out: Path | None,
     figure: Path | None,
     changed_data: bool,
+    resize: bool,
     device: str,
     **flags: Any,
 ) -> None:
     """Evaluate a run or an export, or pictures that imitate --data.
 
     Of a run, --data says where its data is if it has moved.
+    Pictures must have the size of the data. Those in the folder of a run imitate its data; for any
+    others, --data must be given.
 
     It prints a table of metrics and a verdict in words. The table has a column for the samples,
     and one for each known set: real training images, then images with a class missing, of one class
@@ -93,6 +102,8 @@ def evaluate(
             raise Usage(f'{flag(others[0])}: {source} is a run, which has its own; leave it out')
         out = out or source / EVALUATION
         figure = figure or source / FIGURES_FOLDER / 'nearest.png'
+    elif given and 'data' not in given:
+        raise Usage(f'{flag(next(iter(given)))}: must be given together with --data')
     if figure and figure.suffix != '.png':
         raise Usage(f'--figure {figure}: must end in .png')
     with refusals():
@@ -103,9 +114,10 @@ def evaluate(
 
         report = evaluate_source(
             source,
-            config=Config().with_settings(given),
+            config=Config().with_settings(given) if given else None,
             data_at=given.get('data'),
             changed_data=changed_data,
+            resize=resize,
             judge_file=judge_file,
             calibration=calibration,
             count=count,

@@ -163,30 +163,6 @@ def test_points_are_evaluated_by_their_modes(tmp_path):
     assert 'modes' in result.stdout.splitlines()[-1]
 
 
-# Pictures
-
-
-def test_a_folder_of_pictures_is_compared_with_the_data_it_imitates(judge_file, tmp_path):
-    test = data.load('synthetic', split='test', image_size=12)
-    folder, path = tmp_path / 'few', tmp_path / 'r.json'
-    folder.mkdir()
-    for i, image in enumerate(test.samples[test.labels != 3][:300]):
-        Image.fromarray(image[0]).save(folder / f'{i:04d}.png')
-    result = evaluated(folder, *DATA, '--judge', judge_file, '--json', path)
-    report = read(path)
-    assert report['metrics'][f'{lenet(judge_file)}_classes300'] == 3
-    assert report['words'].startswith('covers 3 of 4 classes (disc is missing)')
-    assert report['metrics']['pixel_copies300_train'] < 0.1
-    assert 'dis_' not in result.stdout
-    assert not (folder / 'evaluation.json').exists()
-    assert not (folder / 'figures').exists()
-
-
-def test_copies_among_arrays_are_found(images):
-    output = evaluated(images, *DATA).stdout
-    assert '100% of the samples are copies of training images' in output
-
-
 # What stands beside the metrics
 
 
@@ -280,12 +256,6 @@ def test_what_cannot_be_evaluated_is_refused_in_one_sentence(run, words, message
 def test_a_judge_that_cannot_be_read_is_refused(run):
     message = tiny.refused('evaluate', run, '--judge', 'FILE.npz')
     assert 'FILE.npz' in message
-
-
-def test_pictures_of_another_size_are_refused(tmp_path):
-    np.savez(tmp_path / 'x.npz', x=np.zeros((200, 9, 9), np.uint8))
-    message = tiny.refused('evaluate', tmp_path / 'x.npz', *DATA)
-    assert 'have shape (1, 9, 9); must be (1, 12, 12)' in message
 
 
 def test_no_judge_is_trained_on_data_without_labels(tmp_path):

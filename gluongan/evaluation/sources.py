@@ -16,7 +16,7 @@ import numpy as np
 from .. import data, loading
 from ..build import load_data, load_test
 from ..config import Config
-from ..data import toys
+from ..data import idx, toys
 from ..exports import is_export, load_export, load_sampler
 from ..gan.labels import labels_in_proportion
 from ..gan.sampling import Sampler
@@ -25,6 +25,7 @@ from ..runs.folder import RunError, is_run
 from . import classifier
 from .calibration import CalibrationError, check_held_out, read_calibration, real_samples
 from .from_updater import draw_samples
+from .pictures import check_sizes
 from .reference import Reference
 from .report import Report
 from .samples import Samples
@@ -44,12 +45,14 @@ class Request(NamedTuple):
     """Which samples to draw: how many, from which snapshot of a run, on which device.
 
     changed_data: whether the data of a run may be another than when it began.
+    resize: whether pictures of another size than the data are cropped and resized.
     """
 
     count: int
     which: str = 'last'
     device: str = 'cpu'
     changed_data: bool = False
+    resize: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,14 @@ class SourceKind:
 
     matches(path): whether a path is of this kind.
     data_config(path, given, data_at): the Config of the data that its samples are compared with.
+    can_resize: whether its samples are pictures in files, which have sizes of their own.
     read(path, dataset, request): its Samples, and the iteration they are from, if any.
     """
 
     matches: Callable[[Path], bool]
-    data_config: Callable[[Path, Config, str | None], Config]
+    data_config: Callable[[Path, Config | None, str | None], Config]
     read: Callable[[Path, data.Dataset, Request], tuple[Samples, int | None]]
+    can_resize: bool = False
 
 
 def _read_run(run: Path, dataset: data.Dataset, request: Request) -> tuple[Samples, int]:
@@ -73,7 +78,7 @@ def _read_run(run: Path, dataset: data.Dataset, request: Request) -> tuple[Sampl
     return samples, updater.iteration
 
 
-def _config_of_run(run: Path, given: Config, data_at: str | None) -> Config:
+def _config_of_run(run: Path, given: Config | None, data_at: str | None) -> Config:
     return loading.settle(run, data_at=data_at)
 
 
@@ -102,33 +107,57 @@ def _requested(
     return labels_in_proportion(dataset.labels, request.count)
 
 
-def _config_of_export(folder: Path, given: Config, data_at: str | None) -> Config:
+def _config_of_export(folder: Path, given: Config | None, data_at: str | None) -> Config:
     """Return the data that the manifest names, unless other data was given.
 
     A manifest may also name a path, which means nothing on this machine.
     """
     name = load_export(folder).manifest.data
-    if name in data.NAMES and given.data == Config().data:
-        return given.with_settings({'data': name})
+    if given is None and name in data.NAMES:
+        return Config(data=name)
+    return _given_data(folder, given)
+
+
+def _given_data(source: Path, given: Config | None) -> Config:
+    if given is None:
+        raise RunError(
+            f'is not given; must be the data that the samples of {source} imitate', setting='data'
+        )
     return given
 
 
-def _read_pictures(path: Path, dataset: data.Dataset, request: Request) -> tuple[Samples, None]:
-    sizes = {}
-    if path.suffix != '.npz':
-        sizes = {'image_size': dataset.shape[1], 'channels': dataset.shape[0]}
-    pictures = data.load(path, **sizes)
+def _read_arrays(path: Path, dataset: data.Dataset, request: Request) -> tuple[Samples, None]:
+    return _chosen(path, data.load(path), dataset, request)
+
+
+def _read_folder(path: Path, dataset: data.Dataset, request: Request) -> tuple[Samples, None]:
+    if not dataset.is_image:
+        raise RunError(f'{path}: is made of pictures; must be points, as those of {dataset.name}')
+    channels, height, width = dataset.shape
+    if not request.resize:
+        check_sizes(path, height, width, dataset.name)
+    pictures = data.load(path, image_size=height, channels=channels)
+    return _chosen(path, pictures, dataset, request)
+
+
+def _chosen(
+    path: Path, pictures: data.Dataset, dataset: data.Dataset, request: Request
+) -> tuple[Samples, None]:
     _check_shape(path, pictures.shape, dataset)
     order = np.random.RandomState(0).permutation(len(pictures))[: request.count]
     return Samples(str(path), pictures.floats(order)), None
 
 
-def _is_pictures(path: Path) -> bool:
-    return path.is_dir() or path.suffix == '.npz'
+def _are_arrays(path: Path) -> bool:
+    return path.suffix == '.npz' or (path.is_dir() and idx.is_idx_folder(path))
 
 
-def _config_of_pictures(path: Path, given: Config, data_at: str | None) -> Config:
-    return given
+def _config_of_pictures(path: Path, given: Config | None, data_at: str | None) -> Config:
+    """Return the data that was given, or that of the run in whose folder the pictures are."""
+    run = path.resolve().parent
+    if given is None and is_run(run):
+        return loading.settle(run)
+    return _given_data(path, given)
 
 
 def _check_shape(source: Path, shape: tuple[int, ...], dataset: data.Dataset) -> None:
@@ -142,7 +171,8 @@ def _check_shape(source: Path, shape: tuple[int, ...], dataset: data.Dataset) ->
 SOURCE_KINDS = (
     SourceKind(is_run, _config_of_run, _read_run),
     SourceKind(is_export, _config_of_export, _read_export),
-    SourceKind(_is_pictures, _config_of_pictures, _read_pictures),
+    SourceKind(_are_arrays, _config_of_pictures, _read_arrays),
+    SourceKind(Path.is_dir, _config_of_pictures, _read_folder, can_resize=True),
 )
 
 
@@ -152,6 +182,7 @@ def evaluate_source(
     config: Config | None = None,
     data_at: str | None = None,
     changed_data: bool = False,
+    resize: bool = False,
     judge_file: Path | None = None,
     calibration: Path | None = None,
     count: int | None = None,
@@ -161,8 +192,11 @@ def evaluate_source(
 ) -> Report:
     """Return the report of a run, an export, a folder of pictures or an .npz file.
 
-    config: names the data that pictures are compared with; a run has its own.
+    config: names the data that the samples are compared with; a run has its own. Without it, an
+    export is compared with the built-in data that it was trained on, and pictures in a run's folder
+    with the data of the run; other samples are refused.
     data_at: where the data of a run is, if it moved. changed_data: allow that it is another.
+    resize: crop and resize a folder's pictures of another size instead of refusing them.
     judge_file: a judge to use instead of the one that ships with the package.
     calibration: metrics of known sets to use instead of those that ship with the package; if none
     fit, only real images are measured beside the samples.
@@ -173,10 +207,12 @@ def evaluate_source(
     start = time.perf_counter()
     on_step = on_step or _ignore
     kind = _kind_of(source)
-    reference = make_reference(kind.data_config(source, config or Config(), data_at), judge_file)
+    if resize and not kind.can_resize:
+        raise RunError(f'does not apply to {source}; must be left out', setting='resize')
+    reference = make_reference(kind.data_config(source, config, data_at), judge_file)
     known = _known_sets(reference, calibration)  # first, because the file may be bad
     count = count or COUNTS.get(reference.train.built_in, COUNT)
-    request = Request(count, which, device, changed_data)
+    request = Request(count, which, device, changed_data, resize)
     samples, iteration = kind.read(source, reference.train, request)
     on_step(f'{len(samples):,} samples', time.perf_counter() - start)
     values = evaluate(samples, reference, on_step=on_step)
