@@ -9,7 +9,7 @@ import click
 
 from gluongan.config import Config
 from gluongan.files import check_writable
-from gluongan.runs.folder import EVALUATION, FIGURES_FOLDER, is_run
+from gluongan.runs.folder import EVALUATION, is_run, nearest_path
 
 from .faults import Usage, flag, refusals
 from .knobs import data_flags, typed
@@ -45,14 +45,15 @@ if TYPE_CHECKING:
     'out',
     type=click.Path(path_type=Path),
     metavar='FILE',
-    help='The file for the report. [default: RUN/evaluation.json for a run, otherwise none]',
+    help='The file for the report. [default: RUN/evaluation.json for a run, or a file beside it '
+    'where that is of other settings; otherwise none]',
 )
 @click.option(
     '--figure',
     type=click.Path(path_type=Path),
     metavar='FILE.png',
     help='A figure of the samples that are nearest to training images, beside those images. '
-    '[default: RUN/figures/nearest.png for a run, otherwise none]',
+    '[default: for a run nearest.png in RUN/figures, named like the report; otherwise none]',
 )
 @CHANGED_DATA
 @click.option(
@@ -100,14 +101,13 @@ def evaluate(
         others = [name for name in given if name != 'data']
         if others:
             raise Usage(f'{flag(others[0])}: {source} is a run, which has its own; leave it out')
-        out = out or source / EVALUATION
-        figure = figure or source / FIGURES_FOLDER / 'nearest.png'
     elif given and 'data' not in given:
         raise Usage(f'{flag(next(iter(given)))}: must be given together with --data')
     if figure and figure.suffix != '.png':
         raise Usage(f'--figure {figure}: must end in .png')
     with refusals():
-        for path, setting in ((out, json_setting), (figure, figure_setting)):
+        in_run = source / EVALUATION if is_run(source) else None
+        for path, setting in ((out or in_run, json_setting), (figure, figure_setting)):
             if path:
                 check_writable(path, setting=setting)
         from gluongan.evaluation.sources import evaluate_source
@@ -125,6 +125,8 @@ def evaluate(
             device=device,
             on_step=_print_step,
         )
+        if in_run:
+            out, figure = _places_in(source, report, out, figure)
         if out:
             report.write(out)
             click.echo(out, err=True)
@@ -132,6 +134,22 @@ def evaluate(
             click.echo(_draw(report, figure), err=True)
     lines = [report.table(), '', *report.notes, report.origin(), report.summary]
     click.echo('\n'.join(lines))
+
+
+def _places_in(
+    run: Path, report: Report, out: Path | None, figure: Path | None
+) -> tuple[Path, Path]:
+    """Return the files of a report and its figure, by default in its run.
+
+    There, what an evaluation with other settings has made stays.
+    """
+    from gluongan.evaluation.report import report_path
+
+    path = report_path(run, report)
+    first = run / EVALUATION
+    if out is None and path != first and first.exists():
+        click.echo(f'{first} is of other settings and stays as it is', err=True)
+    return out or path, figure or nearest_path(run, path)
 
 
 def _print_step(name: str, seconds: float) -> None:

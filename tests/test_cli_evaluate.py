@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import gluongan
 from gluongan import data, evaluation, figures, loading
 from gluongan.config import Config
 from gluongan.evaluation import classifier as judge
-from gluongan.evaluation import metrics, sources, suite
+from gluongan.evaluation import comparison, metrics, sources, suite
 from gluongan.gan.labels import one_hot
 from gluongan.gan.sampling import generate
 
@@ -51,6 +52,13 @@ def run(folder):
 
 
 @pytest.fixture
+def own_run(run, tmp_path):
+    """A copy of the run that has not been evaluated."""
+    ignored = shutil.ignore_patterns('evaluation*.json', 'figures')
+    return shutil.copytree(run, tmp_path / 'own', ignore=ignored)
+
+
+@pytest.fixture
 def images(tmp_path):
     """200 training images as an .npz."""
     path = tmp_path / 'x.npz'
@@ -76,7 +84,8 @@ def read(path):
 # A run
 
 
-def test_the_report_of_a_run_lies_in_its_folder(run, judge_file):
+def test_the_report_of_a_run_lies_in_its_folder(own_run, judge_file):
+    run = own_run
     result = evaluated(run, '--judge', judge_file, '--samples', 300)
     report = read(run / 'evaluation.json')
     assert (report['iteration'], report['samples'], report['data']) == (8, 300, 'synthetic')
@@ -106,12 +115,63 @@ def test_the_report_of_a_run_lies_in_its_folder(run, judge_file):
     assert str(run / 'evaluation.json') in result.stderr
 
 
-def test_the_figure_of_a_run_lies_in_its_folder(run):
-    result = evaluated(run, '--samples', 200)
-    path = run / 'figures' / 'nearest.png'
+def test_the_figure_of_a_run_lies_in_its_folder(own_run):
+    result = evaluated(own_run, '--samples', 200)
+    path = own_run / 'figures' / 'nearest.png'
     assert str(path) in result.stderr
     with Image.open(path) as picture:
         assert picture.width > 400
+
+
+def test_an_evaluation_with_other_settings_is_never_overwritten(own_run, judge_file):
+    def evaluate_to(name, *words):
+        result = evaluated(own_run, *words)
+        assert result.stderr.split()[-2:] == [
+            str(own_run / f'{name}.json'),
+            str(own_run / 'figures' / f'{name.replace("evaluation", "nearest")}.png'),
+        ]
+        return result.stderr
+
+    assert 'stays' not in evaluate_to('evaluation', '--samples', 300)
+    first = (own_run / 'evaluation.json').read_bytes()
+    stays = f'{own_run / "evaluation.json"} is of other settings and stays as it is'
+    assert stays in evaluate_to('evaluation-last-100', '--samples', 100)
+    evaluate_to('evaluation-last-100-2', '--samples', 100, '--judge', judge_file)
+    evaluate_to('evaluation-best-300', '--samples', 300, '--snapshot', 'best')
+    evaluate_to('evaluation-last-100', '--samples', 100)  # the same request as before
+    assert (own_run / 'evaluation.json').read_bytes() == first
+    assert len(list(own_run.glob('evaluation*.json'))) == 4
+    assert len(list((own_run / 'figures').glob('nearest*.png'))) == 4
+    names = set()
+    for measured in comparison.read_run(own_run).measured:
+        names.update(measured.values)
+    expected = {'pixel_mean300', 'pixel_mean100', f'{lenet(judge_file)}_fd100_test', 'samples/swd'}
+    assert expected <= names
+
+
+def test_an_evaluation_of_a_newer_snapshot_replaces_that_of_an_older_one(own_run):
+    evaluated(own_run, '--samples', 100)
+    path = own_run / 'evaluation.json'
+    path.write_text(json.dumps({**read(path), 'iteration': 3}))
+    evaluated(own_run, '--samples', 100)
+    assert read(path)['iteration'] == 8
+    assert len(list(own_run.glob('evaluation*.json'))) == 1
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '{',
+        '{"metrics": {}}',
+        '{"metrics": {}, "samples": 50}',
+        '{"metrics": {}, "samples": 100, "data_sha256": "ab"}',
+    ],
+)
+def test_a_file_that_is_no_report_of_the_same_request_stays(own_run, text):
+    (own_run / 'evaluation.json').write_text(text)
+    evaluated(own_run, '--samples', 100)
+    assert (own_run / 'evaluation.json').read_text() == text
+    assert read(own_run / 'evaluation-last-100.json')['samples'] == 100
 
 
 def test_metrics_are_those_of_the_samples_that_the_run_makes(run, judge_file):

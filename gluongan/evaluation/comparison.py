@@ -218,14 +218,14 @@ def _metrics(groups: Sequence[Group]) -> dict[Origin, list[str]]:
 
 def _iterations(group: Group, origin: Origin) -> str:
     """Return the iterations that metrics of an origin are of, and how many of the runs have any."""
-    iterations = []
+    iterations = {}
     for run in group.runs:
         for measured in run.measured:
             if measured.origin == origin and measured.iteration is not None:
-                iterations.append(measured.iteration)
+                iterations[run.path] = measured.iteration
     if not iterations:
         return MISSING
-    low, high = min(iterations), max(iterations)
+    low, high = min(iterations.values()), max(iterations.values())
     text = f'{low:,}' if low == high else f'{low:,} to {high:,}'
     if len(iterations) < len(group.runs):
         text += f' ({len(iterations)} of {len(group.runs)} runs)'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from .. import __version__
 from ..files import text_table, write_text
 from ..metric_names import metric_meaning, metric_stem
-from ..runs.folder import RunError
+from ..runs.folder import RunError, evaluation_files, new_evaluation_path
 from .suite import Values
 
 WHOLE_NUMBERS = ('classes', 'modes', 'ndb', 'support', 'caught')
@@ -156,6 +157,30 @@ def read_report(path: Path) -> Reported:
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise RunError(f'{path}: is not a report of `gluongan evaluate`') from None
+
+
+def report_path(run: Path, report: Report) -> Path:
+    """Return the file for a report in the folder of its run.
+
+    That is the file of an earlier report with the same request, which it replaces: the same
+    snapshot was asked for, and as many samples, by the same judge, against the same data. Other
+    reports stay as they are.
+    """
+    for path in evaluation_files(run):
+        with suppress(RunError):
+            if _has_same_request(read_report(path), report):
+                return path
+    return new_evaluation_path(run, str(report.asked_for), report.count)
+
+
+def _has_same_request(earlier: Reported, report: Report) -> bool:
+    if earlier.judge_sha256 != (report.judge or {}).get('sha256'):
+        return False
+    return (
+        earlier.count == report.count
+        and earlier.asked_for in (None, report.asked_for)  # an older version did not write it
+        and earlier.data_sha256 in (None, report.data_sha256)
+    )
 
 
 def _optional(kind: Callable[[Any], Any], value: Any) -> Any:

@@ -5,6 +5,8 @@ No other module spells these names; `figures` adds the stems of the pictures tha
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,6 +67,29 @@ def evaluation_files(run: Path) -> list[Path]:
     first = run / EVALUATION
     others = sorted(run.glob(f'{first.stem}-*{first.suffix}'))
     return [path for path in (first, *others) if path.is_file()]
+
+
+def new_evaluation_path(run: Path, snapshot: str, samples: int) -> Path:
+    """Return a file for a report that does not exist yet: EVALUATION, or one that says what it is.
+
+    >>> new_evaluation_path(Path('no/run'), 'best', 500).as_posix()
+    'no/run/evaluation.json'
+    """
+    first = run / EVALUATION
+    stem = f'{first.stem}-{snapshot}-{samples}'
+    later = (run / f'{stem}-{number}{first.suffix}' for number in itertools.count(2))
+    candidates = itertools.chain([first, run / f'{stem}{first.suffix}'], later)
+    return next(path for path in candidates if not os.path.lexists(path))
+
+
+def nearest_path(run: Path, evaluation: Path) -> Path:
+    """Return the figure of the samples nearest to training images that belongs to a report.
+
+    >>> run = Path('run')
+    >>> nearest_path(run, run / 'evaluation-best-500.json').as_posix()
+    'run/figures/nearest-best-500.png'
+    """
+    return figure_path(run, 'nearest' + evaluation.stem.removeprefix(Path(EVALUATION).stem))
 
 
 def describe_data(config: Config) -> str:
