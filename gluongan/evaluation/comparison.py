@@ -103,12 +103,15 @@ class Group:
         origin: by default the first that has the metric. The deviation of a single run is None. If
         no run has the metric the result is None.
         """
-        origin = origin or self._first_origin(metric)
-        values = [run.value(metric, origin) for run in self.runs]
-        values = [value for value in values if value is not None]
+        values = self.values(metric, origin or self._first_origin(metric))
         if not values:
             return None
         return mean(values), stdev(values) if len(values) > 1 else None
+
+    def values(self, metric: str, origin: Origin | None) -> list[float]:
+        """Return a metric of one origin, without an origin a cost, of the runs that have it."""
+        values = [run.value(metric, origin) for run in self.runs]
+        return [value for value in values if value is not None]
 
     def _first_origin(self, metric: str) -> Origin | None:
         for run in self.runs:
@@ -184,7 +187,7 @@ def table_rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:
             ('at iteration', *(_iterations(group, origin) for group in groups), str(origin))
         )
         for name in names:
-            cells = [_cell(group.mean_and_deviation(name, origin)) for group in groups]
+            cells = [_cell(group, name, origin) for group in groups]
             rows.append((name, *cells, metric_meaning(name).text))
     return rows
 
@@ -196,7 +199,7 @@ def _seeds(group: Group) -> str:
 def _rows_of_costs(groups: Sequence[Group]) -> list[tuple[str, ...]]:
     rows = []
     for name in COSTS:
-        cells = [_cell(group.mean_and_deviation(name)) for group in groups]
+        cells = [_cell(group, name) for group in groups]
         if any(cell != MISSING for cell in cells):
             rows.append((name, *cells, ''))
     interrupted = [not all(run.is_complete for run in group.runs) for group in groups]
@@ -217,28 +220,29 @@ def _metrics(groups: Sequence[Group]) -> dict[Origin, list[str]]:
 
 
 def _iterations(group: Group, origin: Origin) -> str:
-    """Return the iterations that metrics of an origin are of, and how many of the runs have any."""
-    iterations = {}
+    """Return the iterations that a group's metrics of an origin are of."""
+    iterations = set()
     for run in group.runs:
         for measured in run.measured:
             if measured.origin == origin and measured.iteration is not None:
-                iterations[run.path] = measured.iteration
+                iterations.add(measured.iteration)
     if not iterations:
         return MISSING
-    low, high = min(iterations.values()), max(iterations.values())
-    text = f'{low:,}' if low == high else f'{low:,} to {high:,}'
-    if len(iterations) < len(group.runs):
-        text += f' ({len(iterations)} of {len(group.runs)} runs)'
-    return text
+    low, high = min(iterations), max(iterations)
+    return f'{low:,}' if low == high else f'{low:,} to {high:,}'
 
 
-def _cell(spread: tuple[float, float | None] | None) -> str:
+def _cell(group: Group, name: str, origin: Origin | None = None) -> str:
+    """Return mean ± deviation over a group, and how many of its runs have the metric if not all."""
+    spread = group.mean_and_deviation(name, origin)
     if spread is None:
         return MISSING
     value, deviation = spread
-    if deviation is None:
-        return format_number(value)
-    return f'{format_number(value)} ± {format_number(deviation, 2)}'
+    text = format_number(value)
+    if deviation is not None:
+        text += f' ± {format_number(deviation, 2)}'
+    count = len(group.values(name, origin))
+    return text if count == len(group.runs) else f'{text} ({count} of {len(group.runs)})'
 
 
 def format_number(value: float, digits: int = 4) -> str:
