@@ -123,7 +123,8 @@ def evaluate(run: Path) -> None:
 
 def page(runs: Sequence[Path], target: Path, command: str) -> str:
     """Return the page of results, and copy the images that it shows beside it."""
-    groups = comparison.group_runs(map(comparison.read_run, runs))
+    # The end of the budget interrupts all of them.
+    groups = comparison.group_runs(map(comparison.read_run, runs), interrupted_apart=False)
     parts = [
         '# Results',
         f'Written by `{command}` on {processor()}, {usable_cores()} cores; do not edit. Each '

@@ -15,6 +15,7 @@ from .export import export
 from .interpolate import interpolate
 from .invert import invert
 from .judge import judge
+from .notes import shown
 from .plot import plot
 from .recipes import recipes
 from .sample import sample
@@ -41,7 +42,8 @@ COMMANDS = (
 
 @click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 120})
 @click.version_option(__version__)
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Train, evaluate and export generative adversarial networks on MXNet/Gluon.
 
     \b
@@ -50,6 +52,7 @@ def main() -> None:
     gluongan evaluate runs/00000-dense-mnist           measure how good they are
     gluongan export runs/00000-dense-mnist --out gen   save the generator as a symbol graph
     """
+    context.with_resource(shown())
 
 
 for command in COMMANDS:

@@ -29,9 +29,12 @@ SAMPLES = 'samples.png'
 def compare(runs: tuple[Path, ...], out: Path | None) -> None:
     """Compare runs: the settings that differ, every metric, the newest samples, and all curves.
 
-    Runs that differ only in their seeds share a column, with mean ± standard deviation. The table
-    includes the metrics of `gluongan evaluate RUN` for each run that was evaluated. This command
-    works without MXNet. Folders of earlier comparisons are skipped, so RUN may be a pattern.
+    Runs that differ only in their seeds share a column, with mean ± standard deviation; a run that
+    was interrupted has a column of its own. The table includes the metrics of `gluongan evaluate
+    RUN` for each run that was evaluated. Above them stands the iteration that they are of, with the
+    snapshot, the data and the version of gluongan; metrics of other ones have other lines, and the
+    table says which are stale. This command works without MXNet. Folders of earlier comparisons are
+    skipped, so RUN may be a pattern.
 
     \b
     gluongan compare runs/00000-dense-mnist runs/00001-dcgan-mnist
@@ -58,7 +61,7 @@ def print_comparison(runs: list[Path], out: Path) -> None:
     from gluongan.evaluation import comparison
 
     groups = comparison.compare(runs)
-    paths = [(group.label, [run.path for run in group.runs]) for group in groups]
+    paths = [(group.name, [run.path for run in group.runs]) for group in groups]
     click.echo(comparison.make_table(groups))
     curves = figures.compared_curves(paths, out / CURVES)
     samples = figures.compared_samples(paths, out / SAMPLES)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .faults import refusals
-from .options import DEVICE, RUN, THREADS, WHICH
+from .options import CHANGED_DATA, DATA_AT, DEVICE, RUN, THREADS, WHICH
 
 
 @click.command(
@@ -15,9 +15,11 @@ from .options import DEVICE, RUN, THREADS, WHICH
 )
 @RUN
 @WHICH
+@DATA_AT
+@CHANGED_DATA
 @DEVICE
 @THREADS
-def density(run: Path, which: str, device: str) -> None:
+def density(run: Path, which: str, data_at: str | None, changed_data: bool, device: str) -> None:
     """Print the log-likelihood of the test images under windows around 10,000 samples of RUN.
 
     This is the protocol of Goodfellow et al. 2014. The window's width is the best of 10 from 0.1 to
@@ -31,7 +33,9 @@ def density(run: Path, which: str, device: str) -> None:
     with refusals():
         from gluongan.evaluation.density import MNIST_VALUES, measure_density
 
-        result = measure_density(run, which=which, device=device)
+        result = measure_density(
+            run, which=which, device=device, data_at=data_at, changed_data=changed_data
+        )
     mean, error, sigma = result.parzen
     click.echo(f'{mean:.0f} ± {error:.1f} nats   {result.samples:,} samples, sigma {sigma:.3f}')
     if result.is_mnist:

@@ -9,11 +9,11 @@ import click
 
 from gluongan.config import Config
 from gluongan.files import check_writable
-from gluongan.runs.folder import EVALUATION, FIGURES_FOLDER, is_run
+from gluongan.runs.folder import EVALUATION, is_run, nearest_path
 
 from .faults import Usage, flag, refusals
 from .knobs import data_flags, typed
-from .options import DEVICE, JUDGE, THREADS, WHICH
+from .options import CHANGED_DATA, DEVICE, JUDGE, THREADS, WHICH
 
 if TYPE_CHECKING:
     from gluongan.evaluation import Report
@@ -45,14 +45,22 @@ if TYPE_CHECKING:
     'out',
     type=click.Path(path_type=Path),
     metavar='FILE',
-    help='The file for the report. [default: RUN/evaluation.json for a run, otherwise none]',
+    help='The file for the report. [default: RUN/evaluation.json for a run, or a file beside it '
+    'where that is of other settings; otherwise none]',
 )
 @click.option(
     '--figure',
     type=click.Path(path_type=Path),
     metavar='FILE.png',
     help='A figure of the samples that are nearest to training images, beside those images. '
-    '[default: RUN/figures/nearest.png for a run, otherwise none]',
+    '[default: for a run nearest.png in RUN/figures, named like the report; otherwise none]',
+)
+@CHANGED_DATA
+@click.option(
+    '--resize',
+    is_flag=True,
+    help='Crop and resize the pictures of a folder to the size of the data. '
+    '[default: another size is refused]',
 )
 @DEVICE
 @THREADS
@@ -65,10 +73,16 @@ def evaluate(
     count: int | None,
     out: Path | None,
     figure: Path | None,
+    changed_data: bool,
+    resize: bool,
     device: str,
     **flags: Any,
 ) -> None:
     """Evaluate a run or an export, or pictures that imitate --data.
+
+    Of a run, --data says where its data is if it has moved.
+    Pictures must have the size of the data. Those in the folder of a run imitate its data; for any
+    others, --data must be given.
 
     It prints a table of metrics and a verdict in words. The table has a column for the samples,
     and one for each known set: real training images, then images with a class missing, of one class
@@ -84,22 +98,26 @@ def evaluate(
     json_setting = out and 'json'
     figure_setting = figure and 'figure'
     if is_run(source):
-        if given:
-            name = flag(next(iter(given)))
-            raise Usage(f'{name}: {source} is a run, which names its data; leave it out')
-        out = out or source / EVALUATION
-        figure = figure or source / FIGURES_FOLDER / 'nearest.png'
+        others = [name for name in given if name != 'data']
+        if others:
+            raise Usage(f'{flag(others[0])}: {source} is a run, which has its own; leave it out')
+    elif given and 'data' not in given:
+        raise Usage(f'{flag(next(iter(given)))}: must be given together with --data')
     if figure and figure.suffix != '.png':
         raise Usage(f'--figure {figure}: must end in .png')
     with refusals():
-        for path, setting in ((out, json_setting), (figure, figure_setting)):
+        in_run = source / EVALUATION if is_run(source) else None
+        for path, setting in ((out or in_run, json_setting), (figure, figure_setting)):
             if path:
                 check_writable(path, setting=setting)
         from gluongan.evaluation.sources import evaluate_source
 
         report = evaluate_source(
             source,
-            config=Config().with_settings(given),
+            config=Config().with_settings(given) if given else None,
+            data_at=given.get('data'),
+            changed_data=changed_data,
+            resize=resize,
             judge_file=judge_file,
             calibration=calibration,
             count=count,
@@ -107,12 +125,31 @@ def evaluate(
             device=device,
             on_step=_print_step,
         )
+        if in_run:
+            out, figure = _places_in(source, report, out, figure)
         if out:
             report.write(out)
             click.echo(out, err=True)
         if figure and report.nearest:
             click.echo(_draw(report, figure), err=True)
-    click.echo(f'{report.table()}\n\n{report.summary}')
+    lines = [report.table(), '', *report.notes, report.origin(), report.summary]
+    click.echo('\n'.join(lines))
+
+
+def _places_in(
+    run: Path, report: Report, out: Path | None, figure: Path | None
+) -> tuple[Path, Path]:
+    """Return the files of a report and its figure, by default in its run.
+
+    There, what an evaluation with other settings has made stays.
+    """
+    from gluongan.evaluation.report import report_path
+
+    path = report_path(run, report)
+    first = run / EVALUATION
+    if out is None and path != first and first.exists():
+        click.echo(f'{first} is of other settings and stays as it is', err=True)
+    return out or path, figure or nearest_path(run, path)
 
 
 def _print_step(name: str, seconds: float) -> None:
@@ -122,12 +159,14 @@ def _print_step(name: str, seconds: float) -> None:
 def _draw(report: Report, path: Path) -> Path:
     """Draw the samples nearest to training images beside those images."""
     from gluongan import figures
+    from gluongan.evaluation.suite import COUNTS
     from gluongan.gan.sampling import pixels
 
+    searched = min(COUNTS.memory, report.count)
     return figures.beside(
         [pixels(x) for x in report.nearest],
         ('samples', 'training'),
         path,
         'The samples nearest to a training image',
-        f'{report.source}: of 1,000 samples, the nearest first',
+        f'{report.source_and_iteration}: of {searched:,} samples, the nearest first',
     )

@@ -11,7 +11,7 @@ from gluongan.files import check_writable
 from gluongan.runs.folder import is_run
 
 from .faults import Usage, refusals
-from .options import DEVICE, RUN, THREADS, WHICH
+from .options import CHANGED_DATA, DATA_AT, DEVICE, RUN, THREADS, WHICH
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,6 +80,8 @@ HEADING = ('', 'number', 'median error', 'smallest', 'largest', 'found again')
     metavar='DIR',
     help='Where the files go. [default: RUN/inversion]',
 )
+@DATA_AT
+@CHANGED_DATA
 @DEVICE
 @THREADS
 def invert(
@@ -93,6 +95,8 @@ def invert(
     seed: int,
     which: str,
     out: Path | None,
+    data_at: str | None,
+    changed_data: bool,
     device: str,
 ) -> None:
     """Find, for each image, the z whose G(z) is nearest to it, by gradient descent.
@@ -121,7 +125,10 @@ def invert(
         classes = len(reading.class_names(run)) if config.conditional else 0
         if len(shape) != 3:
             raise Usage(f'{run}: generates points; must generate images')
-        x = _test_images(config, test or 16) if images is None else _read_images(images, shape)
+        if images is None:
+            x = _test_images(run, test or 16, data_at, changed_data)
+        else:
+            x = _read_images(images, shape)
         net = None
         if encoder:
             net = _train_encoder(gen, config, encoder, shape, classes, seed)
@@ -144,6 +151,7 @@ def invert(
 
 
 def _read_images(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    from gluongan import data
     from gluongan.data import folder
 
     channels, height, width = shape
@@ -153,7 +161,7 @@ def _read_images(path: Path, shape: tuple[int, ...]) -> np.ndarray:
             'must be a run with square images'
         )
     if path.is_dir():
-        samples = folder.load(path, image_size=height, channels=channels).samples
+        samples = data.load(path, image_size=height, channels=channels).samples
     else:
         samples = folder.read_picture(path, height, channels)[None]
     if len(samples) > MOST:
@@ -161,10 +169,17 @@ def _read_images(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     return samples.astype('float32') / 255
 
 
-def _test_images(config: Config, count: int) -> np.ndarray:
-    from gluongan import build
+def _test_images(run: Path, count: int, data_at: str | None, changed_data: bool) -> np.ndarray:
+    from gluongan import build, loading
+    from gluongan.data import NoSplit
 
-    return build.load_data(config, 'test').floats(slice(0, count))
+    config = loading.settle(run, data_at=data_at)
+    loading.check_data(run, build.load_data(config), changed_data=changed_data)
+    try:
+        test = build.load_data(config, 'test')
+    except NoSplit as error:
+        raise Usage(f'{error}; or give --images') from None
+    return test.floats(slice(0, count))
 
 
 def _train_encoder(

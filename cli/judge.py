@@ -106,9 +106,10 @@ def train(
         config = Config().with_settings(typed(flags))
         path = out or Path(f'{_data_name(config)}.judge')
         check_writable(path, setting=out and 'out')
+        dataset = build.load_data(config)
         trained = classifier.train(
-            build.load_data(config),
-            build.load_test(config),
+            dataset,
+            build.load_test(config, dataset),
             net=net,
             epochs=epochs,
             lr=lr,

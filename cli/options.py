@@ -33,7 +33,7 @@ CLASS = click.option(
     '--class',
     'name',
     metavar='NAME',
-    help='Make samples of one class of a conditional run: its name or number.',
+    help='Make samples of one class of a conditional run: its name, or #3 by number, from #0 on.',
 )
 # Not click.FloatRange, which lets NaN through.
 TRUNC = click.option(
@@ -42,6 +42,17 @@ TRUNC = click.option(
     metavar='FLOAT',
     help='Draw values of z beyond ±FLOAT again: better samples, less variety. '
     '[0.05 to 10; default: none]',
+)
+DATA_AT = click.option(
+    '--data',
+    'data_at',
+    metavar='PATH',
+    help="Where the run's data is now, if it has moved.",
+)
+CHANGED_DATA = click.option(
+    '--changed-data',
+    is_flag=True,
+    help="Go on although the run's data is not what it was when the run began.",
 )
 DEVICE = click.option(
     '--device', default='cpu', show_default=True, help='auto, cpu, gpu or gpu(i).'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from gluongan.trainer import Interrupt
 from .compare import print_comparison
 from .faults import Usage, refusals, settings_from, warn
 from .knobs import Grouped, knob_flags, typed
-from .options import THREADS, parse_seeds
+from .options import CHANGED_DATA, THREADS, parse_seeds
 
 if TYPE_CHECKING:
     from gluongan.trainer import Trainer
@@ -50,7 +51,8 @@ if TYPE_CHECKING:
     '--resume',
     type=click.Path(path_type=Path),
     metavar='RUN',
-    help='Continue a run exactly from its newest snapshot; --iterations may be raised.',
+    help='Continue a run exactly from its newest snapshot; --iterations may be raised, and --data '
+    'says where its data is if it has moved.',
 )
 @click.option(
     '--out',
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help='Check everything, print the settings and the folder, and stop.',
 )
+@CHANGED_DATA
 @THREADS
 @knob_flags
 def train(
@@ -81,6 +84,7 @@ def train(
     out: Path,
     seeds: str | None,
     dry_run: bool,
+    changed_data: bool,
     **flags: Any,
 ) -> None:
     """Train a GAN. Its settings, logs, samples, figures and snapshots go into a run folder.
@@ -95,6 +99,9 @@ def train(
     """
     given = typed(flags)
     _check_seeds(seeds, resume, given)
+    if changed_data and not resume:
+        raise Usage('--changed-data: a new run has no earlier data; must be used with --resume')
+    begin = partial(_begin, resume=resume, out=out, dry_run=dry_run, changed_data=changed_data)
     with refusals():
         from_file = _read_settings(file) if file else {}
         with settings_from(file, _settings_of_file(from_file, given, name, seeds)):
@@ -106,7 +113,7 @@ def train(
                 configs = configs[:1]
             # From here on, Ctrl-C ends the run cleanly, even while MXNet and the data are loading.
             with Interrupt() as interrupt:
-                runs = [_begin(each, resume, out, dry_run, interrupt) for each in configs]
+                runs = [begin(each, interrupt) for each in configs]
         if len(runs) > 1:
             print_comparison(runs, out / f'compared-{runs[0].name}')
 
@@ -124,7 +131,7 @@ def _check_seeds(seeds: str | None, resume: Path | None, given: Collection[str])
 
 def _read_settings(file: Path) -> dict[str, Any]:
     try:
-        text = file.read_text(encoding='utf-8')
+        text = file.read_text(encoding='utf-8-sig')
     except UnicodeDecodeError:
         raise Usage(f'--config {file}: is not UTF-8 text') from None
     except OSError as error:
@@ -166,7 +173,13 @@ def _config(
 
 
 def _begin(
-    config: Config, resume: Path | None, out: Path, dry_run: bool, interrupt: Interrupt
+    config: Config,
+    interrupt: Interrupt,
+    *,
+    resume: Path | None,
+    out: Path,
+    dry_run: bool,
+    changed_data: bool,
 ) -> Path:
     """Train one run to its end and return its folder."""
     if resume:
@@ -180,11 +193,11 @@ def _begin(
     from gluongan import launch
 
     if dry_run:
-        launch.prepare(config)
+        launch.prepare(config, resume, changed_data=changed_data)
         _print_plan(config, resume, out)
         return out
     if resume:
-        run = launch.resume(resume, config, warn)
+        run = launch.resume(resume, config, warn, changed_data=changed_data)
     else:
         run = launch.begin(config, out, sys.argv, warn)
     _announce(run, config)

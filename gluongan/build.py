@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from math import prod
 from typing import Union
 
@@ -19,6 +20,8 @@ from .nn.models import (
     halvings,
 )
 from .nn.optimizer import Optimizer
+
+log = logging.getLogger(__name__)
 
 Device = Union[str, runtime.mx.Context]
 
@@ -38,12 +41,29 @@ def load_data(config: Config, split: str = 'train') -> data.Dataset:
     )
 
 
-def load_test(config: Config) -> data.Dataset | None:
-    """Return the test data of a run, None where its data has none."""
+def load_test(config: Config, train: data.Dataset) -> data.Dataset | None:
+    """Return the test data of a run, None where its data has none.
+
+    train: its training data; pictures that are in both are warned of.
+    Raises DataError for test data that is damaged or does not fit the training data.
+    """
     try:
-        return load_data(config, 'test')
-    except data.DataError:
+        test = load_data(config, 'test')
+    except data.NoSplit:
         return None
+    if test.shape != train.shape:
+        raise data.DataError(
+            f'{config.data}: its test samples have the shape {test.shape}; '
+            f'must be {train.shape}, as in training'
+        )
+    if config.conditional and test.labels is None:
+        raise data.DataError(
+            f'{config.data}: its test split has no labels; must have them for a conditional run'
+        )
+    shared = 0 if train.built_in else data.count_shared(train, test)
+    if shared:
+        log.warning('%s: %s test pictures are training pictures too', train.name, f'{shared:,}')
+    return test
 
 
 def dense_sizes(

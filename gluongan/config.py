@@ -7,6 +7,7 @@ cannot disagree.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NoReturn
@@ -61,10 +62,11 @@ class Config:
         None, 'str', 'Folder to search for Fashion-MNIST first.', optional=True, free=True)
     binarize: bool = _data(False, 'bool', 'Turn each pixel on or off at 0.5.')
     image_size: int | None = _data(
-        None, 'int', 'Resize and centre-crop pictures to squares of this side.', low=8, high=1024,
-        unit='pixels', optional=True)
+        None, 'int', 'Crop and resize pictures to squares of this side. Default: the median side, '
+        'at most 64.', low=8, high=1024, unit='pixels', optional=True)
     channels: int | None = _data(
-        None, 'int', 'Read pictures as grey (1) or colour (3).', choices=(1, 3), optional=True)
+        None, 'int', 'Read pictures as grey (1) or colour (3). Default: as they are stored.',
+        choices=(1, 3), optional=True)
 
     conditional: bool = _data(
         False, 'bool', 'Give both networks the class of each sample; the data must have labels.')
@@ -375,6 +377,13 @@ def _quoted(value: Any, knob: Knob) -> str:
     return as_typed(value)
 
 
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    twice = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
+    if twice:
+        raise ValueError(f'{twice[0]!r} is there twice')
+    return dict(pairs)
+
+
 def parse_json(text: str, source: str) -> dict[str, Any]:
     """Return the settings in a JSON text. Raises ConfigError, which names its file, `source`.
 
@@ -382,7 +391,7 @@ def parse_json(text: str, source: str) -> dict[str, Any]:
     {'lr': 0.001, 'gen_hidden': [128, 256]}
     """
     try:
-        settings = json.loads(text)
+        settings = json.loads(text, object_pairs_hook=_without_repetition)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f'{source}: is not JSON ({error})') from None
     if not isinstance(settings, dict):

@@ -28,6 +28,7 @@ from .extensions import (
 from .extensions.log import log_records
 from .files import next_folder, write_json
 from .gan.updater import GANUpdater
+from .loading import check_data, settle
 from .runs.folder import (
     CONFIG,
     ENVIRONMENT,
@@ -46,12 +47,19 @@ from .trainer import AnyOf, Every, Trainer
 Warn = Callable[[str], None]
 
 
-def prepare(config: Config) -> tuple[GANUpdater, Evaluation | None]:
+def prepare(
+    config: Config, run: Path | None = None, *, changed_data: bool = False
+) -> tuple[GANUpdater, Evaluation | None]:
     """Return the updater of a run, and its Evaluation extension if it has one.
 
-    Every fault of the settings is raised here, before anything is written.
+    run: the folder of a run that is resumed. Its data must be what it was; with `changed_data` it
+    may be another. Every fault of the settings is raised here, before anything is written.
     """
+    if run is not None:
+        config = settle(run, config)
     dataset = load_data(config)
+    if run is not None:
+        check_data(run, dataset, changed_data=changed_data)
     return make_updater(config, dataset), make_evaluation(config, dataset)
 
 
@@ -63,35 +71,59 @@ def begin(config: Config, out: Path, command: list[str], warn: Warn = print) -> 
     """
     updater, evaluation = prepare(config)
     folder = next_folder(out, run_name(config))
-    settings = config.to_dict()
-    if config.data not in data.NAMES:  # absolute, so that a resume finds it from any directory
-        settings['data'] = str(Path(config.data).expanduser().resolve())
-    write_json(folder / CONFIG, settings)
+    write_json(folder / CONFIG, settings_to_keep(config, updater.real.dataset.shape))
     write_json(folder / ENVIRONMENT, {**describe_environment(), 'command': command})
     return make_trainer(config, updater, folder, evaluation, warn)
 
 
-def resume(folder: Path, config: Config | None = None, warn: Warn = print) -> Trainer:
+def settings_to_keep(config: Config, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return what config.json holds: with it, a resumed run reads the same data from anywhere.
+
+    shape: of a sample.
+    """
+    settings = config.to_dict()
+    if config.data in data.NAMES:
+        return settings
+    settings['data'] = str(Path(config.data).expanduser().resolve())
+    if data.has_shape_by_choice(config.data):
+        settings['channels'], settings['image_size'], _ = shape
+    return settings
+
+
+def resume(
+    folder: Path,
+    config: Config | None = None,
+    warn: Warn = print,
+    *,
+    changed_data: bool = False,
+) -> Trainer:
     """Return the run in `folder` at its newest intact snapshot; its `run()` continues it.
 
     config: the settings to continue with, by default those it was trained with. Only the settings
-    that are `free` in their Knob may differ; config.json then holds the new ones.
-    warn: is told about damaged snapshots and damaged lines of the logs. Raises RunError,
-    SnapshotError and ConfigError.
+    that are `free` in their Knob may differ, and `data` if it is the same data at another path;
+    config.json then holds the new ones.
+    warn: is told about damaged snapshots and damaged lines of the logs.
+    changed_data: go on with data that is not what the run began with.
+    Raises RunError, SnapshotError and ConfigError.
     """
     saved = read_config(folder)
-    if config is None:
-        config = saved
+    config = saved if config is None else _with_shape_of(saved, config)
     check_resumable(folder, saved, config)
     check_records(folder, warn)
-    updater, evaluation = prepare(config)
+    updater, evaluation = prepare(config, folder, changed_data=changed_data)
     _restore(updater, folder, config, warn)
     check_environment(folder, warn)
     if (folder / JUDGED).is_file():  # CollapseAlarm reads it, also in a run that has no Evaluation
         Records(folder / JUDGED).start(updater.iteration)
     if saved != config:
-        write_json(folder / CONFIG, config.to_dict())
-    return make_trainer(config, updater, folder, evaluation, warn)
+        write_json(folder / CONFIG, settings_to_keep(config, updater.real.dataset.shape))
+    return make_trainer(config, updater, folder, evaluation, warn, renew_facts=changed_data)
+
+
+def _with_shape_of(saved: Config, config: Config) -> Config:
+    """Return settings in which what is left to the data to decide stays as it was."""
+    left_out = [name for name in ('image_size', 'channels') if getattr(config, name) is None]
+    return config.with_settings({name: getattr(saved, name) for name in left_out})
 
 
 def describe_environment() -> dict[str, Any]:
@@ -169,7 +201,8 @@ def make_evaluation(config: Config, dataset: Dataset) -> Evaluation | None:
         return None
     file = config.judge and Path(config.judge).expanduser()
     judge = classifier.find_judge(dataset, file)
-    evaluation = Evaluation(Reference(dataset, load_test(config), judge), config.judge_samples)
+    reference = Reference(dataset, load_test(config, dataset), judge)
+    evaluation = Evaluation(reference, config.judge_samples)
     allowed = [QUICK_METRICS[0]]
     allowed += [name for name in evaluation.real if metric_meaning(name).better != 'data']
     if config.best not in allowed:
@@ -212,8 +245,13 @@ def make_trainer(
     folder: Path,
     evaluation: Evaluation | None = None,
     warn: Warn = print,
+    *,
+    renew_facts: bool = False,
 ) -> Trainer:
-    """Return the run in `folder`: the updater, and every extension with its trigger."""
+    """Return the run in `folder`: the updater, and every extension with its trigger.
+
+    renew_facts: whether run.json is written again, for other data than before.
+    """
     trainer = Trainer(updater, stop=(config.iterations, 'iteration'), folder=folder)
     sampled = AnyOf((Every(config.sample_every), Every(1, 'epoch')))
     scored = Every(config.eval_every if config.best in QUICK_METRICS else config.judge_every)
@@ -230,7 +268,7 @@ def make_trainer(
     snapshots = Snapshot(config.keep, best=config.best)
     trainer.extend(snapshots, trigger=_snapshot_trigger(config, scored))
     trainer.extend(Progress(lines_every=config.log_every))
-    trainer.extend(FigureReport(about))
+    trainer.extend(FigureReport(about, renew=renew_facts))
     return trainer
 
 

@@ -10,11 +10,12 @@ import numpy as np
 from . import data, snapshot
 from .build import Device, make_discriminator, make_generator, make_updater
 from .config import Config
+from .data.description import list_names
 from .gan.sampling import Sampler
 from .gan.updater import GANUpdater
 from .nn.layers import Chain, weights
-from .runs.folder import read_config
-from .runs.reading import class_names, sample_shape
+from .runs.folder import RunError, read_config
+from .runs.reading import Facts, class_names, read_facts, sample_shape
 from .runs.snapshots import find_snapshot
 
 MAKERS = {'gen': make_generator, 'dis': make_discriminator}
@@ -55,6 +56,71 @@ def _restore_weights(net: Chain, path: Path, arrays: dict[str, np.ndarray], part
     snapshot.check(path, arrays, expected)
     for name, value in live.items():
         value[:] = arrays[f'{part}/{name}']
+
+
+def settle(run: str | Path, config: Config | None = None, *, data_at: str | None = None) -> Config:
+    """Return the settings of a run with all that its data needs to be read as it was.
+
+    config: settings to use instead of those in the run. data_at: where its data is, if it moved.
+    Raises RunError where the data is not there, or is built in and cannot have moved.
+    """
+    run = Path(run)
+    config = config or read_config(run)
+    if data_at is not None:
+        if config.data in data.NAMES:
+            raise RunError(
+                f'must be left out: the data of {run} is {config.data}, which is built in',
+                setting='data',
+                value=data_at,
+            )
+        config = config.with_settings({'data': data_at})
+    if config.data not in data.NAMES and not Path(config.data).expanduser().exists():
+        raise RunError(
+            f'{run}: its data is no longer at {config.data}; must be there, or set `data` to '
+            'where it is now'
+        )
+    facts = read_facts(run)
+    if facts is None or facts.has_points or not data.has_shape_by_choice(config.data):
+        return config
+    # Older runs did not write down what was chosen.
+    channels, side, _ = facts.shape
+    return config.with_settings(
+        {'image_size': config.image_size or side, 'channels': config.channels or channels}
+    )
+
+
+def check_data(run: str | Path, dataset: data.Dataset, *, changed_data: bool = False) -> bool:
+    """Return whether the training data of a run is another than when the run began.
+
+    changed_data: allow that. Raises RunError where it is not allowed.
+    """
+    facts = read_facts(Path(run))
+    changes = [] if facts is None else _changes(facts, dataset)
+    if changes and not changed_data:
+        raise RunError(
+            f'{run}: its data has changed since it began ({"; ".join(changes)}); must be the same, '
+            'or set `changed_data` to use it all the same'
+        )
+    return bool(changes)
+
+
+def _changes(facts: Facts, dataset: data.Dataset) -> list[str]:
+    """Return how a data set differs from what a run's facts say of it."""
+    changes = []
+    if facts.count not in (None, len(dataset)):
+        changes.append(f'{len(dataset):,} samples, not {facts.count:,}')
+    if facts.shape != dataset.shape:
+        changes.append(f'samples of shape {dataset.shape}, not {facts.shape}')
+    if facts.classes != dataset.classes:
+        names = [list_names(each) or 'none' for each in (dataset.classes, facts.classes)]
+        changes.append(f'classes {names[0]}, not {names[1]}')
+    if changes:
+        return changes
+    if facts.fingerprint is not None:
+        is_same = facts.fingerprint == data.fingerprint(dataset)
+    else:  # a run of an older version
+        is_same = facts.mean is None or np.allclose(dataset.moments(), (facts.mean, facts.std))
+    return [] if is_same else ['other values or labels']
 
 
 def load_updater(

@@ -1,7 +1,9 @@
 """The grammar of metric names. A name carries its protocol, so only equal names are comparable.
 
 `lenet_fd10k_test` is a Fréchet distance (`fd`) in the feature space of LeNet, of 10,000 samples
-against the test images. Quick metrics are shorter: `samples/swd` has a space and a stem alone.
+against the test images. `lenet` alone is the judge that ships with the package for the data; any
+other LeNet is called by its hash as well, as in `lenet-0123abcd_fd10k_test`. Quick metrics are
+shorter: `samples/swd` has a space and a stem alone.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ MEANINGS = {
 UNKNOWN = Meaning('', 'low')
 
 _WITH_COUNT = re.compile(
-    r'(?P<space>[a-z0-9]+)_(?P<stem>[a-z]+(_[a-z]+)?)'
+    r'(?P<space>[a-z0-9]+(-[0-9a-f]{8})?)_(?P<stem>[a-z]+(_[a-z]+)?)'
     r'(?P<count>\d+)(?P<thousands>k?)(_(?P<details>.*))?'
 )
 
@@ -64,7 +66,7 @@ _WITH_COUNT = re.compile(
 class MetricName(NamedTuple):
     """A metric's name in its parts.
 
-    space: what was compared: `pixel`, `points`, `dis`, or the network whose features were.
+    space: what was compared: `pixel`, `points`, `dis`, or the judge whose features were.
     stem: a key of MEANINGS. count: the number of samples, None for a quick metric.
     details: what else the value depends on, such as the split of the data.
 
@@ -107,6 +109,17 @@ def _short_count(count: int) -> str:
     return f'{count // 1000}k' if count % 1000 == 0 else str(count)
 
 
+def judge_space(net: str, sha256: str | None = None) -> str:
+    """Return the space of a judge's features: its network, and the start of its hash.
+
+    sha256: None for the judge that ships with the package for the data in question.
+
+    >>> judge_space('lenet'), judge_space('lenet', '0123abcd' * 8)
+    ('lenet', 'lenet-0123abcd')
+    """
+    return net if sha256 is None else f'{net}-{sha256[:8]}'
+
+
 def metric_name(space: str, stem: str, count: int, *details: str) -> str:
     """Return the name of a metric; the arguments are the fields of MetricName.
 
@@ -124,6 +137,16 @@ def metric_stem(name: str) -> str | None:
     """
     parsed = MetricName.parse(name)
     return None if parsed is None else parsed.stem
+
+
+def count_of(name: str) -> int | None:
+    """Return the number of samples in a metric's name, None where there is none.
+
+    >>> count_of('lenet_fd2k_test'), count_of('samples/swd'), count_of('iteration')
+    (2000, None, None)
+    """
+    parsed = MetricName.parse(name)
+    return None if parsed is None else parsed.count
 
 
 def metric_meaning(name: str) -> Meaning:

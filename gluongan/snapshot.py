@@ -51,10 +51,15 @@ def write(path: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> No
             raise SnapshotError(
                 f'{path}: was not written, {name} holds NaN or infinity; must be finite'
             )
+    write_bytes(path, pack(arrays, meta))
+
+
+def pack(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> bytes:
+    """Return the content of a snapshot; equal arrays and meta give equal bytes."""
     packed = io.BytesIO()
     np.savez(packed, meta=np.frombuffer(json.dumps(meta).encode('utf-8'), dtype=np.uint8), **arrays)
     body = packed.getvalue()
-    write_bytes(path, MAGIC + hashlib.sha256(body).digest() + body)
+    return MAGIC + hashlib.sha256(body).digest() + body
 
 
 def read(path: Path) -> State:

@@ -143,3 +143,13 @@ def test_the_data_lives_on_the_device_as_bytes_and_can_be_shared():
     expected = [indices(batch) for batch in Batches(numbered(12), 3, seed=1)]
     second.resident = first.resident
     assert [indices(batch) for batch in second] == expected
+
+
+def test_the_state_of_more_data_than_there_is_now_goes_on_with_the_next_epoch():
+    more = numbered(40).batches(4)
+    for _ in range(7):
+        more.draw()
+    batches = numbered(9).batches(4)
+    batches.restore(more.state())
+    assert batches.draw().shape == (4, 1, 2, 2)
+    assert batches.state()['drawn'] == 1

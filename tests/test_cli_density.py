@@ -22,7 +22,8 @@ def parzen_calls(monkeypatch):
     calls = []
 
     def load_data(config, split='train'):
-        return Dataset(split, splits[split], split=split)
+        labels = np.arange(len(splits[split])) % 4
+        return Dataset(split, splits[split], labels, ('a', 'b', 'c', 'd'), split)
 
     def parzen(samples, valid, test):
         calls.append((samples, valid, test))
@@ -30,6 +31,7 @@ def parzen_calls(monkeypatch):
 
     monkeypatch.setattr(density, 'load_data', load_data)
     monkeypatch.setattr(density, 'parzen', parzen)
+    monkeypatch.setattr(density, 'check_data', lambda *_, **__: False)
     return calls
 
 

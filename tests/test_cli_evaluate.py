@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import tiny
 from PIL import Image
 
+import gluongan
 from gluongan import data, evaluation, figures, loading
 from gluongan.config import Config
 from gluongan.evaluation import classifier as judge
-from gluongan.evaluation import metrics, sources, suite
+from gluongan.evaluation import comparison, metrics, sources, suite
 from gluongan.gan.labels import one_hot
 from gluongan.gan.sampling import generate
 
@@ -50,11 +52,23 @@ def run(folder):
 
 
 @pytest.fixture
+def own_run(run, tmp_path):
+    """A copy of the run that has not been evaluated."""
+    ignored = shutil.ignore_patterns('evaluation*.json', 'figures')
+    return shutil.copytree(run, tmp_path / 'own', ignore=ignored)
+
+
+@pytest.fixture
 def images(tmp_path):
     """200 training images as an .npz."""
     path = tmp_path / 'x.npz'
     np.savez(path, x=data.load('synthetic', image_size=12).samples[:200])
     return path
+
+
+def lenet(judge_file):
+    """What the names of a judge's metrics begin with."""
+    return f'lenet-{judge.read(judge_file).sha256[:8]}'
 
 
 def evaluated(*words):
@@ -70,15 +84,23 @@ def read(path):
 # A run
 
 
-def test_the_report_of_a_run_lies_in_its_folder(run, judge_file):
+def test_the_report_of_a_run_lies_in_its_folder(own_run, judge_file):
+    run = own_run
     result = evaluated(run, '--judge', judge_file, '--samples', 300)
     report = read(run / 'evaluation.json')
     assert (report['iteration'], report['samples'], report['data']) == (8, 300, 'synthetic')
     assert report['judge']['sha256'] == judge.read(judge_file).sha256
+    test = data.load('synthetic', split='test', image_size=12)
+    digest = evaluation.Reference(test).sha256
+    assert (report['gluongan'], report['snapshot']) == (gluongan.__version__, 'last')
+    assert report['data_sha256'] == digest
+    of = f'300 samples of {run} at iteration 8, against synthetic ({digest[:8]}), '
+    of += f'judge lenet of synthetic ({report["judge"]["sha256"][:8]}), gluongan '
+    assert result.stdout.splitlines()[-2] == of + gluongan.__version__
     assert set(report['known']) == {'real'}
     expected = {
-        'lenet_fd300_test',
-        'lenet_asked300',
+        f'{lenet(judge_file)}_fd300_test',
+        f'{lenet(judge_file)}_asked300',
         'pixel_coverage300_k5_test',
         'dis_accuracy300_test',
         'dis_gap300_train_test',
@@ -93,12 +115,63 @@ def test_the_report_of_a_run_lies_in_its_folder(run, judge_file):
     assert str(run / 'evaluation.json') in result.stderr
 
 
-def test_the_figure_of_a_run_lies_in_its_folder(run):
-    result = evaluated(run, '--samples', 200)
-    path = run / 'figures' / 'nearest.png'
+def test_the_figure_of_a_run_lies_in_its_folder(own_run):
+    result = evaluated(own_run, '--samples', 200)
+    path = own_run / 'figures' / 'nearest.png'
     assert str(path) in result.stderr
     with Image.open(path) as picture:
         assert picture.width > 400
+
+
+def test_an_evaluation_with_other_settings_is_never_overwritten(own_run, judge_file):
+    def evaluate_to(name, *words):
+        result = evaluated(own_run, *words)
+        assert result.stderr.split()[-2:] == [
+            str(own_run / f'{name}.json'),
+            str(own_run / 'figures' / f'{name.replace("evaluation", "nearest")}.png'),
+        ]
+        return result.stderr
+
+    assert 'stays' not in evaluate_to('evaluation', '--samples', 300)
+    first = (own_run / 'evaluation.json').read_bytes()
+    stays = f'{own_run / "evaluation.json"} is of other settings and stays as it is'
+    assert stays in evaluate_to('evaluation-last-100', '--samples', 100)
+    evaluate_to('evaluation-last-100-2', '--samples', 100, '--judge', judge_file)
+    evaluate_to('evaluation-best-300', '--samples', 300, '--snapshot', 'best')
+    evaluate_to('evaluation-last-100', '--samples', 100)  # the same request as before
+    assert (own_run / 'evaluation.json').read_bytes() == first
+    assert len(list(own_run.glob('evaluation*.json'))) == 4
+    assert len(list((own_run / 'figures').glob('nearest*.png'))) == 4
+    names = set()
+    for measured in comparison.read_run(own_run).measured:
+        names.update(measured.values)
+    expected = {'pixel_mean300', 'pixel_mean100', f'{lenet(judge_file)}_fd100_test', 'samples/swd'}
+    assert expected <= names
+
+
+def test_an_evaluation_of_a_newer_snapshot_replaces_that_of_an_older_one(own_run):
+    evaluated(own_run, '--samples', 100)
+    path = own_run / 'evaluation.json'
+    path.write_text(json.dumps({**read(path), 'iteration': 3}))
+    evaluated(own_run, '--samples', 100)
+    assert read(path)['iteration'] == 8
+    assert len(list(own_run.glob('evaluation*.json'))) == 1
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '{',
+        '{"metrics": {}}',
+        '{"metrics": {}, "samples": 50}',
+        '{"metrics": {}, "samples": 100, "data_sha256": "ab"}',
+    ],
+)
+def test_a_file_that_is_no_report_of_the_same_request_stays(own_run, text):
+    (own_run / 'evaluation.json').write_text(text)
+    evaluated(own_run, '--samples', 100)
+    assert (own_run / 'evaluation.json').read_text() == text
+    assert read(own_run / 'evaluation-last-100.json')['samples'] == 100
 
 
 def test_metrics_are_those_of_the_samples_that_the_run_makes(run, judge_file):
@@ -113,8 +186,8 @@ def test_metrics_are_those_of_the_samples_that_the_run_makes(run, judge_file):
     agreement = (probabilities.argmax(axis=1) == labels).mean()
     score = metrics.classifier_score(probabilities)
     assert report.values['pixel_mean300'] == pytest.approx(x.mean(), rel=1e-5)
-    assert report.values['lenet_asked300'] == pytest.approx(agreement)
-    assert report.values['lenet_score300'] == pytest.approx(score, rel=1e-5)
+    assert report.values[f'{lenet(judge_file)}_asked300'] == pytest.approx(agreement)
+    assert report.values[f'{lenet(judge_file)}_score300'] == pytest.approx(score, rel=1e-5)
 
 
 def test_snapshot_report_and_figure_are_chosen(run, tmp_path):
@@ -150,28 +223,51 @@ def test_points_are_evaluated_by_their_modes(tmp_path):
     assert 'modes' in result.stdout.splitlines()[-1]
 
 
-# Pictures
+# What stands beside the metrics
 
 
-def test_a_folder_of_pictures_is_compared_with_the_data_it_imitates(judge_file, tmp_path):
-    test = data.load('synthetic', split='test', image_size=12)
-    folder, path = tmp_path / 'few', tmp_path / 'r.json'
-    folder.mkdir()
-    for i, image in enumerate(test.samples[test.labels != 3][:300]):
-        Image.fromarray(image[0]).save(folder / f'{i:04d}.png')
-    result = evaluated(folder, *DATA, '--judge', judge_file, '--json', path)
-    report = read(path)
-    assert report['metrics']['lenet_classes300'] == 3
-    assert report['words'].startswith('covers 3 of 4 classes (disc is missing)')
-    assert report['metrics']['pixel_copies300_train'] < 0.1
-    assert 'dis_' not in result.stdout
-    assert not (folder / 'evaluation.json').exists()
-    assert not (folder / 'figures').exists()
+@pytest.fixture
+def own_data(tmp_path):
+    """300 pictures without a test split, as an .npz."""
+    path = tmp_path / 'own.npz'
+    np.savez(path, x=data.load('synthetic', image_size=12).samples[:300])
+    return path
 
 
-def test_copies_among_arrays_are_found(images):
-    output = evaluated(images, *DATA).stdout
-    assert '100% of the samples are copies of training images' in output
+def test_without_a_test_split_there_is_no_column_of_real_images_and_one_line_says_why(
+    images, own_data, tmp_path
+):
+    result = evaluated(images, '--data', own_data, '--json', tmp_path / 'r.json')
+    heading, *_ = result.stdout.splitlines()
+    assert heading.split() == ['this']
+    why = 'own has no test split, so that real images would be compared with themselves'
+    assert result.stdout.splitlines()[-3] == f'no column `real`: {why}'
+    assert read(tmp_path / 'r.json')['known'] == {}
+    with_test = evaluated(images, *DATA).stdout
+    assert with_test.splitlines()[0].split() == ['this', 'real']
+    assert 'no column' not in with_test
+
+
+def test_data_without_a_test_split_is_not_calibrated(own_data, tmp_path):
+    words = ['judge', 'calibrate', '--data', own_data, '--samples', 100]
+    message = tiny.refused(*words, '--out', tmp_path / 'c.json')
+    assert message.startswith('own: has no test split') and 'must be data with' in message
+
+
+def test_known_sets_of_another_number_of_samples_are_left_out_with_one_line(
+    images, judge_file, tmp_path
+):
+    path = tmp_path / 'c.json'
+    settings = ['--judge', judge_file]
+    draws = ['--samples', 150, '--draws', 1, '--out', path]
+    assert tiny.gluongan('judge', 'calibrate', *DATA, *settings, *draws).exit_code == 0
+    words = [images, *DATA, *settings, '--calibration', path]
+    others = evaluated(*words).stdout
+    assert others.splitlines()[0].split() == ['this', 'real']
+    assert others.splitlines()[-3] == 'known sets are left out: they are of 150 samples, not 200'
+    assert all('-' not in line.split()[1:3] for line in others.splitlines()[1:-4])
+    equal = evaluated(*words, '--samples', 150).stdout
+    assert 'uniform' in equal.splitlines()[0] and 'left out' not in equal
 
 
 # Calibration
@@ -186,7 +282,7 @@ def test_a_calibration_is_made_by_the_command_and_printed_beside_the_metrics(
     assert result.exit_code == 0, result.stderr
     assert result.stdout.strip() == str(path)
     line = next(line for line in result.stderr.splitlines() if line.startswith('uniform noise'))
-    assert all(stem in line for stem in ('lenet_fd200_test', 'coverage', 'ndb'))
+    assert all(stem in line for stem in (f'{lenet(judge_file)}_fd200_test', 'coverage', 'ndb'))
 
     words = (images, *DATA, '--judge', judge_file, '--calibration', path)
     headings = evaluated(*words).stdout.splitlines()[:2]
@@ -205,7 +301,8 @@ def test_a_calibration_is_made_by_the_command_and_printed_beside_the_metrics(
     'words, message',
     [
         (['nowhere'], 'nowhere: must be a run folder, an export, a folder of pictures'),
-        (['RUN', '--data', 'mnist'], '--data'),
+        (['RUN', '--data', 'mnist'], '--data mnist: must be left out: the data of'),
+        (['RUN', '--binarize'], '--binarize: '),
         (['RUN', '--figure', 'x.jpg'], '--figure x.jpg: must end in .png'),
         (['RUN', '--samples', '5'], '--samples'),
         (['RUN', '--calibration', 'none.json'], 'none.json'),
@@ -219,12 +316,6 @@ def test_what_cannot_be_evaluated_is_refused_in_one_sentence(run, words, message
 def test_a_judge_that_cannot_be_read_is_refused(run):
     message = tiny.refused('evaluate', run, '--judge', 'FILE.npz')
     assert 'FILE.npz' in message
-
-
-def test_pictures_of_another_size_are_refused(tmp_path):
-    np.savez(tmp_path / 'x.npz', x=np.zeros((200, 9, 9), np.uint8))
-    message = tiny.refused('evaluate', tmp_path / 'x.npz', *DATA)
-    assert 'have shape (1, 9, 9); must be (1, 12, 12)' in message
 
 
 def test_no_judge_is_trained_on_data_without_labels(tmp_path):

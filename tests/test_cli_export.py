@@ -85,7 +85,7 @@ def test_a_discriminator_has_no_moving_average(run, tmp_path, unverified):
 
 @pytest.mark.parametrize(
     'options',
-    [(), ('--class', '2', '--seeds', '3,1'), ('--seeds', '0-99', '--trunc', '0.5')],
+    [(), ('--class', '#2', '--seeds', '3,1'), ('--seeds', '0-99', '--trunc', '0.5')],
     ids=str,
 )
 def test_an_export_gives_the_samples_of_its_run(run, tmp_path, unverified, options):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 import statistics
 
 import pytest
@@ -33,7 +35,37 @@ def runs(tmp_path_factory):
 
 
 def cells(groups):
-    return {row[0]: row[1:] for row in comparison.table_rows(groups)}
+    """The cells of each row by its name, without the explanation at the end."""
+    return {row[0]: row[1:-1] for row in comparison.table_rows(groups)}
+
+
+def rows_named(groups, name):
+    """The cells of every row of that name."""
+    return [row[1:-1] for row in comparison.table_rows(groups) if row[0] == name]
+
+
+def origins(groups):
+    """What the metrics are of, and at which iterations, as the table says it."""
+    rows = comparison.table_rows(groups)
+    return {row[-1]: row[1:-1] for row in rows if row[0] == 'at iteration'}
+
+
+@contextlib.contextmanager
+def evaluated(run, name='evaluation.json', **content):
+    """A run that `gluongan evaluate` reported on, with changes to what the report says."""
+    report = {
+        'gluongan': '0.1.0',
+        'iteration': 6,
+        'snapshot': 'last',
+        'data': 'synthetic',
+        'data_sha256': 'ab' * 32,
+        'judge': {'sha256': 'cd' * 32},
+        'samples': 10_000,
+        'metrics': {'lenet_fd10k_test': 12.5},
+    }
+    (run / name).write_text(json.dumps({**report, **content}))
+    yield
+    (run / name).unlink()
 
 
 def last(run, name):
@@ -92,6 +124,134 @@ def test_an_evaluation_is_in_the_table_and_a_metric_that_a_run_lacks_is_a_dash(r
     assert 'lenet_share10k_1' not in table
     assert 'Fréchet distance of features' in text
     assert 'Fréchet' not in comparison.make_table(comparison.compare(runs))
+
+
+EVALUATED = 'gluongan evaluate, the last snapshot, on synthetic (abababab), gluongan 0.1.0'
+
+
+def test_metrics_stand_beneath_the_iteration_snapshot_data_and_version_that_they_are_of(runs):
+    with evaluated(runs[1]), evaluated(runs[3], metrics={'lenet_fd10k_test': 9.5}):
+        groups = comparison.compare(runs)
+    assert rows_named(groups, 'lenet_fd10k_test') == [('12.5 (1 of 3)', '9.5')]
+    training = 'while training, the last iteration, on synthetic, image_size 8, gluongan 0.1.0'
+    assert origins(groups) == {training: ('6', '6'), EVALUATED: ('6', '6')}
+    text = comparison.make_table(groups).splitlines()
+    (number,) = [i for i, line in enumerate(text) if line.endswith(EVALUATED)]
+    assert text[number].startswith('at iteration ')
+    assert text[number + 1].startswith('lenet_fd10k_test ')
+
+
+@pytest.mark.parametrize(
+    'change, words',
+    [
+        ({'iteration': 3}, 'snapshot 3, stale: the run went on'),
+        ({'iteration': None}, 'an unknown snapshot'),
+        ({'data_sha256': 'ef' * 32}, 'on synthetic (efefefef)'),
+        ({'data': 'other', 'data_sha256': None}, 'on other, gluongan'),
+        ({'gluongan': '9.9'}, 'gluongan 9.9'),
+        ({'gluongan': None}, 'with the judge cdcdcdcd, the last snapshot'),
+    ],
+)
+def test_an_evaluation_of_anything_else_has_a_row_of_its_own_that_says_so(runs, change, words):
+    with evaluated(runs[0]), evaluated(runs[3], **{'metrics': {'lenet_fd10k_test': 9}, **change}):
+        groups = comparison.compare(runs)
+    assert rows_named(groups, 'lenet_fd10k_test') == [('12.5 (1 of 3)', '-'), ('-', '9')]
+    assert origins(groups)[EVALUATED] == ('6', '-')
+    (other,) = [text for text in origins(groups) if words in text]
+    assert other != EVALUATED
+
+
+def test_no_mean_is_over_evaluations_of_other_snapshots(runs):
+    with evaluated(runs[0]), evaluated(runs[1], iteration=3, metrics={'lenet_fd10k_test': 99}):
+        groups = comparison.compare(runs)
+    cells_of_first = [row[0] for row in rows_named(groups, 'lenet_fd10k_test')]
+    assert cells_of_first == ['12.5 (1 of 3)', '99 (1 of 3)']
+    assert groups[0].mean_and_deviation('lenet_fd10k_test') == (12.5, None)
+
+
+def test_the_best_snapshot_is_not_stale_and_not_beside_the_last(runs, tmp_path):
+    run = shutil.copytree(runs[3], tmp_path / 'run')
+    snapshot = run / 'snapshots' / '000006.snapshot'
+    shutil.copy(snapshot, snapshot.with_name('000003.snapshot'))
+    scores = {'metric': 'samples/swd', '3': 0.1, '6': 0.2}
+    (run / 'snapshots' / 'scores.json').write_text(json.dumps(scores))
+    best = {'iteration': 3, 'snapshot': 'best', 'metrics': {'lenet_fd10k_test': 7}}
+    with evaluated(runs[0]), evaluated(run), evaluated(run, 'evaluation-best.json', **best):
+        groups = comparison.compare([runs[0], run])
+    assert rows_named(groups, 'lenet_fd10k_test') == [('12.5', '12.5'), ('-', '7')]
+    assert any('the best snapshot by samples/swd' in text for text in origins(groups))
+
+
+def test_metrics_of_training_that_the_run_went_beyond_have_a_row_of_their_own(runs, tmp_path):
+    run = shutil.copytree(runs[3], tmp_path / 'run')
+    first, *_ = (run / 'metrics.jsonl').read_text().splitlines(keepends=True)
+    (run / 'metrics.jsonl').write_text(first)
+    groups = comparison.compare([runs[0], run])
+    assert [row.count('-') for row in rows_named(groups, 'samples/swd')] == [1, 1]
+    assert any('iteration 0, stale' in text for text in origins(groups))
+
+
+def test_runs_on_other_data_share_no_metric(runs, tmp_path):
+    other = tiny.begun(tmp_path, iterations=6, binarize=True).folder
+    groups = comparison.compare([runs[0], other])
+    assert [row.count('-') for row in rows_named(groups, 'samples/swd')] == [1, 1]
+
+
+@pytest.fixture(scope='module')
+def interrupted(tmp_path_factory):
+    """A repetition of the first three runs that was stopped at iteration 4 of 6."""
+    schedule = {'iterations': 6, 'eval_every': 2, 'log_every': 2}
+    return tiny.begun(tmp_path_factory.mktemp('stopped'), seed=9, until=4, **schedule).folder
+
+
+def test_an_interrupted_repetition_has_a_column_of_its_own_and_is_in_no_mean(runs, interrupted):
+    groups = comparison.compare([*runs[:3], interrupted])
+    assert [len(group.runs) for group in groups] == [3, 1]
+    table = cells(groups)
+    assert table['iterations'] == ('6 ± 0', '4')
+    assert table['training'] == ('complete', 'interrupted')
+    together = comparison.group_runs(
+        map(comparison.read_run, [*runs[:3], interrupted]), interrupted_apart=False
+    )
+    assert [len(group.runs) for group in together] == [4]
+
+
+def test_a_run_that_lost_its_patience_is_complete(interrupted, tmp_path):
+    run = shutil.copytree(interrupted, tmp_path / 'run')
+    config = json.loads((run / 'config.json').read_text())
+    rows = [{'iteration': i, 'samples/swd': 0.1 + i} for i in (0, 2, 4)]
+    (run / 'metrics.jsonl').write_text(''.join(json.dumps(row) + '\n' for row in rows))
+    for patience, is_complete in ((2, True), (3, False), (None, False)):
+        (run / 'config.json').write_text(json.dumps({**config, 'patience': patience}))
+        assert comparison.read_run(run).is_complete is is_complete
+
+
+def test_runs_of_equal_names_have_headings_that_differ(runs, tmp_path):
+    copies = [shutil.copytree(runs[i], tmp_path / name / 'run') for i, name in ((0, 'a'), (3, 'b'))]
+    assert cells(comparison.compare(copies))[''] == ('a/run', 'b/run')
+    several = comparison.compare([copies[0], runs[1], copies[1]])
+    assert cells(several)[''] == ('a/run and 1 more', 'b/run')
+
+
+def test_curves_of_other_metrics_and_other_data_are_in_panels_of_their_own(
+    runs, tmp_path, monkeypatch
+):
+    named = {'lenet_fd2k_test': [9, 8], 'lenet-0123abcd_fd2k_test': [3, 2]}
+    copies = []
+    for number, (name, values) in enumerate(named.items()):
+        run = shutil.copytree(runs[0], tmp_path / str(number))
+        rows = [{'iteration': 3 * i, name: value} for i, value in enumerate(values)]
+        (run / 'judge.jsonl').write_text(''.join(json.dumps(row) + '\n' for row in rows))
+        copies.append(run)
+    drawn = []
+    monkeypatch.setattr(figures.comparison, 'save', lambda figure, path: drawn.append(figure))
+    figures.compared_curves([('first', copies[:1]), ('second', copies[1:])], tmp_path / 'c.png')
+    lines = {}
+    for axes in drawn[0].axes:
+        lines[axes.get_title(loc='left')] = [line.get_ydata().tolist() for line in axes.lines]
+    of_judges = {title: data for title, data in lines.items() if 'Fréchet' in title}
+    assert list(of_judges.values()) == [[[9, 8]], [[3, 2]]]
+    assert [title.rpartition(', ')[2] for title in of_judges] == list(named)
 
 
 def test_the_table_is_printed_and_figures_are_drawn(runs, tmp_path):

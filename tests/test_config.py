@@ -364,3 +364,8 @@ def test_settings_and_recipes_are_read_without_numpy_or_mxnet(python):
         'print(sorted({"numpy", "mxnet", "PIL"} & set(sys.modules)))'
     )
     assert python(code) == '[]'
+
+
+def test_a_setting_that_is_given_twice_is_refused():
+    with pytest.raises(ConfigError, match=r"a.json: is not JSON \('lr' is there twice\)$"):
+        parse_json('{"lr": 0.1, "seed": 1, "lr": 0.2}', 'a.json')

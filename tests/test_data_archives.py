@@ -16,10 +16,10 @@ from gluongan.data import DataError, Dataset, NoSplit, load
 
 X = np.zeros((4, 8, 8), np.uint8)
 ARCHIVES = {
-    'other keys': ({'pixels': X, 'names': X}, "only 'names', 'pixels'", 'images, x_train or x'),
+    'other keys': ({'pixels': X, 'names': X}, "only 'names', 'pixels'", 'images, x_train, x or'),
     'nothing': (
         {},
-        'contains no arrays; must be an archive with an array named images, x_train or x',
+        'contains no arrays; must be an archive with an array named images, x_train, x or',
     ),
     'objects': ({'x': np.array([{}, []], object)}, 'a.npz[x]: holds pickled Python objects'),
     'objects in labels': (

@@ -69,7 +69,7 @@ def test_subfolders_become_classes_and_other_files_are_ignored(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text('no picture')
     data = load(tmp_path)
-    assert data.shape == (3, 32, 32)
+    assert data.shape == (3, 40, 40)
     assert data.classes == ('cat', 'dog')
     assert data.labels.tolist() == [0, 1, 1]
     assert data.samples[:, 0, 0, 0].tolist() == [10, 20, 30]
@@ -97,7 +97,7 @@ def test_train_and_test_folders_are_splits_only_when_both_exist(tmp_path):
 
 def pictured(tmp_path, image, name='a.png', **options):
     image.save(tmp_path / name, **options)
-    return load(tmp_path, image_size=8).samples[0, :, 0, 0].tolist()
+    return load(tmp_path, image_size=8, channels=3).samples[0, :, 0, 0].tolist()
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ def test_pictures_that_do_not_fit_in_memory_are_refused(tmp_path, monkeypatch):
 
     (tmp_path / 'a.png').write_bytes(encoded('PNG'))
     monkeypatch.setattr('gluongan.data.folder.np.empty', full)
-    refused(tmp_path, tmp_path, 'its pictures (1) do not fit in memory', '`image_size` below 32')
+    refused(tmp_path, tmp_path, 'its pictures (1) do not fit in memory', '`image_size` below 40')
 
 
 # Anything at all

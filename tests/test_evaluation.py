@@ -10,11 +10,9 @@ import pytest
 from gluongan import data
 from gluongan.evaluation import (
     KNOWN_SETS,
-    MEANINGS,
     Calibration,
     CalibrationError,
     Counts,
-    MetricName,
     Reference,
     Report,
     Samples,
@@ -22,8 +20,6 @@ from gluongan.evaluation import (
     closest_to_training,
     evaluate,
     find_metric,
-    metric_meaning,
-    metric_name,
     metric_stem,
     metrics,
     read_calibration,
@@ -34,7 +30,6 @@ from gluongan.evaluation import (
 from gluongan.evaluation import classifier as judge
 from gluongan.evaluation.calibration import known_sets
 from gluongan.evaluation.suite import measure_by_judge, measure_discriminator
-from gluongan.metric_names import UNKNOWN, find_metric_name, find_metrics
 
 
 def shapes(split='train'):
@@ -50,52 +45,6 @@ def reference():
 
 def real(reference, count=400):
     return Samples('real', reference.train.floats(slice(count)))
-
-
-# Names
-
-
-def test_a_metric_name_contains_its_protocol():
-    assert metric_name('lenet', 'fd', 10_000, 'test') == 'lenet_fd10k_test'
-    assert metric_name('pixel', 'nn_real', 512, 'train') == 'pixel_nn_real512_train'
-    assert metric_name('pixel', 'precision', 2_500, 'k5', 'test') == 'pixel_precision2500_k5_test'
-
-
-@pytest.mark.parametrize('stem', MEANINGS)
-@pytest.mark.parametrize(
-    'space, count, details', [('resnet20', 10_000, ('k5', 'test')), ('x', 512, ())]
-)
-def test_a_metric_name_is_parsed_into_what_it_was_made_of(space, stem, count, details):
-    name = metric_name(space, stem, count, *details)
-    assert MetricName.parse(name) == (space, stem, count, details)
-    assert metric_stem(name) == stem
-
-
-def test_a_quick_metric_has_a_space_and_a_stem():
-    name = MetricName.parse('samples/swd')
-    assert name == ('samples', 'swd', None, ())
-    assert str(name) == 'samples/swd'
-
-
-@pytest.mark.parametrize('name', ['dis/loss', 'iteration', 'lenet_fd', 'lenet_other10k', '', '/'])
-def test_other_names_are_not_those_of_metrics(name):
-    assert MetricName.parse(name) is None
-    assert metric_stem(name) is None
-    assert metric_meaning(name) is UNKNOWN
-
-
-def test_metrics_are_found_by_their_stem():
-    values = {
-        'iteration': 1,
-        'lenet_fd2k_test': 3.5,
-        'lenet_share2k_0': 0.1,
-        'lenet_share2k_1': 0.2,
-    }
-    assert find_metric(values, 'fd') == 3.5
-    assert find_metric(values, 'kd') is None
-    assert find_metrics(values, 'share') == [0.1, 0.2]
-    assert find_metric_name(values, 'fd') == 'lenet_fd2k_test'
-    assert metric_meaning('lenet_fd2k_test').better == 'low'
 
 
 # What is measured
@@ -115,14 +64,45 @@ def test_every_measurement_is_the_metric_of_its_name(reference):
     halves = metrics.nearest_neighbour_accuracy(test[:100], x[:100])
     bins = metrics.Bins(reference.train.floats()).compare(x)
     diversity = metrics.diversity(x[:200], metrics.pairs(test))
-    assert values['lenet_fd400_test'] == pytest.approx(metrics.frechet_distance(*moments))
-    assert values['lenet_score400'] == pytest.approx(metrics.classifier_score(probabilities))
+    assert values[f'{reference.space}_fd400_test'] == pytest.approx(
+        metrics.frechet_distance(*moments)
+    )
+    assert values[f'{reference.space}_score400'] == pytest.approx(
+        metrics.classifier_score(probabilities)
+    )
     assert values['pixel_coverage300_k5_test'] == manifold.coverage
     assert values['pixel_nn_fake100_test'] == halves.fake
     assert values['pixel_ndb400_k100_train'] == bins.different
     assert values['pixel_copies50_train'] == 1
     assert values['pixel_mean400'] == pytest.approx(x.mean(), rel=1e-5)
     assert values['pixel_spread200_test'] == pytest.approx(diversity.spread)
+
+
+def test_the_judge_that_ships_for_the_data_alone_is_called_by_its_network(reference, tmp_path):
+    digits, clothes = judge.load_shipped('mnist'), judge.load_shipped('fashion-mnist')
+    mnist = data.load('mnist', split='test')
+    few = data.Dataset('own', mnist.samples[:100])
+    part = data.Dataset('mnist', mnist.samples[:200], mnist.labels[:200], mnist.classes)
+    other = judge.train(part, epochs=1)
+    assert Reference(mnist, None, digits).space == 'lenet'
+    assert Reference(mnist, None, clothes).space == f'lenet-{clothes.sha256[:8]}'
+    assert Reference(few, None, digits).space == f'lenet-{digits.sha256[:8]}'
+    assert Reference(mnist, None, other).space == f'lenet-{other.sha256[:8]}'
+    reference.judge.write(tmp_path / 'x.judge')
+    assert judge.read(tmp_path / 'x.judge').sha256 == reference.judge.sha256
+    assert reference.space == f'lenet-{reference.judge.sha256[:8]}'
+
+
+def test_the_classes_that_are_counted_are_those_of_the_judge(reference):
+    train = reference.train
+    renamed = data.Dataset('x', train.samples, train.labels, ('a', 'b', 'c', 'd'))
+    by_judge = Reference(renamed, None, reference.judge)
+    samples = Samples('x', train.floats(slice(100)), labels=train.labels[:100])
+    values = evaluate(samples, by_judge, only=(measure_by_judge,))
+    assert by_judge.classes == train.classes != renamed.classes
+    assert find_metric(values, 'classes') == 4
+    assert find_metric(values, 'asked') is None
+    assert find_metric(evaluate(samples, reference, only=(measure_by_judge,)), 'asked') > 0.8
 
 
 def test_progress_is_reported_after_each_measurement(reference):
@@ -163,9 +143,9 @@ def test_a_missing_class_and_the_share_of_the_requested_class_are_measured(refer
     indices = np.flatnonzero(train.labels != 2)[:300]
     samples = Samples('x', train.floats(indices), labels=train.labels[indices])
     values = evaluate(samples, reference, only=(measure_by_judge,))
-    assert values['lenet_classes300'] == 3
-    assert values['lenet_share300_2'] < 0.025
-    assert values['lenet_asked300'] > 0.85
+    assert values[f'{reference.space}_classes300'] == 3
+    assert values[f'{reference.space}_share300_2'] < 0.025
+    assert values[f'{reference.space}_asked300'] > 0.85
     assert summarize(values, train.classes).startswith('covers 3 of 4 classes (square is missing)')
 
 
@@ -326,9 +306,9 @@ def calibration(reference):
 def test_a_calibration_has_mean_and_deviation_of_every_known_set(reference, calibration):
     assert list(calibration.sets) == list(KNOWN_SETS)
     assert calibration.fits(reference)
-    assert calibration.sets['100 repeated']['lenet_fd300_test'][1] > 0
+    assert calibration.sets['100 repeated'][f'{reference.space}_fd300_test'][1] > 0
     means = calibration.means()
-    assert means['one missing']['lenet_classes300'] == 3
+    assert means['one missing'][f'{reference.space}_classes300'] == 3
     assert means['uniform noise']['pixel_precision300_k5_test'] == 0
 
 
@@ -345,6 +325,8 @@ def test_a_calibration_is_read_as_it_was_written(calibration, tmp_path):
 def test_a_calibration_fits_its_own_data_and_judge_alone(reference, calibration):
     other_images = Reference(reference.train, None, reference.judge)
     other_judge = Calibration({**calibration.identity, 'judge': 'x'}, calibration.sets)
+    other_name = Calibration({**calibration.identity, 'data': 'x'}, calibration.sets)
+    assert other_name.fits(reference)
     assert not calibration.fits(other_images)
     assert not other_judge.fits(reference)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -38,6 +39,12 @@ def judge_file(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope='module')
+def lenet(judge_file):
+    """What the names of this judge's metrics begin with."""
+    return f'lenet-{hashlib.sha256(judge_file.read_bytes()).hexdigest()[:8]}'
+
+
 @pytest.fixture
 def settings(judge_file):
     """The settings of a small run that is evaluated."""
@@ -59,7 +66,7 @@ def read_scores(run):
 # The rows
 
 
-def test_rows_are_what_evaluate_says_of_the_same_samples(tmp_path, settings, judge_file):
+def test_rows_are_what_evaluate_says_of_the_same_samples(tmp_path, settings, judge_file, lenet):
     run = tiny.begun(tmp_path, **settings)
     rows = evaluated(run)
     assert [row['iteration'] for row in rows] == [0, 5, 10, 12]
@@ -67,7 +74,7 @@ def test_rows_are_what_evaluate_says_of_the_same_samples(tmp_path, settings, jud
     samples = draw_samples(run.updater, 2_000, seed=3)
     only = (measure_by_judge, measure_diversity, measure_manifold)
     expected = evaluation.evaluate(samples, reference, counts=counts(2_000), only=only)
-    assert {'lenet_fd2k_test', 'lenet_classes2k'} <= set(expected)
+    assert {f'{lenet}_fd2k_test', f'{lenet}_classes2k'} <= set(expected)
     assert {'pixel_coverage512_k5_test', 'pixel_spread1k_test'} <= set(expected)
     for name, value in expected.items():
         assert rows[-1][name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
@@ -76,28 +83,28 @@ def test_rows_are_what_evaluate_says_of_the_same_samples(tmp_path, settings, jud
 
 
 def test_rows_of_ten_thousand_samples_are_those_of_the_whole_evaluation(
-    tmp_path, settings, judge_file
+    tmp_path, settings, judge_file, lenet
 ):
-    run = tiny.begun(tmp_path, **settings, judge_samples=10_000, best='lenet_fd10k_test')
+    run = tiny.begun(tmp_path, **settings, judge_samples=10_000, best=f'{lenet}_fd10k_test')
     reference = evaluation.Reference(*load_shapes(), classifier.read(judge_file))
     expected = evaluation.evaluate(draw_samples(run.updater, 10_000, seed=3), reference)
     values = evaluated(run)[-1]
     row = {name: value for name, value in values.items() if evaluation.metric_stem(name)}
-    assert 'lenet_fd10k_test' in row
+    assert f'{lenet}_fd10k_test' in row
     assert set(row) < set(expected)
     for name, value in row.items():
         assert value == pytest.approx(expected[name], rel=1e-4, abs=1e-6), name
 
 
-def test_the_number_of_samples_may_change_when_a_run_is_resumed(tmp_path, settings):
+def test_the_number_of_samples_may_change_when_a_run_is_resumed(tmp_path, settings, lenet):
     run = tiny.begun(tmp_path, until=7, **settings, snapshot_every=6)
     flags = ['--judge-samples', '500']
     result = tiny.gluongan('train', '--dry-run', '--resume', run.folder, *flags)
     assert result.exit_code == 0
     first, *_, last = evaluated(tiny.resumed(run.folder, judge_samples=500))
-    assert 'lenet_fd2k_test' in first
-    assert 'lenet_fd500_test' in last
-    assert 'lenet_fd2k_test' not in last
+    assert f'{lenet}_fd2k_test' in first
+    assert f'{lenet}_fd500_test' in last
+    assert f'{lenet}_fd2k_test' not in last
 
 
 def test_rows_across_a_resume_are_those_of_a_straight_run(tmp_path, settings):
@@ -111,13 +118,27 @@ def test_rows_across_a_resume_are_those_of_a_straight_run(tmp_path, settings):
     assert rows == resumed_rows
 
 
-def test_a_resumed_run_reports_the_newest_row(tmp_path, settings):
+def test_a_resumed_run_reports_the_newest_row(tmp_path, settings, lenet):
     run = tiny.begun(tmp_path, until=7, **settings, snapshot_every=6)
     newest = evaluated(run)[-1]
     assert newest['iteration'] == 5
     resumed = tiny.resumed(run.folder, until=8)
-    for name in ('lenet_fd2k_test', 'pixel_spread1k_test', 'judge/seconds'):
+    for name in (f'{lenet}_fd2k_test', 'pixel_spread1k_test', 'judge/seconds'):
         assert resumed.report[name] == newest[name]
+
+
+def test_after_a_resume_with_another_judge_the_old_one_is_no_longer_reported(
+    tmp_path, settings, judge_file, lenet
+):
+    other = tmp_path / 'other.judge'
+    classifier.train(*load_shapes(), epochs=1, seed=1).write(other)
+    run = tiny.begun(tmp_path / 'runs', until=10, **settings, snapshot_every=5)
+    resumed = tiny.resumed(run.folder, judge=str(other))
+    first, *_, last = evaluated(resumed)
+    assert f'{lenet}_fd2k_test' in first and f'{lenet}_fd2k_test' in run.report
+    distances = [name for name in resumed.report if '_fd2k' in name]
+    assert distances == [name for name in last if '_fd2k' in name]
+    assert len(distances) == 1 and not distances[0].startswith(lenet)
 
 
 def test_run_without_evaluations_has_no_rows_and_loads_no_judge(tmp_path):
@@ -136,11 +157,12 @@ def test_progress_shows_the_evaluation_and_its_time(tmp_path, settings, capsys):
 
 
 @pytest.mark.parametrize(
-    'metric, choose', [('lenet_fd2k_test', min), ('pixel_coverage512_k5_test', max)]
+    'metric, choose', [('LENET_fd2k_test', min), ('pixel_coverage512_k5_test', max)]
 )
 def test_best_snapshot_is_that_of_the_metric_in_its_own_direction(
-    tmp_path, settings, metric, choose
+    tmp_path, settings, lenet, metric, choose
 ):
+    metric = metric.replace('LENET', lenet)
     run = tiny.begun(tmp_path, **settings, best=metric, keep=1)
     values = {row['iteration']: row[metric] for row in evaluated(run) if row['iteration']}
     scored_by, scores = read_scores(run)
@@ -151,12 +173,12 @@ def test_best_snapshot_is_that_of_the_metric_in_its_own_direction(
     assert len(snapshots.list_snapshots(run.folder)) <= 2
 
 
-def test_scores_of_another_metric_no_longer_count(tmp_path, settings):
+def test_scores_of_another_metric_no_longer_count(tmp_path, settings, lenet):
     run = tiny.begun(tmp_path, until=10, **settings, eval_every=5)
     assert read_scores(run)[0] == 'samples/swd'
-    tiny.resumed(run.folder, best='lenet_fd2k_test')
+    tiny.resumed(run.folder, best=f'{lenet}_fd2k_test')
     metric, scores = read_scores(run)
-    assert metric == 'lenet_fd2k_test'
+    assert metric == f'{lenet}_fd2k_test'
     assert set(scores) == {12}
 
 
@@ -176,9 +198,16 @@ def test_a_best_that_is_never_measured_is_refused(changes, problem):
 
 
 # The density of samples has no better end.
-@pytest.mark.parametrize('best', ['lenet_fd10k_test', 'pixel_density512_k5_test', 'dis/loss'])
-def test_a_best_that_is_not_evaluated_is_refused_before_a_folder_is_made(tmp_path, settings, best):
-    problem = f'best {best}: must be one of samples/swd, lenet_fd2k_test.*`judge_samples` 2000'
+# Without a hash, `lenet` is a judge that ships with the package.
+@pytest.mark.parametrize(
+    'best',
+    ['LENET_fd10k_test', 'pixel_density512_k5_test', 'dis/loss', 'lenet_fd2k_test'],
+)
+def test_a_best_that_is_not_evaluated_is_refused_before_a_folder_is_made(
+    tmp_path, settings, lenet, best
+):
+    best = best.replace('LENET', lenet)
+    problem = f'best {best}: must be one of samples/swd, {lenet}_fd2k_test.*`judge_samples` 2000'
     with pytest.raises(ConfigError, match=problem):
         tiny.begun(tmp_path / 'runs', **settings, best=best)
     assert not (tmp_path / 'runs').exists()

@@ -141,7 +141,7 @@ def labels_of(image, dataset):
     return dataset.labels[is_it]
 
 
-def test_fixed_inputs_take_the_classes_in_turns_or_as_given():
+def test_fixed_inputs_take_classes_of_equal_size_in_turns_or_as_given():
     updater = make_updater()
     z = updater.fixed_inputs(6)
     assert z.shape == (6, 9)

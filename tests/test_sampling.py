@@ -96,7 +96,7 @@ def test_a_grid_has_a_row_of_all_seeds_for_each_class_or_one_sample_a_seed(sampl
     for k, name in enumerate(CLASSES):
         row = generate(sampler._gen, with_class(z, k))
         np.testing.assert_array_equal(x[2 * k : 2 * k + 2], row)
-        for class_name in (name, str(k)):
+        for class_name in (name, f'#{k}'):
             alone, columns = sampler.sample_grid([4, 9], class_name)
             np.testing.assert_array_equal(alone, row)
             assert columns is None

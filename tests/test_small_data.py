@@ -52,8 +52,12 @@ def test_any_number_of_training_pictures_and_of_samples_is_answered(tmp_path, pi
 
 @pytest.mark.parametrize('count', [1, 5, 50])
 def test_any_number_of_training_pictures_is_calibrated_or_refused(tmp_path, pictures, count):
-    np.savez(tmp_path / 'data.npz', images=pictures[:count])
-    arguments = ['--data', tmp_path / 'data.npz', '--samples', 100, '--draws', 1]
+    for split in ('train', 'test'):
+        (tmp_path / split).mkdir()
+        for number, picture in enumerate(pictures[:count]):
+            Image.fromarray(picture).save(tmp_path / split / f'{number}.png')
+    settings = ['--image-size', SIDE, '--channels', 1, '--samples', 100, '--draws', 1]
+    arguments = ['--data', tmp_path, *settings]
     code = succeeds_or_refuses('judge', 'calibrate', *arguments, '--out', tmp_path / 'c.json')
     assert code == (0 if count == 50 else 2)
 

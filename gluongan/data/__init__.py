@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from .dataset import DataError, Dataset, NoSplit
-from .sources import NAMES, load, locate_datasets
+from .description import count_shared
+from .fingerprint import fingerprint
+from .sources import NAMES, has_shape_by_choice, load, locate_datasets
 
-__all__ = ['NAMES', 'DataError', 'Dataset', 'NoSplit', 'load', 'locate_datasets']
+__all__ = [
+    'NAMES',
+    'DataError',
+    'Dataset',
+    'NoSplit',
+    'count_shared',
+    'fingerprint',
+    'has_shape_by_choice',
+    'load',
+    'locate_datasets',
+]

@@ -130,4 +130,4 @@ class Batches:
         """
         self._generator.bit_generator.state = state['generator']
         self._shuffle()
-        self._drawn = state['drawn']
+        self._drawn = min(state['drawn'], self.per_epoch)  # the data may have become smaller

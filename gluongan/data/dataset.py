@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
+from .description import list_names
 
 if TYPE_CHECKING:
     from .batches import Batches
+    from .description import Origin
 
 
 class DataError(InputError):
@@ -28,6 +30,9 @@ class Dataset:
 
     samples: uint8 (N, C, H, W) images in 0..255, or float32 (N, 2) points in the plane; N >= 1.
     labels:  int64 (N,) in 0..len(classes)-1, or None; classes is () when there are none.
+    built_in: which of NAMES this data is, '' for any other. Nothing else says so: a folder of
+    anything may be called `mnist`.
+    origin: what the files held besides, of a folder of pictures or an archive; else None.
     Raises DataError when the arrays are of any other kind.
 
     >>> images = np.zeros((6, 1, 28, 28), np.uint8)
@@ -45,6 +50,8 @@ must be uint8 (N, C, H, W) images or float32 (N, 2) points with N >= 1
     labels: np.ndarray | None = field(default=None, repr=False)
     classes: tuple[str, ...] = ()
     split: str = 'train'
+    built_in: str = ''
+    origin: Origin | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         kind, shape = self.samples.dtype, self.samples.shape
@@ -145,12 +152,24 @@ must be uint8 (N, C, H, W) images or float32 (N, 2) points with N >= 1
         return Batches(self, batch, seed=seed, device=device)
 
 
-def numbered_classes(labels: np.ndarray | None) -> tuple[str, ...]:
-    """Return class names '0', '1', ... up to the highest label; () without labels.
+def number_labels(
+    labels: np.ndarray, of_train: np.ndarray | None = None, where: object = 'labels'
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return labels (N,) numbered 0, 1, ... without gaps, and their names: what they were.
 
-    >>> numbered_classes(np.array([2, 0])), numbered_classes(None)
-    (('0', '1', '2'), ())
+    of_train: the labels of the training split, which number those of both splits. where: what
+    error messages call the labels. Raises DataError for a label that the training split lacks.
+
+    >>> number_labels(np.array([10, 1, 2]))
+    (array([2, 0, 1]), ('1', '2', '10'))
+    >>> number_labels(np.array([2, 2]), of_train=np.array([10, 1, 2]))
+    (array([1, 1]), ('1', '2', '10'))
     """
-    if labels is None:
-        return ()
-    return tuple(str(number) for number in range(int(labels.max()) + 1))
+    known = np.unique(labels if of_train is None else of_train)
+    unknown = np.setdiff1d(labels, known)
+    if unknown.size:
+        raise DataError(
+            f'{where}: has labels that the training split lacks ({list_names(unknown)}); '
+            f'must have none but {list_names(known)}'
+        )
+    return np.searchsorted(known, labels).astype(np.int64), tuple(map(str, known))

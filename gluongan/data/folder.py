@@ -3,91 +3,98 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median_low
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .dataset import DataError, Dataset, NoSplit
+from .dataset import DataError, Dataset
+from .description import Origin
+from .listing import list_pictures
 from .reading import as_data_errors
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-EXTENSIONS = ('.png', '.jpg', '.jpeg', '.bmp', '.gif', '.webp')
 # Pillow reads more formats, and starts other programs for some of them.
 FORMATS = ('PNG', 'JPEG', 'BMP', 'GIF', 'WEBP')
 MAX_PIXELS = 2**26
+SMALLEST_SIDE, LARGEST_SIDE = 8, 64  # that are chosen by default
+ORIENTATION = 0x0112  # in EXIF; from 5 on width and height change places
+LOOKED_AT = 100  # pictures whose size and mode decide it
+GREY_MODES = ('1', 'L', 'LA', 'La', 'I', 'F')
 
 
-def load(folder: Path, split: str = 'train', *, image_size: int = 32, channels: int = 3) -> Dataset:
-    """Return the pictures, sorted by name, as uint8 (N, channels, image_size, image_size).
+def load(
+    folder: Path,
+    split: str = 'train',
+    *,
+    image_size: int | None = None,
+    channels: int | None = None,
+) -> Dataset:
+    """Return the pictures as uint8 (N, channels, image_size, image_size), by class and name.
 
-    Each is cropped at the centre to a square and resized. Where there are sub-folders train/ and
-    test/, `split` chooses one. An animation counts with its first frame; EXIF orientation is
-    applied; transparency becomes black. Other files are ignored. Raises NoSplit where there is no
-    test/, and DataError for a picture that cannot be read and for a folder without pictures.
+    Each is cropped at the centre to a square and resized; `suited_shape` says to which size by
+    default. An animation counts with its first frame; EXIF orientation is applied; transparency
+    becomes black. Other files are ignored; `Dataset.origin` counts them. Raises NoSplit where there
+    is no test split, and DataError for a picture that cannot be read and for a folder without any.
     """
     with as_data_errors(folder):
-        paths, labels, classes = _list_classes(_choose_split(folder, split))
+        listing = train = list_pictures(folder)
+        if split != 'train':
+            listing = list_pictures(folder, split)
+        side, depth = suited_shape(train.paths)
+    samples, sizes = _read_all(folder, listing.paths, image_size or side, channels or depth)
+    origin = Origin(sizes, listing.ignored, listing.left_out, listing.merged)
+    name = folder.resolve().name
+    return Dataset(name, samples, listing.labels, listing.classes, split, origin=origin)
+
+
+def _read_all(
+    folder: Path, paths: Sequence[Path], side: int, channels: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pictures, and the width and height (N, 2) of each as it is stored."""
     try:
-        samples = np.empty((len(paths), channels, image_size, image_size), np.uint8)
+        samples = np.empty((len(paths), channels, side, side), np.uint8)
     except MemoryError as error:
         raise DataError(
             f'{folder}: its pictures ({len(paths)}) do not fit in memory; '
-            f'must be fewer, or of an `image_size` below {image_size}'
+            f'must be fewer, or of an `image_size` below {side}'
         ) from error
+    sizes = np.empty((len(paths), 2), np.int64)
     for index, path in enumerate(paths):
-        samples[index] = read_picture(path, image_size, channels)
-    return Dataset(folder.resolve().name, samples, labels, classes, split)
+        samples[index], sizes[index] = _read(path, side, channels)
+    return samples, sizes
 
 
-def _choose_split(folder: Path, split: str) -> Path:
-    # Only where both exist, because `train` alone may be a class.
-    if (folder / 'train').is_dir() and (folder / 'test').is_dir():
-        return folder / split
-    if split != 'train':
-        raise NoSplit(
-            f'{folder}: has no sub-folders train and test; must be a folder with both for {split}'
-        )
-    return folder
+def suited_shape(paths: Sequence[Path]) -> tuple[int, int]:
+    """Return the side and the channels that suit pictures, by the headers of some of them.
+
+    The side is the median of their shorter sides, from 8 to 64. The channels are 1 where all of
+    them are stored as grey, else 3. Files that are no pictures count for nothing.
+    """
+    sides, are_grey = [], True
+    for index in np.linspace(0, len(paths) - 1, min(len(paths), LOOKED_AT)).astype(int):
+        header = _read_header(paths[index])
+        if header:
+            side, is_grey = header
+            sides.append(side)
+            are_grey = are_grey and is_grey
+    side = min(max(median_low(sides or [LARGEST_SIDE]), SMALLEST_SIDE), LARGEST_SIDE)
+    return side, 1 if are_grey else 3
 
 
-def _list_classes(folder: Path) -> tuple[list[Path], np.ndarray | None, tuple[str, ...]]:
-    """Return the pictures, and their labels and class names where they are in sub-folders."""
-    direct = _list_pictures(folder)
-    classes = {}
-    for subfolder in _list_visible(folder):
-        pictures = _list_pictures(subfolder) if subfolder.is_dir() else []
-        if pictures:
-            classes[subfolder.name] = pictures
-    if direct and classes:
-        raise DataError(
-            f'{folder}: has pictures in itself and in {next(iter(classes))}; '
-            'must be in one of the two'
-        )
-    if direct:
-        return direct, None, ()
-    if not classes:
-        raise DataError(
-            f'{folder}: has no pictures; '
-            f'must be a folder with {" ".join(EXTENSIONS)} files in it or one level below'
-        )
-    paths = [path for pictures in classes.values() for path in pictures]
-    counts = [len(pictures) for pictures in classes.values()]
-    labels = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
-    return paths, labels, tuple(classes)
-
-
-def _list_pictures(folder: Path) -> list[Path]:
-    visible = _list_visible(folder)
-    return [path for path in visible if path.suffix.lower() in EXTENSIONS and not path.is_dir()]
-
-
-def _list_visible(folder: Path) -> list[Path]:
-    visible = [path for path in folder.iterdir() if not path.name.startswith('.')]
-    # By name as text, because Windows compares paths without regard to case.
-    return sorted(visible, key=lambda path: path.name)
+def _read_header(path: Path) -> tuple[int, bool] | None:
+    """Return the shorter side of a picture, and whether it is grey; None where it is damaged."""
+    if not path.is_file():
+        return None
+    try:
+        with _open(path) as image:
+            return min(image.size), image.mode.partition(';')[0] in GREY_MODES
+    except Exception:  # whatever Pillow lets through; reading the picture will say it
+        return None
 
 
 def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
@@ -95,6 +102,11 @@ def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
 
     Raises DataError where it is damaged, too large or not a picture.
     """
+    return _read(path, size, channels)[0]
+
+
+def _read(path: Path, size: int, channels: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """Return a picture, and its width and height as it is stored."""
     if not path.is_file():  # a dangling link, or a named pipe that would wait for ever
         raise DataError(f'{path}: is not a regular file; must be a picture')
     try:
@@ -121,18 +133,24 @@ def _reason(error: Exception) -> str:
     return getattr(error, 'strerror', None) or 'its content is damaged'
 
 
-def _decode(path: Path, size: int, channels: int) -> np.ndarray:
-    from PIL import Image, ImageOps
+def _open(path: Path) -> Image:
+    from PIL import Image
 
     with warnings.catch_warnings():
-        # The limit below is stricter.
+        # The limit of `_decode` is stricter.
         warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-        image = Image.open(path, formats=FORMATS)
-    with image:
+        return Image.open(path, formats=FORMATS)
+
+
+def _decode(path: Path, size: int, channels: int) -> tuple[np.ndarray, tuple[int, int]]:
+    from PIL import Image, ImageOps
+
+    with _open(path) as image:
         if image.width * image.height > MAX_PIXELS:
             raise DataError(
                 f'{path}: has {image.width} x {image.height} pixels; must be at most {MAX_PIXELS}'
             )
+        stored = _upright_size(image)
         # With this Pillow decodes a large JPEG at a fraction of its size.
         image.draft(None, (2 * size, 2 * size))
         image = _in_plain_mode(ImageOps.exif_transpose(image))
@@ -140,8 +158,14 @@ def _decode(path: Path, size: int, channels: int) -> np.ndarray:
     if image.mode == 'RGBA':  # after the resizing, which weighs colours by their alpha
         image = Image.alpha_composite(Image.new('RGBA', image.size, 'black'), image)
     if channels == 1:
-        return np.asarray(image.convert('L'))[None]
-    return np.asarray(image.convert('RGB')).transpose(2, 0, 1)
+        return np.asarray(image.convert('L'))[None], stored
+    return np.asarray(image.convert('RGB')).transpose(2, 0, 1), stored
+
+
+def _upright_size(image: Image) -> tuple[int, int]:
+    width, height = image.size
+    is_turned = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+    return (height, width) if is_turned else (width, height)
 
 
 def _in_plain_mode(image: Image) -> Image:

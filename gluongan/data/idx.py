@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ..files import read_at_most
-from .dataset import DataError, Dataset, NoSplit, numbered_classes
+from .dataset import DataError, Dataset, NoSplit, number_labels
 from .reading import MAX_UNPACKED, open_unpacked
 
 MAX_SIDE = 4096
@@ -29,30 +29,37 @@ def load(folder: Path, split: str = 'train') -> Dataset:
     Raises NoSplit where there are no such images, and DataError for a file that is damaged.
     """
     images = _read_images(folder, split)
-    labels = _read_labels(folder, split, len(images))
-    name = folder.resolve().name
-    return Dataset(name, images[:, None], labels, numbered_classes(labels), split)
+    labels = _read_labels(folder, split)
+    where = find_file(folder, f'{PREFIXES[split]}-labels')
+    if labels is not None and len(labels) != len(images):
+        raise DataError(
+            f'{where}: has {len(labels)} labels for {len(images)} images; must be one for each'
+        )
+    of_train = labels
+    if split != 'train' and find_file(folder, 'train-images'):
+        of_train = _read_labels(folder, 'train')
+    classes = ()
+    if labels is None or of_train is None:  # test labels alone name no class of a run
+        labels = None
+    else:
+        labels, classes = number_labels(labels, of_train, where)
+    return Dataset(folder.resolve().name, images[:, None], labels, classes, split)
 
 
 def _read_images(folder: Path, split: str) -> np.ndarray:
     stem = f'{PREFIXES[split]}-images'
     path = find_file(folder, stem)
     if path is None:
+        if find_file(folder, f'{PREFIXES[split]}-labels'):
+            raise DataError(f'{folder}: has labels but no {stem} file; must have both or neither')
         spellings = ', '.join(_spellings(stem))
         raise NoSplit(f'{folder}: has no {stem} file; must be a folder with one of {spellings}')
     return read(path, rank=3)
 
 
-def _read_labels(folder: Path, split: str, count: int) -> np.ndarray | None:
+def _read_labels(folder: Path, split: str) -> np.ndarray | None:
     path = find_file(folder, f'{PREFIXES[split]}-labels')
-    if path is None:
-        return None
-    labels = read(path, rank=1)
-    if len(labels) != count:
-        raise DataError(
-            f'{path}: has {len(labels)} labels for {count} images; must be one for each'
-        )
-    return labels.astype(np.int64)
+    return None if path is None else read(path, rank=1)
 
 
 def find_file(folder: Path, stem: str) -> Path | None:

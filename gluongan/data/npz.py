@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from ..files import read_npy
-from .dataset import DataError, Dataset, NoSplit, numbered_classes
+from .dataset import DataError, Dataset, NoSplit, number_labels
+from .description import Origin
 from .idx import MAX_SIDE
 from .reading import MAX_UNPACKED
 
-IMAGES = {'train': ('images', 'x_train', 'x'), 'test': ('x_test',)}
-LABELS = {'train': ('labels', 'y_train', 'y'), 'test': ('y_test',)}
+# Names of the images and of the labels that belong to them.
+KEYS = {
+    'train': {
+        'images': 'labels',
+        'x_train': 'y_train',
+        'x': 'y',
+        'train_images': 'train_labels',
+    },
+    'test': {'x_test': 'y_test', 'test_images': 'test_labels'},
+}
 CHANNELS = (1, 3)
 MAX_CLASSES = 10_000
 DEFLATE_RATIO = 1032  # the highest compression that deflate reaches
@@ -29,19 +38,57 @@ def load(path: Path, split: str = 'train') -> Dataset:
     images of the split, and DataError for damage, and for pickled arrays.
     """
     with _opened(path) as archive:
-        key = _first_key(archive, IMAGES[split])
+        key = _first_key(archive, KEYS[split])
         if key is None:
-            raise NoSplit(
-                f'{path}: {_contents(archive, split)}; '
-                f'must be an archive with an array named {_one_of(IMAGES[split])}'
-            )
+            raise _no_images(archive, split, path)
         samples = _as_images(_read_array(archive, key, path), f'{path}[{key}]')
-        labels = None
-        key = _first_key(archive, LABELS[split])
-        if key is not None:
-            array = _read_array(archive, key, path)
-            labels = _as_labels(array, len(samples), f'{path}[{key}]')
-    return Dataset(path.stem, samples, labels, numbered_classes(labels), split)
+        labels, classes = _read_labels(archive, split, len(samples), path)
+        origin = Origin(unused=_unused(archive))
+    return Dataset(path.stem, samples, labels, classes, split, origin=origin)
+
+
+def _no_images(archive: zipfile.ZipFile, split: str, path: Path) -> DataError:
+    labels = _first_key(archive, KEYS[split].values()) if split != 'train' else None
+    if labels:
+        return DataError(f'{path}[{labels}]: are labels without images; must be both or neither')
+    return NoSplit(
+        f'{path}: {_contents(archive, split)}; '
+        f'must be an archive with an array named {_one_of(list(KEYS[split]))}'
+    )
+
+
+def _read_labels(
+    archive: zipfile.ZipFile, split: str, count: int, path: Path
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Return the labels of a split and the classes, both numbered as in the training split."""
+    key = _label_key(archive, split)
+    if key is None:
+        return None, ()
+    labels = _as_labels(_read_array(archive, key, path), count, f'{path}[{key}]')
+    if split == 'train' or not _first_key(archive, KEYS['train']):
+        return number_labels(labels)
+    train_key = _label_key(archive, 'train')
+    if train_key is None:  # test labels alone name no class of a run
+        return None, ()
+    array = _read_array(archive, train_key, path)
+    of_train = _as_labels(array, array.shape[0] if array.ndim else 0, f'{path}[{train_key}]')
+    return number_labels(labels, of_train, f'{path}[{key}]')
+
+
+def _unused(archive: zipfile.ZipFile) -> tuple[str, ...]:
+    """Return the names of what is neither images nor labels of a split."""
+    used = set()
+    for split, keys in KEYS.items():
+        key = _first_key(archive, keys)
+        used |= {key, _label_key(archive, split) if key else None}
+    names = [name.removesuffix('.npy') for name in archive.namelist()]
+    return tuple(name for name in names if name not in used)
+
+
+def _label_key(archive: zipfile.ZipFile, split: str) -> str | None:
+    """Return the name of the labels of a split: those of its images, else any that are there."""
+    own = KEYS[split][_first_key(archive, KEYS[split])]
+    return _first_key(archive, [own, *KEYS[split].values()])
 
 
 @contextmanager
@@ -71,7 +118,7 @@ def _one_of(names: Sequence[str]) -> str:
     return f'{", ".join(others)} or {last}' if others else last
 
 
-def _first_key(archive: zipfile.ZipFile, keys: tuple[str, ...]) -> str | None:
+def _first_key(archive: zipfile.ZipFile, keys: Iterable[str]) -> str | None:
     names = archive.namelist()
     return next((key for key in keys if f'{key}.npy' in names), None)
 
@@ -99,6 +146,11 @@ def _as_images(array: np.ndarray, where: str) -> np.ndarray:
     images = array
     if array.ndim == 3:
         images = array[:, None]
+    elif array.ndim == 4 and array.shape[1] in CHANNELS and array.shape[3] in CHANNELS:
+        raise DataError(
+            f'{where}: has the shape {array.shape}, whose channels may be first or last; '
+            'must have sides of at least 4'
+        )
     elif array.ndim == 4 and array.shape[1] not in CHANNELS:
         images = array.transpose(0, 3, 1, 2)
     if not _is_image_shape(images.shape):

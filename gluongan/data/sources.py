@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import operator
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from . import fashion, folder, idx, npz, toys
 from .dataset import DataError, Dataset
+from .description import as_printable, describe, oddities
 from .reading import as_data_errors
+
+log = logging.getLogger(__name__)
 
 SPLITS = ('train', 'test')
 SIDES = range(8, 1025)
@@ -65,8 +70,9 @@ def load(
     split:       'train' or 'test'.
     data_dir:    the folder to look for Fashion-MNIST in first.
     binarize:    images in pure black and white.
-    image_size:  side in pixels, 8 to 1024; only for pictures (default 32) and 'synthetic' (28).
-    channels:    1 or 3; only for pictures (default 3) and 'synthetic' (1).
+    image_size:  side in pixels, 8 to 1024; only for pictures (default: their own, see
+                 `folder.suited_shape`) and 'synthetic' (28).
+    channels:    1 or 3; only for pictures (default: as stored) and 'synthetic' (1).
     Raises DataError for an unknown name, an option that does not apply, and files that are
     damaged; NoSplit, a DataError, for data without samples of that split.
 
@@ -87,9 +93,41 @@ def load(
     if binarize:
         _check_applies('binarize', None, source, name)
     dataset = source.load(split=split, **options)
+    if name in TABLE:
+        _point_out_namesake(name)
+        dataset = replace(dataset, built_in=name)
+    else:  # folders may be called anything, and figures, tables and manifests show these names
+        classes = tuple(map(as_printable, dataset.classes))
+        dataset = replace(dataset, name=as_printable(dataset.name), classes=classes)
     if binarize:
         dataset = dataset.binarized()
+    _report(dataset)
     return dataset
+
+
+def _report(dataset: Dataset) -> None:
+    """Log what was understood, and warn of what is unlikely."""
+    if log.isEnabledFor(logging.INFO):
+        log.info('%s', describe(dataset))
+    for text in oddities(dataset):
+        log.warning('%s', text)
+
+
+def has_shape_by_choice(name: str | os.PathLike[str]) -> bool:
+    """Return whether a data set is a folder of pictures, whose side and channels are chosen.
+
+    Raises DataError where there is no such data.
+
+    >>> has_shape_by_choice('mnist')
+    False
+    """
+    return name not in TABLE and 'image_size' in _find_source(name).options
+
+
+def _point_out_namesake(name: str) -> None:
+    """Warn of a folder that is called as a built-in data set, and may have been meant."""
+    if os.path.isdir(name):
+        log.warning('%s is the built-in data set; the folder here is ./%s', name, name)
 
 
 def _check_applies(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .dataset import DataError, Dataset, numbered_classes
+from .dataset import DataError, Dataset
 
 MIXTURES = ('ring8', 'grid25')
 POINTS = 100_000
@@ -51,8 +51,9 @@ def make_mixture(name: str, split: str = 'train') -> Dataset:
     centres, deviation = modes(name)
     random = _random_state(split)
     labels = random.randint(len(centres), size=POINTS, dtype=np.int64)
+    classes = tuple(map(str, range(len(centres))))
     points = centres[labels] + deviation * random.standard_normal((POINTS, 2))
-    return Dataset(name, points.astype(np.float32), labels, numbered_classes(labels), split)
+    return Dataset(name, points.astype(np.float32), labels, classes, split)
 
 
 def _random_state(split: str) -> np.random.RandomState:

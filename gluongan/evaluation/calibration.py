@@ -121,8 +121,10 @@ def calibrate(
 ) -> Calibration:
     """Return every metric of every known set: mean and deviation over `draws` draws of `count`.
 
-    on_set(name, means) is called after each set.
+    on_set(name, means) is called after each set. Raises CalibrationError for data without a test
+    split.
     """
+    check_held_out(reference)
     sets = {}
     for name in known_sets(reference.train):
         sets[name] = _mean_and_deviation(list(_measured(name, reference, count, draws)))
@@ -150,13 +152,22 @@ def identity(reference: Reference) -> dict[str, Any]:
     """Return what a calibration depends on: the data, and the judge's SHA-256."""
     return {
         'data': reference.train.name,
-        'data_sha256': hashlib.sha256(reference.images.tobytes()).hexdigest(),
+        'data_sha256': reference.sha256,
         'judge': reference.judge.sha256 if reference.judge else None,
     }
 
 
 class CalibrationError(InputError):
     """A calibration that cannot be used. The message names the file."""
+
+
+def check_held_out(reference: Reference) -> None:
+    """Raise CalibrationError where the reference is what known sets are made of."""
+    if not reference.is_held_out:
+        raise CalibrationError(
+            f'{reference.train.name}: has no test split, so that known sets would be compared with '
+            'the images that they are made of; must be data with a test split'
+        )
 
 
 class Calibration:
@@ -180,8 +191,8 @@ class Calibration:
         return result
 
     def fits(self, reference: Reference) -> bool:
-        """Return whether the calibration was made with this judge and this data."""
-        return self.identity == identity(reference)
+        """Return whether the calibration was made with this judge and this data, by any name."""
+        return {**self.identity, 'data': None} == {**identity(reference), 'data': None}
 
     def write(self, path: Path) -> None:
         """Write the calibration as JSON, one metric a line, completely or not at all."""

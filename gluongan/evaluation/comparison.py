@@ -14,10 +14,10 @@ from typing import Any
 from ..config import Config, knobs
 from ..errors import as_typed
 from ..files import text_table
-from ..metric_names import metric_meaning, metric_stem
+from ..metric_names import metric_meaning
 from ..runs import reading
-from ..runs.folder import EVALUATION, JUDGED, LOG_TABLE, RunError, read_config
-from .report import read_metrics
+from ..runs.folder import LOG_TABLE, RunError, distinct_names, read_config
+from .measured import Measured, Origin, is_complete, last_iteration, read_measured
 
 # Runs that differ only in these settings are repetitions: none of them changes what is trained.
 IGNORED = (
@@ -35,27 +35,47 @@ IGNORED = (
     'best',
     'samples',
 )
+MISSING = '-'
 COSTS = ('iterations', 'seconds of training')  # rows that every run has
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run: its folder, its settings, and the newest value of every metric."""
+    """A run: its folder, its settings, what it has cost, and the newest value of every metric.
+
+    costs: numbers by the names in COSTS. measured: the metrics, with what they are of.
+    is_complete: whether it was trained to its end.
+    """
 
     path: Path
     config: Config
-    values: dict[str, float] = field(repr=False)
+    costs: dict[str, float] = field(repr=False)
+    measured: tuple[Measured, ...] = field(default=(), repr=False)
+    is_complete: bool = True
+
+    def value(self, name: str, origin: Origin | None) -> float | None:
+        """Return the metric of an origin, without an origin a cost; None where there is none."""
+        if origin is None:
+            return self.costs.get(name)
+        for measured in self.measured:
+            if measured.origin == origin and name in measured.values:
+                return measured.values[name]
+        return None
 
 
 @dataclass(frozen=True)
 class Group:
     """Runs with the same settings except for their seeds: a column of the comparison.
 
-    >>> first = Run(Path('a'), Config(seed=0), {'lenet_fd2k_test': 10.0})
-    >>> second = Run(Path('b'), Config(seed=1), {'lenet_fd2k_test': 11.0})
-    >>> third = Run(Path('c'), Config(seed=0, lr=1e-3), {'lenet_fd2k_test': 30.0})
-    >>> groups = group_runs([first, second, third])
-    >>> [group.label for group in groups]
+    name: the heading of the column.
+
+    >>> def run(folder, distance, **settings):
+    ...     origin = Origin('evaluation', 'the last snapshot', 'mnist', '0.1.0')
+    ...     measured = Measured(origin, 400, {'lenet_fd2k_test': distance})
+    ...     return Run(Path(folder), Config(**settings), {}, (measured,))
+    >>> runs = [run('a', 10.0, seed=0), run('b', 11.0, seed=1), run('c', 30.0, lr=1e-3)]
+    >>> groups = group_runs(runs)
+    >>> [group.name for group in groups]
     ['a and 1 more', 'c']
     >>> differing_settings(groups)
     ['lr']
@@ -63,61 +83,76 @@ class Group:
                      a and 1 more      c
     lr                     0.0002  0.001
     seeds                    0, 1      0
+    at iteration              400    400  evaluation, the last snapshot, on mnist, gluongan 0.1.0
     lenet_fd2k_test   10.5 ± 0.71     30  Fréchet distance of features
     """
 
     runs: list[Run]
+    name: str = ''
 
     @property
     def config(self) -> Config:
         """The settings, with the seed of the first run."""
         return self.runs[0].config
 
-    @property
-    def label(self) -> str:
-        """The heading of the column."""
-        first = self.runs[0].path.resolve().name
-        if len(self.runs) == 1:
-            return first
-        return f'{first} and {len(self.runs) - 1} more'
+    def mean_and_deviation(
+        self, metric: str, origin: Origin | None = None
+    ) -> tuple[float, float | None] | None:
+        """Return mean and standard deviation of a metric of one origin, or a cost, over the runs.
 
-    def mean_and_deviation(self, metric: str) -> tuple[float, float | None] | None:
-        """Return mean and standard deviation of a metric over the runs.
-
-        The deviation of a single run is None. If no run has the metric the result is None.
+        origin: by default the first that has the metric. The deviation of a single run is None. If
+        no run has the metric the result is None.
         """
-        values = [run.values[metric] for run in self.runs if metric in run.values]
+        values = self.values(metric, origin or self._first_origin(metric))
         if not values:
             return None
         return mean(values), stdev(values) if len(values) > 1 else None
+
+    def values(self, metric: str, origin: Origin | None) -> list[float]:
+        """Return a metric of one origin, without an origin a cost, of the runs that have it."""
+        values = [run.value(metric, origin) for run in self.runs]
+        return [value for value in values if value is not None]
+
+    def _first_origin(self, metric: str) -> Origin | None:
+        for run in self.runs:
+            for measured in run.measured:
+                if metric in measured.values:
+                    return measured.origin
+        return None
 
 
 def read_run(path: Path) -> Run:
     """Return a run from its folder. Raises RunError, FigureError."""
     config = read_config(path)
-    newest = {**reading.newest(path), **reading.newest(path, JUDGED)}
-    values = {name: value for name, value in newest.items() if _is_shown(name)}
+    last = last_iteration(path)
+    costs = {'iterations': float(last)}
     log = reading.table(path / LOG_TABLE, 'iteration', 'elapsed')
     if log:
-        costs = float(log['iteration'][-1]), float(log['elapsed'][-1])
-        values.update(zip(COSTS, costs))
-    if (path / EVALUATION).is_file():
-        for name, value in read_metrics(path / EVALUATION).items():
-            if metric_stem(name) != 'share':
-                values[name] = value
-    return Run(path, config, values)
+        costs['seconds of training'] = float(log['elapsed'][-1])
+    measured = tuple(read_measured(path, config, last))
+    return Run(path, config, costs, measured, is_complete(path, config, last))
 
 
-def _is_shown(name: str) -> bool:
-    return metric_stem(name) not in (None, 'share')
+def group_runs(runs: Iterable[Run], *, interrupted_apart: bool = True) -> list[Group]:
+    """Return the runs in groups with the same settings, in order of their first runs.
 
-
-def group_runs(runs: Iterable[Run]) -> list[Group]:
-    """Return the runs in groups with the same settings, in order of their first runs."""
+    interrupted_apart: whether a run that was interrupted is a group of its own, so that no mean
+    contains it; otherwise it belongs to the others with its settings.
+    """
     groups: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        groups.setdefault(_settings(run.config), []).append(run)
-    return [Group(members) for members in groups.values()]
+        key = _settings(run.config)
+        if interrupted_apart and not run.is_complete:
+            key = (*key, str(run.path))
+        groups.setdefault(key, []).append(run)
+    names = distinct_names([members[0].path for members in groups.values()])
+    return [
+        Group(members, _heading(name, members)) for name, members in zip(names, groups.values())
+    ]
+
+
+def _heading(name: str, members: list[Run]) -> str:
+    return name if len(members) == 1 else f'{name} and {len(members) - 1} more'
 
 
 def _settings(config: Config) -> tuple[str, ...]:
@@ -136,16 +171,24 @@ def differing_settings(groups: Sequence[Group]) -> list[str]:
 
 
 def table_rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:
-    """Return the comparison as cells, a column for each group.
+    """Return the comparison as cells: a column for each group, and at last one of explanations.
 
-    The rows are a heading, the settings that differ, the seeds, and every metric of any run.
+    The rows are a heading, the settings that differ, the seeds, the costs, and every metric of any
+    run. Metrics of different origins never share a row; above those of each origin stands the
+    iteration that they are of.
     """
-    rows = [('', *(group.label for group in groups))]
+    rows = [('', *(group.name for group in groups), '')]
     for name in differing_settings(groups):
-        rows.append((name, *(as_typed(getattr(group.config, name)) for group in groups)))
-    rows.append(('seeds', *(_seeds(group) for group in groups)))
-    for name in _metrics(groups):
-        rows.append((name, *(_cell(group.mean_and_deviation(name)) for group in groups)))
+        rows.append((name, *(as_typed(getattr(group.config, name)) for group in groups), ''))
+    rows.append(('seeds', *(_seeds(group) for group in groups), ''))
+    rows += _rows_of_costs(groups)
+    for origin, names in _metrics(groups).items():
+        rows.append(
+            ('at iteration', *(_iterations(group, origin) for group in groups), str(origin))
+        )
+        for name in names:
+            cells = [_cell(group, name, origin) for group in groups]
+            rows.append((name, *cells, metric_meaning(name).text))
     return rows
 
 
@@ -153,23 +196,53 @@ def _seeds(group: Group) -> str:
     return ', '.join(str(run.config.seed) for run in group.runs)
 
 
-def _metrics(groups: Sequence[Group]) -> list[str]:
-    """Return the metrics that any run has, the costs first."""
-    names: dict[str, None] = {}
+def _rows_of_costs(groups: Sequence[Group]) -> list[tuple[str, ...]]:
+    rows = []
+    for name in COSTS:
+        cells = [_cell(group, name) for group in groups]
+        if any(cell != MISSING for cell in cells):
+            rows.append((name, *cells, ''))
+    interrupted = [not all(run.is_complete for run in group.runs) for group in groups]
+    if any(interrupted):
+        cells = ['interrupted' if each else 'complete' for each in interrupted]
+        rows.append(('training', *cells, 'an interrupted run has a column of its own'))
+    return rows
+
+
+def _metrics(groups: Sequence[Group]) -> dict[Origin, list[str]]:
+    """Return the names of the metrics that any run has by their origin, each once."""
+    names: dict[Origin, dict[str, None]] = {}
     for group in groups:
         for run in group.runs:
-            names.update(dict.fromkeys(run.values))
-    costs = [name for name in COSTS if name in names]
-    return costs + [name for name in names if name not in COSTS]
+            for measured in run.measured:
+                names.setdefault(measured.origin, {}).update(dict.fromkeys(measured.values))
+    return {origin: list(of_origin) for origin, of_origin in names.items()}
 
 
-def _cell(spread: tuple[float, float | None] | None) -> str:
+def _iterations(group: Group, origin: Origin) -> str:
+    """Return the iterations that a group's metrics of an origin are of."""
+    iterations = set()
+    for run in group.runs:
+        for measured in run.measured:
+            if measured.origin == origin and measured.iteration is not None:
+                iterations.add(measured.iteration)
+    if not iterations:
+        return MISSING
+    low, high = min(iterations), max(iterations)
+    return f'{low:,}' if low == high else f'{low:,} to {high:,}'
+
+
+def _cell(group: Group, name: str, origin: Origin | None = None) -> str:
+    """Return mean ± deviation over a group, and how many of its runs have the metric if not all."""
+    spread = group.mean_and_deviation(name, origin)
     if spread is None:
-        return '-'
+        return MISSING
     value, deviation = spread
-    if deviation is None:
-        return format_number(value)
-    return f'{format_number(value)} ± {format_number(deviation, 2)}'
+    text = format_number(value)
+    if deviation is not None:
+        text += f' ± {format_number(deviation, 2)}'
+    count = len(group.values(name, origin))
+    return text if count == len(group.runs) else f'{text} ({count} of {len(group.runs)})'
 
 
 def format_number(value: float, digits: int = 4) -> str:
@@ -185,8 +258,7 @@ def format_number(value: float, digits: int = 4) -> str:
 
 def make_table(groups: Sequence[Group]) -> str:
     """Return the comparison as text, with the meaning of each metric at the end of its line."""
-    rows = [(*row, metric_meaning(row[0]).text) for row in table_rows(groups)]
-    return text_table(rows, left=(0, len(groups) + 1))
+    return text_table(table_rows(groups), left=(0, len(groups) + 1))
 
 
 def compare(paths: Sequence[Path]) -> list[Group]:

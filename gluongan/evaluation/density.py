@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..build import Device, load_data
-from ..loading import load_sampler
-from ..runs.folder import RunError, read_config
+from ..gan.labels import labels_in_proportion
+from ..loading import check_data, load_sampler, settle
+from ..runs.folder import RunError
 from .metrics import Parzen, parzen
 
 TRAIN = 60_000
@@ -39,14 +40,23 @@ class Density(NamedTuple):
     is_mnist: bool
 
 
-def measure_density(run: Path, *, which: str = 'last', device: Device = 'cpu') -> Density:
+def measure_density(
+    run: Path,
+    *,
+    which: str = 'last',
+    device: Device = 'cpu',
+    data_at: str | None = None,
+    changed_data: bool = False,
+) -> Density:
     """Return the Parzen window log-likelihood of a run's test images under its samples.
 
     which: `last`, `best` or the iteration of a snapshot. It takes about 10 seconds.
+    data_at: where the run's data is, if it moved. changed_data: allow that it is another.
     Raises RunError for data with fewer images than the protocol takes, and SnapshotError.
     """
-    config = read_config(run)
+    config = settle(run, data_at=data_at)
     train = load_data(config, 'train')
+    check_data(run, train, changed_data=changed_data)
     test = load_data(config, 'test')
     if len(train) < TRAIN or len(test) < TEST:
         raise RunError(
@@ -54,7 +64,9 @@ def measure_density(run: Path, *, which: str = 'last', device: Device = 'cpu') -
             f'must be at least {TRAIN:,} and {TEST:,}'
         )
     sampler = load_sampler(run, which=which, device=device)
-    seeds = list(range(SAMPLES // max(1, len(sampler.classes))))
-    x, _ = sampler.sample_grid(seeds)
+    if sampler.classes:
+        x, _ = sampler.sample(SAMPLES, 0, labels_in_proportion(train.labels, SAMPLES))
+    else:
+        x, _ = sampler.sample_grid(list(range(SAMPLES)))
     result = parzen(x, train.floats(VALID), test.floats(slice(TEST)))
     return Density(result, len(x), config.data == 'mnist' and not config.binarize)

@@ -17,10 +17,10 @@ MIXED = 1_000  # samples in a pass of a discriminator that compares the samples 
 def draw_samples(updater: GANUpdater, count: int, *, seed: int, source: str = 'run') -> Samples:
     """Return `count` samples of a GAN that depend on `seed` alone.
 
-    The classes of a conditional GAN take turns.
+    The classes of a conditional GAN are asked for in the data's proportions.
     """
-    labels = np.arange(count) % updater.classes if updater.classes else None
-    x = updater.samples(updater.fixed_inputs(count, seed))
+    labels = updater.labels_as_in_data(count)
+    x = updater.samples(updater.fixed_inputs(count, seed, labels))
     if x.ndim == 4:
         x = np.clip(x, 0, 1)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..metric_names import judge_space
 from . import metrics
 from .metrics.distances import flat, squared_radii
 
@@ -38,7 +40,8 @@ class Reference:
     """The data that samples are compared with, in random order.
 
     That is the test images, or the training images if there are no test images. `split` says
-    which, and the names of metrics contain it. (The order is random because the first half of the
+    which, and the names of metrics contain it; `is_held_out` says whether there are test images.
+    (The order is random because the first half of the
     MNIST test set is cleaner than the second, and no part of it is like the whole.)
 
     judge: the classifier that computes features and classes, if there is one.
@@ -61,15 +64,29 @@ class Reference:
         self.train = train
         self.judge = judge
         self.split = compared.split
+        self.is_held_out = test is not None
         order = np.random.RandomState(0).permutation(len(compared))[:MOST]
         self.images = compared.floats(order)
         self.labels = None if compared.labels is None else compared.labels[order]
         self._radii: dict[tuple[int, int], np.ndarray] = {}
 
+    @cached_property
+    def space(self) -> str:
+        """What the metrics of the judge's features begin with, see `metric_names.judge_space`."""
+        from .classifier import is_shipped_for  # here, because it imports MXNet
+
+        is_shipped = is_shipped_for(self.judge, self.train)
+        return judge_space(self.judge.about.net, None if is_shipped else self.judge.sha256)
+
     @property
-    def net_name(self) -> str:
-        """The name of the judge's network, which its metrics begin with."""
-        return self.judge.about.net
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes that metrics count: those of the judge, if there is one."""
+        return self.judge.about.classes if self.judge else self.train.classes
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of the images, which says which data they are."""
+        return hashlib.sha256(self.images.tobytes()).hexdigest()
 
     @cached_property
     def judgement(self) -> Judgement:

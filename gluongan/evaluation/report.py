@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .. import __version__
 from ..files import text_table, write_text
 from ..metric_names import metric_meaning, metric_stem
-from ..runs.folder import RunError
+from ..runs.folder import RunError, evaluation_files, new_evaluation_path
 from .suite import Values
 
 WHOLE_NUMBERS = ('classes', 'modes', 'ndb', 'support', 'caught')
@@ -24,6 +27,9 @@ class Report:
     data: the data set they were compared with. count: the number of samples.
     judge: the classifier that was used, as a JSON object. seconds: how long it took.
     known: the same metrics of sets whose faults are known, `real` among them.
+    notes: why something is not among `known`, a line each.
+    iteration: of the snapshot that made the samples. asked_for: `last`, `best` or a number.
+    data_sha256: of the images that they were compared with. version: of the package.
     nearest: the samples closest to a training image, and those images, (16, C, H, W) each.
     """
 
@@ -35,27 +41,53 @@ class Report:
     summary: str
     seconds: float
     known: dict[str, Values] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     iteration: int | None = None
+    asked_for: str | None = None
+    data_sha256: str | None = None
+    version: str = __version__
     nearest: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
 
     def as_json(self) -> str:
         """Return the report as JSON: an object whose `metrics` are numbers by name."""
         content = {
             'source': self.source,
+            'gluongan': self.version,
             'iteration': self.iteration,
+            'snapshot': self.asked_for,
             'data': self.data,
+            'data_sha256': self.data_sha256,
             'samples': self.count,
             'judge': self.judge,
             'words': self.summary,
             'seconds': round(self.seconds, 2),
             'metrics': _rounded(self.values),
             'known': {name: _rounded(values) for name, values in self.known.items()},
+            'notes': self.notes,
         }
         return json.dumps(content, indent=1) + '\n'
 
     def write(self, path: Path) -> None:
         """Write the report as JSON, completely or not at all."""
         write_text(path, self.as_json())
+
+    @property
+    def source_and_iteration(self) -> str:
+        """Where the samples come from, and the iteration of the snapshot that made them."""
+        if self.iteration is None:
+            return self.source
+        return f'{self.source} at iteration {self.iteration:,}'
+
+    def origin(self) -> str:
+        """Return in one line what the numbers are of: samples, data, judge and version."""
+        data = self.data
+        if self.data_sha256:
+            data += f' ({self.data_sha256[:8]})'
+        judge = 'no judge'
+        if self.judge:
+            judge = 'judge {net} of {data} ({sha256:.8})'.format(**self.judge)
+        samples = f'{self.count:,} samples of {self.source_and_iteration}'
+        return f'{samples}, against {data}, {judge}, gluongan {self.version}'
 
     def table(self) -> str:
         """Return a line for each metric: its value here, for each known set, and its meaning."""
@@ -94,10 +126,67 @@ def _rounded(values: Values) -> Values:
     return {name: float(f'{value:.6g}') for name, value in values.items()}
 
 
-def read_metrics(path: Path) -> Values:
-    """Return the metrics in a report's JSON file. Raises RunError if it is not a report."""
+@dataclass(frozen=True)
+class Reported:
+    """What a report's JSON file says; None where an older version did not write it."""
+
+    values: Values = field(repr=False)
+    data: str = 'unknown data'
+    iteration: int | None = None
+    asked_for: str | None = None
+    count: int | None = None
+    data_sha256: str | None = None
+    judge_sha256: str | None = None
+    version: str | None = None
+
+
+def read_report(path: Path) -> Reported:
+    """Return what a report's JSON file says. Raises RunError if it is not a report."""
     try:
-        metrics = json.loads(path.read_text(encoding='utf-8'))['metrics']
-        return {name: float(value) for name, value in metrics.items()}
+        content = json.loads(path.read_text(encoding='utf-8'))
+        metrics = content['metrics'].items()
+        return Reported(
+            {name: float(value) for name, value in metrics},
+            str(content.get('data', Reported.data)),
+            _optional(int, content.get('iteration')),
+            _optional(str, content.get('snapshot')),
+            _optional(int, content.get('samples')),
+            _optional(str, content.get('data_sha256')),
+            _optional(str, (content.get('judge') or {}).get('sha256')),
+            _optional(str, content.get('gluongan')),
+        )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise RunError(f'{path}: is not a report of `gluongan evaluate`') from None
+
+
+def report_path(run: Path, report: Report) -> Path:
+    """Return the file for a report in the folder of its run.
+
+    That is the file of an earlier report with the same request, which it replaces: the same
+    snapshot was asked for, and as many samples, by the same judge, against the same data. Other
+    reports stay as they are.
+    """
+    for path in evaluation_files(run):
+        with suppress(RunError):
+            if _has_same_request(read_report(path), report):
+                return path
+    return new_evaluation_path(run, str(report.asked_for), report.count)
+
+
+def _has_same_request(earlier: Reported, report: Report) -> bool:
+    if earlier.judge_sha256 != (report.judge or {}).get('sha256'):
+        return False
+    return (
+        earlier.count == report.count
+        and earlier.asked_for in (None, report.asked_for)  # an older version did not write it
+        and earlier.data_sha256 in (None, report.data_sha256)
+    )
+
+
+def _optional(kind: Callable[[Any], Any], value: Any) -> Any:
+    return None if value is None else kind(value)
+
+
+def read_metrics(path: Path) -> Values:
+    """Return the metrics in a report's JSON file. Raises RunError if it is not a report."""
+    return read_report(path).values

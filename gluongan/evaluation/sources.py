@@ -16,12 +16,16 @@ import numpy as np
 from .. import data, loading
 from ..build import load_data, load_test
 from ..config import Config
-from ..data import toys
+from ..data import idx, toys
 from ..exports import is_export, load_export, load_sampler
-from ..runs.folder import RunError, is_run, read_config
+from ..gan.labels import labels_in_proportion
+from ..gan.sampling import Sampler
+from ..metric_names import count_of
+from ..runs.folder import RunError, is_run
 from . import classifier
-from .calibration import CalibrationError, read_calibration, real_samples
+from .calibration import CalibrationError, check_held_out, read_calibration, real_samples
 from .from_updater import draw_samples
+from .pictures import check_sizes
 from .reference import Reference
 from .report import Report
 from .samples import Samples
@@ -38,11 +42,17 @@ OnStep = Callable[[str, float], None]
 
 
 class Request(NamedTuple):
-    """Which samples to draw: how many, from which snapshot of a run, on which device."""
+    """Which samples to draw: how many, from which snapshot of a run, on which device.
+
+    changed_data: whether the data of a run may be another than when it began.
+    resize: whether pictures of another size than the data are cropped and resized.
+    """
 
     count: int
     which: str = 'last'
     device: str = 'cpu'
+    changed_data: bool = False
+    resize: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,63 +60,104 @@ class SourceKind:
     """A kind of source.
 
     matches(path): whether a path is of this kind.
-    data_config(path, given): the Config of the data that its samples are compared with.
+    data_config(path, given, data_at): the Config of the data that its samples are compared with.
+    can_resize: whether its samples are pictures in files, which have sizes of their own.
     read(path, dataset, request): its Samples, and the iteration they are from, if any.
     """
 
     matches: Callable[[Path], bool]
-    data_config: Callable[[Path, Config], Config]
+    data_config: Callable[[Path, Config | None, str | None], Config]
     read: Callable[[Path, data.Dataset, Request], tuple[Samples, int | None]]
+    can_resize: bool = False
 
 
 def _read_run(run: Path, dataset: data.Dataset, request: Request) -> tuple[Samples, int]:
+    loading.check_data(run, dataset, changed_data=request.changed_data)
     updater = loading.load_updater(run, dataset, which=request.which, device=request.device)
     samples = draw_samples(updater, request.count, seed=STREAM, source=str(run))
     return samples, updater.iteration
 
 
-def _config_of_run(run: Path, given: Config) -> Config:
-    return read_config(run)
+def _config_of_run(run: Path, given: Config | None, data_at: str | None) -> Config:
+    return loading.settle(run, data_at=data_at)
 
 
 def _read_export(
     folder: Path, dataset: data.Dataset, request: Request
 ) -> tuple[Samples, int | None]:
     sampler = load_sampler(folder, which=request.which, device=request.device)
-    x, labels = sampler.sample(request.count, STREAM)
+    x, labels = sampler.sample(request.count, STREAM, _requested(folder, sampler, dataset, request))
     _check_shape(folder, x.shape[1:], dataset)
     if x.ndim == 4:
         x = np.clip(x, 0, 1)
     return Samples(str(folder), x, labels), load_export(folder).manifest.iteration
 
 
-def _config_of_export(folder: Path, given: Config) -> Config:
+def _requested(
+    folder: Path, sampler: Sampler, dataset: data.Dataset, request: Request
+) -> np.ndarray | None:
+    """Return the classes to ask an export for, in the data's proportions; None without classes."""
+    if not sampler.classes or dataset.labels is None:
+        return None
+    if tuple(sampler.classes) != dataset.classes:
+        raise RunError(
+            f'{folder}: its classes are {", ".join(sampler.classes)}; must be '
+            f'{", ".join(dataset.classes)}, as those of {dataset.name}'
+        )
+    return labels_in_proportion(dataset.labels, request.count)
+
+
+def _config_of_export(folder: Path, given: Config | None, data_at: str | None) -> Config:
     """Return the data that the manifest names, unless other data was given.
 
     A manifest may also name a path, which means nothing on this machine.
     """
     name = load_export(folder).manifest.data
-    if name in data.NAMES and given.data == Config().data:
-        return given.with_settings({'data': name})
+    if given is None and name in data.NAMES:
+        return Config(data=name)
+    return _given_data(folder, given)
+
+
+def _given_data(source: Path, given: Config | None) -> Config:
+    if given is None:
+        raise RunError(
+            f'is not given; must be the data that the samples of {source} imitate', setting='data'
+        )
     return given
 
 
-def _read_pictures(path: Path, dataset: data.Dataset, request: Request) -> tuple[Samples, None]:
-    sizes = {}
-    if path.suffix != '.npz':
-        sizes = {'image_size': dataset.shape[1], 'channels': dataset.shape[0]}
-    pictures = data.load(path, **sizes)
+def _read_arrays(path: Path, dataset: data.Dataset, request: Request) -> tuple[Samples, None]:
+    return _chosen(path, data.load(path), dataset, request)
+
+
+def _read_folder(path: Path, dataset: data.Dataset, request: Request) -> tuple[Samples, None]:
+    if not dataset.is_image:
+        raise RunError(f'{path}: is made of pictures; must be points, as those of {dataset.name}')
+    channels, height, width = dataset.shape
+    if not request.resize:
+        check_sizes(path, height, width, dataset.name)
+    pictures = data.load(path, image_size=height, channels=channels)
+    return _chosen(path, pictures, dataset, request)
+
+
+def _chosen(
+    path: Path, pictures: data.Dataset, dataset: data.Dataset, request: Request
+) -> tuple[Samples, None]:
     _check_shape(path, pictures.shape, dataset)
     order = np.random.RandomState(0).permutation(len(pictures))[: request.count]
     return Samples(str(path), pictures.floats(order)), None
 
 
-def _is_pictures(path: Path) -> bool:
-    return path.is_dir() or path.suffix == '.npz'
+def _are_arrays(path: Path) -> bool:
+    return path.suffix == '.npz' or (path.is_dir() and idx.is_idx_folder(path))
 
 
-def _config_of_pictures(path: Path, given: Config) -> Config:
-    return given
+def _config_of_pictures(path: Path, given: Config | None, data_at: str | None) -> Config:
+    """Return the data that was given, or that of the run in whose folder the pictures are."""
+    run = path.resolve().parent
+    if given is None and is_run(run):
+        return loading.settle(run)
+    return _given_data(path, given)
 
 
 def _check_shape(source: Path, shape: tuple[int, ...], dataset: data.Dataset) -> None:
@@ -120,7 +171,8 @@ def _check_shape(source: Path, shape: tuple[int, ...], dataset: data.Dataset) ->
 SOURCE_KINDS = (
     SourceKind(is_run, _config_of_run, _read_run),
     SourceKind(is_export, _config_of_export, _read_export),
-    SourceKind(_is_pictures, _config_of_pictures, _read_pictures),
+    SourceKind(_are_arrays, _config_of_pictures, _read_arrays),
+    SourceKind(Path.is_dir, _config_of_pictures, _read_folder, can_resize=True),
 )
 
 
@@ -128,6 +180,9 @@ def evaluate_source(
     source: Path,
     *,
     config: Config | None = None,
+    data_at: str | None = None,
+    changed_data: bool = False,
+    resize: bool = False,
     judge_file: Path | None = None,
     calibration: Path | None = None,
     count: int | None = None,
@@ -137,7 +192,11 @@ def evaluate_source(
 ) -> Report:
     """Return the report of a run, an export, a folder of pictures or an .npz file.
 
-    config: names the data that pictures are compared with; a run has its own.
+    config: names the data that the samples are compared with; a run has its own. Without it, an
+    export is compared with the built-in data that it was trained on, and pictures in a run's folder
+    with the data of the run; other samples are refused.
+    data_at: where the data of a run is, if it moved. changed_data: allow that it is another.
+    resize: crop and resize a folder's pictures of another size instead of refusing them.
     judge_file: a judge to use instead of the one that ships with the package.
     calibration: metrics of known sets to use instead of those that ship with the package; if none
     fit, only real images are measured beside the samples.
@@ -148,14 +207,16 @@ def evaluate_source(
     start = time.perf_counter()
     on_step = on_step or _ignore
     kind = _kind_of(source)
-    reference = make_reference(kind.data_config(source, config or Config()), judge_file)
+    if resize and not kind.can_resize:
+        raise RunError(f'does not apply to {source}; must be left out', setting='resize')
+    reference = make_reference(kind.data_config(source, config, data_at), judge_file)
     known = _known_sets(reference, calibration)  # first, because the file may be bad
-    count = count or COUNTS.get(reference.train.name, COUNT)
-    samples, iteration = kind.read(source, reference.train, Request(count, which, device))
+    count = count or COUNTS.get(reference.train.built_in, COUNT)
+    request = Request(count, which, device, changed_data, resize)
+    samples, iteration = kind.read(source, reference.train, request)
     on_step(f'{len(samples):,} samples', time.perf_counter() - start)
     values = evaluate(samples, reference, on_step=on_step)
-    if reference.train.is_image and not known:
-        known = {'real': _measure_real(reference, len(samples), on_step)}
+    known, notes = _columns(known, values, reference, len(samples), on_step)
     nearest = closest_to_training(samples, reference) if reference.train.is_image else None
     return Report(
         source=str(source),
@@ -163,12 +224,13 @@ def evaluate_source(
         count=len(samples),
         judge=_describe_judge(reference.judge),
         values=values,
-        summary=summarize(
-            values, reference.train.classes, known.get('real'), _count_modes(reference)
-        ),
+        summary=summarize(values, reference.classes, known.get('real'), _count_modes(reference)),
         seconds=time.perf_counter() - start,
         known=known,
+        notes=notes,
         iteration=iteration,
+        asked_for=which if is_run(source) else None,
+        data_sha256=reference.sha256,
         nearest=nearest,
     )
 
@@ -193,11 +255,11 @@ def make_reference(config: Config, judge_file: Path | None = None) -> Reference:
     """
     train = load_data(config)
     judge = classifier.find_judge(train, judge_file) if train.is_image else None
-    return Reference(train, load_test(config), judge)
+    return Reference(train, load_test(config, train), judge)
 
 
 def _count_modes(reference: Reference) -> int | None:
-    name = reference.train.name
+    name = reference.train.built_in
     return len(toys.modes(name)[0]) if name in toys.MIXTURES else None
 
 
@@ -211,11 +273,13 @@ def _describe_judge(judge: classifier.Judge | None) -> dict[str, Any] | None:
 
 def _known_sets(reference: Reference, file: Path | None) -> dict[str, Values]:
     """Return the metrics of the known sets by set, {} if no calibration fits."""
-    path = file or classifier.calibration_file(reference.train.name)
+    path = file or classifier.calibration_file(reference.train.built_in)
     if not reference.train.is_image or (file is None and not path.is_file()):
         return {}
     calibration = read_calibration(path)
     if calibration.fits(reference):
+        if file is not None:
+            check_held_out(reference)
         return calibration.means()
     if file is None:
         return {}
@@ -223,6 +287,37 @@ def _known_sets(reference: Reference, file: Path | None) -> dict[str, Values]:
         f'{file}: was made from {calibration.identity.get("data")} with another judge or other '
         'images; must be made from this data and judge with `gluongan judge calibrate`'
     )
+
+
+def _columns(
+    known: dict[str, Values],
+    values: Values,
+    reference: Reference,
+    count: int,
+    on_step: OnStep,
+) -> tuple[dict[str, Values], tuple[str, ...]]:
+    """Return what stands beside the metrics of samples, and why something does not.
+
+    known: the metrics of known sets. A set whose numbers would nearly all be missing is left out.
+    """
+    if not reference.train.is_image:
+        return {}, ()
+    if not reference.is_held_out:
+        why = 'has no test split, so that real images would be compared with themselves'
+        return {}, (f'no column `real`: {reference.train.name} {why}',)
+    comparable = {name: of for name, of in known.items() if _is_comparable(of, values)}
+    notes = ()
+    if len(comparable) < len(known):
+        made_of = max(count_of(name) or 0 for of in known.values() for name in of)
+        notes = (f'known sets are left out: they are of {made_of:,} samples, not {count:,}',)
+    if 'real' not in comparable:
+        comparable = {'real': _measure_real(reference, count, on_step), **comparable}
+    return comparable, notes
+
+
+def _is_comparable(known: Values, values: Values) -> bool:
+    """Return whether a known set has at least half of the metrics."""
+    return sum(name in known for name in values) >= len(values) / 2
 
 
 def _measure_real(reference: Reference, count: int, on_step: OnStep) -> Values:

@@ -53,7 +53,7 @@ def measure_pixels(samples: Samples, reference: Reference, counts: Counts) -> Va
 
 def measure_by_judge(samples: Samples, reference: Reference, counts: Counts) -> Values:
     """Return the metrics that need the judge: distances of features, and classes."""
-    net = reference.net_name
+    net = reference.space
     split = reference.split
     n = len(samples)
     features, probabilities = reference.judge(samples.x)
@@ -76,7 +76,8 @@ def measure_by_judge(samples: Samples, reference: Reference, counts: Counts) -> 
     else:
         for i, share in enumerate(classes.shares):
             values[metric_name(net, 'share', n, str(i))] = float(share)
-    if samples.labels is not None:
+    # Only where the numbers of its classes mean the same as those of the data.
+    if samples.labels is not None and reference.classes == reference.train.classes:
         values[metric_name(net, 'asked', n)] = float((label == samples.labels).mean())
     return values
 
@@ -177,7 +178,7 @@ def _first(labels: np.ndarray | None, n: int) -> np.ndarray | None:
 def measure_mixture(samples: Samples, reference: Reference, counts: Counts) -> Values:
     """Return how points cover a mixture whose modes are known."""
     n = len(samples)
-    coverage = metrics.coverage(samples.x, *toys.modes(reference.train.name))
+    coverage = metrics.coverage(samples.x, *toys.modes(reference.train.built_in))
     return {
         metric_name('points', 'caught', n): coverage.caught,
         metric_name('points', 'good', n): coverage.good,
@@ -194,7 +195,7 @@ def _named(result: NamedTuple, space: str, n: int, details: tuple[str, ...]) -> 
 def measurements(samples: Samples, reference: Reference) -> dict[str, Measure]:
     """Return the measurements that suit these samples, by the text that progress shows."""
     if not reference.train.is_image:
-        is_mixture = reference.train.name in toys.MIXTURES
+        is_mixture = reference.train.built_in in toys.MIXTURES
         return {'modes': measure_mixture} if is_mixture else {}
     suitable: dict[str, Measure] = {}
     if reference.judge:

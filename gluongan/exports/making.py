@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import __version__, loading
+from .. import __version__, data, loading
 from ..files import check_writable, publish, staging
 from ..gan.sampling import device_of
 from ..nn.layers import Chain, MinibatchDiscrimination, Pack, has_layer, in_float32
@@ -107,7 +107,7 @@ def export_run(
         tuple(class_names(run)) if config.conditional else (),
         is_image=len(sample_shape(run)) == 3,
         recipe=config.recipe,
-        data=Path(config.data).name,
+        data=_data_name(config.data),
         iteration=iteration,
         ema=bool(config.ema) and network == 'gen',
     )
@@ -115,6 +115,11 @@ def export_run(
         staged = _write(net, folder / FILE_NAMES[network], format, about)
         publish(folder, out)
     return Export(tuple(out / file.name for file in staged.files), staged.difference)
+
+
+def _data_name(name: str) -> str:
+    """Return what a manifest calls the data of a run: a name for built-in data alone."""
+    return name if name in data.NAMES else f'./{Path(name).name}'
 
 
 def _write(net: Chain, prefix: Path, format: str, about: About) -> Export:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..metric_names import metric_meaning
-from ..runs.reading import history
+from ..runs.reading import best_index, has_stalled, history
 from ..trainer import Extension
 
 if TYPE_CHECKING:
@@ -24,14 +21,11 @@ class EarlyStopping(Extension):
     def __init__(self, metric: str, patience: int) -> None:
         self._metric = metric
         self._patience = patience
-        self._sign = 1 if metric_meaning(metric).better == 'low' else -1
 
     def __call__(self, trainer: Trainer) -> None:
-        iterations, values = history(trainer.folder, self._metric)
-        if not len(values):
-            return
-        best = int(np.argmin(self._sign * values))
-        if len(values) - 1 - best >= self._patience:
+        if has_stalled(trainer.folder, self._metric, self._patience):
+            iterations, values = history(trainer.folder, self._metric)
+            best = best_index(self._metric, values)
             trainer.stop_early(
                 f'{self._metric} has not improved for {self._patience} measurements since '
                 f'{values[best]:.4g} at iteration {iterations[best]:,}'

@@ -53,6 +53,7 @@ class Evaluation(Extension):
         row = newest(trainer.folder, JUDGED)
         self._measured = row.pop('iteration', None)
         row.pop('epoch', None)
+        self._published = list(row)
         trainer.report.update(row)
         if trainer.updater.iteration == 0:
             self(trainer)
@@ -63,6 +64,9 @@ class Evaluation(Extension):
         values = self._measure(draw_samples(updater, self._count, seed=STREAM))
         values['judge/seconds'] = time.perf_counter() - started
         self._measured = updater.iteration
+        for name in self._published:  # the judge was another before a resume
+            trainer.report.pop(name, None)
+        self._published = list(values)
         trainer.report.update(values)
         for stem in ('spread', 'support'):  # the progress line shows the newest of both
             trainer.report[f'samples/{stem}'] = find_metric(values, stem)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import figures
+from ..data import fingerprint
 from ..data.toys import COUNTED
 from ..errors import check_count
 from ..files import write_array, write_json
@@ -91,16 +92,18 @@ class FigureReport(Extension):
     about: what the titles say beside the name of the data, such as {'recipe': 'dense', 'loss':
     'minimax'}. It goes into run.json together with what the updater knows, so that
     `figures.draw_all` and `gluongan plot` can draw without a Config.
+    renew: write run.json again, for a run that goes on with other data.
     """
 
     trigger = (10**9, 'iteration')
 
-    def __init__(self, about: dict[str, Any] | None = None) -> None:
+    def __init__(self, about: dict[str, Any] | None = None, *, renew: bool = False) -> None:
         self._about = about or {}
+        self._renew = renew
 
     def start(self, trainer: Trainer) -> None:
         path = trainer.folder / FACTS
-        if not path.exists():
+        if self._renew or not path.exists():
             write_json(path, {**_facts(trainer.updater), **self._about})
 
     def finish(self, trainer: Trainer) -> None:
@@ -118,6 +121,7 @@ def _facts(updater: GANUpdater) -> dict[str, Any]:
         'classes': dataset.classes,
         'mean': mean,
         'std': std,
+        'fingerprint': fingerprint(dataset),
         'iterations_per_epoch': updater.iterations_per_epoch,
         'score': 'probability' if updater.loss.is_probability else 'critic score',
     }

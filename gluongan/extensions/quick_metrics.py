@@ -30,7 +30,7 @@ class QuickMetrics(Extension):
     """Writes metrics.jsonl during training and accuracy.csv at its end.
 
     It publishes the newest row in `trainer.report`. Each row is of 1,000 samples (2,500 points) of
-    a fixed noise, and of as many fixed real samples:
+    a fixed noise, and of as many fixed real samples. Classes are asked for in the data's shares.
 
     pixels/mean, pixels/std: of all values of the samples.
     samples/swd: sliced Wasserstein distance between samples and data.
@@ -53,8 +53,9 @@ class QuickMetrics(Extension):
         # In random order: of sorted data, the discriminator would see the first class alone.
         self._chosen = np.random.default_rng(0).choice(len(data), count, replace=False)
         self._reals = data.floats(self._chosen)
-        self._z = updater.fixed_inputs(count, seed=1)
-        self._mixture = toys.modes(data.name) if data.name in toys.MIXTURES else None
+        self._labels = updater.labels_as_in_data(count)
+        self._z = updater.fixed_inputs(count, 1, self._labels)
+        self._mixture = toys.modes(data.built_in) if data.built_in in toys.MIXTURES else None
         self._pairs = pairs(self._reals) if data.is_image and count > 1 else None
         self._records = Records(trainer.folder / METRICS)
         self._records.start(updater.iteration)
@@ -85,7 +86,8 @@ class QuickMetrics(Extension):
                 labels[self._chosen[:HALF]] if updater.classes else None,
                 1,
             )
-            fake = _share_right(updater, x[:HALF], _turns(updater, len(x[:HALF])), -1)
+            asked = None if self._labels is None else self._labels[:HALF]
+            fake = _share_right(updater, x[:HALF], asked, -1)
             if np.isfinite(real + fake):  # a pack may be larger than the test
                 row['dis/accuracy'] = (real + fake) / 2
         self._measured = updater.iteration
@@ -103,7 +105,9 @@ class QuickMetrics(Extension):
         data = updater.real.dataset
         records = Records(path, header='batch,real,fake,accuracy\n')
         records.start(-1)
-        z = updater.fixed_inputs(len(data) // HALF * HALF, seed=2)
+        count = len(data) // HALF * HALF
+        labels = updater.labels_as_in_data(count)
+        z = updater.fixed_inputs(count, 2, labels)
         binary = data.is_image and np.isin(data.samples[:HALF], (0, 255)).all()
         for batch, start in enumerate(range(0, len(z), HALF)):
             here = slice(start, start + HALF)
@@ -113,13 +117,9 @@ class QuickMetrics(Extension):
             real = _share_right(
                 updater, data.floats(here), data.labels[here] if updater.classes else None, 1
             )
-            fake = _share_right(updater, x_fake, _turns(updater, HALF, start), -1)
+            asked = None if labels is None else labels[here]
+            fake = _share_right(updater, x_fake, asked, -1)
             records.append([csv_row((batch, real, fake, (real + fake) / 2))])
-
-
-def _turns(updater: GANUpdater, count: int, start: int = 0) -> np.ndarray | None:
-    """Return the classes of the samples of `fixed_inputs`, from sample `start` on."""
-    return np.arange(start, start + count) % updater.classes if updater.classes else None
 
 
 def _share_right(updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None, sign: int) -> float:

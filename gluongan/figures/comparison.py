@@ -11,7 +11,14 @@ from PIL import Image, ImageDraw
 
 from ..metric_names import find_metric_name
 from ..runs import reading
-from ..runs.folder import JUDGED, METRICS
+from ..runs.folder import (
+    JUDGED,
+    METRICS,
+    describe_data,
+    distinct_names,
+    is_run,
+    read_config,
+)
 from .curves import finish, page, subtitle
 from .grids import enlarged_to, grid, save, tiles
 from .pictures import INK, MARGIN, PAPER, font, titled
@@ -26,7 +33,7 @@ ACROSS = 4  # runs in a row
 SHEET_WIDTH = 240  # pixels of one run's samples
 HEADING = 24  # pixels above them
 
-# The file and the metric of each panel, its title and its unit.
+# The file and the metric (or its stem) of each panel, its title and its unit.
 PANELS = (
     (JUDGED, 'fd', 'Fréchet distance of features', 'distance'),
     (JUDGED, 'classes', 'classes covered', 'classes'),
@@ -48,27 +55,66 @@ class Line(NamedTuple):
     y: np.ndarray
 
 
+class Panel(NamedTuple):
+    """The curves of one metric on one data set. stem: that in PANELS."""
+
+    stem: str
+    title: str
+    unit: str
+    lines: list[Line]
+
+
 def compared_curves(groups: Groups, path: Path) -> Path | None:
     """Draw what was measured over training: one colour per group of runs, one line per run.
 
     groups: (name, folders of its runs). Returns `path`, None where nothing was measured.
     """
-    drawn = []
-    for file, name, title, unit in PANELS:
-        lines = _lines(groups, file, name)
-        if lines:
-            drawn.append((name, title, unit, lines))
+    drawn = _panels(groups)
     if not drawn:
         return None
     figure, panels = page('Runs compared', rows=len(drawn), height=1.2 + 2.7 * len(drawn))
-    for axes, (name, title, unit, lines) in zip(panels, drawn):
-        for line in lines:
+    for axes, panel in zip(panels, drawn):
+        for line in panel.lines:
             _draw_line(axes, line)
-        if name in FALLING and min(line.y.min() for line in lines) > 0:
+        if panel.stem in FALLING and min(line.y.min() for line in panel.lines) > 0:
             _make_logarithmic(axes)
-        subtitle(axes, title)
-        finish(axes, 'iteration', unit)
+        subtitle(axes, panel.title)
+        finish(axes, 'iteration', panel.unit)
     return save(figure, path)
+
+
+def _panels(groups: Groups) -> list[Panel]:
+    """Return a panel for each metric and data set: only equal ones may be compared."""
+    data = {run: _data(run) for _, runs in groups for run in runs}
+    panels = []
+    for file, stem, title, unit in PANELS:
+        for of in dict.fromkeys(data.values()):
+            on = f', on {of}' if len(set(data.values())) > 1 else ''
+            chosen = [(label, [run for run in runs if data[run] == of]) for label, runs in groups]
+            for name in _columns(chosen, file, stem):
+                judged_by = f', {name}' if name != stem else ''
+                lines = _lines(chosen, file, name)
+                panels.append(Panel(stem, title + judged_by + on, unit, lines))
+    return panels
+
+
+def _data(run: Path) -> str:
+    return describe_data(read_config(run)) if is_run(run) else ''
+
+
+def _columns(groups: Groups, file: str, stem: str) -> list[str]:
+    """Return the full names of a metric in the files of the runs, such as lenet_fd2k_test for fd.
+
+    A run may have several: when it is resumed, the judge and the number of samples may change.
+    """
+    names: dict[str, None] = {}
+    for _, runs in groups:
+        for run in runs:
+            for row in reading.json_rows(run / file):
+                found = stem if stem in row else find_metric_name(row, stem)
+                if found is not None:
+                    names[found] = None
+    return list(names)
 
 
 def _draw_line(axes: Axes, line: Line) -> None:
@@ -90,18 +136,11 @@ def _lines(groups: Groups, file: str, name: str) -> list[Line]:
     for group, (label, runs) in enumerate(groups):
         is_first = True
         for run in runs:
-            x, y = reading.series(run, _column(run, file, name), file)
+            x, y = reading.series(run, name, file)
             if len(x):
                 lines.append(Line(group, label if is_first else None, x, y))
                 is_first = False
     return lines
-
-
-def _column(run: Path, file: str, name: str) -> str:
-    """Return the full name of a judge's metric, such as lenet_fd2k_test for fd."""
-    if '/' in name:  # already the full name
-        return name
-    return find_metric_name(reading.newest(run, file), name) or name
 
 
 def compared_samples(groups: Groups, path: Path) -> Path | None:
@@ -110,7 +149,8 @@ def compared_samples(groups: Groups, path: Path) -> Path | None:
     groups: (name, folders of its runs). Returns `path`, None where no run has images.
     """
     runs = [run for _, members in groups for run in members]
-    panels = [panel for panel in map(_panel, runs) if panel is not None]
+    named = zip(runs, distinct_names(runs))
+    panels = [panel for panel in (_samples(*each) for each in named) if panel is not None]
     if not panels:
         return None
     width = max(panel.width for panel in panels) + MARGIN
@@ -124,7 +164,7 @@ def compared_samples(groups: Groups, path: Path) -> Path | None:
     return save(titled(sheet, 'The newest samples of each run'), path)
 
 
-def _panel(run: Path) -> Image.Image | None:
+def _samples(run: Path, name: str) -> Image.Image | None:
     """Return the newest samples of a run beneath its name, None where it has no images."""
     facts = reading.read_facts(run)
     if facts is None or facts.has_points:
@@ -134,7 +174,7 @@ def _panel(run: Path) -> Image.Image | None:
         return None
     iteration, newest = files[-1]
     picture = enlarged_to(grid(tiles(newest, facts.shape)[:SHOWN], 6), SHEET_WIDTH)
-    text = f'{run.resolve().name}, iteration {iteration:,}'
+    text = f'{name}, iteration {iteration:,}'
     width = max(picture.width, round(font(13).getlength(text)))
     sheet = Image.new('RGB', (width, picture.height + HEADING), PAPER)
     ImageDraw.Draw(sheet).text((0, 2), text, INK, font(13))

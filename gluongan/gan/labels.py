@@ -38,3 +38,24 @@ def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
     return np.eye(classes, dtype=np.float32)[labels]
+
+
+def labels_in_proportion(labels: np.ndarray, count: int) -> np.ndarray:
+    """Return labels (count,) whose shares are those of the labels of a data set (N,).
+
+    That also holds, as nearly as whole numbers allow, for the first of them, however many. Classes
+    of equal size take turns.
+
+    >>> labels_in_proportion(np.array([0, 1, 2]), 7).tolist()
+    [0, 1, 2, 0, 1, 2, 0]
+    >>> labels_in_proportion(np.array([0, 0, 0, 1]), 8).tolist()
+    [0, 0, 1, 0, 0, 0, 1, 0]
+    """
+    quotas = np.bincount(labels) * (count / len(labels))
+    numbers = np.floor(quotas + 1e-9).astype(int)
+    # The largest remainders first; rounded, so that equal ones stay in the order of their classes.
+    order = np.argsort(np.round(numbers - quotas, 9), kind='stable')
+    numbers[order[: count - numbers.sum()]] += 1
+    repeated = np.repeat(np.arange(len(numbers)), numbers)
+    rank = np.arange(count) - np.repeat(np.cumsum(numbers) - numbers, numbers)
+    return repeated[np.argsort((rank + 0.5) / numbers[repeated], kind='stable')]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -83,16 +84,19 @@ class Sampler:
             return self._generate(self._append_labels(z, labels)), len(seeds)
         return self._generate(self._append_class(z, class_name)), None
 
-    def sample(self, count: int, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return `count` samples that depend on `seed` alone, and their labels (count,).
+    def sample(
+        self, count: int, seed: int, labels: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return `count` samples whose noise depends on `seed` alone, and their labels (count,).
 
-        The classes take turns; without classes the labels are None.
+        labels: their classes; by default the classes take turns. Without classes they are None.
         """
         generator = np.random.default_rng([seed, 2])  # as in Noise.fixed
         z = draw_noise(generator, count, self._latent, self._noise)
         if not self.classes:
             return self._generate(z), None
-        labels = np.arange(count) % len(self.classes)
+        if labels is None:
+            labels = np.arange(count) % len(self.classes)
         return self._generate(self._append_labels(z, labels)), labels
 
     def interpolate(
@@ -145,11 +149,13 @@ class Sampler:
     def _class_index(self, class_name: str) -> int:
         if class_name in self.classes:
             return self.classes.index(class_name)
-        is_short_number = class_name.isdecimal() and len(class_name) < 9
-        if is_short_number and int(class_name) < len(self.classes):
-            return int(class_name)
+        number = re.fullmatch('#([0-9]{1,8})', class_name)
+        if number and int(number[1]) < len(self.classes):
+            return int(number[1])
         raise SamplingError(
-            f'must be one of {", ".join(self.classes)}', setting='class', value=class_name
+            f'must be one of {", ".join(self.classes)}, or a number from #0 on',
+            setting='class',
+            value=class_name,
         )
 
 

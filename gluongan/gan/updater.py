@@ -16,7 +16,7 @@ from ..nn.optimizer import Optimizer
 from ..runtime import mx
 from ..runtime import seed as seed_mxnet
 from . import arguments
-from .labels import append_labels, one_hot
+from .labels import append_labels, labels_in_proportion, one_hot
 from .losses import Array, Loss, make_loss
 from .noise import Noise
 from .objectives import DisObjective, GenObjective
@@ -259,14 +259,18 @@ class GANUpdater:
     ) -> np.ndarray:
         """Return inputs of the generator (count, ...) whose noise depends on `seed` alone.
 
-        labels (count,): their classes; by default the classes take turns.
+        labels (count,): their classes; by default in the data's proportions, `labels_as_in_data`.
         """
         z = self.noise.fixed(count, seed)
         if not self.classes:
             return z
         if labels is None:
-            labels = np.arange(count) % self.classes
+            labels = self.labels_as_in_data(count)
         return np.concatenate([z, one_hot(labels, self.classes)], axis=1)
+
+    def labels_as_in_data(self, count: int) -> np.ndarray | None:
+        """Return classes (count,) in the data's proportions, None where G is not conditional."""
+        return labels_in_proportion(self.real.dataset.labels, count) if self.classes else None
 
     def samples(self, inputs: np.ndarray) -> np.ndarray:
         """Return the sampler's output for inputs of the generator, see `sampling.generate`.

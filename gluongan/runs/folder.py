@@ -5,7 +5,10 @@ No other module spells these names; `figures` adds the stems of the pictures tha
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..config import Config, ConfigError, knobs, parse_json
@@ -59,6 +62,68 @@ def samples_path(run: Path, iteration: int, suffix: str = IMAGES) -> Path:
     return run / SAMPLES_FOLDER / f'{iteration:06d}{suffix}'
 
 
+def evaluation_files(run: Path) -> list[Path]:
+    """Return the reports of `gluongan evaluate` in a run folder, EVALUATION first."""
+    first = run / EVALUATION
+    others = sorted(run.glob(f'{first.stem}-*{first.suffix}'))
+    return [path for path in (first, *others) if path.is_file()]
+
+
+def new_evaluation_path(run: Path, snapshot: str, samples: int) -> Path:
+    """Return a file for a report that does not exist yet: EVALUATION, or one that says what it is.
+
+    >>> new_evaluation_path(Path('no/run'), 'best', 500).as_posix()
+    'no/run/evaluation.json'
+    """
+    first = run / EVALUATION
+    stem = f'{first.stem}-{snapshot}-{samples}'
+    later = (run / f'{stem}-{number}{first.suffix}' for number in itertools.count(2))
+    candidates = itertools.chain([first, run / f'{stem}{first.suffix}'], later)
+    return next(path for path in candidates if not os.path.lexists(path))
+
+
+def nearest_path(run: Path, evaluation: Path) -> Path:
+    """Return the figure of the samples nearest to training images that belongs to a report.
+
+    >>> run = Path('run')
+    >>> nearest_path(run, run / 'evaluation-best-500.json').as_posix()
+    'run/figures/nearest-best-500.png'
+    """
+    return figure_path(run, 'nearest' + evaluation.stem.removeprefix(Path(EVALUATION).stem))
+
+
+def describe_data(config: Config) -> str:
+    """Return the data of a run with the settings that change it; equal texts mean equal data.
+
+    >>> describe_data(Config()), describe_data(Config(binarize=True))
+    ('mnist', 'mnist, binarize true')
+    """
+    changes = []
+    for name in ('binarize', 'image_size', 'channels'):
+        value = getattr(config, name)
+        if value not in (None, False):
+            changes.append(f', {name} {as_typed(value)}')
+    return config.data + ''.join(changes)
+
+
+def distinct_names(folders: Sequence[Path]) -> list[str]:
+    """Return a name for each folder: its own, with as many parents as make it unlike the others.
+
+    >>> distinct_names([Path('/a/run'), Path('/b/run'), Path('/b/other')])
+    ['a/run', 'b/run', 'other']
+    """
+    parts = [folder.resolve().parts for folder in folders]
+    counts = [1] * len(parts)
+    while True:
+        names = ['/'.join(path[-count:]) for path, count in zip(parts, counts)]
+        longer = []
+        for name, path, count in zip(names, parts, counts):
+            longer.append(count + (names.count(name) > 1 and count < len(path)))
+        if longer == counts:
+            return names
+        counts = longer
+
+
 def figure_path(run: Path, name: str) -> Path:
     """Return the file of a figure of a run, such as `losses`."""
     return run / FIGURES_FOLDER / f'{name}.png'
@@ -93,11 +158,13 @@ def read_config(run: Path) -> Config:
 def check_resumable(folder: Path, saved: Config, config: Config) -> None:
     """Raise ConfigError where `config` changes a setting that a resumed run has to keep.
 
-    The settings that may change are `free` in their Knob.
+    The settings that may change are `free` in their Knob. `data` may change where it is a path,
+    because data moves; whether it is the same data is for `loading.check_data` to say.
     """
     changes = []
     for name, (before, after) in saved.differences(config).items():
-        if not knobs()[name].free:
+        has_moved = name == 'data' and Path(before).is_absolute() and (folder / FACTS).is_file()
+        if not knobs()[name].free and not has_moved:
             changes.append(f'`{name}` is {as_typed(before)}, not {as_typed(after)}')
     if changes:
         raise ConfigError(

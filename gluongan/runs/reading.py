@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..files import read_bytes
-from ..metric_names import find_metric
+from ..metric_names import find_metric, metric_meaning
 from .folder import (
     ENVIRONMENT,
     FACTS,
@@ -39,6 +39,7 @@ class Facts:
     """What `run.json` says of a run.
 
     shape: of a sample: (C, H, W) with C of 1 or 3 for images, (2,) for points.
+    count, mean, std, fingerprint: of the data that the run was trained on; None in older runs.
 
     >>> facts = Facts('mnist', (1, 28, 28), recipe='dense', iterations_per_epoch=468)
     >>> facts.about, facts.has_points, facts.epochs(1_000)
@@ -55,6 +56,8 @@ class Facts:
     iterations_per_epoch: float = 0
     mean: float | None = None
     std: float | None = None
+    count: int | None = None
+    fingerprint: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'shape', tuple(self.shape))
@@ -102,6 +105,8 @@ _FACT_KINDS: dict[str, tuple[Any, str]] = {
     'iterations_per_epoch': _NUMBER,
     'mean': _NUMBER,
     'std': _NUMBER,
+    'count': (int, 'a whole number'),
+    'fingerprint': _TEXT,
 }
 
 
@@ -307,6 +312,18 @@ def history(run: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
         if value is not None:
             values[row['iteration']] = value
     return _by_iteration(values)
+
+
+def has_stalled(run: Path, name: str, patience: int) -> bool:
+    """Return whether a run's metric has not improved for `patience` measurements in a row."""
+    _, values = history(run, name)
+    return len(values) > 0 and len(values) - 1 - best_index(name, values) >= patience
+
+
+def best_index(name: str, values: np.ndarray) -> int:
+    """Return the index of the best of a metric's values (n,)."""
+    sign = 1 if metric_meaning(name).better == 'low' else -1
+    return int(np.argmin(sign * values))
 
 
 def _by_iteration(values: dict[float, float]) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .judge import About, Judge, JudgeError, Judgement, read
 from .networks import NETS
-from .shipped import SHIPPED, calibration_file, find_judge, load_shipped
+from .shipped import SHIPPED, calibration_file, find_judge, is_shipped_for, load_shipped
 from .training import train
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     'Judgement',
     'calibration_file',
     'find_judge',
+    'is_shipped_for',
     'load_shipped',
     'read',
     'train',

@@ -57,7 +57,12 @@ class Judge:
     def __init__(self, about: About, net: Net, *, sha256: str = '') -> None:
         self.about = about
         self.net = net
-        self.sha256 = sha256
+        self._sha256 = sha256
+
+    @property
+    def sha256(self) -> str:
+        """The hash of its file, or of the file that `write` would write."""
+        return self._sha256 or hashlib.sha256(snapshot.pack(*self._state())).hexdigest()
 
     def __call__(self, x: np.ndarray) -> Judgement:
         self.check(x.shape[1:])
@@ -84,8 +89,11 @@ class Judge:
 
     def write(self, path: Path) -> None:
         """Write the judge as one file in the format of a snapshot, which contains a SHA-256."""
+        snapshot.write(path, *self._state())
+
+    def _state(self) -> snapshot.State:
         arrays = {name: value.asnumpy() for name, value in _weights(self.net).items()}
-        snapshot.write(path, arrays, asdict(self.about))
+        return arrays, asdict(self.about)
 
 
 def _weights(net: Net) -> dict[str, mx.nd.NDArray]:

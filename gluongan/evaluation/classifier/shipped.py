@@ -75,11 +75,19 @@ def find_judge(dataset: Dataset, file: Path | None = None) -> Judge | None:
         judge = _read_given(file)
         judge.check(dataset.shape)
         return judge
-    if dataset.name == 'stacked-mnist':
+    if dataset.built_in == 'stacked-mnist':
         return Stacked(load_shipped('mnist'))
-    if dataset.name in SHIPPED and dataset.shape == (1, 28, 28):
-        return load_shipped(dataset.name)
+    if dataset.built_in in SHIPPED:
+        return load_shipped(dataset.built_in)
     return None
+
+
+def is_shipped_for(judge: Judge, dataset: Dataset) -> bool:
+    """Return whether a judge is the one that ships with the package for this data."""
+    shipped = find_judge(dataset)
+    if shipped is None:
+        return False
+    return (judge.about.data, judge.sha256) == (shipped.about.data, shipped.sha256)
 
 
 def _read_given(file: Path) -> Judge:

@@ -1,0 +1,38 @@
+"""Pictures to evaluate: whether they are of the size that the data has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..data.folder import FORMATS
+from ..runs.folder import RunError
+
+
+def check_sizes(folder: Path, height: int, width: int, data: str) -> None:
+    """Raise RunError where a picture of a folder has other sides than those of the data.
+
+    Pictures that were resized without a word would be judged as something that nobody made: a sheet
+    of 64 samples as one blurred sample.
+    """
+    for path, size in _sizes(folder):
+        if size != (width, height):
+            raise RunError(
+                f'{path}: has {size[0]} × {size[1]} pixels; must be {width} × {height}, as the '
+                f'pictures of {data}, or be given with `resize`'
+            )
+
+
+def _sizes(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
+    """Yield width and height of each picture; other files and damaged ones are left out."""
+    from PIL import Image
+
+    for path in sorted(folder.rglob('*')):
+        if path.name.startswith('.') or not path.is_file():
+            continue
+        try:
+            with Image.open(path, formats=FORMATS) as image:
+                size = image.size
+        except Exception:  # whatever Pillow lets through; reading the pictures refuses it by name
+            continue
+        yield path, size
