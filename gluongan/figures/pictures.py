@@ -13,6 +13,7 @@ from ..runs import reading
 from ..runs.folder import figure_path
 from . import clouds
 from .grids import PAD, enlarged, enlarged_to, grid, save, tiles
+from .plotting import load_matplotlib
 
 INK, FAINT, PAPER, RED = (34, 34, 34), (102, 102, 102), (255, 255, 255), (214, 20, 20)
 MARGIN = 20  # pixels of paper around a figure
@@ -29,6 +30,7 @@ SIDE, FAKES, ZOOM = 6, 12, 3
 @lru_cache
 def font(size: int) -> ImageFont.FreeTypeFont:
     """Return the typeface of the plots, which comes with matplotlib and so is on every machine."""
+    load_matplotlib()
     from matplotlib import get_data_path
 
     path = Path(get_data_path(), 'fonts', 'ttf', 'DejaVuSans.ttf')
