@@ -28,7 +28,7 @@ class Usage(click.ClickException):
 def refusals() -> Iterator[None]:
     """Turn the package's own errors into one line without a traceback.
 
-    Any other error is a bug, and keeps its traceback.
+    Any other error is a fault of the package, which exits.py reports.
     """
     try:
         yield

@@ -13,14 +13,25 @@ from gluongan.files import check_writable
 from gluongan.knob import Knob
 from gluongan.threads import request_threads
 
+from .exits import remember_run
 from .faults import Usage, refusals
 from .knobs import Value
 
 MOST = 100_000
 MOST_DIGITS = 10
 
-RUN = click.argument('run', type=click.Path(path_type=Path), metavar='RUN')
-RUN_OR_EXPORT = click.argument('run', type=click.Path(path_type=Path), metavar='RUN|EXPORT')
+
+def remembered(context: click.Context, parameter: click.Parameter, run: Path | None) -> Path | None:
+    """Let the traceback of something unexpected be written beside the run that was given."""
+    if run is not None:
+        remember_run(run)
+    return run
+
+
+RUN = click.argument('run', type=click.Path(path_type=Path), metavar='RUN', callback=remembered)
+RUN_OR_EXPORT = click.argument(
+    'run', type=click.Path(path_type=Path), metavar='RUN|EXPORT', callback=remembered
+)
 WHICH = click.option(
     '--snapshot',
     'which',

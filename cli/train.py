@@ -23,9 +23,10 @@ from gluongan.runs.folder import (
 from gluongan.trainer import Interrupt
 
 from .compare import print_comparison
+from .exits import remember_run
 from .faults import Usage, refusals, settings_from, warn
 from .knobs import Grouped, knob_flags, typed
-from .options import THREADS, parse_seeds
+from .options import THREADS, parse_seeds, remembered
 
 if TYPE_CHECKING:
     from gluongan.trainer import Trainer
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     '--resume',
     type=click.Path(path_type=Path),
     metavar='RUN',
+    callback=remembered,
     help='Continue a run exactly from its newest snapshot; --iterations may be raised.',
 )
 @click.option(
@@ -187,6 +189,7 @@ def _begin(
         run = launch.resume(resume, config, warn)
     else:
         run = launch.begin(config, out, sys.argv, warn)
+    remember_run(run.folder)
     _announce(run, config)
     _train(run, interrupt)
     return run.folder

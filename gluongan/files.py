@@ -346,7 +346,21 @@ def _npy_header(head: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
     return shape, is_fortran, dtype
 
 
-# Numbered folders
+# Numbered folders and free names
+
+
+def next_free(path: Path) -> Path:
+    """Return `path`, or with the next free number before its ending where it exists.
+
+    >>> next_free(Path('no such file.txt')).name
+    'no such file.txt'
+    """
+    free = path
+    for number in itertools.count(2):
+        if not os.path.lexists(free):
+            break
+        free = path.with_name(f'{path.stem}-{number}{path.suffix}')
+    return free
 
 
 def next_folder(out: Path, name: str) -> Path:

@@ -119,7 +119,7 @@ def _import_mxnet() -> tuple[ModuleType, Threads]:
     with (
         warnings.catch_warnings(),
         _choose_engine(),
-        environment(isa, hidden=HIDDEN),
+        environment(isa, hidden=(*HIDDEN, 'DMLC_ROLE')),  # of MXNet's training on many machines
         _without_package('sklearn'),
     ):
         warnings.simplefilter('ignore')  # MXNet's own deprecations, which a user cannot fix

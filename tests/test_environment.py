@@ -49,6 +49,7 @@ TRAIN = (
         ('MXNET_CPU_TEMP_COPY', '-1'),
         ('MXNET_EXEC_BULK_EXEC_TRAIN', 'maybe'),
         ('MXNET_PROFILER_AUTOSTART', 'x'),
+        ('MXNET_DISABLE_MKLDNN_FC_OPT', 'off'),
     ],
 )
 def test_a_variable_that_mxnet_cannot_read_is_ignored_with_a_line(name, value):
@@ -57,6 +58,12 @@ def test_a_variable_that_mxnet_cannot_read_is_ignored_with_a_line(name, value):
     warnings = process.stderr.splitlines()
     assert len(warnings) == bool(value)
     assert not value or warnings[0].startswith(f'Warning: {name}={value}: must be ')
+
+
+@pytest.mark.parametrize('role', ['server', 'worker', 'x'])
+def test_a_role_in_a_cluster_does_not_turn_a_command_into_a_server(role):
+    process = start(TRAIN.format(names=set()), DMLC_ROLE=role)
+    assert (process.returncode, process.stdout, process.stderr) == (0, '[]\n', '')
 
 
 def test_a_variable_that_mxnet_can_read_is_left_alone():

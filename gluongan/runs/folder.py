@@ -26,6 +26,7 @@ REALS = 'reals'  # real samples, with the suffix IMAGES or POINTS
 FIGURES_FOLDER = 'figures'
 CLIP = 'training.gif'
 SNAPSHOTS_FOLDER = 'snapshots'
+TRACEBACK = 'gluongan-traceback.txt'  # of something unexpected, beside a run with its name before
 SCORES = 'snapshots/scores.json'  # the score of each snapshot by the run's `best` metric
 
 IMAGES = '.png'  # suffix of samples that are images
@@ -62,6 +63,16 @@ def samples_path(run: Path, iteration: int, suffix: str = IMAGES) -> Path:
 def figure_path(run: Path, name: str) -> Path:
     """Return the file of a figure of a run, such as `losses`."""
     return run / FIGURES_FOLDER / f'{name}.png'
+
+
+def traceback_path(run: Path) -> Path:
+    """Return the file beside a run for the traceback of something unexpected.
+
+    >>> traceback_path(Path('runs/00000-dense-mnist')).as_posix()
+    'runs/00000-dense-mnist-gluongan-traceback.txt'
+    """
+    run = run.resolve() if run.name in ('', '..') else run
+    return run.with_name(f'{run.name}-{TRACEBACK}')
 
 
 def is_run(path: Path) -> bool:
