@@ -47,14 +47,14 @@ class CommandLine(click.Group):
             error.show()
             sys.exit(error.exit_code)
         except click.ClickException as error:
-            _say(f'Error: {as_sentence(error)}')
+            say(f'Error: {as_sentence(error)}')
             sys.exit(error.exit_code)
         except click.Abort:
-            _say('Stopped')
+            say('Stopped')
             sys.exit(128 + signal.SIGINT)
         except BrokenPipeError:  # `gluongan ... | head`
             drop_broken_streams()
-            sys.exit(1)
+            sys.exit(128 + signal.SIGPIPE)
         drop_broken_streams()
         sys.exit(code if isinstance(code, int) else 0)
 
@@ -114,7 +114,7 @@ def drop_broken_streams() -> None:
                 os.close(nowhere)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     """Print to stderr, if there is anybody to read it."""
     with suppress(OSError, ValueError):
         click.echo(text, err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -23,7 +24,7 @@ from gluongan.runs.folder import (
 from gluongan.trainer import Interrupt
 
 from .compare import print_comparison
-from .exits import remember_run
+from .exits import remember_run, say
 from .faults import Usage, refusals, settings_from, warn
 from .knobs import Grouped, knob_flags, typed
 from .options import THREADS, parse_seeds, remembered
@@ -207,16 +208,14 @@ def _print_plan(config: Config, resume: Path | None, out: Path) -> None:
 def _announce(run: Trainer, config: Config) -> None:
     iteration = run.updater.iteration
     if run.done():
-        click.echo(
+        say(
             f'{run.folder} is already at iteration {iteration:,}; '
-            'raise --iterations to train further',
-            err=True,
+            'raise --iterations to train further'
         )
         return
-    click.echo(
+    say(
         f'{config.recipe} on {config.data}: '
-        f'iterations {iteration:,} to {config.iterations:,} in {run.folder}',
-        err=True,
+        f'iterations {iteration:,} to {config.iterations:,} in {run.folder}'
     )
 
 
@@ -231,12 +230,10 @@ def _train(run: Trainer, interrupt: Interrupt) -> None:
     iteration = run.updater.iteration
     folder = shlex.quote(str(run.folder))
     if run.interrupted:
-        click.echo(
-            f'Stopped at iteration {iteration:,}; continue with\n'
-            f'  gluongan train --resume {folder}',
-            err=True,
+        say(
+            f'Stopped at iteration {iteration:,}; continue with\n  gluongan train --resume {folder}'
         )
-        sys.exit(128 + interrupt.signal)
+        sys.exit(128 + (interrupt.signal or signal.SIGPIPE))
     if run.stopped:
         click.echo(f'Stopped at iteration {iteration:,}: {run.stopped}', err=True)
     click.echo(

@@ -5,6 +5,7 @@ Nothing here knows of MXNet or of GANs.
 
 from __future__ import annotations
 
+import errno
 import signal
 from collections.abc import Callable
 from math import ceil
@@ -127,7 +128,8 @@ class Trainer:
     stop: (number, 'iteration' | 'epoch').
     out: where the folder OUT/00000-run is made, with the next free number; or `folder` is used.
     report: the newest numbers that the extensions have published, by name.
-    interrupted: whether the run was interrupted. stopped: why an extension ended it early, else ''.
+    interrupted: whether the run was interrupted, by `interrupt()` or because nobody reads what is
+    printed any more (a closed pipe or terminal). stopped: why an extension ended it early, else ''.
 
     >>> class Counter:
     ...     iteration, iterations_per_epoch = 0, 4
@@ -201,19 +203,19 @@ class Trainer:
         started: list[Extension] = []
         try:
             for extension, _ in self.extensions:
-                extension.start(self)
+                self._attempt(extension.start)
                 started.append(extension)
             while not self.done() and not self.interrupted:
                 self.updater.update()
                 for extension, fires in self.extensions:
                     if fires(self.updater):
-                        extension(self)
-                self.interrupted = interrupt()
+                        self._attempt(extension)
+                self.interrupted = interrupt() or self.interrupted
             self.updater.drain()
             self._call('finish')
         finally:
             for extension in started:
-                extension.close(self)
+                self._attempt(extension.close)
 
     def flush(self) -> None:
         """Have every extension write what it has recorded to disk."""
@@ -222,11 +224,23 @@ class Trainer:
 
     def _call(self, event: str) -> None:
         for extension, _ in self.extensions:
-            getattr(extension, event)(self)
+            self._attempt(getattr(extension, event))
+
+    def _attempt(self, step: Callable[[Trainer], None]) -> None:
+        """Call an extension. Where nobody reads what it prints, the run is interrupted."""
+        try:
+            step(self)
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO) or error.filename is not None:
+                raise
+            self.interrupted = True
 
 
 class Interrupt:
-    """Turns the first Ctrl-C or SIGTERM into a flag that the loop checks; a second one kills.
+    """Turns the first Ctrl-C, SIGTERM or SIGHUP into a flag that the loop checks.
+
+    A second Ctrl-C or SIGTERM kills. SIGHUP, which a closed terminal sends, may come twice from one
+    closing, so a second one does nothing; under `nohup` the first does nothing either.
 
         with Interrupt() as interrupt:
             trainer.run(interrupt)
@@ -236,7 +250,7 @@ class Interrupt:
     swallowed, and training continues.
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -246,7 +260,8 @@ class Interrupt:
         return self.signal is not None
 
     def __enter__(self) -> Interrupt:
-        self._before = {number: signal.signal(number, self._handle) for number in self.SIGNALS}
+        heard = [each for each in self.SIGNALS if signal.getsignal(each) != signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._handle) for number in heard}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -255,5 +270,5 @@ class Interrupt:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.signal = number
-        for each in self.SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
+        for each in self._before:
+            signal.signal(each, signal.SIG_IGN if each == signal.SIGHUP else signal.SIG_DFL)
