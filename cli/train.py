@@ -127,7 +127,7 @@ def _check_seeds(seeds: str | None, resume: Path | None, given: Collection[str])
 
 def _read_settings(file: Path) -> dict[str, Any]:
     try:
-        text = file.read_text(encoding='utf-8')
+        text = file.read_text(encoding='utf-8-sig')
     except UnicodeDecodeError:
         raise Usage(f'--config {file}: is not UTF-8 text') from None
     except OSError as error:

@@ -378,13 +378,23 @@ def _quoted(value: Any, knob: Knob) -> str:
 def parse_json(text: str, source: str) -> dict[str, Any]:
     """Return the settings in a JSON text. Raises ConfigError, which names its file, `source`.
 
+    A byte order mark is skipped.
+
     >>> parse_json('{"lr": 0.001, "gen_hidden": [128, 256]}', source='mine.json')
     {'lr': 0.001, 'gen_hidden': [128, 256]}
     """
     try:
-        settings = json.loads(text)
+        settings = json.loads(text.lstrip('\ufeff'), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f'{source}: is not JSON ({error})') from None
     if not isinstance(settings, dict):
         raise ConfigError(f'{source}: must be a JSON object of settings, such as {{"lr": 0.0001}}')
     return settings
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        twice = max(names, key=names.count)
+        raise ValueError(f'{twice!r} is given more than once; must be given once')
+    return dict(pairs)

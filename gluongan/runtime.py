@@ -66,7 +66,10 @@ ENGINES = ('NaiveEngine', 'ThreadedEngine', 'ThreadedEnginePerDevice')
 _TEXTS = re.compile(
     'MXNET_(.*_(PATH|BACKEND|TYPE|REPO|TUNING|TUNING_DATA|LIBS|OPTIONS)|HOME|DUMP.*|C_API)'
 )
-_NUMBER = re.compile(r'\s*(-1|[0-9]{1,9}(\.[0-9]+)?|true|false|)\s*', re.IGNORECASE)
+_WHOLE = re.compile('-1|[0-9]{1,9}')
+_DECIMAL = re.compile(r'[0-9]{1,9}(\.[0-9]{0,9})?')
+_DECIMALS = re.compile('.*(_SCALE|_PENALTY)')
+_WORDS = {'true': '1', 'false': '0'}  # which only some take
 # Where -1 is an amount, MXNet takes it for 2**64 - 1.
 _AMOUNT = re.compile('.*(NTHREADS|_THREADS|_SIZE|_COPY)')
 
@@ -82,7 +85,9 @@ def drop_unreadable_variables() -> None:
         if allowed is None:
             continue
         del os.environ[name]
-        if value.strip() and sys.stderr:
+        if value.lower() in _WORDS:
+            os.environ[name] = _WORDS[value.lower()]
+        elif value.strip() and sys.stderr:
             print(f'Warning: {name}={value:.80}: must be {allowed}; it is ignored', file=sys.stderr)
 
 
@@ -98,8 +103,10 @@ def _why_unreadable(name: str, value: str) -> str | None:
         return None if value in ENGINES else f'{", ".join(ENGINES[:-1])} or {ENGINES[-1]}'
     if not name.startswith('MXNET_') or name in HIDDEN or _TEXTS.fullmatch(name):
         return None
-    if not _NUMBER.fullmatch(value):
-        return 'a number of at most 9 digits, true or false'
+    if _DECIMALS.fullmatch(name):
+        return None if _DECIMAL.fullmatch(value) else 'a number of at most 9 digits'
+    if not _WHOLE.fullmatch(value):
+        return 'a whole number of at most 9 digits, true or false'
     if value.strip() == '-1' and _AMOUNT.fullmatch(name):
         return 'at least 0'
     return None

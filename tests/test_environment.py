@@ -49,6 +49,7 @@ TRAIN = (
         ('MXNET_CPU_TEMP_COPY', '-1'),
         ('MXNET_EXEC_BULK_EXEC_TRAIN', 'maybe'),
         ('MXNET_PROFILER_AUTOSTART', 'x'),
+        ('MXNET_CPU_PARALLEL_SIZE', '1.5'),
         ('MXNET_DISABLE_MKLDNN_FC_OPT', 'off'),
     ],
 )
@@ -71,6 +72,8 @@ def test_a_variable_that_mxnet_can_read_is_left_alone():
         'MXNET_ENGINE_TYPE': 'NaiveEngine',
         'MXNET_CPU_WORKER_NTHREADS': '1',
         'MXNET_EXEC_BULK_EXEC_TRAIN': 'true',
+        'MXNET_DISABLE_MKLDNN_FC_OPT': 'False',
+        'MXNET_TUNING_WEIGHT_SCALE': '0.5',
         'MXNET_MKLDNN_CACHE_NUM': '-1',
         'MXNET_SUBGRAPH_BACKEND': 'NONE',
     }

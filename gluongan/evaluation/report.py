@@ -97,7 +97,7 @@ def _rounded(values: Values) -> Values:
 def read_metrics(path: Path) -> Values:
     """Return the metrics in a report's JSON file. Raises RunError if it is not a report."""
     try:
-        metrics = json.loads(path.read_text(encoding='utf-8'))['metrics']
+        metrics = json.loads(path.read_text(encoding='utf-8-sig'))['metrics']
         return {name: float(value) for name, value in metrics.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise RunError(f'{path}: is not a report of `gluongan evaluate`') from None

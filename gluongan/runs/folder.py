@@ -88,7 +88,7 @@ def read_config(run: Path) -> Config:
         raise RunError(f'{run}: is not a run folder (it has no {CONFIG})')
     path = run / CONFIG
     try:
-        text = path.read_text(encoding='utf-8')
+        text = path.read_text(encoding='utf-8-sig')
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f'{path}: cannot be read ({error})') from None
     try:
