@@ -6,6 +6,7 @@ turned into one: the errors of click itself, Ctrl-C, and the unexpected.
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import re
@@ -25,7 +26,7 @@ from typing import Any, NoReturn
 import click
 
 from gluongan import __version__
-from gluongan.files import next_free, write_text
+from gluongan.files import write_text
 from gluongan.knob import Knob
 from gluongan.runs.folder import TRACEBACK, is_run, traceback_path
 
@@ -222,7 +223,7 @@ def _write_traceback(error: Exception, run: Path | None) -> Path | None:
     ]
     for path in _places(run):
         with suppress(OSError):
-            file = next_free(path)
+            file = _free(path)
             write_text(file, '\n'.join(lines))
             return file
     return None
@@ -233,3 +234,13 @@ def _places(run: Path | None) -> Iterator[Path]:
         yield traceback_path(run)
     yield Path(TRACEBACK)
     yield Path(tempfile.gettempdir(), TRACEBACK)
+
+
+def _free(path: Path) -> Path:
+    """Return `path`, or with the next free number before its ending where it exists."""
+    free = path
+    for number in itertools.count(2):
+        if not os.path.lexists(free):
+            break
+        free = path.with_name(f'{path.stem}-{number}{path.suffix}')
+    return free

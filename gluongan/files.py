@@ -13,6 +13,8 @@ import os
 import re
 import shutil
 import stat
+import time
+import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from math import prod
@@ -28,7 +30,10 @@ CHUNK = 2**20  # bytes to ask a stream for at a time
 NOT_WRITTEN = 'cannot be written'
 MAX_NPY_HEADER = 4096  # bytes; numpy itself writes 128 for an array without fields
 
-_TEMPORARY = re.compile(r'\..+\.(?P<process>[0-9]+)\.tmp')
+HOST = os.uname().nodename
+_HOST = f'h{zlib.crc32(HOST.encode()):08x}'
+_TEMPORARY = re.compile(r'\..+?(?:\.(?P<host>h[0-9a-f]{8}))?\.(?P<process>[0-9]+)\.tmp')
+_LONG_AGO = 86_400  # seconds
 _serial = itertools.count()
 _in_use: set[str] = set()  # the temporary names of this process
 
@@ -137,25 +142,30 @@ def publish(staged: Path, target: Path) -> None:
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files and folders that killed processes left in `folder`.
 
-    A process is known by its number on this machine. What cannot be removed, such as another user's
-    file, stays.
+    A process is known by its number on this machine; what one of another machine left, which may
+    share the folder, goes after a day. What cannot be removed, such as another user's file, stays.
     """
     for name in os.listdir(folder):
-        if name.endswith('.tmp') and _is_abandoned(name):
+        if name.endswith('.tmp') and _is_abandoned(folder / name):
             _remove(folder / name)
 
 
-def _is_abandoned(name: str) -> bool:
-    match = _TEMPORARY.fullmatch(name)
+def _is_abandoned(path: Path) -> bool:
+    match = _TEMPORARY.fullmatch(path.name)
     if match is None:
+        return False
+    if match['host'] not in (None, _HOST):
+        with suppress(OSError):
+            return time.time() - path.lstat().st_mtime > _LONG_AGO
         return False
     process = int(match['process'])
     if process == os.getpid():  # a container gives the same number to each first process
-        return name not in _in_use
-    return not _is_running(process)
+        return path.name not in _in_use
+    return not is_running(process)
 
 
-def _is_running(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """Return whether this machine has a process with that number."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -169,7 +179,7 @@ def _is_running(process: int) -> bool:
 def _temporary_beside(path: Path) -> Iterator[Path]:
     """Yield an unused temporary path beside `path`, and remove what is there at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    name = f'.{path.name}.{next(_serial)}.{os.getpid()}.tmp'
+    name = f'.{path.name}.{next(_serial)}.{_HOST}.{os.getpid()}.tmp'
     _in_use.add(name)
     try:
         remove_leftovers(path.parent)
@@ -346,21 +356,7 @@ def _npy_header(head: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
     return shape, is_fortran, dtype
 
 
-# Numbered folders and free names
-
-
-def next_free(path: Path) -> Path:
-    """Return `path`, or with the next free number before its ending where it exists.
-
-    >>> next_free(Path('no such file.txt')).name
-    'no such file.txt'
-    """
-    free = path
-    for number in itertools.count(2):
-        if not os.path.lexists(free):
-            break
-        free = path.with_name(f'{path.stem}-{number}{path.suffix}')
-    return free
+# Numbered folders
 
 
 def next_folder(out: Path, name: str) -> Path:

@@ -38,6 +38,7 @@ from .runs.folder import (
     read_config,
     run_name,
 )
+from .runs.lock import RunLock
 from .runs.reading import read_environment
 from .runs.records import Records
 from .runs.snapshots import read_newest, read_scores
@@ -76,13 +77,22 @@ def resume(folder: Path, config: Config | None = None, warn: Warn = print) -> Tr
 
     config: the settings to continue with, by default those it was trained with. Only the settings
     that are `free` in their Knob may differ; config.json then holds the new ones.
-    warn: is told about damaged snapshots and damaged lines of the logs. Raises RunError,
-    SnapshotError and ConfigError.
+    warn: is told about damaged snapshots and damaged lines of the logs. Raises RunError, also where
+    another process trains the run, SnapshotError and ConfigError.
     """
     saved = read_config(folder)
-    if config is None:
-        config = saved
+    config = saved if config is None else config
     check_resumable(folder, saved, config)
+    lock = RunLock(folder)
+    lock.take()  # before its files are read, which another process may be writing
+    try:
+        return _resume(folder, saved, config, lock, warn)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _resume(folder: Path, saved: Config, config: Config, lock: RunLock, warn: Warn) -> Trainer:
     check_records(folder, warn)
     updater, evaluation = prepare(config)
     _restore(updater, folder, config, warn)
@@ -91,7 +101,7 @@ def resume(folder: Path, config: Config | None = None, warn: Warn = print) -> Tr
         Records(folder / JUDGED).start(updater.iteration)
     if saved != config:
         write_json(folder / CONFIG, config.to_dict())
-    return make_trainer(config, updater, folder, evaluation, warn)
+    return make_trainer(config, updater, folder, evaluation, warn, lock)
 
 
 def describe_environment() -> dict[str, Any]:
@@ -212,9 +222,14 @@ def make_trainer(
     folder: Path,
     evaluation: Evaluation | None = None,
     warn: Warn = print,
+    lock: RunLock | None = None,
 ) -> Trainer:
-    """Return the run in `folder`: the updater, and every extension with its trigger."""
-    trainer = Trainer(updater, stop=(config.iterations, 'iteration'), folder=folder)
+    """Return the run in `folder`: the updater, and every extension with its trigger.
+
+    lock: of the run, where it is held already.
+    """
+    stop = (config.iterations, 'iteration')
+    trainer = Trainer(updater, stop=stop, folder=folder, guard=lock or RunLock(folder))
     sampled = AnyOf((Every(config.sample_every), Every(1, 'epoch')))
     scored = Every(config.eval_every if config.best in QUICK_METRICS else config.judge_every)
     about = {'recipe': config.recipe, 'loss': config.loss, 'binarize': config.binarize}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import signal
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from math import ceil
 from pathlib import Path
 from types import FrameType
@@ -126,6 +127,7 @@ class Trainer:
     """Runs an updater until `stop`, and calls the extensions.
 
     stop: (number, 'iteration' | 'epoch').
+    guard: is entered for as long as the run is trained, such as a lock of its folder.
     out: where the folder OUT/00000-run is made, with the next free number; or `folder` is used.
     report: the newest numbers that the extensions have published, by name.
     interrupted: whether the run was interrupted, by `interrupt()` or because nobody reads what is
@@ -156,6 +158,7 @@ class Trainer:
         stop: tuple[int, str],
         out: str | Path = 'runs',
         folder: Path | None = None,
+        guard: AbstractContextManager[Any] | None = None,
     ) -> None:
         if callable(stop):
             raise InputError(
@@ -168,6 +171,7 @@ class Trainer:
         self.report: dict[str, float] = {}
         self.interrupted = False
         self.stopped = ''
+        self._guard = guard or nullcontext()
         self.folder = folder or next_folder(Path(out), 'run')
 
     def extend(self, extension: Extension, *, trigger: Trigger | None = None) -> None:
@@ -200,6 +204,10 @@ class Trainer:
 
         It stands for: while not done: updater.update(), then every extension whose trigger fires.
         """
+        with self._guard:
+            self._run(interrupt)
+
+    def _run(self, interrupt: Callable[[], bool]) -> None:
         started: list[Extension] = []
         try:
             for extension, _ in self.extensions:

@@ -26,6 +26,7 @@ REALS = 'reals'  # real samples, with the suffix IMAGES or POINTS
 FIGURES_FOLDER = 'figures'
 CLIP = 'training.gif'
 SNAPSHOTS_FOLDER = 'snapshots'
+LOCK = 'training.lock'  # while a process trains the run: which one, and on which host
 TRACEBACK = 'gluongan-traceback.txt'  # of something unexpected, beside a run with its name before
 SCORES = 'snapshots/scores.json'  # the score of each snapshot by the run's `best` metric
 
