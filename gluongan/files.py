@@ -124,7 +124,12 @@ def staging(target: str | Path) -> Iterator[Path]:
     """
     with naming_target(target), _temporary_beside(Path(target)) as folder:
         folder.mkdir()
-        yield folder
+        try:
+            yield folder
+        except OSError as error:
+            if error.filename is None or not Path(str(error.filename)).is_relative_to(folder):
+                raise
+            raise OSError(error.errno, error.strerror, str(target)) from error
 
 
 def publish(staged: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from math import ceil, isqrt
@@ -67,8 +68,12 @@ def begin(config: Config, out: Path, command: list[str], warn: Warn = print) -> 
     settings = config.to_dict()
     if config.data not in data.NAMES:  # absolute, so that a resume finds it from any directory
         settings['data'] = str(Path(config.data).expanduser().resolve())
-    write_json(folder / CONFIG, settings)
-    write_json(folder / ENVIRONMENT, {**describe_environment(), 'command': command})
+    try:
+        write_json(folder / CONFIG, settings)
+        write_json(folder / ENVIRONMENT, {**describe_environment(), 'command': command})
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)  # nothing of it could be resumed
+        raise
     return make_trainer(config, updater, folder, evaluation, warn)
 
 
