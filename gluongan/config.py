@@ -198,7 +198,7 @@ class Config:
         free=True)
     sample_every: int = _run(
         250, 'int', 'How often to write samples of the fixed noise; they are also written at the '
-        'end of each epoch.', low=1, high=10**9, unit='iterations', free=True)
+        'end of an epoch that is not short.', low=1, high=10**9, unit='iterations', free=True)
     eval_every: int = _run(
         500, 'int',
         "How often to measure pixel statistics, distance to the data and the discriminator's "

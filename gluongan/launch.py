@@ -43,7 +43,10 @@ from .runs.lock import RunLock
 from .runs.reading import read_environment
 from .runs.records import Records
 from .runs.snapshots import read_newest, read_scores
-from .trainer import AnyOf, Every, Trainer
+from .trainer import AnyOf, EpochEnds, Every, Trainer
+
+SHORT_EPOCH = 100  # iterations; shorter epochs do not all end with samples
+MOST_ROWS = 64  # classes in a picture of samples, which a GIF of thousands could not hold
 
 Warn = Callable[[str], None]
 
@@ -235,7 +238,9 @@ def make_trainer(
     """
     stop = (config.iterations, 'iteration')
     trainer = Trainer(updater, stop=stop, folder=folder, guard=lock or RunLock(folder))
-    sampled = AnyOf((Every(config.sample_every), Every(1, 'epoch')))
+    sampled = AnyOf(
+        (Every(config.sample_every), EpochEnds(min(config.sample_every // 2, SHORT_EPOCH)))
+    )
     scored = Every(config.eval_every if config.best in QUICK_METRICS else config.judge_every)
     about = {'recipe': config.recipe, 'loss': config.loss, 'binarize': config.binarize}
 
@@ -257,7 +262,7 @@ def make_trainer(
 def _sample_grid(config: Config, updater: GANUpdater) -> SampleGrid:
     if updater.classes:  # one row per class
         cols = max(8, ceil(24 / updater.classes))
-        return SampleGrid(count=cols * updater.classes, cols=cols)
+        return SampleGrid(count=cols * min(updater.classes, MOST_ROWS), cols=cols)
     return SampleGrid(count=config.samples, cols=isqrt(config.samples - 1) + 1)
 
 

@@ -54,6 +54,27 @@ class Every(NamedTuple):
         return updater.epoch // self.period > updater.previous_epoch // self.period
 
 
+class EpochEnds(NamedTuple):
+    """A trigger that fires at the end of every epoch, or of every few where epochs are short.
+
+    least: iterations between two firings, at least, on average.
+
+    >>> from types import SimpleNamespace
+    >>> def ends(epoch):
+    ...     return SimpleNamespace(
+    ...         previous_epoch=epoch - 0.1, epoch=epoch, iterations_per_epoch=10
+    ...     )
+    >>> [EpochEnds(least=25)(ends(epoch)) for epoch in (1.0, 2.0, 3.0)]
+    [False, False, True]
+    """
+
+    least: int
+
+    def __call__(self, updater: Updater) -> bool:
+        period = max(1, ceil(self.least / updater.iterations_per_epoch))
+        return Every(period, 'epoch')(updater)
+
+
 class AnyOf(NamedTuple):
     """A trigger that fires when any of several does.
 

@@ -82,8 +82,8 @@ def epochs(run: Path) -> Path | None:
     ends = _epoch_ends(run, facts)
     if not ends:
         return None
-    step = -(-len(ends) // MOST_ROWS)
-    ends = ends[::-1][::step]
+    ends = ends[::-1][:: -(-len(ends) // MOST_ROWS)]
+    step = max(1, (ends[0][0] - ends[-1][0]) // max(1, len(ends) - 1))
     images = np.concatenate([tiles(path, facts.shape)[:PER_EPOCH] for _, path in ends])
     every = 'each epoch' if step == 1 else f'every {_ordinal(step)} epoch'
     title = f'{facts.about}: a row of samples after {every}'
