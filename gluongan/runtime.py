@@ -70,6 +70,7 @@ _WHOLE = re.compile('-1|[0-9]{1,9}')
 _DECIMAL = re.compile(r'[0-9]{1,9}(\.[0-9]{0,9})?')
 _DECIMALS = re.compile('.*(_SCALE|_PENALTY)')
 _WORDS = {'true': '1', 'false': '0'}  # which only some take
+_SWITCHES = re.compile('MXNET_EXEC_BULK_EXEC_(TRAIN|INFERENCE)')
 # Where -1 is an amount, MXNet takes it for 2**64 - 1.
 _AMOUNT = re.compile('.*(NTHREADS|_THREADS|_SIZE|_COPY)')
 
@@ -85,7 +86,7 @@ def drop_unreadable_variables() -> None:
         if allowed is None:
             continue
         del os.environ[name]
-        if value.lower() in _WORDS:
+        if value.lower() in _WORDS and not _TEXTS.fullmatch(name):
             os.environ[name] = _WORDS[value.lower()]
         elif value.strip() and sys.stderr:
             print(f'Warning: {name}={value:.80}: must be {allowed}; it is ignored', file=sys.stderr)
@@ -105,6 +106,8 @@ def _why_unreadable(name: str, value: str) -> str | None:
         return None
     if _DECIMALS.fullmatch(name):
         return None if _DECIMAL.fullmatch(value) else 'a number of at most 9 digits'
+    if _SWITCHES.fullmatch(name):
+        return None if value in ('0', '1') else '0 or 1'
     if not _WHOLE.fullmatch(value):
         return 'a whole number of at most 9 digits, true or false'
     if value.strip() == '-1' and _AMOUNT.fullmatch(name):

@@ -44,6 +44,8 @@ TRAIN = (
     [
         ('MXNET_ENGINE_TYPE', ''),
         ('MXNET_ENGINE_TYPE', 'nonsense'),
+        ('MXNET_ENGINE_TYPE', 'true'),
+        ('MXNET_EXEC_BULK_EXEC_TRAIN', '2'),
         ('MXNET_CPU_WORKER_NTHREADS', 'two'),
         ('MXNET_CPU_PARALLEL_SIZE', '9' * 20),
         ('MXNET_CPU_TEMP_COPY', '-1'),
