@@ -41,9 +41,9 @@ class Batches:
     """Batches (batch, *shape), float32, images in [0, 1], in a new random order each epoch.
 
     The whole data set is copied to the device once, as bytes, unless it is too large; there are no
-    worker processes. The samples left over at the end of an epoch are dropped; other ones are left over in the next.
-    Iterating ends with the epoch, `draw` never ends. Raises DataError for a `batch` that is
-    larger than the data set.
+    worker processes. The samples left over at the end of an epoch are dropped; other ones are left
+    over in the next. Iterating ends with the epoch, `draw` never ends. Raises DataError for a
+    `batch` that is larger than the data set.
 
     resident: the data on the device, uint8 or float32 (N, *shape). Batches of the same data set
               on one device may share it: assign one's `resident` to the other. None where it has
