@@ -11,6 +11,7 @@ from .compare import compare
 from .density import density
 from .doctor import doctor
 from .evaluate import evaluate
+from .exits import CommandLine
 from .export import export
 from .interpolate import interpolate
 from .invert import invert
@@ -40,7 +41,10 @@ COMMANDS = (
 )
 
 
-@click.group(context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 120})
+@click.group(
+    cls=CommandLine,
+    context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 120},
+)
 @click.version_option(__version__)
 @click.pass_context
 def main(context: click.Context) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import click
@@ -10,8 +11,9 @@ from gluongan.files import check_writable
 from gluongan.runs.folder import is_run
 
 from .faults import refusals
+from .outputs import safe
 
-DEFAULT = 'compared'  # the folder beside the first run
+DEFAULT = 'compared'  # begins the name of the folder beside the first run
 CURVES = 'curves.png'
 SAMPLES = 'samples.png'
 
@@ -24,7 +26,8 @@ SAMPLES = 'samples.png'
     '--out',
     type=click.Path(path_type=Path),
     metavar='DIR',
-    help='The folder for curves.png and samples.png. [default: compared, beside the first run]',
+    help='The folder for curves.png and samples.png. '
+    '[default: compared-NUMBERS, beside the first run]',
 )
 def compare(runs: tuple[Path, ...], out: Path | None) -> None:
     """Compare runs: the settings that differ, every metric, the newest samples, and all curves.
@@ -42,9 +45,18 @@ def compare(runs: tuple[Path, ...], out: Path | None) -> None:
     """
     with refusals():
         kept = [path for path in runs if not _is_skipped(path)] or list(runs)
-        folder = out or kept[0].resolve().parent / DEFAULT
+        folder = out or kept[0].resolve().parent / _default_name(kept)
         check_writable(folder, folder=True, setting=out and 'out')
         print_comparison(kept, folder)
+
+
+def _default_name(runs: list[Path]) -> str:
+    """Return a name that no other comparison has: the numbers of the runs, or their names."""
+    places = [run.resolve() for run in runs]
+    names = [place.name.partition('-')[0] for place in places]
+    if len({place.parent for place in places}) > 1 or not all(map(str.isdecimal, names)):
+        names = [*names, sha256('\n'.join(map(str, places)).encode()).hexdigest()[:8]]
+    return f'{DEFAULT}-{safe("-".join(names))}'
 
 
 def _is_skipped(path: Path) -> bool:

@@ -13,7 +13,7 @@ from gluongan.runs.folder import EVALUATION, is_run, nearest_path
 
 from .faults import Usage, flag, refusals
 from .knobs import data_flags, typed
-from .options import CHANGED_DATA, DEVICE, JUDGE, THREADS, WHICH
+from .options import CHANGED_DATA, DEVICE, JUDGE, THREADS, WHICH, remembered
 
 if TYPE_CHECKING:
     from gluongan.evaluation import Report
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 @click.command(
     short_help='Evaluate a run, an export or a folder of pictures: metrics and a summary.'
 )
-@click.argument('source', type=click.Path(path_type=Path), metavar='RUN|EXPORT|FOLDER|FILE.npz')
+@click.argument(
+    'source',
+    type=click.Path(path_type=Path),
+    metavar='RUN|EXPORT|FOLDER|FILE.npz',
+    callback=remembered,
+)
 @JUDGE
 @click.option(
     '--calibration',

@@ -5,6 +5,7 @@ The package names settings as Python does. Here, and only here, they become flag
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import click
 from gluongan.config import ConfigError, knobs
 from gluongan.errors import GluonganError, as_typed
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SETTING = re.compile(r'`([a-z][a-z0-9_]*)`')
 
 
@@ -28,7 +30,7 @@ class Usage(click.ClickException):
 def refusals() -> Iterator[None]:
     """Turn the package's own errors into one line without a traceback.
 
-    Any other error is a bug, and keeps its traceback.
+    Any other error is a fault of the package, which exits.py reports.
     """
     try:
         yield
@@ -59,6 +61,8 @@ def settings_from(file: Path | None, names: Collection[str]) -> Iterator[None]:
 
 
 def _reason(error: OSError) -> str:
+    if error.filename is None and error.errno in NO_ROOM:  # every file is named
+        return f'standard output or standard error: cannot be written ({error.strerror})'
     if error.filename is None or not error.strerror:
         return str(error)
     return f'{error.filename}: {error.strerror}'

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from .faults import Usage, refusals
-from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, output, parse_seeds, safe
+from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, parse_seeds
+from .outputs import default_stem, output, safe
 
 
 @click.command(short_help='Walk through the latent space from sample to sample: a PNG and a GIF.')
@@ -34,7 +35,8 @@ from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, output
     type=click.Path(path_type=Path),
     metavar='FILE.png',
     help='The strip of images, one row from each seed to the next; '
-    'the animation goes to FILE.gif beside it. [default: RUN/walk-LIST.png]',
+    'the animation goes to FILE.gif beside it. '
+    '[default: RUN/walk-LIST.png, with the options that are given]',
 )
 @DEVICE
 @THREADS
@@ -59,7 +61,8 @@ def interpolate(
     numbers = parse_seeds(seeds)
     if len(numbers) < 2:
         raise Usage(f'--seeds {seeds}: must be two or more, such as 0,1')
-    path = output(out, run / f'walk-{safe(seeds)}.png', '.png')
+    stem = default_stem(f'walk-{safe(seeds)}', without=['seeds'])
+    path = output(out, run / f'{stem}.png', '.png', beside=['.gif'])
     with refusals():
         from gluongan import figures
         from gluongan.exports import load_sampler

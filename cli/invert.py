@@ -12,6 +12,7 @@ from gluongan.runs.folder import is_run
 
 from .faults import Usage, refusals
 from .options import CHANGED_DATA, DATA_AT, DEVICE, RUN, THREADS, WHICH
+from .outputs import default_stem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +79,7 @@ HEADING = ('', 'number', 'median error', 'smallest', 'largest', 'found again')
     '--out',
     type=click.Path(path_type=Path),
     metavar='DIR',
-    help='Where the files go. [default: RUN/inversion]',
+    help='Where the files go. [default: RUN/inversion, with the options that are given]',
 )
 @DATA_AT
 @CHANGED_DATA
@@ -117,7 +118,7 @@ def invert(
         from gluongan.gan.inversion import Inverter
         from gluongan.runs import reading
 
-        folder = out or run / 'inversion'
+        folder = out or run / default_stem('inversion')
         if out or is_run(run):  # else the run is at fault
             check_writable(folder, folder=True, setting=out and 'out')
         config, gen = loading.load_run(run, which=which, device=device)

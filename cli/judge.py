@@ -17,6 +17,7 @@ from gluongan.runs.folder import run_name
 from .faults import refusals
 from .knobs import data_flags, typed
 from .options import DEVICE, JUDGE, THREADS
+from .outputs import unused
 
 SHOWN = ('fd', 'coverage', 'ndb')  # stems of the metrics that `calibrate` prints as it goes on
 
@@ -104,7 +105,7 @@ def train(
         from gluongan.runtime import device as context
 
         config = Config().with_settings(typed(flags))
-        path = out or Path(f'{_data_name(config)}.judge')
+        path = out or unused(Path(f'{_data_name(config)}.judge'))
         check_writable(path, setting=out and 'out')
         dataset = build.load_data(config)
         trained = classifier.train(
@@ -174,7 +175,7 @@ def calibrate(
         from gluongan.evaluation import sources
 
         config = Config().with_settings(typed(flags))
-        path = out or Path(f'{_data_name(config)}.calibration.json')
+        path = out or unused(Path(f'{_data_name(config)}.calibration.json'))
         check_writable(path, setting=out and 'out')
         reference = sources.make_reference(config, judge_file)
         count = count or sources.COUNTS.get(config.data, sources.COUNT)

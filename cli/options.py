@@ -9,18 +9,28 @@ from pathlib import Path
 import click
 
 from gluongan.errors import as_typed
-from gluongan.files import check_writable
 from gluongan.knob import Knob
 from gluongan.threads import request_threads
 
+from .exits import remember_run
 from .faults import Usage, refusals
 from .knobs import Value
 
 MOST = 100_000
 MOST_DIGITS = 10
 
-RUN = click.argument('run', type=click.Path(path_type=Path), metavar='RUN')
-RUN_OR_EXPORT = click.argument('run', type=click.Path(path_type=Path), metavar='RUN|EXPORT')
+
+def remembered(context: click.Context, parameter: click.Parameter, run: Path | None) -> Path | None:
+    """Let the traceback of something unexpected be written beside the run that was given."""
+    if run is not None:
+        remember_run(run)
+    return run
+
+
+RUN = click.argument('run', type=click.Path(path_type=Path), metavar='RUN', callback=remembered)
+RUN_OR_EXPORT = click.argument(
+    'run', type=click.Path(path_type=Path), metavar='RUN|EXPORT', callback=remembered
+)
 WHICH = click.option(
     '--snapshot',
     'which',
@@ -117,19 +127,3 @@ def _seeds_refusal(text: str, fault: str) -> Usage:
         f'--seeds {as_typed(text)}: {fault}must be up to {MOST:,} whole numbers and ranges, '
         'separated by commas, such as 0-63 or 1,4,7-9'
     )
-
-
-def output(out: Path | None, default: Path, ending: str, *, flag: str = '--out') -> Path:
-    """Return the path of an output file that can be written. Raises Usage for another ending."""
-    path = out or default
-    if path.suffix != ending:
-        raise Usage(f'{flag} {path}: must end in {ending}')
-    setting = out and flag[2:].replace('-', '_')
-    with refusals():
-        check_writable(path, setting=setting)
-    return path
-
-
-def safe(text: str) -> str:
-    """Return the characters of a text that are allowed in a file's name."""
-    return re.sub(r'[^A-Za-z0-9,-]', '', text)[:80]

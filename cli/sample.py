@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .faults import refusals
-from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, output, parse_seeds, safe
+from .faults import refusals, warn
+from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, parse_seeds
+from .outputs import default_stem, output, safe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     '--out',
     type=click.Path(path_type=Path),
     metavar='FILE.png',
-    help='The grid of images; the values go to FILE.npy beside it. [default: RUN/seeds-LIST.png]',
+    help='The grid of images; the values go to FILE.npy beside it. '
+    '[default: RUN/seeds-LIST.png, with the options that are given]',
 )
 @click.option(
     '--cols',
@@ -78,22 +80,16 @@ def sample(
             of_each_class = sampler.classes and name is None
             seeds = '0-7' if of_each_class else '0-63'
             numbers = parse_seeds(seeds)
-        path = output(out, run / f'{_stem(seeds, name, trunc)}.png', '.png')
+        stem = default_stem(f'seeds-{safe(seeds)}', without=['seeds'])
+        path = output(out, run / f'{stem}.png', '.png', beside=['.npy'])
         x, width = sampler.sample_grid(numbers, name, trunc)
+        if x.ndim == 2 and (cols or scale > 1):
+            warn(f'{run}: generates points; --cols and --scale have no effect')
         write_array(path.with_suffix('.npy'), x)
         row_names = sampler.classes if width and not cols else []
         _draw(x, path, cols or width or _square(len(x)), scale, row_names)
         click.echo(path)
         click.echo(path.with_suffix('.npy'))
-
-
-def _stem(seeds: str, name: str | None, trunc: float | None) -> str:
-    parts = [f'seeds-{safe(seeds)}']
-    if name:
-        parts.append(f'class-{safe(name)}')
-    if trunc:
-        parts.append(f'trunc-{trunc:g}')
-    return '-'.join(parts)
 
 
 def _square(count: int) -> int:

@@ -13,7 +13,7 @@ from gluongan.recipes import RECIPES, recipe
 from gluongan.runs.folder import read_config
 
 from .faults import Usage, refusals
-from .options import output
+from .outputs import output
 
 if TYPE_CHECKING:
     from gluongan.nn.layers import Chain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 from collections.abc import Collection
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from gluongan.config import Config, knobs, parse_json
 from gluongan.files import as_json, check_writable, next_number
@@ -24,9 +26,11 @@ from gluongan.runs.folder import (
 from gluongan.trainer import Interrupt
 
 from .compare import print_comparison
+from .effects import without_effect
+from .exits import remember_run, say
 from .faults import Usage, refusals, settings_from, warn
 from .knobs import Grouped, knob_flags, typed
-from .options import CHANGED_DATA, THREADS, parse_seeds
+from .options import CHANGED_DATA, THREADS, parse_seeds, remembered
 
 if TYPE_CHECKING:
     from gluongan.trainer import Trainer
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
     '--resume',
     type=click.Path(path_type=Path),
     metavar='RUN',
+    callback=remembered,
     help='Continue a run exactly from its newest snapshot; --iterations may be raised, and --data '
     'says where its data is if it has moved.',
 )
@@ -99,6 +104,7 @@ def train(
     """
     given = typed(flags)
     _check_seeds(seeds, resume, given)
+    _check_out(resume, out)
     if changed_data and not resume:
         raise Usage('--changed-data: a new run has no earlier data; must be used with --resume')
     begin = partial(_begin, resume=resume, out=out, dry_run=dry_run, changed_data=changed_data)
@@ -109,6 +115,8 @@ def train(
             configs = [config]
             if seeds is not None:
                 configs = [config.with_settings({'seed': seed}) for seed in parse_seeds(seeds)]
+            for sentence in without_effect(config, given):
+                warn(sentence)
             if dry_run:
                 configs = configs[:1]
             # From here on, Ctrl-C ends the run cleanly, even while MXNet and the data are loading.
@@ -127,6 +135,15 @@ def _check_seeds(seeds: str | None, resume: Path | None, given: Collection[str])
                 f'--seeds {seeds}: makes new runs, each with its own seed; '
                 f'must be used without {flag}'
             )
+
+
+def _check_out(resume: Path | None, out: Path) -> None:
+    context = click.get_current_context()
+    if resume is not None and context.get_parameter_source('out') != ParameterSource.DEFAULT:
+        raise Usage(
+            f'--out {out}: has no effect with --resume, which continues in {resume}; '
+            'must be left out'
+        )
 
 
 def _read_settings(file: Path) -> dict[str, Any]:
@@ -200,6 +217,7 @@ def _begin(
         run = launch.resume(resume, config, warn, changed_data=changed_data)
     else:
         run = launch.begin(config, out, sys.argv, warn)
+    remember_run(run.folder)
     _announce(run, config)
     _train(run, interrupt)
     return run.folder
@@ -217,16 +235,14 @@ def _print_plan(config: Config, resume: Path | None, out: Path) -> None:
 def _announce(run: Trainer, config: Config) -> None:
     iteration = run.updater.iteration
     if run.done():
-        click.echo(
+        say(
             f'{run.folder} is already at iteration {iteration:,}; '
-            'raise --iterations to train further',
-            err=True,
+            'raise --iterations to train further'
         )
         return
-    click.echo(
+    say(
         f'{config.recipe} on {config.data}: '
-        f'iterations {iteration:,} to {config.iterations:,} in {run.folder}',
-        err=True,
+        f'iterations {iteration:,} to {config.iterations:,} in {run.folder}'
     )
 
 
@@ -241,12 +257,10 @@ def _train(run: Trainer, interrupt: Interrupt) -> None:
     iteration = run.updater.iteration
     folder = shlex.quote(str(run.folder))
     if run.interrupted:
-        click.echo(
-            f'Stopped at iteration {iteration:,}; continue with\n'
-            f'  gluongan train --resume {folder}',
-            err=True,
+        say(
+            f'Stopped at iteration {iteration:,}; continue with\n  gluongan train --resume {folder}'
         )
-        sys.exit(128 + interrupt.signal)
+        sys.exit(128 + (interrupt.signal or signal.SIGPIPE))
     if run.stopped:
         click.echo(f'Stopped at iteration {iteration:,}: {run.stopped}', err=True)
     click.echo(

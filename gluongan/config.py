@@ -7,7 +7,6 @@ cannot disagree.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NoReturn
@@ -200,7 +199,7 @@ class Config:
         free=True)
     sample_every: int = _run(
         250, 'int', 'How often to write samples of the fixed noise; they are also written at the '
-        'end of each epoch.', low=1, high=10**9, unit='iterations', free=True)
+        'end of an epoch that is not short.', low=1, high=10**9, unit='iterations', free=True)
     eval_every: int = _run(
         500, 'int',
         "How often to measure pixel statistics, distance to the data and the discriminator's "
@@ -377,23 +376,26 @@ def _quoted(value: Any, knob: Knob) -> str:
     return as_typed(value)
 
 
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    twice = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
-    if twice:
-        raise ValueError(f'{twice[0]!r} is there twice')
-    return dict(pairs)
-
-
 def parse_json(text: str, source: str) -> dict[str, Any]:
-    """Return the settings in a JSON text. Raises ConfigError, which names its file, `source`.
+    """Return the settings in a JSON text, also behind a byte order mark.
+
+    Raises ConfigError, which names its file, `source`.
 
     >>> parse_json('{"lr": 0.001, "gen_hidden": [128, 256]}', source='mine.json')
     {'lr': 0.001, 'gen_hidden': [128, 256]}
     """
     try:
-        settings = json.loads(text, object_pairs_hook=_without_repetition)
+        settings = json.loads(text.lstrip('\ufeff'), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f'{source}: is not JSON ({error})') from None
     if not isinstance(settings, dict):
         raise ConfigError(f'{source}: must be a JSON object of settings, such as {{"lr": 0.0001}}')
     return settings
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twice = max(names, key=names.count, default=None)
+    if names.count(twice) > 1:
+        raise ValueError(f'{twice!r} is given more than once; must be given once')
+    return dict(pairs)

@@ -13,6 +13,8 @@ import os
 import re
 import shutil
 import stat
+import time
+import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from math import prod
@@ -28,7 +30,10 @@ CHUNK = 2**20  # bytes to ask a stream for at a time
 NOT_WRITTEN = 'cannot be written'
 MAX_NPY_HEADER = 4096  # bytes; numpy itself writes 128 for an array without fields
 
-_TEMPORARY = re.compile(r'\..+\.(?P<process>[0-9]+)\.tmp')
+HOST = os.uname().nodename
+_HOST = f'h{zlib.crc32(HOST.encode()):08x}'
+_TEMPORARY = re.compile(r'\..+?(?:\.(?P<host>h[0-9a-f]{8}))?\.(?P<process>[0-9]+)\.tmp')
+_LONG_AGO = 86_400  # seconds
 _serial = itertools.count()
 _in_use: set[str] = set()  # the temporary names of this process
 
@@ -119,7 +124,12 @@ def staging(target: str | Path) -> Iterator[Path]:
     """
     with naming_target(target), _temporary_beside(Path(target)) as folder:
         folder.mkdir()
-        yield folder
+        try:
+            yield folder
+        except OSError as error:
+            if error.filename is None or not Path(str(error.filename)).is_relative_to(folder):
+                raise
+            raise OSError(error.errno, error.strerror, str(target)) from error
 
 
 def publish(staged: Path, target: Path) -> None:
@@ -137,25 +147,30 @@ def publish(staged: Path, target: Path) -> None:
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files and folders that killed processes left in `folder`.
 
-    A process is known by its number on this machine. What cannot be removed, such as another user's
-    file, stays.
+    A process is known by its number on this machine; what one of another machine left, which may
+    share the folder, goes after a day. What cannot be removed, such as another user's file, stays.
     """
     for name in os.listdir(folder):
-        if name.endswith('.tmp') and _is_abandoned(name):
+        if name.endswith('.tmp') and _is_abandoned(folder / name):
             _remove(folder / name)
 
 
-def _is_abandoned(name: str) -> bool:
-    match = _TEMPORARY.fullmatch(name)
+def _is_abandoned(path: Path) -> bool:
+    match = _TEMPORARY.fullmatch(path.name)
     if match is None:
+        return False
+    if match['host'] not in (None, _HOST):
+        with suppress(OSError):
+            return time.time() - path.lstat().st_mtime > _LONG_AGO
         return False
     process = int(match['process'])
     if process == os.getpid():  # a container gives the same number to each first process
-        return name not in _in_use
-    return not _is_running(process)
+        return path.name not in _in_use
+    return not is_running(process)
 
 
-def _is_running(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """Return whether this machine has a process with that number."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -169,7 +184,7 @@ def _is_running(process: int) -> bool:
 def _temporary_beside(path: Path) -> Iterator[Path]:
     """Yield an unused temporary path beside `path`, and remove what is there at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    name = f'.{path.name}.{next(_serial)}.{os.getpid()}.tmp'
+    name = f'.{path.name}.{next(_serial)}.{_HOST}.{os.getpid()}.tmp'
     _in_use.add(name)
     try:
         remove_leftovers(path.parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from math import ceil, isqrt
@@ -39,10 +40,14 @@ from .runs.folder import (
     read_config,
     run_name,
 )
+from .runs.lock import RunLock
 from .runs.reading import read_environment
 from .runs.records import Records
 from .runs.snapshots import read_newest, read_scores
-from .trainer import AnyOf, Every, Trainer
+from .trainer import AnyOf, EpochEnds, Every, Trainer
+
+SHORT_EPOCH = 100  # iterations; shorter epochs do not all end with samples, except in short runs
+MOST_ROWS = 64  # classes in a picture of samples, which a GIF of thousands could not hold
 
 Warn = Callable[[str], None]
 
@@ -71,8 +76,13 @@ def begin(config: Config, out: Path, command: list[str], warn: Warn = print) -> 
     """
     updater, evaluation = prepare(config)
     folder = next_folder(out, run_name(config))
-    write_json(folder / CONFIG, settings_to_keep(config, updater.real.dataset.shape))
-    write_json(folder / ENVIRONMENT, {**describe_environment(), 'command': command})
+    settings = settings_to_keep(config, updater.real.dataset.shape)
+    try:
+        write_json(folder / CONFIG, settings)
+        write_json(folder / ENVIRONMENT, {**describe_environment(), 'command': command})
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)  # nothing of it could be resumed
+        raise
     return make_trainer(config, updater, folder, evaluation, warn)
 
 
@@ -104,11 +114,23 @@ def resume(
     config.json then holds the new ones.
     warn: is told about damaged snapshots and damaged lines of the logs.
     changed_data: go on with data that is not what the run began with.
-    Raises RunError, SnapshotError and ConfigError.
+    Raises RunError, also where another process trains the run, SnapshotError and ConfigError.
     """
     saved = read_config(folder)
     config = saved if config is None else _with_shape_of(saved, config)
     check_resumable(folder, saved, config)
+    lock = RunLock(folder)
+    lock.take()  # before its files are read, which another process may be writing
+    try:
+        return _resume(folder, saved, config, lock, warn, changed_data)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _resume(
+    folder: Path, saved: Config, config: Config, lock: RunLock, warn: Warn, changed_data: bool
+) -> Trainer:
     check_records(folder, warn)
     updater, evaluation = prepare(config, folder, changed_data=changed_data)
     _restore(updater, folder, config, warn)
@@ -117,7 +139,7 @@ def resume(
         Records(folder / JUDGED).start(updater.iteration)
     if saved != config:
         write_json(folder / CONFIG, settings_to_keep(config, updater.real.dataset.shape))
-    return make_trainer(config, updater, folder, evaluation, warn, renew_facts=changed_data)
+    return make_trainer(config, updater, folder, evaluation, warn, lock, renew_facts=changed_data)
 
 
 def _with_shape_of(saved: Config, config: Config) -> Config:
@@ -245,15 +267,18 @@ def make_trainer(
     folder: Path,
     evaluation: Evaluation | None = None,
     warn: Warn = print,
+    lock: RunLock | None = None,
     *,
     renew_facts: bool = False,
 ) -> Trainer:
     """Return the run in `folder`: the updater, and every extension with its trigger.
 
+    lock: of the run, where it is held already.
     renew_facts: whether run.json is written again, for other data than before.
     """
-    trainer = Trainer(updater, stop=(config.iterations, 'iteration'), folder=folder)
-    sampled = AnyOf((Every(config.sample_every), Every(1, 'epoch')))
+    stop = (config.iterations, 'iteration')
+    trainer = Trainer(updater, stop=stop, folder=folder, guard=lock or RunLock(folder))
+    sampled = AnyOf((Every(config.sample_every), EpochEnds(_least_between_epochs(config))))
     scored = Every(config.eval_every if config.best in QUICK_METRICS else config.judge_every)
     about = {'recipe': config.recipe, 'loss': config.loss, 'binarize': config.binarize}
 
@@ -275,8 +300,13 @@ def make_trainer(
 def _sample_grid(config: Config, updater: GANUpdater) -> SampleGrid:
     if updater.classes:  # one row per class
         cols = max(8, ceil(24 / updater.classes))
-        return SampleGrid(count=cols * updater.classes, cols=cols)
+        return SampleGrid(count=cols * min(updater.classes, MOST_ROWS), cols=cols)
     return SampleGrid(count=config.samples, cols=isqrt(config.samples - 1) + 1)
+
+
+def _least_between_epochs(config: Config) -> int:
+    """Return how many iterations are at least between two epochs that end with samples."""
+    return min(SHORT_EPOCH, config.sample_every // 2, config.iterations // 20)
 
 
 def _any_metric(config: Config) -> AnyOf:

@@ -61,6 +61,59 @@ def _text_or_nothing(path: Path) -> str:
 
 HAS_AMX = ask_for_amx()
 
+ENGINES = ('NaiveEngine', 'ThreadedEngine', 'ThreadedEnginePerDevice')
+# MXNet's variables that hold neither a number nor true or false.
+_TEXTS = re.compile(
+    'MXNET_(.*_(PATH|BACKEND|TYPE|REPO|TUNING|TUNING_DATA|LIBS|OPTIONS)|HOME|DUMP.*|C_API)'
+)
+_WHOLE = re.compile('-1|[0-9]{1,9}')
+_DECIMAL = re.compile(r'[0-9]{1,9}(\.[0-9]{0,9})?')
+_DECIMALS = re.compile('.*(_SCALE|_PENALTY)')
+_WORDS = {'true': '1', 'false': '0'}  # which only some take
+_SWITCHES = re.compile('MXNET_EXEC_BULK_EXEC_(TRAIN|INFERENCE)')
+# Where -1 is an amount, MXNet takes it for 2**64 - 1.
+_AMOUNT = re.compile('.*(NTHREADS|_THREADS|_SIZE|_COPY)')
+
+
+def drop_unreadable_variables() -> None:
+    """Remove variables of MXNet that it could not read from the environment; warn of each.
+
+    One that is not what MXNet expects ends the process or raises, at once or in the first update.
+    An empty one is as good as none.
+    """
+    for name, value in sorted(os.environ.items()):
+        allowed = _why_unreadable(name, value)
+        if allowed is None:
+            continue
+        del os.environ[name]
+        if value.lower() in _WORDS and not _TEXTS.fullmatch(name):
+            os.environ[name] = _WORDS[value.lower()]
+        elif value.strip() and sys.stderr:
+            print(f'Warning: {name}={value:.80}: must be {allowed}; it is ignored', file=sys.stderr)
+
+
+def _why_unreadable(name: str, value: str) -> str | None:
+    """Return what a variable of MXNet must be, None where its value is that.
+
+    >>> _why_unreadable('MXNET_ENGINE_TYPE', 'Naive')
+    'NaiveEngine, ThreadedEngine or ThreadedEnginePerDevice'
+    >>> _why_unreadable('MXNET_CPU_WORKER_NTHREADS', '2') is None
+    True
+    """
+    if name == 'MXNET_ENGINE_TYPE':
+        return None if value in ENGINES else f'{", ".join(ENGINES[:-1])} or {ENGINES[-1]}'
+    if not name.startswith('MXNET_') or name in HIDDEN or _TEXTS.fullmatch(name):
+        return None
+    if _DECIMALS.fullmatch(name):
+        return None if _DECIMAL.fullmatch(value) else 'a number of at most 9 digits'
+    if _SWITCHES.fullmatch(name):
+        return None if value in ('0', '1') else '0 or 1'
+    if not _WHOLE.fullmatch(value):
+        return 'a whole number of at most 9 digits, true or false'
+    if value.strip() == '-1' and _AMOUNT.fullmatch(name):
+        return 'at least 0'
+    return None
+
 
 def _import_mxnet() -> tuple[ModuleType, Threads]:
     if sys.version_info >= (3, 13) or sys.version_info < (3, 9):
@@ -70,12 +123,13 @@ def _import_mxnet() -> tuple[ModuleType, Threads]:
     # Removed in NumPy 1.24; MXNet reads it at import (apache/mxnet issue 21165).
     if 'bool' not in vars(np):
         np.bool = bool  # type: ignore[attr-defined]
+    drop_unreadable_variables()
     threads = prepare()
     isa = {'DNNL_MAX_CPU_ISA': AMX} if HAS_AMX else {}
     with (
         warnings.catch_warnings(),
         _choose_engine(),
-        environment(isa, hidden=HIDDEN),
+        environment(isa, hidden=(*HIDDEN, 'DMLC_ROLE')),  # of MXNet's training on many machines
         _without_package('sklearn'),
     ):
         warnings.simplefilter('ignore')  # MXNet's own deprecations, which a user cannot fix

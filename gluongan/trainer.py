@@ -5,8 +5,10 @@ Nothing here knows of MXNet or of GANs.
 
 from __future__ import annotations
 
+import errno
 import signal
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from math import ceil
 from pathlib import Path
 from types import FrameType
@@ -50,6 +52,27 @@ class Every(NamedTuple):
         if self.unit == 'iteration':
             return updater.iteration % self.period == 0
         return updater.epoch // self.period > updater.previous_epoch // self.period
+
+
+class EpochEnds(NamedTuple):
+    """A trigger that fires at the end of every epoch, or of every few where epochs are short.
+
+    least: iterations between two firings, at least, on average.
+
+    >>> from types import SimpleNamespace
+    >>> def ends(epoch):
+    ...     return SimpleNamespace(
+    ...         previous_epoch=epoch - 0.1, epoch=epoch, iterations_per_epoch=10
+    ...     )
+    >>> [EpochEnds(least=25)(ends(epoch)) for epoch in (1.0, 2.0, 3.0)]
+    [False, False, True]
+    """
+
+    least: int
+
+    def __call__(self, updater: Updater) -> bool:
+        period = max(1, ceil(self.least / updater.iterations_per_epoch))
+        return Every(period, 'epoch')(updater)
 
 
 class AnyOf(NamedTuple):
@@ -125,9 +148,11 @@ class Trainer:
     """Runs an updater until `stop`, and calls the extensions.
 
     stop: (number, 'iteration' | 'epoch').
+    guard: is entered for as long as the run is trained, such as a lock of its folder.
     out: where the folder OUT/00000-run is made, with the next free number; or `folder` is used.
     report: the newest numbers that the extensions have published, by name.
-    interrupted: whether the run was interrupted. stopped: why an extension ended it early, else ''.
+    interrupted: whether the run was interrupted, by `interrupt()` or because nobody reads what is
+    printed any more (a closed pipe or terminal). stopped: why an extension ended it early, else ''.
 
     >>> class Counter:
     ...     iteration, iterations_per_epoch = 0, 4
@@ -154,6 +179,7 @@ class Trainer:
         stop: tuple[int, str],
         out: str | Path = 'runs',
         folder: Path | None = None,
+        guard: AbstractContextManager[Any] | None = None,
     ) -> None:
         if callable(stop):
             raise InputError(
@@ -166,6 +192,7 @@ class Trainer:
         self.report: dict[str, float] = {}
         self.interrupted = False
         self.stopped = ''
+        self._guard = guard or nullcontext()
         self.folder = folder or next_folder(Path(out), 'run')
 
     def extend(self, extension: Extension, *, trigger: Trigger | None = None) -> None:
@@ -198,22 +225,26 @@ class Trainer:
 
         It stands for: while not done: updater.update(), then every extension whose trigger fires.
         """
+        with self._guard:
+            self._run(interrupt)
+
+    def _run(self, interrupt: Callable[[], bool]) -> None:
         started: list[Extension] = []
         try:
             for extension, _ in self.extensions:
-                extension.start(self)
+                self._attempt(extension.start)
                 started.append(extension)
             while not self.done() and not self.interrupted:
                 self.updater.update()
                 for extension, fires in self.extensions:
                     if fires(self.updater):
-                        extension(self)
-                self.interrupted = interrupt()
+                        self._attempt(extension)
+                self.interrupted = interrupt() or self.interrupted
             self.updater.drain()
             self._call('finish')
         finally:
             for extension in started:
-                extension.close(self)
+                self._attempt(extension.close)
 
     def flush(self) -> None:
         """Have every extension write what it has recorded to disk."""
@@ -222,11 +253,23 @@ class Trainer:
 
     def _call(self, event: str) -> None:
         for extension, _ in self.extensions:
-            getattr(extension, event)(self)
+            self._attempt(getattr(extension, event))
+
+    def _attempt(self, step: Callable[[Trainer], None]) -> None:
+        """Call an extension. Where nobody reads what it prints, the run is interrupted."""
+        try:
+            step(self)
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO) or error.filename is not None:
+                raise
+            self.interrupted = True
 
 
 class Interrupt:
-    """Turns the first Ctrl-C or SIGTERM into a flag that the loop checks; a second one kills.
+    """Turns the first Ctrl-C, SIGTERM or SIGHUP into a flag that the loop checks.
+
+    A second Ctrl-C or SIGTERM kills. SIGHUP, which a closed terminal sends, may come twice from one
+    closing, so a second one does nothing; under `nohup` the first does nothing either.
 
         with Interrupt() as interrupt:
             trainer.run(interrupt)
@@ -236,7 +279,7 @@ class Interrupt:
     swallowed, and training continues.
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -246,7 +289,8 @@ class Interrupt:
         return self.signal is not None
 
     def __enter__(self) -> Interrupt:
-        self._before = {number: signal.signal(number, self._handle) for number in self.SIGNALS}
+        heard = [each for each in self.SIGNALS if signal.getsignal(each) != signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._handle) for number in heard}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -255,5 +299,5 @@ class Interrupt:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.signal = number
-        for each in self.SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
+        for each in self._before:
+            signal.signal(each, signal.SIG_IGN if each == signal.SIGHUP else signal.SIG_DFL)

@@ -100,7 +100,7 @@ def test_interpolate_works_from_an_export(run, tmp_path, unverified):
     folder = export(run, tmp_path / 'gen')
     result = tiny.gluongan('interpolate', folder, '--seeds', '0,1', '--steps', '3')
     assert result.exit_code == 0
-    assert (folder / 'walk-0,1.gif').is_file()
+    assert (folder / 'walk-0,1-steps-3.gif').is_file()
 
 
 def test_the_moving_average_is_exported(run, tmp_path, unverified):

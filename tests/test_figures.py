@@ -14,7 +14,6 @@ from gluongan.figures import FIGURES, RunError, draw_all, grid, pictures, save
 
 FILES = [
     'figures/samples.png',
-    'training.gif',
     'figures/epochs.png',
     'figures/losses.png',
     'figures/accuracy.png',
@@ -22,14 +21,15 @@ FILES = [
     'figures/scores.png',
     'figures/spot_the_fake.png',
     'figures/spot_the_fake_answer.png',
+    'training.gif',
 ]
 POINT_FILES = [
     'figures/samples.png',
-    'training.gif',
     'figures/losses.png',
     'figures/accuracy.png',
     'figures/modes.png',
     'figures/scores.png',
+    'training.gif',
 ]
 SAMPLED_AT = (0, 5, 10, 20, 40)
 HEADER = 'iteration,dis/loss,gen/loss,dis/real,dis/fake\n'

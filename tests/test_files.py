@@ -372,3 +372,12 @@ def test_no_line_of_a_table_ends_in_blanks(left):
 
 def test_a_table_of_its_heading_alone_is_one_line():
     assert text_table([HEADING]) == 'case  ms  verdict'
+
+
+def test_a_temporary_file_of_another_host_goes_after_a_day(tmp_path):
+    path = tmp_path / '.a.0.h00000000.99999999.tmp'
+    for age, is_left in ((3600, True), (90_000, False)):
+        path.touch()
+        os.utime(path, (time.time() - age,) * 2)
+        remove_leftovers(tmp_path)
+        assert path.exists() == is_left

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import shlex
 import signal
 import subprocess
 import sys
+import termios
 import time
 
 import pytest
@@ -292,7 +295,9 @@ def test_run_killed_with_signal_9_continues_as_if_nothing_had_happened(tmp_path,
     assert not [name for name in beyond if int(name[:6]) > total]
 
 
-@pytest.mark.parametrize('number, code', [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    'number, code', [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_signal_leaves_a_snapshot_and_a_command_that_continues(tmp_path, number, code):
     process, folder = start_process(tmp_path / 'my runs')
     os.kill(process.pid, number)
@@ -309,3 +314,35 @@ def test_signal_leaves_a_snapshot_and_a_command_that_continues(tmp_path, number,
     result = tiny.gluongan(subcommand, *arguments, '--iterations', iteration + 5)
     assert result.exit_code == 0, result.stderr
     assert tiny.rows(folder / 'batches.csv')[-1]['iteration'] == iteration + 5
+
+
+def test_a_reader_who_leaves_ends_a_run_with_a_snapshot(tmp_path):
+    process, folder = start_process(tmp_path / 'runs')
+    process.stderr.close()
+    process.stdout.close()
+    assert process.wait(60) == 128 + signal.SIGPIPE
+    _, (_, meta) = snapshots.read_newest(folder)
+    assert tiny.rows(folder / 'batches.csv')[-1]['iteration'] == meta['iteration']
+    assert not list(folder.rglob('*.tmp')) and sorted(folder.parent.iterdir()) == [folder]
+
+
+def test_a_terminal_that_is_closed_ends_a_run_with_a_snapshot(tmp_path):
+    ours, theirs = pty.openpty()
+    flags = tiny.flags(iterations=10**8, sample_every=10**8, eval_every=10**8)
+    process = subprocess.Popen(
+        [*GLUONGAN, 'train', *flags, '--out', 'runs'],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=tmp_path,
+        preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),
+    )
+    os.close(theirs)
+    shown = b''
+    while b'it/s' not in shown:
+        shown += os.read(ours, 1000)
+    os.close(ours)
+    assert process.wait(60) == 128 + signal.SIGHUP
+    folder = tmp_path / 'runs' / '00000-dense-synthetic'
+    _, (_, meta) = snapshots.read_newest(folder)
+    assert meta['iteration'] > 0 and sorted(folder.parent.iterdir()) == [folder]

@@ -88,3 +88,26 @@ def test_a_gan_of_one_picture_is_trained(tmp_path, pictures):
     settings = {'data': tmp_path / 'data.npz', 'image_size': None, 'batch': 1}
     run = tiny.trained(tmp_path / 'runs', **settings, gen_batchnorm=False, iterations=4)
     assert [row['iteration'] for row in tiny.rows(run / 'metrics.jsonl')] == [0, 4]
+
+
+@pytest.mark.parametrize('count', [1, 5, 15, 60, 99])
+@pytest.mark.parametrize('is_labelled', [False, True])
+def test_any_number_of_pictures_is_trained_on_and_evaluated_or_refused(
+    tmp_path, monkeypatch, pictures, count, is_labelled
+):
+    monkeypatch.chdir(tmp_path)
+    chosen = np.repeat(pictures[:15], 4, axis=0) if count == 60 else pictures[:count]
+    labels = {'labels': np.arange(count) % 3} if is_labelled else {}
+    np.savez('data.npz', images=chosen, **labels)
+    settings = {'data': 'data.npz', 'image_size': None, 'iterations': 4, 'gen_batchnorm': False}
+    codes = []
+    for batch in (1, 4, 128):
+        codes.append(succeeds_or_refuses('train', *tiny.flags(**settings, batch=batch)))
+    assert codes == [0, 0 if count >= 4 else 2, 2]
+    run = 'runs/00000-dense-data'
+    for words in (['evaluate', run, '--samples', 100], ['density', run], ['invert', run]):
+        succeeds_or_refuses(*words)
+    judged = ['--judge-every', 2, '--judge-samples', 100]
+    succeeds_or_refuses('train', *tiny.flags(**settings, batch=1), *judged)
+    succeeds_or_refuses('judge', 'train', '--data', 'data.npz', '--epochs', 1)
+    assert not list(tmp_path.rglob('*traceback*'))

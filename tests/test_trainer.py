@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -300,7 +301,7 @@ def test_failing_extension_closes_all_and_finishes_none(tmp_path):
 # Signals
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupt_keeps_the_signal_and_restores_both_handlers(number):
     before = [signal.getsignal(each) for each in Interrupt.SIGNALS]
     with Interrupt() as interrupt:
@@ -310,9 +311,59 @@ def test_interrupt_keeps_the_signal_and_restores_both_handlers(number):
         assert interrupt()
         assert interrupt.signal == number
         # A second signal, of either kind, ends the process: the default handlers are back.
-        handlers = {signal.getsignal(each) for each in Interrupt.SIGNALS}
-        assert handlers == {signal.SIG_DFL}
+        handlers = [signal.getsignal(each) for each in Interrupt.SIGNALS]
+        assert handlers == [signal.SIG_DFL, signal.SIG_DFL, signal.SIG_IGN]
     assert [signal.getsignal(each) for each in Interrupt.SIGNALS] == before
+
+
+def test_a_terminal_that_closes_may_say_so_twice():
+    with Interrupt() as interrupt:
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert interrupt.signal == signal.SIGHUP
+
+
+def test_under_nohup_a_closed_terminal_is_no_interruption():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupt() as interrupt:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not interrupt()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize('number', [errno.EPIPE, errno.EIO])
+@pytest.mark.parametrize('event', ['start', '__call__', 'close'])
+def test_nobody_who_reads_is_an_interruption_and_the_other_extensions_finish(
+    tmp_path, event, number
+):
+    class Printer(Extension):
+        pass
+
+    def fail(self, trainer):
+        raise OSError(number, 'nobody reads')
+
+    setattr(Printer, event, fail)
+    trainer, events = make_trainer(tmp_path, stop=(5, 'iteration'))
+    trainer.extend(Printer())
+    trainer.extend(Recorder('a', events))
+    trainer.run()
+    assert trainer.interrupted
+    assert trainer.updater.iteration == {'start': 0, '__call__': 1, 'close': 5}[event]
+    assert events[-2:] == ['a finish', 'a close']
+
+
+def test_a_broken_file_is_a_failure(tmp_path):
+    class Writer(Extension):
+        def __call__(self, trainer):
+            raise OSError(errno.EIO, 'the disk is broken', 'log.csv')
+
+    trainer, _ = make_trainer(tmp_path, stop=(5, 'iteration'))
+    trainer.extend(Writer())
+    with pytest.raises(OSError, match='the disk is broken'):
+        trainer.run()
 
 
 def test_interrupt_restores_the_handlers_after_an_error():

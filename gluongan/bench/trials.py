@@ -57,7 +57,7 @@ def read(path: str | Path) -> Trials:
     Raises TrialError, which names the file, for anything else.
     """
     try:
-        text = Path(path).read_text(encoding='utf-8')
+        text = Path(path).read_text(encoding='utf-8-sig')
         return _parse_session(json.loads(text, parse_constant=_refuse_constant))
     except TrialError as error:
         raise TrialError(f'{path}: {error}') from None

@@ -12,6 +12,8 @@ from ..runtime import device as context
 from ..runtime import mx
 from .dataset import DataError, Dataset
 
+MOST_RESIDENT = 2**31 - 1  # values in one array of MXNet, as its wheels are built
+
 
 class Gather(mx.gluon.HybridBlock):
     """Take samples of the resident array by index, and scale bytes to [0, 1], in one call."""
@@ -38,13 +40,14 @@ class Gather(mx.gluon.HybridBlock):
 class Batches:
     """Batches (batch, *shape), float32, images in [0, 1], in a new random order each epoch.
 
-    The whole data set is copied to the device once, as bytes; there are no worker processes. The
-    samples left over at the end of an epoch are dropped; other ones are left over in the next.
-    Iterating ends with the epoch, `draw` never ends. Raises DataError for a `batch` that is
-    larger than the data set.
+    The whole data set is copied to the device once, as bytes, unless it is too large; there are no
+    worker processes. The samples left over at the end of an epoch are dropped; other ones are left
+    over in the next. Iterating ends with the epoch, `draw` never ends. Raises DataError for a
+    `batch` that is larger than the data set.
 
     resident: the data on the device, uint8 or float32 (N, *shape). Batches of the same data set
-              on one device may share it: assign one's `resident` to the other.
+              on one device may share it: assign one's `resident` to the other. None where it has
+              more values than an array of MXNet can hold; then each batch is copied there.
     gather:   the HybridBlock that cuts a batch out of it.
 
     >>> from gluongan.data import load
@@ -71,7 +74,9 @@ class Batches:
         self.batch = batch
         self.device = context(device)
         self.per_epoch = len(dataset) // batch
-        self.resident = self._on_device(dataset.samples, dataset.samples.dtype)
+        self.resident = None
+        if dataset.samples.size <= MOST_RESIDENT:
+            self.resident = self._on_device(dataset.samples, dataset.samples.dtype)
         self.gather = Gather(dataset.is_image)
         self._labels = None
         if dataset.labels is not None:
@@ -79,7 +84,7 @@ class Batches:
         self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 0])))
         self._shuffle()
 
-    def _on_device(self, array: np.ndarray, dtype: Any) -> mx.nd.NDArray:
+    def _on_device(self, array: Any, dtype: Any) -> mx.nd.NDArray:
         return mx.nd.array(array, ctx=self.device, dtype=dtype)
 
     def _shuffle(self) -> None:
@@ -95,7 +100,12 @@ class Batches:
         start = self._drawn * self.batch
         self._index = self._order[start : start + self.batch]
         self._drawn += 1
-        return self.gather(self.resident, self._index)
+        if self.resident is not None:
+            return self.gather(self.resident, self._index)
+        chosen = self.dataset.samples[self._index.asnumpy()]
+        return self.gather(
+            self._on_device(chosen, chosen.dtype), self._on_device(range(self.batch), 'int32')
+        )
 
     def labels(self) -> mx.nd.NDArray:
         """Return the one-hot labels (batch, classes) of the batch that was drawn last."""

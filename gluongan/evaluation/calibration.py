@@ -212,7 +212,7 @@ def _json_line(metric: str, pair: tuple[float, float]) -> str:
 def read_calibration(path: Path) -> Calibration:
     """Return the calibration in a file. Raises CalibrationError if it is not one."""
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = json.loads(path.read_text(encoding='utf-8-sig'))
         sets = {}
         for name, metrics in content['sets'].items():
             pairs = metrics.items()

@@ -143,7 +143,7 @@ class Reported:
 def read_report(path: Path) -> Reported:
     """Return what a report's JSON file says. Raises RunError if it is not a report."""
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = json.loads(path.read_text(encoding='utf-8-sig'))
         metrics = content['metrics'].items()
         return Reported(
             {name: float(value) for name, value in metrics},

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
+from ..files import write_bytes
 from ..nn.graph import VARIABLE
 from .folding import simplify
 from .manifest import ExportError
@@ -53,7 +54,7 @@ def write(net: Traced, path: Path, shape_in: Shape, pack: int) -> Path:
         raise ExportError(f'{path.name}: cannot be made; the graph {error}') from None
     model = _model(onnx, net, shapes, pack)
     onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, str(path))
+    write_bytes(path, model.SerializeToString())
     return path
 
 

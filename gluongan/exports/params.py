@@ -1,4 +1,4 @@
-"""Weights from MXNet's .params format, by a parser of our own.
+"""Weights in MXNet's .params format, by a writer and a parser of our own.
 
 `mx.nd.load` believes every length in the file: one flipped bit makes it allocate memory until the
 system kills the process. Here a length is believed only where that many bytes are left.
@@ -7,6 +7,7 @@ system kills the process. Here a length is believed only where that many bytes a
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from math import prod
 from typing import Any
 
@@ -16,6 +17,24 @@ LIST_MAGIC = 0x112  # begins a list of arrays
 ARRAY_MAGIC = 0xF993FAC9  # begins an array (NDARRAY_V2)
 DENSE, FLOAT32 = 0, 0
 MAX_ARRAYS, MAX_AXES, MAX_NAME = 10_000, 4, 300
+
+
+def pack(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return float32 arrays by name (`arg:...`, `aux:...`) as `mx.nd.save` writes them.
+
+    >>> {name: array.tolist() for name, array in parse(pack({'arg:a': np.ones(2)})).items()}
+    {'arg:a': [1.0, 1.0]}
+    """
+    parts = [struct.pack('<QQQ', LIST_MAGIC, 0, len(arrays))]
+    for array in arrays.values():
+        axes = array.ndim
+        parts.append(struct.pack(f'<Iii{axes}q', ARRAY_MAGIC, DENSE, axes, *array.shape))
+        parts.append(struct.pack('<iii', 1, 0, FLOAT32))
+        parts.append(np.ascontiguousarray(array, '<f4').tobytes())
+    parts.append(struct.pack('<Q', len(arrays)))
+    for name in arrays:
+        parts.append(struct.pack('<Q', len(name.encode())) + name.encode())
+    return b''.join(parts)
 
 
 class _Cursor:

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..files import write_bytes, write_text
 from ..nn.graph import Graph, parse_graph
 from ..nn.layers import Chain, plain_batchnorm
 from ..runtime import mx
+from . import params
 from .operators import Range, check_operators, output_range
 
 INPUT = 'data'  # the name that Module expects by default
@@ -43,13 +45,13 @@ def write(net: Traced, prefix: Path) -> list[Path]:
     """
     symbol_file, weights_file = Path(f'{prefix}-symbol.json'), Path(f'{prefix}-0000.params')
     symbol = mx.sym.load_json(net.graph.json())
-    symbol.save(str(symbol_file))
+    write_text(symbol_file, symbol.tojson())
     auxiliary = set(symbol.list_auxiliary_states())
     arrays = {}
     for name, value in net.weights.items():
         kind = 'aux' if name in auxiliary else 'arg'
-        arrays[f'{kind}:{name}'] = mx.nd.array(value)
-    mx.nd.save(str(weights_file), arrays)
+        arrays[f'{kind}:{name}'] = value
+    write_bytes(weights_file, params.pack(arrays))  # MXNet does not notice that a disk is full
     return [symbol_file, weights_file]
 
 

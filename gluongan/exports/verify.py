@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import staging
 from ..runtime import THREADS, mx
 from ..threads import unbound
 from .manifest import ExportError
@@ -40,13 +41,14 @@ def same_bits(files: list[Path], x: np.ndarray, y: np.ndarray, device: mx.Contex
 
 def compute(files: list[Path], x: np.ndarray, device: mx.Context) -> np.ndarray:
     """Return what a new process computes from x (N, ...). Raises ExportError where it fails."""
-    with tempfile.TemporaryDirectory() as folder:
-        np.save(Path(folder, 'x.npy'), x)
+    # Unlike a TemporaryDirectory, it is removed by the next export where this process is killed.
+    with staging(Path(tempfile.gettempdir(), 'gluongan-verify')) as folder:
+        np.save(folder / 'x.npy', x)
         _run(files, folder, device)
-        return np.load(Path(folder, 'y.npy'), allow_pickle=False)
+        return np.load(folder / 'y.npy', allow_pickle=False)
 
 
-def _run(files: list[Path], folder: str, device: mx.Context) -> None:
+def _run(files: list[Path], folder: Path, device: mx.Context) -> None:
     try:
         with unbound(THREADS.places):  # so that it has as many threads
             process = subprocess.run(
@@ -70,10 +72,10 @@ def _run(files: list[Path], folder: str, device: mx.Context) -> None:
         )
 
 
-def _command(files: list[Path], folder: str, device: mx.Context) -> list[str]:
+def _command(files: list[Path], folder: Path, device: mx.Context) -> list[str]:
     device_name = 'cpu' if device.device_type == 'cpu' else str(device)
     paths = [str(file.resolve()) for file in files]
-    return [sys.executable, '-m', f'{__package__}.reload', *paths, folder, device_name]
+    return [sys.executable, '-m', f'{__package__}.reload', *paths, str(folder), device_name]
 
 
 def _module_path() -> str:

@@ -14,7 +14,7 @@ from ..errors import check_count
 from ..files import write_array, write_json
 from ..gan.sampling import pixels
 from ..runs.folder import FACTS, IMAGES, POINTS, REALS, samples_path
-from ..trainer import AnyOf, Every, Extension
+from ..trainer import AnyOf, EpochEnds, Every, Extension
 
 if TYPE_CHECKING:
     from ..gan.updater import GANUpdater
@@ -29,7 +29,7 @@ class SampleGrid(Extension):
     rows, cols: of the picture. count: of the samples, by default rows × cols. seed: of z.
     """
 
-    trigger = AnyOf((Every(250), Every(1, 'epoch')))
+    trigger = AnyOf((Every(250), EpochEnds(100)))
 
     def __init__(
         self, rows: int = 8, cols: int = 8, *, count: int | None = None, seed: int = 0
@@ -45,6 +45,7 @@ class SampleGrid(Extension):
     def start(self, trainer: Trainer) -> None:
         updater = trainer.updater
         dataset = updater.real.dataset
+        self._first = updater.iteration
         self._suffix = IMAGES if dataset.is_image else POINTS
         count = self._count if dataset.is_image else COUNTED
         labels = np.arange(count) // self._cols % max(1, updater.classes)
@@ -77,7 +78,9 @@ class SampleGrid(Extension):
         self._write(path, updater.samples(self.z))
 
     def finish(self, trainer: Trainer) -> None:
-        self(trainer)
+        path = samples_path(trainer.folder, trainer.updater.iteration, self._suffix)
+        if trainer.updater.iteration > self._first or not path.exists():
+            self(trainer)
 
     def _write(self, path: Path, x: np.ndarray) -> None:
         if path.suffix == IMAGES:
@@ -102,12 +105,14 @@ class FigureReport(Extension):
         self._renew = renew
 
     def start(self, trainer: Trainer) -> None:
+        self._first = trainer.updater.iteration
         path = trainer.folder / FACTS
         if self._renew or not path.exists():
             write_json(path, {**_facts(trainer.updater), **self._about})
 
     def finish(self, trainer: Trainer) -> None:
-        if not trainer.interrupted:
+        was_trained = trainer.updater.iteration > self._first
+        if not trainer.interrupted and (was_trained or not figures.are_current(trainer.folder)):
             figures.draw_all(trainer.folder)
 
 

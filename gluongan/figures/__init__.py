@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ..runs.folder import RunError
+from ..runs import reading
+from ..runs.folder import CLIP, RunError
 from . import clips, curves, pictures
 from .clips import walk
 from .clouds import cloud
@@ -25,6 +26,7 @@ from .rows import beside
 __all__ = [
     'FIGURES',
     'RunError',
+    'are_current',
     'beside',
     'cloud',
     'compared_curves',
@@ -41,7 +43,6 @@ __all__ = [
 
 FIGURES: dict[str, Callable[[Path], Path | None]] = {
     'samples': pictures.samples,
-    'training': clips.training,
     'epochs': pictures.epochs,
     'losses': curves.losses,
     'accuracy': curves.accuracy,
@@ -50,7 +51,17 @@ FIGURES: dict[str, Callable[[Path], Path | None]] = {
     'scores': curves.scores,
     'spot_the_fake': pictures.spot_the_fake,
     'spot_the_fake_answer': pictures.spot_the_fake_answer,
+    'training': clips.training,  # the last, which `are_current` looks at
 }
+
+
+def are_current(run: Path) -> bool:
+    """Return whether every figure was drawn after the newest samples were written."""
+    facts = reading.read_facts(run)
+    if facts is None or not (run / CLIP).exists():
+        return False
+    samples = reading.sample_files(run, facts)
+    return not samples or (run / CLIP).stat().st_mtime >= samples[-1][1].stat().st_mtime
 
 
 def draw_all(run: str | Path) -> list[Path]:

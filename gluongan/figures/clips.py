@@ -13,10 +13,12 @@ from ..files import replacing
 from ..runs import reading
 from ..runs.folder import CLIP
 from . import clouds, pictures
-from .grids import enlarged, enlarged_to, grid, tiles
+from .grids import enlarged, grid, tiles
 
 MOST_FRAMES = 80
+MOST_STEPS = 2000  # of a walk
 WIDTH = 480  # pixels
+LARGEST = 1600  # pixels of a side: 80 frames of thousands would take minutes and gigabytes
 HOLD = 2000  # ms that the last frame is shown
 DURATION = 8000  # ms of all frames together; few frames are shown for longer than many
 SHORTEST, LONGEST = 100, 400  # ms that a frame is shown
@@ -63,11 +65,14 @@ def evenly(items: Sequence[Item], most: int) -> list[Item]:
 def walk(images: np.ndarray, path: Path, *, pace: int = 80) -> Path:
     """Draw a clip of images (N, C, H, W), uint8, there and back, and return its path.
 
-    Each frame is shown for `pace` ms, each pixel is enlarged to 4 × 4.
+    Each frame is shown for `pace` ms; each pixel is enlarged, of small images to 4 × 4. Of more
+    than 2,000 images, as many are shown, evenly chosen.
     """
+    images = images[evenly(range(len(images)), MOST_STEPS)]
+    scale = max(1, min(4, LARGEST // max(images.shape[2:])))
     frames = []
     for index in range(len(images)):
-        frames.append(_reduced(enlarged(grid(images[index : index + 1]), 4)))
+        frames.append(_reduced(enlarged(grid(images[index : index + 1]), scale)))
     frames += frames[-2:0:-1]
     return _save_gif(frames, pace, path)
 
@@ -86,7 +91,9 @@ def _save_gif(frames: list[Image.Image], durations: int | list[int], path: Path)
 
 
 def _frame(image: Image.Image, iteration: int) -> Image.Image:
-    body = enlarged_to(_reduced(image), WIDTH)
+    image = _fitted(image)
+    scale = max(1, min(round(WIDTH / image.width), LARGEST // image.height))
+    body = enlarged(_reduced(image), scale)
     bar = Image.new('L', (body.width, BAR), 255)
     draw = ImageDraw.Draw(bar)
     draw.text((8, BAR // 2), f'iteration {iteration:,}', 0, pictures.font(18), anchor='lm')
@@ -97,6 +104,15 @@ def _frame(image: Image.Image, iteration: int) -> Image.Image:
     padding = [0] * 3 * COLOURS
     frame.putpalette((body.getpalette() + padding)[: 3 * COLOURS] + _grey_ramp())
     return frame
+
+
+def _fitted(image: Image.Image) -> Image.Image:
+    """Return an image whose sides are within `LARGEST`, made smaller where it is larger."""
+    share = min(1, LARGEST / max(image.size))
+    if share == 1:
+        return image
+    sides = [max(1, round(side * share)) for side in image.size]
+    return image.resize((sides[0], sides[1]), Image.Resampling.BOX)
 
 
 def _reduced(image: Image.Image) -> Image.Image:

@@ -15,6 +15,7 @@ import numpy as np
 from ..runs import reading
 from ..runs.folder import ACCURACY, BATCHES, figure_path
 from .grids import save
+from .plotting import load_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -201,6 +202,7 @@ def page(
 
     height: in inches, by default according to `rows`.
     """
+    load_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

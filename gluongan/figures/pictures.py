@@ -13,6 +13,7 @@ from ..runs import reading
 from ..runs.folder import figure_path
 from . import clouds
 from .grids import PAD, enlarged, enlarged_to, grid, save, tiles
+from .plotting import load_matplotlib
 
 INK, FAINT, PAPER, RED = (34, 34, 34), (102, 102, 102), (255, 255, 255), (214, 20, 20)
 MARGIN = 20  # pixels of paper around a figure
@@ -29,6 +30,7 @@ SIDE, FAKES, ZOOM = 6, 12, 3
 @lru_cache
 def font(size: int) -> ImageFont.FreeTypeFont:
     """Return the typeface of the plots, which comes with matplotlib and so is on every machine."""
+    load_matplotlib()
     from matplotlib import get_data_path
 
     path = Path(get_data_path(), 'fonts', 'ttf', 'DejaVuSans.ttf')
@@ -80,8 +82,8 @@ def epochs(run: Path) -> Path | None:
     ends = _epoch_ends(run, facts)
     if not ends:
         return None
-    step = -(-len(ends) // MOST_ROWS)
-    ends = ends[::-1][::step]
+    ends = ends[::-1][:: -(-len(ends) // MOST_ROWS)]
+    step = max(1, (ends[0][0] - ends[-1][0]) // max(1, len(ends) - 1))
     images = np.concatenate([tiles(path, facts.shape)[:PER_EPOCH] for _, path in ends])
     every = 'each epoch' if step == 1 else f'every {_ordinal(step)} epoch'
     title = f'{facts.about}: a row of samples after {every}'

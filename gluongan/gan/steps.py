@@ -17,7 +17,7 @@ def record_fake(gen: mx.gluon.HybridBlock, z: Array) -> Array:
 
     gen: the generator, or its `FusedNet`, which takes less time.
 
-    The discriminator's objective detaches it; the generator's update runs backward through this pass.
+    The discriminator's objective detaches it. The generator's update runs backward through it.
     """
     with record():
         return gen(z)

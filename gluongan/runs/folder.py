@@ -29,6 +29,8 @@ REALS = 'reals'  # real samples, with the suffix IMAGES or POINTS
 FIGURES_FOLDER = 'figures'
 CLIP = 'training.gif'
 SNAPSHOTS_FOLDER = 'snapshots'
+LOCK = 'training.lock'  # while a process trains the run: which one, and on which host
+TRACEBACK = 'gluongan-traceback.txt'  # of something unexpected, beside a run with its name before
 SCORES = 'snapshots/scores.json'  # the score of each snapshot by the run's `best` metric
 
 IMAGES = '.png'  # suffix of samples that are images
@@ -129,6 +131,16 @@ def figure_path(run: Path, name: str) -> Path:
     return run / FIGURES_FOLDER / f'{name}.png'
 
 
+def traceback_path(run: Path) -> Path:
+    """Return the file beside a run for the traceback of something unexpected.
+
+    >>> traceback_path(Path('runs/00000-dense-mnist')).as_posix()
+    'runs/00000-dense-mnist-gluongan-traceback.txt'
+    """
+    run = run.resolve() if run.name in ('', '..') else run
+    return run.with_name(f'{run.name}-{TRACEBACK}')
+
+
 def is_run(path: Path) -> bool:
     """Return whether a folder is a run."""
     return (path / CONFIG).is_file()
@@ -142,7 +154,7 @@ def read_config(run: Path) -> Config:
         raise RunError(f'{run}: is not a run folder (it has no {CONFIG})')
     path = run / CONFIG
     try:
-        text = path.read_text(encoding='utf-8')
+        text = path.read_text(encoding='utf-8-sig')
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f'{path}: cannot be read ({error})') from None
     try:

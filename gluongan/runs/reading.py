@@ -122,7 +122,7 @@ def read_facts(run: Path) -> Facts | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = json.loads(path.read_text(encoding='utf-8-sig'))
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f'{path}: cannot be read as JSON ({error})') from error
     try:
@@ -211,7 +211,7 @@ def _complete_lines(path: Path) -> list[str]:
     if not path.is_file():
         return []
     try:
-        text = path.read_text(encoding='utf-8')
+        text = path.read_text(encoding='utf-8-sig')
     except ValueError as error:
         raise RunError(f'{path}: is not text ({error})') from error
     # A kill can cut the last line anywhere, even inside a number, where the remainder still parses.

@@ -53,7 +53,7 @@ class Records:
         """Return (iteration, line) of each row, and the number of lines that are damaged."""
         if not self.path.is_file():
             return [], 0
-        text = self.path.read_text(encoding='utf-8', errors='replace')
+        text = self.path.read_text(encoding='utf-8-sig', errors='replace')
         lines = text[: text.rfind('\n') + 1].splitlines(keepends=True)
         rows = []
         damaged = 0

@@ -89,7 +89,7 @@ def read_scores(run: Path) -> tuple[str, dict[int, float]]:
     Both are empty where the file is missing or broken.
     """
     try:
-        content = json.loads((run / SCORES).read_text(encoding='utf-8'))
+        content = json.loads((run / SCORES).read_text(encoding='utf-8-sig'))
         metric = str(content.pop('metric', 'samples/swd'))
         return metric, {int(iteration): float(score) for iteration, score in content.items()}
     except (OSError, ValueError, AttributeError, TypeError, OverflowError, RecursionError):

@@ -1,0 +1,65 @@
+"""Settings that were given and change nothing, which is said in one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from gluongan.config import Config
+
+Condition = tuple[str, Callable[[Config], bool]]
+
+
+def _needs(setting: str, *values: object) -> Condition:
+    """Return the condition that a setting is one of some values."""
+    words = ' or '.join(map(str, values))
+    return f'without `{setting}` {words}', lambda config: getattr(config, setting) in values
+
+
+def _needs_any(*settings: str) -> Condition:
+    """Return the condition that one of some settings is on."""
+    words = ' or '.join(f'`{setting}`' for setting in settings)
+    return f'without {words}', lambda config: any(getattr(config, each) for each in settings)
+
+
+CONDITIONS: dict[str, Condition] = {
+    'data_dir': _needs('data', 'fashion-mnist'),
+    'gen_hidden': _needs('network', 'dense'),
+    'dis_hidden': _needs('network', 'dense'),
+    'conv_width': _needs('network', 'conv'),
+    'conv_depth': _needs('network', 'conv'),
+    'batchnorm_momentum': _needs_any('gen_batchnorm', 'dis_batchnorm'),
+    'leaky_slope': (
+        'without an activation leaky_relu',
+        lambda config: 'leaky_relu' in (config.gen_activation, config.dis_activation),
+    ),
+    'penalty_weight': _needs_any('penalty'),
+    'noise_until': _needs_any('instance_noise'),
+    'lr': (
+        'beside both `gen_lr` and `dis_lr`',
+        lambda config: config.gen_lr is None or config.dis_lr is None,
+    ),
+    'beta1': _needs('optimizer', 'adam'),
+    'beta2': _needs('optimizer', 'adam'),
+    'decay': _needs('optimizer', 'rmsprop'),
+    'momentum': _needs('optimizer', 'sgd'),
+    'schedule_iterations': _needs('schedule', 'linear', 'cosine'),
+    'judge': _needs_any('judge_every'),
+    'judge_samples': _needs_any('judge_every'),
+    'image_size': ('with points', lambda config: not config.makes_points),
+    'channels': ('with points', lambda config: not config.makes_points),
+    'samples': ('with points', lambda config: not config.makes_points),
+}
+
+
+def without_effect(config: Config, given: Collection[str]) -> list[str]:
+    """Return a sentence for each setting among `given` that changes nothing in this Config.
+
+    >>> without_effect(Config(penalty_weight=5.0), ['penalty_weight'])
+    ['`penalty_weight` has no effect without `penalty`']
+    """
+    sentences = []
+    for name in given:
+        reason, has_effect = CONDITIONS.get(name, ('', lambda config: True))
+        if not has_effect(config):
+            sentences.append(f'`{name}` has no effect {reason}')
+    return sentences

@@ -1,0 +1,246 @@
+"""How a command ends: with a result, or with one sentence and an exit code; never with a traceback.
+
+What the package and this command line refuse comes here as a ClickException. Everything else is
+turned into one: the errors of click itself, Ctrl-C, and the unexpected.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import platform
+import re
+import shlex
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from gluongan import __version__
+from gluongan.files import write_text
+from gluongan.knob import Knob
+from gluongan.runs.folder import TRACEBACK, is_run, traceback_path
+
+from .faults import refusals
+
+RUN = f'{__name__}.run'  # the key of `remember_run`
+
+
+class CommandLine(click.Group):
+    """The group of all commands: each of them ends as this module says."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)
+        try:
+            with kill_at_second_interrupt():
+                code = super().main(*args, standalone_mode=False, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            say(f'Error: {as_sentence(error)}')
+            sys.exit(error.exit_code)
+        except click.Abort:
+            say('Stopped')
+            sys.exit(128 + signal.SIGINT)
+        except BrokenPipeError:  # `gluongan ... | head`
+            drop_broken_streams()
+            sys.exit(128 + signal.SIGPIPE)
+        drop_broken_streams()
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            with refusals():
+                return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            raise _unexpected(error, ctx.meta.get(RUN)) from error
+
+
+def remember_run(run: Path) -> None:
+    """Let the traceback of something unexpected be written beside this run."""
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.meta[RUN] = run
+
+
+# Ctrl-C, and streams that nobody reads any more
+
+
+class kill_at_second_interrupt:
+    """Within it the first Ctrl-C is a KeyboardInterrupt, and a second one ends the process.
+
+    MXNet's destructors swallow a KeyboardInterrupt now and then.
+    """
+
+    def __enter__(self) -> None:
+        self._before: Any = None
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self._before = signal.signal(signal.SIGINT, self._handle)
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _handle(self, number: int, frame: FrameType | None) -> NoReturn:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+
+def drop_broken_streams() -> None:
+    """Let what stdout and stderr still hold vanish where nobody reads it.
+
+    Python would flush them at its end, and exit with code 120.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            with suppress(OSError, ValueError, AttributeError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
+
+
+def say(text: str) -> None:
+    """Print to stderr, if there is anybody to read it."""
+    with suppress(OSError, ValueError):
+        click.echo(text, err=True)
+    drop_broken_streams()
+
+
+# The errors of click
+
+
+def as_sentence(error: click.ClickException) -> str:
+    """Return an error as one sentence: what was given, what is wrong, what is allowed."""
+    command = _command(error)
+    if isinstance(error, click.NoSuchOption):
+        near = f', such as {" or ".join(error.possibilities)}' if error.possibilities else ''
+        allowed = f'must be one that `{command} --help` lists{near}'
+        return f'{error.option_name}: is not an option of `{command}`; {allowed}'
+    if isinstance(error, click.MissingParameter):
+        return f'{_name(error.param)}: is missing; must be given, as `{command} --help` says'
+    if isinstance(error, click.BadOptionUsage):
+        match = re.search(r'requires (\d+) arguments', error.message)
+        given = f'{match[1]} values' if match else 'a value'
+        return f'{error.option_name}: is given without its value; must be followed by {given}'
+    if isinstance(error, click.BadParameter):
+        return _of_value(error)
+    return _of_words(error.format_message(), error)
+
+
+def _command(error: click.ClickException) -> str:
+    """Return the command at fault as a user types it, whatever started this program."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    names: list[str] = []
+    while context is not None and context.parent is not None:
+        names.insert(0, str(context.info_name))
+        context = context.parent
+    return ' '.join(['gluongan', *names])
+
+
+def _of_value(error: click.BadParameter) -> str:
+    message = error.message
+    match = re.match(r"'([^']*)' is not |(\S+) is not in ", message)
+    if error.param is None or match is None:
+        return _without_stop(error.format_message())
+    value = match[1] if match[2] is None else match[2]
+    allowed = _allowed(error.param.type)
+    if allowed is None:
+        return f'{_name(error.param)} {value}: {_without_stop(message)}'
+    return f'{_name(error.param)} {value}: must be {allowed}'
+
+
+def _allowed(kind: click.ParamType) -> str | None:
+    """Return what a type of click allows, in the words of the settings; None for other types."""
+    if isinstance(kind, click.Choice):
+        return Knob('str', '', choices=tuple(kind.choices)).allowed()
+    if isinstance(kind, click.IntRange):
+        return Knob('int', '', low=kind.min, high=kind.max).allowed()
+    if isinstance(kind, click.FloatRange):
+        return Knob('float', '', low=kind.min, high=kind.max).allowed()
+    return None
+
+
+def _of_words(message: str, error: click.ClickException) -> str:
+    """Return what click says of a command that is none, or of an argument too many."""
+    if match := re.match(r"No such command '(.*)'\.", message):
+        context = getattr(error, 'ctx', None)
+        names = context.command.list_commands(context) if context else []
+        return f'{match[1]}: is not a command; must be one of {", ".join(names)}'
+    if match := re.match(r'Got unexpected extra arguments? \((.*)\)', message):
+        return f'{match[1]}: is too much; must be left out, as `{_command(error)} --help` says'
+    return message
+
+
+def _name(param: click.Parameter | None) -> str:
+    if isinstance(param, click.Option):
+        return max(param.opts, key=len)
+    return (param.metavar or param.name or '').upper() if param else 'an argument'
+
+
+def _without_stop(text: str) -> str:
+    return text.rstrip('.').replace('\n', ' ')
+
+
+# The unexpected
+
+
+def _unexpected(error: Exception, run: Path | None) -> click.ClickException:
+    """Write the traceback to a file, and return a sentence that says where it is."""
+    what = f'{type(error).__name__}: {error}'.partition('\n')[0].rstrip(':. ')
+    if 'bad_alloc' in str(error) or 'Failed to allocate' in str(error):  # MXNet's words
+        return click.ClickException(f'out of memory ({what:.200})')
+    file = _write_traceback(error, run)
+    where = f'the traceback is in {file}' if file else 'its traceback could not be written'
+    return click.ClickException(
+        f'a fault of gluongan ({what:.200}); {where}; please report it to the authors with that '
+        'file, which holds the command and the versions'
+    )
+
+
+def _write_traceback(error: Exception, run: Path | None) -> Path | None:
+    lines = [
+        f'gluongan {__version__}, Python {platform.python_version()}, {platform.platform()}',
+        f'command: {shlex.join(["gluongan", *sys.argv[1:]])}',
+        f'time: {datetime.now().astimezone().isoformat(timespec="seconds")}',
+        '',
+        ''.join(traceback.format_exception(type(error), error, error.__traceback__)),
+    ]
+    for path in _places(run):
+        with suppress(OSError):
+            file = _free(path)
+            write_text(file, '\n'.join(lines))
+            return file
+    return None
+
+
+def _places(run: Path | None) -> Iterator[Path]:
+    if run is not None and is_run(run):
+        yield traceback_path(run)
+    yield Path(TRACEBACK)
+    yield Path(tempfile.gettempdir(), TRACEBACK)
+
+
+def _free(path: Path) -> Path:
+    """Return `path`, or with the next free number before its ending where it exists."""
+    free = path
+    for number in itertools.count(2):
+        if not os.path.lexists(free):
+            break
+        free = path.with_name(f'{path.stem}-{number}{path.suffix}')
+    return free
