@@ -117,13 +117,28 @@ def test_both_networks_of_any_legal_config_export(tmp_path, python, checks):
     check_in_a_new_process(expected, python)
 
 
+def give_statistics(net):
+    """Give BatchNorm other parameters than those of a new network."""
+    random = np.random.default_rng(0)
+    for name, parameter in net._collect_params_with_prefix().items():
+        kind = name.split('.')[-1]
+        if kind in ('gamma', 'running_var'):
+            parameter.set_data(mx.nd.array(random.uniform(0.5, 2, parameter.shape)))
+        elif kind in ('beta', 'running_mean'):
+            parameter.set_data(mx.nd.array(random.normal(0, 0.5, parameter.shape)))
+
+
 def networks(shape=(1, 28, 28)):
-    """Yield both networks of every recipe, untrained, with a name and what they are."""
+    """Yield both networks of every recipe, with a name and what they are.
+
+    Their BatchNorm has statistics as after training: those of a new network change nothing.
+    """
     for name in RECIPES:
         config = recipe(name)
         classes = tuple('0123456789') if config.conditional else ()
         for network, make in (('gen', build.make_generator), ('dis', build.make_discriminator)):
             net = make(config, shape, len(classes), 'cpu')
+            give_statistics(net)
             yield f'{name}-{network}', net, About(network, config.noise, classes)
 
 
@@ -146,17 +161,29 @@ def test_every_recipe_is_the_same_in_onnxruntime(tmp_path):
 
 
 @needs_onnx
-def test_every_recipe_loads_in_opencv(tmp_path):
+def test_no_onnx_file_has_a_batchnorm_that_a_convolution_could_do(tmp_path):
+    import onnx as package
+
+    for name, net, about in networks():
+        export_onnx(net, tmp_path / name, about)
+        nodes = package.load(str(tmp_path / name / 'net.onnx')).graph.node
+        makers = {output: node.op_type for node in nodes for output in node.output}
+        before = [makers[node.input[0]] for node in nodes if node.op_type == 'BatchNormalization']
+        assert not {'Conv', 'ConvTranspose', 'Gemm'} & set(before), name
+
+
+@needs_onnx
+def test_every_recipe_is_the_same_in_opencv_whatever_the_batches_before(tmp_path):
     cv2 = pytest.importorskip('cv2', reason='needs opencv-python')
     for name, net, about in networks():
         export_onnx(net, tmp_path / name, about)
         loaded = cv2.dnn.readNetFromONNX(str(tmp_path / name / 'net.onnx'))
-        for batch in (1, 7):
+        for batch in (1, 7, 3, 1):
             x = about.probe_inputs(net.shape_in, batch)
             y = net(mx.nd.array(x)).asnumpy()
             loaded.setInput(x, 'data')
             y_opencv = loaded.forward().reshape(y.shape)
-            np.testing.assert_allclose(y_opencv, y, atol=1e-5, err_msg=name)
+            np.testing.assert_allclose(y_opencv, y, atol=1e-5, err_msg=f'{name}, {batch}')
 
 
 def test_the_same_network_exported_twice_is_the_same_files(tmp_path):
