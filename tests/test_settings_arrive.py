@@ -1,0 +1,379 @@
+"""Every setting reaches what it is for: two values of it give other weights or another run.
+
+A setting of both networks must reach each of them, and a setting of one must leave the other as it
+is.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tiny
+
+from gluongan import build, figures, launch, runtime
+from gluongan.config import QUICK_METRICS, knobs
+from gluongan.recipes import recipe
+from gluongan.runs.snapshots import list_snapshots
+from gluongan.runtime import mx
+from gluongan.trainer import Extension
+
+SHAPE = (1, 16, 16)
+CLASSES = 4
+BOTH, GEN, DIS = ('gen', 'dis'), ('gen',), ('dis',)
+MAKERS = {'gen': build.make_generator, 'dis': build.make_discriminator}
+
+
+# Settings of a network and its optimiser
+
+
+# The networks that it reaches, what it is set beside, and two values; for each kind of network.
+DENSE = {
+    'gen_hidden': (GEN, {}, (16,), (16, 8)),
+    'dis_hidden': (DIS, {}, (16,), (16, 8)),
+    'dis_head': (DIS, {}, 'logit', 'softmax'),
+    'dis_projection': (DIS, {'conditional': True}, False, True),
+}
+CONV = {
+    'conv_width': (BOTH, {}, 4, 8),
+    'conv_depth': (BOTH, {}, 1, 2),
+    'dis_projection': (DIS, {'conditional': True}, False, True),
+}
+SHARED = {
+    'conditional': (BOTH, {}, False, True),
+    'latent': (GEN, {}, 5, 6),
+    'gen_activation': (GEN, {}, 'relu', 'tanh'),
+    'dis_activation': (DIS, {}, 'relu', 'tanh'),
+    'leaky_slope': (BOTH, {}, 0.1, 0.3),
+    'gen_output': (GEN, {}, 'sigmoid', 'tanh'),
+    'gen_batchnorm': (GEN, {}, True, False),
+    'dis_batchnorm': (DIS, {}, True, False),
+    'batchnorm_momentum': (BOTH, {'dis_batchnorm': True}, 0.5, 0.9),
+    'gen_dropout': (GEN, {}, 0.1, 0.5),
+    'dis_dropout': (DIS, {}, 0.1, 0.5),
+    'dis_spectral': (DIS, {}, True, False),
+    'dis_kernels': (DIS, {}, 0, 3),
+    'dis_stddev': (DIS, {}, True, False),
+    'pack': (DIS, {}, 1, 2),
+    'init': (BOTH, {}, 'normal', 'glorot'),
+    'optimizer': (BOTH, {}, 'adam', 'rmsprop'),
+    'lr': (BOTH, {}, 1e-3, 1e-2),
+    'gen_lr': (GEN, {}, 1e-3, 1e-2),
+    'dis_lr': (DIS, {}, 1e-3, 1e-2),
+    'beta1': (BOTH, {}, 0.5, 0.9),
+    'beta2': (BOTH, {}, 0.5, 0.9),
+    'decay': (BOTH, {'optimizer': 'rmsprop'}, 0.5, 0.9),
+    'momentum': (BOTH, {'optimizer': 'sgd'}, 0.5, 0.9),
+    'schedule': (BOTH, {'schedule_iterations': 10, 'iterations': 5}, 'linear', 'cosine'),
+    'schedule_iterations': (BOTH, {'schedule': 'linear', 'iterations': 5}, 10, 20),
+    'clip': (DIS, {'init': 'he'}, 0.01, 0.02),
+}
+KINDS = {'dense': {**SHARED, **DENSE}, 'conv': {**SHARED, **CONV}}
+CASES = [(kind, name) for kind, settings in KINDS.items() for name in settings]
+
+
+def parts_of(net):
+    return [value.data().asnumpy() for value in net.collect_params().values()]
+
+
+def trace_of(config, network):
+    """Return everything that a network does: its weights, what it gives, and how it moves.
+
+    Its gradients are made up, so that the other network has no part in it.
+    """
+    classes = CLASSES if config.conditional else 0
+    nets = {}
+    for name, make in MAKERS.items():
+        runtime.seed(3)
+        nets[name] = make(config, SHAPE, classes, 'cpu')
+    net = nets[network]
+    optimizer = dict(zip(BOTH, build.make_optimizers(config, *nets.values())))[network]
+    random = np.random.default_rng(0)
+    x = mx.nd.array(random.normal(size=(6, *net.shape_in)))
+    trace = [*parts_of(net), net(x).asnumpy()]
+    runtime.seed(4)
+    with mx.autograd.record():
+        y = net(x)
+    y.backward()
+    trace += [y.asnumpy(), *parts_of(net)]
+    for _ in range(3):
+        for parameter in optimizer.parameters:
+            parameter.grad()[:] = mx.nd.array(random.normal(size=parameter.shape))
+        optimizer.step()
+    return [*trace, *parts_of(net)]
+
+
+def same(one, other):
+    return len(one) == len(other) and all(map(np.array_equal, one, other))
+
+
+@pytest.mark.parametrize('kind, name', CASES)
+def test_a_setting_reaches_its_networks_and_no_other(kind, name):
+    reached, beside, *values = KINDS[kind][name]
+    base = {'network': kind, 'conv_width': 4, **beside}
+    configs = [tiny.tiny(**{**base, name: value}) for value in values]
+    for network in BOTH:
+        one, other = (trace_of(config, network) for config in configs)
+        assert same(one, other) == (network not in reached), network
+
+
+def test_the_kind_of_network_reaches_both():
+    for network in BOTH:
+        one, other = (trace_of(tiny.tiny(network=kind), network) for kind in KINDS)
+        assert not same(one, other)
+
+
+# Settings of the updates
+
+
+GAME = {
+    'noise': ({}, 'normal', 'uniform'),
+    'loss': ({}, 'nonsaturating', 'least_squares'),
+    'dis_steps': ({}, 1, 2),
+    'gen_steps': ({}, 1, 2),
+    'penalty': ({}, 'r1', 'r2'),
+    'penalty_weight': ({'penalty': 'r1'}, 1.0, 20.0),
+    'real_target': ({}, 1.0, 0.9),
+    'fake_target': ({}, 0.0, 0.1),
+    'instance_noise': ({}, 0.1, 0.5),
+    'noise_until': ({'instance_noise': 0.5}, 2, 1000),
+    'ema': ({}, 0.01, 0.1),
+    'shared_noise': ({}, True, False),
+    'batch': ({}, 32, 16),
+    'seed': ({}, 0, 1),
+}
+DATA = {
+    'data': ({}, 'synthetic', 'ring8'),
+    'binarize': ({}, False, True),
+    'image_size': ({}, 8, 16),
+    'channels': ({}, 1, 3),
+}
+
+
+def weights_after(config, iterations=3):
+    """Return the weights that a snapshot would have, by network."""
+    updater = build.make_updater(config, build.load_data(config))
+    for _ in range(iterations):
+        updater.update()
+    arrays, _ = updater.state()
+    nets = {}
+    for name, value in arrays.items():
+        nets.setdefault(name.split('/')[0], []).append(np.array(value))
+    return nets
+
+
+@pytest.mark.parametrize('name', GAME)
+def test_a_setting_of_the_updates_changes_the_weights(name):
+    beside, *values = GAME[name]
+    one, other = (weights_after(tiny.tiny(**beside, **{name: value})) for value in values)
+    if name == 'ema':
+        assert same(one['gen'], other['gen'])
+        assert not same(one['ema'], other['ema'])
+    else:
+        assert not same(one['gen'], other['gen'])
+        assert not same(one['dis'], other['dis'])
+
+
+@pytest.mark.parametrize('name', DATA)
+def test_a_setting_of_the_data_changes_the_samples(name):
+    beside, *values = DATA[name]
+    samples = []
+    for value in values:
+        config = tiny.tiny(**{'image_size': None, **beside, name: value})
+        samples.append(build.load_data(config).samples)
+    assert not same(*([x] for x in samples))
+
+
+def test_the_folder_of_the_data_is_where_it_is_looked_for(monkeypatch):
+    given = []
+    monkeypatch.setattr(build.data, 'load', lambda *_, **settings: given.append(settings))
+    for split in ('train', 'test'):
+        build.load_data(tiny.tiny(data_dir='some/folder'), split)
+    assert [(each['data_dir'], each['split']) for each in given] == [
+        ('some/folder', 'train'),
+        ('some/folder', 'test'),
+    ]
+
+
+def test_precision_reaches_both_networks(monkeypatch):
+    given = []
+    monkeypatch.setattr(build, '_check_precision', lambda *_: None)
+    monkeypatch.setattr(build, 'use_precision', lambda net, precision: given.append(precision))
+    config = tiny.tiny(precision='bfloat16')
+    build.make_updater(config, build.load_data(config))
+    assert given == ['bfloat16', 'bfloat16']
+
+
+def test_the_device_is_the_one_that_was_asked_for():
+    config = tiny.tiny(device='gpu(7)')
+    with pytest.raises(runtime.DeviceError, match='gpu'):
+        build.make_updater(config, build.load_data(config))
+
+
+def trainable(updater):
+    nets = (updater.gen, updater.dis)
+    return [
+        [p.data().asnumpy() for p in net.collect_params().values() if p.grad_req != 'null']
+        for net in nets
+    ]
+
+
+def test_both_rates_reach_zero_at_the_same_iteration_whatever_the_steps():
+    config = tiny.tiny(
+        dis_steps=2, gen_steps=3, schedule='linear', schedule_iterations=4, iterations=4, lr=0.01
+    )
+    updater = build.make_updater(config, build.load_data(config))
+    weights = []
+    for _ in range(6):
+        updater.update()
+        weights.append(trainable(updater))
+    for network in (0, 1):
+        third, fourth, fifth, sixth = (each[network] for each in weights[2:])
+        assert not same(third, fourth)
+        assert same(fifth, sixth)
+
+
+# Settings of the run
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    monkeypatch.setattr(figures, 'draw_all', lambda run: [])
+
+
+def iterations_in(path):
+    return [row['iteration'] for row in tiny.rows(path)]
+
+
+def logged(folder):
+    return iterations_in(folder / 'log.jsonl')
+
+
+def measured(folder):
+    return iterations_in(folder / 'metrics.jsonl')
+
+
+def snapshots(folder):
+    return [iteration for iteration, _ in list_snapshots(folder)]
+
+
+def sheets(folder):
+    return sorted(int(path.stem) for path in (folder / 'samples').iterdir())
+
+
+def width_of_a_sheet(folder):
+    with figures.grids.Image.open(folder / 'reals.png') as image:
+        return image.size
+
+
+RUN = {
+    'iterations': (4, 6, snapshots, [[4], [6]]),
+    'log_every': (2, 3, logged, [[2, 4, 6], [3, 6]]),
+    'sample_every': (2, 3, sheets, [[0, 2, 4, 6], [0, 3, 6]]),
+    'eval_every': (
+        2,
+        3,
+        measured,
+        [[0, 2, 4, 6], [0, 3, 6]],
+    ),
+    'snapshot_every': (2, 5, snapshots, [[2, 4, 6], [5, 6]]),
+    'keep': (1, 9, snapshots, [[6], [1, 2, 3, 4, 5, 6]]),
+    'samples': (1, 9, width_of_a_sheet, [(12, 12), (32, 32)]),
+}
+
+
+@pytest.mark.parametrize('name', RUN)
+def test_a_setting_of_the_run_changes_what_is_in_its_folder(name, tmp_path, undrawn):
+    *values, observe, expected = RUN[name]
+    base = {'iterations': 6, 'log_every': 6, 'sample_every': 6, 'eval_every': 6, 'keep': 9}
+    base['snapshot_every'] = 1 if name == 'keep' else 6
+    found = []
+    for value in values:
+        run = tiny.begun(tmp_path, **{**base, name: value})
+        found.append(observe(run.folder))
+    if name == 'keep':  # the best one is kept too
+        assert found[0][-1] == 6 and len(found[0]) <= 2
+        found[0] = [6]
+    assert found == expected
+
+
+def test_a_recipe_is_in_the_folders_name_and_facts(tmp_path, undrawn):
+    folders = [tiny.begun(tmp_path, iterations=1, recipe=name).folder for name in ('wgan', 'lsgan')]
+    assert [folder.name.split('-')[1] for folder in folders] == ['wgan', 'lsgan']
+    facts = [json.loads((folder / 'run.json').read_text())['recipe'] for folder in folders]
+    assert facts == ['wgan', 'lsgan']
+
+
+POINTS = {'data': 'ring8', 'image_size': None, 'gen_batchnorm': False, 'eval_every': 1}
+
+
+@pytest.mark.parametrize('patience, last', [(None, 6), (2, 2), (3, 3)])
+def test_a_run_stops_when_its_patience_is_over(tmp_path, undrawn, patience, last):
+    still = {'lr': 1e-8, 'best': 'modes/caught', 'iterations': 6}
+    folder = tiny.begun(tmp_path, patience=patience, **POINTS, **still).folder
+    assert snapshots(folder)[-1] == last
+
+
+@pytest.mark.parametrize('best', QUICK_METRICS)
+def test_snapshots_are_scored_by_the_best_metric(tmp_path, undrawn, best):
+    folder = tiny.begun(tmp_path, best=best, iterations=2, **POINTS).folder
+    values = {row['iteration']: row[best] for row in tiny.rows(folder / 'metrics.jsonl')}
+    scores = json.loads((folder / 'snapshots' / 'scores.json').read_text())
+    assert scores.pop('metric') == best
+    assert list(scores) == ['2']
+    assert scores['2'] == pytest.approx(values[2], rel=1e-4)
+
+
+class Judged(Extension):
+    """Stands for an Evaluation; it notes when it was called."""
+
+    real = {'lenet_fd2k_test': 1.0}  # noqa: RUF012
+
+    def __init__(self, reference, count):
+        self.count = count
+        self.called_at = []
+
+    def __call__(self, trainer):
+        self.called_at.append(trainer.updater.iteration)
+
+
+@pytest.mark.parametrize('every', [2, 3])
+def test_the_settings_of_the_judge_reach_it(tmp_path, undrawn, monkeypatch, every):
+    made, files = [], []
+
+    def make(reference, count):
+        made.append(Judged(reference, count))
+        return made[-1]
+
+    monkeypatch.setattr(launch, 'Evaluation', make)
+    monkeypatch.setattr(launch, 'Reference', lambda *_: None)
+    monkeypatch.setattr(launch.classifier, 'find_judge', lambda dataset, file: files.append(file))
+    count = 100 * every
+    tiny.begun(
+        tmp_path, iterations=6, judge_every=every, judge_samples=count, judge=f'{every}.judge'
+    )
+    (evaluation,) = made
+    assert evaluation.called_at == list(range(every, 7, every))
+    assert evaluation.count == count
+    assert [file.name for file in files] == [f'{every}.judge']
+
+
+ELSEWHERE = {
+    'network',
+    'precision',
+    'device',
+    'data_dir',
+    'recipe',
+    'patience',
+    'best',
+    'judge_every',
+    'judge_samples',
+    'judge',
+}
+
+
+def test_every_setting_is_tried_here():
+    tried = {*DENSE, *CONV, *SHARED, *GAME, *DATA, *RUN, *ELSEWHERE}
+    assert tried == set(knobs())
+    assert recipe('dense').to_dict().keys() == tried
