@@ -175,6 +175,29 @@ def test_a_setting_of_the_updates_changes_the_weights(name):
         assert not same(one['dis'], other['dis'])
 
 
+def test_a_conditional_run_is_conditional_in_every_part():
+    config = tiny.tiny(conditional=True)
+    dataset = build.load_data(config)
+    updater = build.make_updater(config, dataset)
+    classes = len(dataset.classes)
+    assert updater.classes == classes > 1
+    assert updater.gen.shape_in == (config.latent + classes,)
+    assert updater.dis.shape_in == (8 * 8 + classes,)
+
+
+def test_the_seed_reaches_the_weights_the_order_of_the_data_and_the_noise():
+    parts = []
+    for seed in (0, 1):
+        config = tiny.tiny(seed=seed)
+        updater = build.make_updater(config, build.load_data(config))
+        parts.append((parts_of(updater.gen), parts_of(updater.dis), updater.state()[1]))
+    (gen, dis, state), (other_gen, other_dis, other_state) = parts
+    assert not same(gen, other_gen)
+    assert not same(dis, other_dis)
+    for name in ('noise', 'real'):
+        assert state[name] != other_state[name], name
+
+
 @pytest.mark.parametrize('name', DATA)
 def test_a_setting_of_the_data_changes_the_samples(name):
     beside, *values = DATA[name]
