@@ -116,6 +116,10 @@ def test_every_measurement_is_the_metric_of_its_name(reference):
     bins = metrics.Bins(reference.train.floats()).compare(x)
     diversity = metrics.diversity(x[:200], metrics.pairs(test))
     assert values['lenet_fd400_test'] == pytest.approx(metrics.frechet_distance(*moments))
+    kernel = metrics.kernel_distance(features, reference.judgement.features)
+    assert values['lenet_kd400_test'] == pytest.approx(kernel.value)
+    assert values['lenet_kd_error400_test'] == pytest.approx(kernel.error)
+    assert kernel.value != pytest.approx(kernel.error)
     assert values['lenet_score400'] == pytest.approx(metrics.classifier_score(probabilities))
     assert values['pixel_coverage300_k5_test'] == manifold.coverage
     assert values['pixel_nn_fake100_test'] == halves.fake
@@ -123,6 +127,17 @@ def test_every_measurement_is_the_metric_of_its_name(reference):
     assert values['pixel_copies50_train'] == 1
     assert values['pixel_mean400'] == pytest.approx(x.mean(), rel=1e-5)
     assert values['pixel_spread200_test'] == pytest.approx(diversity.spread)
+
+
+def test_a_sample_is_sure_from_a_probability_of_nine_tenths_on(reference, monkeypatch):
+    highest = np.array([0.5, 0.89, 0.901, 0.95, 1])
+    rest = (1 - highest) / 3
+    probabilities = np.stack([highest, rest, rest, rest], axis=1)
+    features = np.random.default_rng(0).normal(size=(5, 84)).repeat(20, axis=0)
+    answer = features, probabilities.repeat(20, axis=0)
+    monkeypatch.setattr(type(reference.judge), '__call__', lambda judge, x: answer)
+    values = measure_by_judge(real(reference, 100), reference, Counts())
+    assert values['lenet_sure100'] == pytest.approx(0.6)
 
 
 def test_progress_is_reported_after_each_measurement(reference):
