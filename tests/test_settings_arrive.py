@@ -14,6 +14,7 @@ import tiny
 
 from gluongan import build, figures, launch, runtime
 from gluongan.config import QUICK_METRICS, knobs
+from gluongan.nn.optimizer import Optimizer
 from gluongan.recipes import recipe
 from gluongan.runs.snapshots import list_snapshots
 from gluongan.runtime import mx
@@ -116,6 +117,23 @@ def test_a_setting_reaches_its_networks_and_no_other(kind, name):
     for network in BOTH:
         one, other = (trace_of(config, network) for config in configs)
         assert same(one, other) == (network not in reached), network
+
+
+@pytest.mark.parametrize('native_rules', [True, False], ids=['native', 'plain'])
+@pytest.mark.parametrize('optimizer', ['adam', 'rmsprop', 'sgd'])
+def test_weights_are_clipped_by_every_optimizer_in_the_discriminator_alone(
+    monkeypatch, optimizer, native_rules
+):
+    if not native_rules:
+        monkeypatch.setattr(Optimizer, '_can_be_native', lambda self: False)
+    settings = {'optimizer': optimizer, 'init': 'he', 'lr': 1e-3, 'clip': 0.02}
+    largest = {}
+    for network in BOTH:
+        last = trace_of(tiny.tiny(**settings), network)[-4:]
+        matrices = [value for value in last if value.ndim > 1]
+        largest[network] = max(np.abs(value).max() for value in matrices)
+    assert largest['dis'] == np.float32(0.02)
+    assert largest['gen'] > 0.05
 
 
 def test_the_kind_of_network_reaches_both():
