@@ -40,8 +40,8 @@ TRUNC = click.option(
     '--trunc',
     type=Value('trunc', Knob('float', '', low=0.05, high=10)),
     metavar='FLOAT',
-    help='Draw values of z beyond ±FLOAT again: better samples, less variety. '
-    '[0.05 to 10; default: none]',
+    help='Draw values of z beyond ±FLOAT again: better samples, less variety. At most 2 where the '
+    'noise of the run is truncated, none where it is uniform. [0.05 to 10; default: none]',
 )
 DEVICE = click.option(
     '--device', default='cpu', show_default=True, help='auto, cpu, gpu or gpu(i).'
