@@ -50,8 +50,8 @@ TRUNC = click.option(
     '--trunc',
     type=Value('trunc', Knob('float', '', low=0.05, high=10)),
     metavar='FLOAT',
-    help='Draw values of z beyond ±FLOAT again: better samples, less variety. '
-    '[0.05 to 10; default: none]',
+    help='Draw values of z beyond ±FLOAT again: better samples, less variety. At most 2 where the '
+    'noise of the run is truncated, none where it is uniform. [0.05 to 10; default: none]',
 )
 DATA_AT = click.option(
     '--data',

@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from gluongan.config import Config, knobs, parse_json
+from gluongan.errors import as_typed
 from gluongan.files import as_json, check_writable, next_number
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runs.folder import (
@@ -48,8 +49,8 @@ if TYPE_CHECKING:
     'file',
     type=click.Path(path_type=Path),
     metavar='FILE.json',
-    help='Read settings from a JSON object, such as the config.json of a run. '
-    'Flags override it, and it overrides the recipe.',
+    help='Read settings from a JSON object, such as the config.json of a run. Flags override it, '
+    'and it overrides the recipe; if it names a recipe, also the choice of --recipe.',
 )
 @click.option(
     '--resume',
@@ -110,8 +111,11 @@ def train(
     begin = partial(_begin, resume=resume, out=out, dry_run=dry_run, changed_data=changed_data)
     with refusals():
         from_file = _read_settings(file) if file else {}
+        asked = None if name is None else recipe(name)
         with settings_from(file, _settings_of_file(from_file, given, name, seeds)):
             config = _config(resume, name, from_file, given)
+            if asked is not None:
+                _say_what_wins(asked, file, from_file)
             configs = [config]
             if seeds is not None:
                 configs = [config.with_settings({'seed': seed}) for seed in parse_seeds(seeds)]
@@ -156,6 +160,17 @@ def _read_settings(file: Path) -> dict[str, Any]:
     return parse_json(text, f'--config {file}')
 
 
+def _say_what_wins(asked: Config, file: Path | None, from_file: dict[str, Any]) -> None:
+    """Warn where a file overrides settings of the recipe that was asked for."""
+    settings = asked.to_dict()
+    other = [name for name in from_file if from_file[name] != settings[name]]
+    other.sort(key=lambda name: name not in ('recipe', 'network'))  # they say the most
+    if other:
+        named = ', '.join(f'{name} {as_typed(from_file[name])}' for name in other[:3])
+        rest = f' and {len(other) - 3} more' if len(other) > 3 else ''
+        warn(f'--config {file} overrides --recipe {asked.recipe}: {named}{rest}')
+
+
 def _settings_of_file(
     from_file: Collection[str], given: Collection[str], name: str | None, seeds: str | None
 ) -> set[str]:
@@ -164,11 +179,9 @@ def _settings_of_file(
     Without any flag that is every setting, as the file may contradict a default.
     """
     flags = set(given)
-    if name is not None:
-        flags.add('recipe')
     if seeds is not None:
         flags.add('seed')
-    if not flags:
+    if not flags and name is None:
         return set(knobs())
     return set(from_file) - flags
 
@@ -178,7 +191,7 @@ def _config(
 ) -> Config:
     """Return the settings: flags override the file, which overrides the recipe (or the run)."""
     if resume is None:
-        chosen = from_file.get('recipe', 'dense') if name is None else name
+        chosen = from_file.get('recipe', name or 'dense')
         return recipe(chosen).with_settings({**from_file, **given, 'recipe': chosen})
     saved = read_config(resume)
     changes = {**from_file, **given}

@@ -395,7 +395,7 @@ def parse_json(text: str, source: str) -> dict[str, Any]:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
-    twice = max(names, key=names.count, default=None)
+    twice = max(names, key=names.count, default='')
     if names.count(twice) > 1:
         raise ValueError(f'{twice!r} is given more than once; must be given once')
     return dict(pairs)

@@ -118,6 +118,40 @@ def test_flag_wins_over_file_over_recipe_over_default(words, expected):
     assert result.exit_code == 0 and json.loads(result.stdout)['lr'] == expected
 
 
+@pytest.mark.parametrize(
+    'content, words, said, name',
+    [
+        (
+            Config().to_dict(),
+            ['dcgan'],
+            'dcgan: recipe dense, network dense, ',
+            '00000-dense-mnist',
+        ),
+        ({'lr': 0.25}, ['vanilla'], 'vanilla: lr 0.25', '00000-vanilla-mnist'),
+        ({'lr': 0.25}, ['vanilla', '--lr', '0.5'], 'vanilla: lr 0.25', '00000-vanilla-mnist'),
+        (recipe('wgan').to_dict(), ['wgan'], None, '00000-wgan-mnist'),
+        ({'dis_batchnorm': True}, ['dcgan'], None, '00000-dcgan-mnist'),
+    ],
+)
+def test_what_a_file_overrides_of_the_recipe_is_said_in_one_line(content, words, said, name):
+    Path('f.json').write_text(json.dumps(content))
+    result = tiny.gluongan('train', '--dry-run', '--config', 'f.json', '--recipe', *words)
+    assert result.exit_code == 0
+    *warnings, plan = result.stderr.splitlines()
+    assert plan.endswith(name)
+    if said is None:
+        assert warnings == []
+    else:
+        (line,) = warnings
+        assert line.startswith(f'Warning: --config f.json overrides --recipe {said}')
+
+
+def test_a_recipe_in_a_file_overrides_the_recipe_that_was_asked_for():
+    Path('f.json').write_text('{"recipe": "wgan"}')
+    result = tiny.gluongan('train', '--dry-run', '--config', 'f.json', '--recipe', 'dcgan')
+    assert Config().with_settings(json.loads(result.stdout)) == recipe('wgan')
+
+
 def test_dry_run_prints_what_a_run_then_stores_and_leaves_nothing(undrawn):
     settings = {'dis_dropout': 0.1, 'clip': 0.5, 'gen_batchnorm': False, 'gen_hidden': ()}
     words = ['train', *tiny.flags(**settings), '--out', 'runs']

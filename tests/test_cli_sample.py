@@ -137,6 +137,17 @@ def test_columns_and_scale_change_the_picture_and_not_the_values(run, tmp_path):
     assert np.array_equal(x, y)
 
 
+@pytest.mark.parametrize('command', ['sample', 'interpolate'])
+def test_truncation_beyond_that_of_the_run_is_refused(tmp_path, monkeypatch, command):
+    folder = tiny.begun(tmp_path, until=2, noise='truncated').folder
+    monkeypatch.chdir(tmp_path)
+    message = tiny.refused(command, folder, '--trunc', '3')
+    assert message.startswith('--trunc 3: this run draws truncated noise')
+    assert message.endswith('must be at most 2')
+    out = tmp_path / 'x.png'
+    assert tiny.gluongan(command, folder, '--trunc', '2', '--out', out).exit_code == 0
+
+
 def test_damaged_snapshot_is_named(tmp_path):
     folder = tiny.begun(tmp_path, until=3).folder
     (folder / 'snapshots' / '000003.snapshot').write_bytes(b'GLUONGAN')

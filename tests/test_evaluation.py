@@ -64,12 +64,13 @@ def test_every_measurement_is_the_metric_of_its_name(reference):
     halves = metrics.nearest_neighbour_accuracy(test[:100], x[:100])
     bins = metrics.Bins(reference.train.floats()).compare(x)
     diversity = metrics.diversity(x[:200], metrics.pairs(test))
-    assert values[f'{reference.space}_fd400_test'] == pytest.approx(
-        metrics.frechet_distance(*moments)
-    )
-    assert values[f'{reference.space}_score400'] == pytest.approx(
-        metrics.classifier_score(probabilities)
-    )
+    space = reference.space
+    assert values[f'{space}_fd400_test'] == pytest.approx(metrics.frechet_distance(*moments))
+    kernel = metrics.kernel_distance(features, reference.judgement.features)
+    assert values[f'{space}_kd400_test'] == pytest.approx(kernel.value)
+    assert values[f'{space}_kd_error400_test'] == pytest.approx(kernel.error)
+    assert kernel.value != pytest.approx(kernel.error)
+    assert values[f'{space}_score400'] == pytest.approx(metrics.classifier_score(probabilities))
     assert values['pixel_coverage300_k5_test'] == manifold.coverage
     assert values['pixel_nn_fake100_test'] == halves.fake
     assert values['pixel_ndb400_k100_train'] == bins.different
@@ -103,6 +104,17 @@ def test_the_classes_that_are_counted_are_those_of_the_judge(reference):
     assert find_metric(values, 'classes') == 4
     assert find_metric(values, 'asked') is None
     assert find_metric(evaluate(samples, reference, only=(measure_by_judge,)), 'asked') > 0.8
+
+
+def test_a_sample_is_sure_from_a_probability_of_nine_tenths_on(reference, monkeypatch):
+    highest = np.array([0.5, 0.89, 0.901, 0.95, 1])
+    rest = (1 - highest) / 3
+    probabilities = np.stack([highest, rest, rest, rest], axis=1)
+    features = np.random.default_rng(0).normal(size=(5, 84)).repeat(20, axis=0)
+    answer = features, probabilities.repeat(20, axis=0)
+    monkeypatch.setattr(type(reference.judge), '__call__', lambda judge, x: answer)
+    values = measure_by_judge(real(reference, 100), reference, Counts())
+    assert values[f'{reference.space}_sure100'] == pytest.approx(0.6)
 
 
 def test_progress_is_reported_after_each_measurement(reference):

@@ -13,7 +13,14 @@ from scipy.stats import wasserstein_distance
 from gluongan import build, figures, loading
 from gluongan.errors import InputError
 from gluongan.evaluation.metrics import sliced_wasserstein
-from gluongan.extensions import LogReport, Progress, QuickMetrics, SampleGrid, Snapshot
+from gluongan.extensions import (
+    LogReport,
+    Progress,
+    QuickMetrics,
+    SampleGrid,
+    Snapshot,
+    quick_metrics,
+)
 from gluongan.gan.sampling import generate, pixels
 from gluongan.runs import snapshots
 from gluongan.runtime import mx
@@ -205,6 +212,37 @@ def test_accuracy_covers_the_data_in_batches_of_200(run_of_50):
         y_real = updater.dis(mx.nd.array(x_real)).asnumpy()
         assert row['real'] == pytest.approx((y_real > 0).mean())
         assert row['accuracy'] == pytest.approx((row['real'] + row['fake']) / 2)
+
+
+@pytest.mark.parametrize('binarize', [False, True])
+def test_accuracy_counts_fakes_that_are_recognised_binarized_where_the_data_is(
+    make, tmp_path, monkeypatch, binarize
+):
+    """The discriminator is a threshold of the mean: darker than 0.4 counts as real."""
+    run = make(QuickMetrics(), iterations=1, binarize=binarize)
+    updater = run.updater
+    judged = []
+
+    def judge(updater, x, labels):
+        judged.append(x)
+        return 0.4 - x.reshape(len(x), -1).mean(axis=1)
+
+    def samples(z):
+        greys = np.resize(np.linspace(0, 1, 200, dtype=np.float32), len(z))
+        return np.tile(greys[:, None, None, None], (1, 1, 8, 8))
+
+    monkeypatch.setattr(updater, 'samples', samples)
+    monkeypatch.setattr(quick_metrics, 'discriminator_logits', judge)
+    run.run()
+    x_fake = judged[-1]
+    assert np.isin(x_fake, (0, 1)).all() == binarize
+    for row, real in zip(tiny.rows(tmp_path / 'accuracy.csv'), judged[-4::2]):
+        assert row['fake'] == pytest.approx(0.5 if binarize else 0.6)
+        assert row['real'] == pytest.approx((real.mean(axis=(1, 2, 3)) < 0.4).mean(), abs=1e-4)
+    last = tiny.rows(tmp_path / 'metrics.jsonl')[-1]
+    reals, fakes = judged[-6:-4]
+    share = (reals.mean(axis=(1, 2, 3)) < 0.4).mean(), (fakes.mean(axis=(1, 2, 3)) > 0.4).mean()
+    assert last['dis/accuracy'] == pytest.approx(np.mean(share), rel=1e-4)
 
 
 def test_critic_without_probabilities_has_no_accuracy(make, tmp_path):

@@ -10,6 +10,7 @@ from scipy.stats import kstest, truncnorm
 
 from gluongan.errors import as_typed
 from gluongan.gan.noise import (
+    BOUNDS,
     DISTRIBUTIONS,
     Noise,
     draw_noise,
@@ -166,6 +167,15 @@ def test_truncating_uniform_noise_is_refused():
         noise_from_seeds([1], 3, 'uniform', trunc=0.5)
 
 
+def test_truncated_noise_can_be_truncated_further_but_not_beyond_its_bound():
+    assert 0.9 < np.abs(noise_from_seeds([1, 2], 50, 'truncated', trunc=1)).max() <= 1
+    same = noise_from_seeds([1, 2], 50, 'truncated')
+    np.testing.assert_array_equal(noise_from_seeds([1, 2], 50, 'truncated', trunc=2), same)
+    with pytest.raises(ValueError, match=r'^trunc 2.1: .*beyond ±2; must be at most 2'):
+        noise_from_seeds([1], 3, 'truncated', trunc=2.1)
+    assert np.abs(noise_from_seeds([*range(99)], 50, 'normal', trunc=3)).max() > 2
+
+
 @pytest.mark.parametrize('distribution', DISTRIBUTIONS)
 def test_a_path_goes_through_its_points_at_the_length_of_its_distribution(distribution):
     z = draw_noise(np.random.default_rng(3), 3, 500, distribution)
@@ -178,6 +188,74 @@ def test_a_path_goes_through_its_points_at_the_length_of_its_distribution(distri
         np.testing.assert_allclose(path[2], (z[0] + z[1]) / 2, atol=1e-6)
     else:
         assert length.min() > 0.95 * np.linalg.norm(z, axis=1).min()
+
+
+def slerp(a, b, share):
+    """White's formula (arXiv 1609.04468), as his code has it."""
+    angle = np.arccos(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+    return (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
+
+
+def test_the_path_of_normal_noise_is_whites():
+    z = draw_noise(np.random.default_rng(4), 2, 100, 'normal')
+    a, b = z.astype(np.float64)
+    path = interpolate(z, 8, 'normal')
+    for step in range(9):
+        np.testing.assert_allclose(path[step], slerp(a, b, step / 8), atol=1e-6)
+
+
+OPPOSITE = {
+    'opposite': ([3, 4, 0], [-3, -4, 0]),
+    'opposite and longer': ([0, 0, 1], [0, 0, -3]),
+    'almost opposite': ([3, 4, 0], [-3, -4, 1e-5]),
+    'two numbers': ([1, 0], [-2, 1e-7]),
+    'wide, of other lengths': ([0.1, 0], [-2, 0.3]),
+}
+
+
+@pytest.mark.parametrize('ends', OPPOSITE.values(), ids=OPPOSITE)
+def test_a_path_between_opposite_points_turns_evenly_and_its_length_changes_evenly(ends):
+    a, b = np.array(ends, np.float64)
+    path = interpolate(np.array(ends, np.float32), 8, 'normal').astype(np.float64)
+    np.testing.assert_allclose(path[[0, -1]], [a, b], atol=1e-6)
+    lengths = np.linalg.norm(path, axis=1)
+    expected = np.linspace(np.linalg.norm(a), np.linalg.norm(b), 9)
+    np.testing.assert_allclose(lengths, expected, rtol=1e-4)
+    directions = path / lengths[:, None]
+    steps = np.arccos((directions[:-1] * directions[1:]).sum(axis=1))
+    np.testing.assert_allclose(steps, steps.mean(), rtol=1e-3)
+    assert 2.5 < steps.sum() < np.pi + 1e-3
+
+
+STRAIGHT = {
+    'one number': ([1.5], [-0.5]),
+    'one number, opposite': ([1], [-1]),
+    'from zero': ([0, 0], [2, 1]),
+    'to zero': ([2, 1], [0, 0]),
+    'zero': ([0, 0, 0], [0, 0, 0]),
+    'the same point': ([2, 1], [2, 1]),
+    'the same direction': ([2, 1], [4, 2]),
+}
+
+
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('ends', STRAIGHT.values(), ids=STRAIGHT)
+def test_a_path_without_a_great_circle_is_straight(ends):
+    path = interpolate(np.array(ends, np.float32), 4, 'normal')
+    np.testing.assert_allclose(path, np.linspace(*ends, 5), atol=1e-6)
+
+
+def test_no_path_leaves_the_bounds_of_its_noise_or_passes_a_point_longer_than_its_ends():
+    for size in (1, 2, 3, 10):
+        for distribution in DISTRIBUTIONS:
+            z = draw_noise(np.random.default_rng(6), 300, size, distribution)
+            path = interpolate(z, 6, distribution)
+            if distribution in BOUNDS:
+                assert np.abs(path).max() <= BOUNDS[distribution]
+            lengths = np.linalg.norm(z, axis=1)
+            longest = np.repeat(np.maximum(lengths[:-1], lengths[1:]), 6)
+            # Where an end is short, White's formula passes points that are slightly longer.
+            assert (np.linalg.norm(path, axis=1)[:-1] <= 1.16 * longest).all()
 
 
 @pytest.mark.parametrize('name', ['gaussian', '', 'Normal'])

@@ -7,9 +7,10 @@ import math
 
 import numpy as np
 import pytest
-from tiny import tiny
+from tiny import mended, tiny
 
 from gluongan.files import write_json
+from gluongan.recipes import recipe
 from gluongan.runs import reading
 from gluongan.runs.folder import BATCHES, METRICS, RunError, read_config, run_name
 from gluongan.runs.records import Records
@@ -34,6 +35,20 @@ FACTS = {'data': 'toy', 'shape': [1, 4, 4], 'classes': ['a', 'b'], 'count': 9}
 )
 def test_run_is_named_after_recipe_and_data_in_plain_letters(data, name):
     assert run_name(tiny(data=data)) == name
+
+
+@pytest.mark.parametrize(
+    'name, network, expected',
+    [
+        ('dcgan', 'conv', 'dcgan-mnist'),
+        ('dcgan', 'dense', 'dcgan-dense-mnist'),
+        ('wgan_gp', 'dense', 'wgan-gp-mnist'),
+        ('wgan_gp', 'conv', 'wgan-gp-conv-mnist'),
+    ],
+)
+def test_run_whose_networks_are_not_the_recipes_is_named_after_them_too(name, network, expected):
+    settings = {**recipe(name).to_dict(), 'network': network}
+    assert run_name(mended(**settings)) == expected
 
 
 # config.json

@@ -127,6 +127,8 @@ def test_what_a_generator_cannot_do_is_refused(gen):
         Sampler(gen, 'normal', 100).sample_grid([1], 'cat')
     with pytest.raises(SamplingError, match=r'^trunc 0.5: this run draws uniform noise'):
         Sampler(gen, 'uniform', 100).sample_grid([1], trunc=0.5)
+    with pytest.raises(SamplingError, match=r'^trunc 3: this run draws truncated noise'):
+        Sampler(gen, 'truncated', 100).interpolate([1, 2], 3, trunc=3)
 
 
 def test_weights_that_generate_nan_are_refused():

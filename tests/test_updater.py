@@ -78,9 +78,14 @@ def test_clip_bounds_dis_and_leaves_gen_alone(tiny_updater):
     rmsprop = {'name': 'rmsprop', 'lr': 1e-3}
     updater = tiny_updater(loss='wasserstein', opt_gen=rmsprop, opt_dis={**rmsprop, 'clip': 0.05})
     updater.update()
-    dis, gen = arrays_of(updater.dis), arrays_of(updater.gen)
-    assert max(np.abs(value).max() for value in dis.values()) == np.float32(0.05)
-    assert max(np.abs(value).max() for value in gen.values()) > 0.1
+    # Not of all arrays: the running variance of a generator that is clipped is 1 still.
+    largest = {}
+    for name, net in (('dis', updater.dis), ('gen', updater.gen)):
+        trained = [each for each in net.collect_params().values() if each.grad_req != 'null']
+        matrices = [each.data().asnumpy() for each in trained if len(each.shape) > 1]
+        largest[name] = max(np.abs(value).max() for value in matrices)
+    assert largest['dis'] == np.float32(0.05)
+    assert largest['gen'] > 0.1
 
 
 @pytest.mark.parametrize(('slow', 'fast'), [('gen', 'dis'), ('dis', 'gen')])

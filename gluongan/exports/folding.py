@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
-from ..nn.graph import VARIABLE, Graph, Node
+from ..nn.graph import PRODUCTS, VARIABLE, Graph, Node
 from ..runtime import mx
 from .symbol import INPUT, Traced
 
@@ -12,10 +14,11 @@ from .symbol import INPUT, Traced
 def simplify(net: Traced) -> Traced:
     """Return the same function of the input with fewer nodes.
 
-    W / sigma of spectral normalisation, for example, becomes one weight.
+    W / sigma of spectral normalisation, for example, becomes one weight, and BatchNorm becomes a
+    part of the convolution before it.
     """
     without_zeros = Traced(_remove_zero_channels(net.graph), net.weights)
-    return _fold_constants(without_zeros)
+    return _fold_batchnorm(_fold_constants(without_zeros))
 
 
 def _remove_zero_channels(graph: Graph) -> Graph:
@@ -65,6 +68,51 @@ def _constants(graph: Graph) -> list[int]:
     dependent = graph.descendants(INPUT)
     sources = {source for index in dependent for source in graph.nodes[index].inputs}
     return sorted(i for i in sources - dependent if graph.nodes[i].op != VARIABLE)
+
+
+def _fold_batchnorm(net: Traced) -> Traced:
+    """Make BatchNorm after a product a part of the product's weight and bias.
+
+    OpenCV 4.11 computes a ConvTranspose with a BatchNorm after it rightly for the first batch only:
+    where a later one has another size, its samples are wrong.
+    """
+    nodes = list(net.graph.nodes)
+    weights = dict(net.weights)
+    for index, node in enumerate(nodes):
+        if node.op == 'BatchNorm' and _is_alone(net.graph, node.inputs[0]):
+            nodes[index] = _merge(nodes, weights, node)
+    graph = _prune(Graph(tuple(nodes), net.graph.output))
+    return Traced(graph, {name: weights[name] for name in graph.variables() if name != INPUT})
+
+
+def _is_alone(graph: Graph, index: int) -> bool:
+    """Return whether a node is a product that feeds one node, as its weight and its bias do."""
+    product = graph.nodes[index]
+    if product.op not in PRODUCTS:
+        return False
+    users = Counter(source for node in graph.nodes for source in node.inputs)
+    return all(
+        users[source] == 1 and (source == index or graph.nodes[source].op == VARIABLE)
+        for source in (index, *product.inputs[1:])
+    )
+
+
+def _merge(nodes: list[Node], weights: dict[str, np.ndarray], batchnorm: Node) -> Node:
+    """Return a product that computes what it and the BatchNorm after it do; change its weights."""
+    source, *parameters = batchnorm.inputs
+    names = [nodes[index].name for index in parameters]
+    gamma, beta, mean, variance = (weights[name].astype(np.float64) for name in names)
+    scale = gamma / np.sqrt(variance + batchnorm.attrs['eps'])
+    product = nodes[source]
+    x, weight, *bias = product.inputs
+    shift = weights[nodes[bias[0]].name] if bias else 0.0
+    weights[names[1]] = ((shift - mean) * scale + beta).astype(np.float32)
+    name = nodes[weight].name
+    sides = [1] * weights[name].ndim
+    sides[1 if product.op == 'Deconvolution' else 0] = -1  # the axis of the output's channels
+    weights[name] = (weights[name] * scale.reshape(sides)).astype(np.float32)
+    attrs = {**product.attrs, 'no_bias': False}
+    return Node(product.op, batchnorm.name, attrs, (x, weight, parameters[1]))
 
 
 def _evaluate(net: Traced, index: int) -> np.ndarray:

@@ -41,10 +41,12 @@ def trace(net: Chain, output: str) -> Traced:
 def write(net: Traced, prefix: Path) -> list[Path]:
     """Write PREFIX-symbol.json and PREFIX-0000.params, and return them.
 
-    SymbolBlock, Module and MXNet in other languages load this pair.
+    SymbolBlock, Module and MXNet in other languages load this pair. Each weight's node has the
+    weight's shape: Module binds without the weights, and MXNet cannot infer a shape backwards
+    through Concat or `reshape_like`.
     """
     symbol_file, weights_file = Path(f'{prefix}-symbol.json'), Path(f'{prefix}-0000.params')
-    symbol = mx.sym.load_json(net.graph.json())
+    symbol = mx.sym.load_json(_with_shapes(net).json())
     write_text(symbol_file, symbol.tojson())
     auxiliary = set(symbol.list_auxiliary_states())
     arrays = {}
@@ -53,6 +55,16 @@ def write(net: Traced, prefix: Path) -> list[Path]:
         arrays[f'{kind}:{name}'] = value
     write_bytes(weights_file, params.pack(arrays))  # MXNet does not notice that a disk is full
     return [symbol_file, weights_file]
+
+
+def _with_shapes(net: Traced) -> Graph:
+    """Return the graph with the shape of each weight in the attribute that MXNet reads."""
+    nodes = []
+    for node in net.graph.nodes:
+        if node.name in net.weights:
+            node = node._replace(attrs={'__shape__': net.weights[node.name].shape})
+        nodes.append(node)
+    return Graph(tuple(nodes), net.graph.output)
 
 
 def output_shape(net: Chain, batch: int) -> tuple[int, ...]:

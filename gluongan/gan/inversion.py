@@ -14,12 +14,11 @@ from ..nn.models import initialize
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
 from .labels import append_labels, one_hot
-from .noise import Noise, draw_noise, interpolate
+from .noise import BOUNDS, Noise, draw_noise, interpolate
 from .sampling import Sampler, device_of, generate
 
 GUESSES_PER_PASS = 256
 BETA1, BETA2 = 0.9, 0.999  # of Adam
-BOUNDS = {'uniform': 1.0, 'truncated': 2.0}
 RECOVERED_ERROR = 1e-3  # an image with at most this mean squared error counts as recovered
 MIN_CONTROLS, MAX_CONTROLS = 16, 64
 WALK_IMAGES, WALK_STEPS = 9, 12

@@ -47,7 +47,7 @@ def operators(y: Any) -> Any:
 
 
 def softplus(y: Array) -> Array:
-    """Return log(1 + exp(y)), elementwise, accurate to 3e-6; the gradient is exact.
+    """Return log(1 + exp(y)), elementwise, accurate to 2e-6; the gradient is exact.
 
     A loss near 0 may therefore come out as -8e-7.
 

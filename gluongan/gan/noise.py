@@ -10,6 +10,12 @@ from ..errors import InputError
 from ..runtime import mx, threads
 
 DISTRIBUTIONS = ('normal', 'uniform', 'truncated')
+BOUNDS = {'uniform': 1.0, 'truncated': 2.0}  # of each value of z
+
+# In radians. Beyond it, White's formula for an arc passes z that are longer than both ends by more
+# than 15 %, and near π without limit.
+WIDEST = 2 * np.pi / 3
+SMALLEST = 1e-6  # below it, an arc is as good as a line
 
 # MXNet's copy to a device waits for all the work queued before it. So noise for several draws goes
 # there at once, within a limit on its size.
@@ -128,7 +134,7 @@ def draw_noise(
     if distribution == 'uniform':
         return generator.random((count, size), dtype=np.float32) * np.float32(2) - np.float32(1)
     if distribution == 'truncated':
-        return truncated_normal(generator, count, size, 2.0)
+        return truncated_normal(generator, count, size, BOUNDS['truncated'])
     return generator.standard_normal((count, size), dtype=np.float32)
 
 
@@ -165,18 +171,39 @@ def noise_from_seeds(
     """Return one z per seed, (len(seeds), size); a seed's z does not depend on the other seeds.
 
     trunc: normal noise beyond ±trunc is drawn again: better samples, less variety. Raises
-    InputError for uniform noise, which has no tails.
+    InputError for a truncation that the distribution cannot have, see `check_trunc`.
 
     >>> z = noise_from_seeds([7, 8], 100, 'normal')
     >>> bool((z[1] == noise_from_seeds([8], 100, 'normal')[0]).all())
     True
     """
-    if trunc is not None and distribution == 'uniform':
-        raise InputError('uniform noise has no tails; must be None', setting='trunc', value=trunc)
+    check_trunc(trunc, distribution)
     generators = [np.random.default_rng(seed) for seed in seeds]
     if trunc is not None:
         return np.concatenate([truncated_normal(each, 1, size, trunc) for each in generators])
     return np.concatenate([draw_noise(each, 1, size, distribution) for each in generators])
+
+
+def check_trunc(trunc: float | None, distribution: str) -> None:
+    """Raise InputError for a truncation that noise of a distribution cannot have.
+
+    Uniform noise has no tails, and of truncated noise a generator never saw a value beyond ±2.
+
+    >>> check_trunc(0.5, 'truncated')
+    >>> check_trunc(3, 'truncated')
+    Traceback (most recent call last):
+    gluongan.errors.InputError: trunc 3: truncated noise has no values beyond ±2; must be at most 2
+    """
+    if trunc is None:
+        return
+    fault = None
+    if distribution == 'uniform':
+        fault = 'uniform noise has no tails; must be left out'
+    elif trunc > BOUNDS.get(distribution, np.inf):
+        bound = f'{BOUNDS[distribution]:g}'
+        fault = f'truncated noise has no values beyond ±{bound}; must be at most {bound}'
+    if fault:
+        raise InputError(fault, setting='trunc', value=f'{trunc:g}')
 
 
 def interpolate(z: np.ndarray, steps: int, distribution: str) -> np.ndarray:
@@ -184,7 +211,9 @@ def interpolate(z: np.ndarray, steps: int, distribution: str) -> np.ndarray:
 
     The path takes `steps` steps from each point to the next. It is straight for uniform noise, and
     follows great circles for normal noise, which is never found near the middle of a straight line
-    (White 2016, arXiv 1609.04468).
+    (White 2016, arXiv 1609.04468). It is also straight where there is no great circle: from or to
+    the zero vector, and where z is one number. Between opposite points, which lie on many great
+    circles, it follows one of them. Truncated noise stays within its bound.
 
     >>> ends = np.array([[1, 0], [0, 1]])
     >>> interpolate(ends, 2, 'uniform').tolist()
@@ -194,10 +223,13 @@ def interpolate(z: np.ndarray, steps: int, distribution: str) -> np.ndarray:
     """
     blend = _along_line if distribution == 'uniform' else _along_arc
     points = []
-    for start, end in zip(z[:-1], z[1:]):
+    for start, end in zip(z[:-1].astype(np.float64), z[1:].astype(np.float64)):
         for share in np.linspace(0, 1, steps, endpoint=False):
             points.append(blend(start, end, share))
-    return np.stack([*points, z[-1]]).astype(np.float32)
+    path = np.stack([*points, z[-1]]).astype(np.float32)
+    if distribution == 'truncated':
+        path = path.clip(-BOUNDS[distribution], BOUNDS[distribution])
+    return path
 
 
 def _along_line(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
@@ -205,8 +237,22 @@ def _along_line(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
 
 
 def _along_arc(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
-    cosine = np.clip(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)), -1, 1)
-    angle = np.arccos(cosine)
-    if angle < 1e-6:
+    lengths = np.linalg.norm(a), np.linalg.norm(b)
+    if min(lengths) == 0 or len(a) == 1:
         return _along_line(a, b, share)
+    start, end = a / lengths[0], b / lengths[1]
+    angle = 2 * np.arctan2(np.linalg.norm(start - end), np.linalg.norm(start + end))
+    if angle < SMALLEST:
+        return _along_line(a, b, share)
+    if angle > WIDEST:
+        return _along_line(*lengths, share) * _turn(start, end, share * angle)
     return (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
+
+
+def _turn(start: np.ndarray, end: np.ndarray, angle: float) -> np.ndarray:
+    """Return the unit vector `start` turned by an angle towards the unit vector `end`."""
+    across = end - (start @ end) * start
+    if np.linalg.norm(across) < SMALLEST:  # opposite: towards the axis that is most across
+        axis = np.argmin(np.abs(start))
+        across = (np.arange(len(start)) == axis) - start[axis] * start
+    return np.cos(angle) * start + np.sin(angle) * across / np.linalg.norm(across)

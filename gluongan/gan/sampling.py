@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..nn.passes import in_passes
 from ..runtime import mx
 from .labels import one_hot
-from .noise import draw_noise, interpolate, noise_from_seeds
+from .noise import check_trunc, draw_noise, interpolate, noise_from_seeds
 
 
 class SamplingError(InputError):
@@ -124,12 +124,11 @@ class Sampler:
         return x
 
     def _noise_from_seeds(self, seeds: list[int], trunc: float | None) -> np.ndarray:
-        if trunc is not None and self._noise == 'uniform':
-            raise SamplingError(
-                'this run draws uniform noise, which has no tails; leave it out',
-                setting='trunc',
-                value=f'{trunc:g}',
-            )
+        try:
+            check_trunc(trunc, self._noise)
+        except InputError as error:
+            message = f'this run draws {self._noise} noise: {error.message}'
+            raise SamplingError(message, setting=error.setting, value=error.value) from None
         return noise_from_seeds(seeds, self._latent, self._noise, trunc)
 
     def _append_labels(self, z: np.ndarray, labels: np.ndarray) -> np.ndarray:

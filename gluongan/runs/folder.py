@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..config import Config, ConfigError, knobs, parse_json
 from ..errors import InputError, as_typed
+from ..recipes import RECIPES, recipe
 
 CONFIG = 'config.json'  # every setting
 ENVIRONMENT = 'environment.json'  # versions, machine, threads, command line
@@ -44,11 +45,17 @@ class RunError(InputError):
 def run_name(config: Config) -> str:
     """Return the name of a run with these settings: its recipe and its data in plain letters.
 
-    >>> from gluongan.recipes import recipe
+    Where its networks are of another kind than the recipe's, their kind is between the two.
+
     >>> run_name(recipe('wgan_gp').with_settings({'data': '/data/My Cats.npz'}))
     'wgan-gp-my-cats'
+    >>> run_name(recipe('wgan_gp').with_settings({'network': 'conv'}))
+    'wgan-gp-conv-mnist'
     """
-    return f'{_plain(config.recipe)}-{_plain(Path(config.data).stem)}'
+    parts = [config.recipe, Path(config.data).stem]
+    if config.recipe in RECIPES and config.network != recipe(config.recipe).network:
+        parts.insert(1, config.network)
+    return '-'.join(map(_plain, parts))
 
 
 def _plain(text: str) -> str:
