@@ -377,9 +377,7 @@ def _quoted(value: Any, knob: Knob) -> str:
 
 
 def parse_json(text: str, source: str) -> dict[str, Any]:
-    """Return the settings in a JSON text, also behind a byte order mark.
-
-    Raises ConfigError, which names its file, `source`.
+    """Return the settings in a JSON text. Raises ConfigError, which names its file, `source`.
 
     >>> parse_json('{"lr": 0.001, "gen_hidden": [128, 256]}', source='mine.json')
     {'lr': 0.001, 'gen_hidden': [128, 256]}
