@@ -9,6 +9,7 @@ from PIL import Image
 
 from gluongan import figures
 from gluongan.errors import as_typed
+from gluongan.gan import sampling
 from gluongan.gan.sampling import pixels
 
 
@@ -135,6 +136,25 @@ def test_columns_and_scale_change_the_picture_and_not_the_values(run, tmp_path):
     with Image.open(path) as picture:
         assert picture.size == (3 * (2 * 10 + 2), 3 * (3 * 10 + 2))
     assert np.array_equal(x, y)
+
+
+@pytest.mark.filterwarnings('error::RuntimeWarning')
+def test_one_latent_number_is_walked_along_a_line(tmp_path, monkeypatch):
+    walked = []
+
+    def generate(gen, z):
+        walked.append(z)
+        return np.zeros((len(z), 1, 8, 8), np.float32)
+
+    folder = tiny.begun(tmp_path, until=2, latent=1).folder
+    monkeypatch.setattr(sampling, 'generate', generate)
+    words = ['--seeds', '0-9', '--steps', '4', '--out', tmp_path / 'x.png']
+    assert tiny.gluongan('interpolate', folder, *words).exit_code == 0
+    z = walked[-1][:, 0]
+    assert len(z) == 37
+    ends = z[::4]
+    assert min(ends) < 0 < max(ends)
+    np.testing.assert_allclose(z, np.interp(np.arange(37), np.arange(0, 37, 4), ends), atol=1e-6)
 
 
 @pytest.mark.parametrize('command', ['sample', 'interpolate'])

@@ -10,6 +10,7 @@ import tiny
 from PIL import Image
 
 from gluongan import runtime
+from gluongan.gan import inversion
 from gluongan.gan.inversion import RECOVERED_ERROR, Inverter, train_encoder
 from gluongan.gan.labels import one_hot
 from gluongan.gan.noise import draw_noise, noise_from_seeds
@@ -170,6 +171,17 @@ def test_a_walk_begins_and_ends_at_the_images(gen, conditional):
     both = np.concatenate([z, one_hot(np.array([0, 2, 1]), CLASSES)], axis=1)
     ends = Inverter(conditional, LATENT, classes=CLASSES).walk(both, 4)[[0, 4, 8]]
     np.testing.assert_allclose(ends, generate(conditional, both), atol=1e-6)
+
+
+@pytest.mark.filterwarnings('error::RuntimeWarning')
+def test_a_walk_between_opposite_points_or_from_zero_stays_near_its_ends(gen, monkeypatch):
+    seen = []
+    monkeypatch.setattr(inversion, 'generate', lambda gen, z: seen.append(z) or generate(gen, z))
+    z = draw(1, seed=3)
+    points = np.concatenate([z, -z, 0 * z])
+    assert np.isfinite(Inverter(gen, LATENT).walk(points, 4)).all()
+    lengths = np.linalg.norm(seen[-1], axis=1) / np.linalg.norm(z)
+    np.testing.assert_allclose(lengths, [1, 1, 1, 1, 1, 0.75, 0.5, 0.25, 0], atol=1e-5)
 
 
 # The encoder
