@@ -245,7 +245,7 @@ class GANUpdater:
         if deviation > 0:
             x = x + mx.nd.random.normal(0, deviation, shape=x.shape, ctx=x.ctx)
         if labels is not None and len(self.dis.shape_in) == 1:
-            x = x.reshape((0, -1))  # flatten() would copy it
+            x = x.flatten()
         return append_labels(x, labels)
 
     def _deviation(self) -> float:
