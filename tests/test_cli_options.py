@@ -15,6 +15,7 @@ from gluongan import build
 from gluongan.config import knobs
 from gluongan.evaluation import classifier, density, sources
 from gluongan.evaluation.metrics import Parzen
+from gluongan.runs.reading import read_facts
 
 # What is said on a command line, and an option's words that must change what it writes and prints.
 WORDS = {
@@ -27,7 +28,7 @@ WORDS = {
 CHANGES = {
     'sample': {
         '--seeds': ['0-4'],
-        '--class': ['1'],
+        '--class': ['#1'],
         '--trunc': ['0.1'],
         '--snapshot': ['10'],
         '--cols': ['3'],
@@ -36,7 +37,7 @@ CHANGES = {
     'interpolate': {
         '--seeds': ['0,2'],
         '--steps': ['4'],
-        '--class': ['1'],
+        '--class': ['#1'],
         '--trunc': ['0.1'],
         '--snapshot': ['10'],
     },
@@ -112,8 +113,8 @@ def test_given_images_are_those_that_are_inverted(run, results, tmp_path):
 # Options that are handed on to a function of the package
 
 
-class Handed(Exception):
-    """Ends a command once it has called the function."""
+class Handed(BaseException):
+    """Ends a command once it has called the function. No handler of errors stops it."""
 
 
 @pytest.fixture
@@ -138,11 +139,13 @@ def handed(monkeypatch):
 def test_evaluate_hands_on_each_option(handed, tmp_path):
     words = ['--judge', 'a.judge', '--calibration', 'b.json', '--snapshot', '7', '--samples', '123']
     words += ['--data', 'ring8', '--data-dir', 'd', '--image-size', '16', '--channels', '3']
+    words += ['--resize']
     given = handed(sources, 'evaluate_source', 'evaluate', tmp_path, *words, '--device', 'gpu(3)')
     assert given['arguments'] == (tmp_path,)
     assert str(given['judge_file']) == 'a.judge'
     assert str(given['calibration']) == 'b.json'
     assert (given['which'], given['count'], given['device']) == ('7', 123, 'gpu(3)')
+    assert given['resize']
     config = given['config']
     assert (config.data, config.data_dir, config.image_size, config.channels) == (
         'ring8',
@@ -150,8 +153,21 @@ def test_evaluate_hands_on_each_option(handed, tmp_path):
         16,
         3,
     )
-    binary = handed(sources, 'evaluate_source', 'evaluate', tmp_path, '--binarize')
-    assert binary['config'].binarize and not config.binarize
+    words = ['--data', 'mnist', '--binarize']
+    other = handed(sources, 'evaluate_source', 'evaluate', tmp_path, *words)
+    assert other['config'].binarize and not config.binarize and not other['resize']
+
+
+def test_evaluate_hands_on_where_the_data_of_a_run_is(handed, run):
+    given = handed(sources, 'evaluate_source', 'evaluate', run, '--data', 'there', '--changed-data')
+    assert (given['data_at'], given['changed_data']) == ('there', True)
+    given = handed(sources, 'evaluate_source', 'evaluate', run)
+    assert (given['data_at'], given['changed_data']) == (None, False)
+
+
+def test_only_a_run_has_data_that_may_have_changed(tmp_path):
+    message = tiny.refused('evaluate', tmp_path, '--data', 'mnist', '--changed-data')
+    assert '--changed-data' in message and 'is no run' in message
 
 
 @pytest.mark.parametrize('net', ['lenet', 'resnet20'])
@@ -189,23 +205,33 @@ def test_export_hands_on_each_option(handed, run, tmp_path):
 
 
 def test_density_hands_on_each_option(handed, run):
-    words = ['--snapshot', '10', '--device', 'gpu(3)']
+    words = ['--snapshot', '10', '--device', 'gpu(3)', '--data', 'there', '--changed-data']
     given = handed(density, 'measure_density', 'density', run, *words)
-    assert given == {'arguments': (run,), 'which': '10', 'device': 'gpu(3)'}
+    assert given == {
+        'arguments': (run,),
+        'which': '10',
+        'device': 'gpu(3)',
+        'data_at': 'there',
+        'changed_data': True,
+    }
 
 
 def test_the_density_of_another_snapshot_is_of_other_samples(run, monkeypatch):
     images = np.zeros((60_000, 1, 8, 8), np.uint8)
-    data = {'train': images, 'test': images[:10_000]}
-    monkeypatch.setattr(
-        density, 'load_data', lambda _, split='train': build.data.Dataset('x', data[split])
-    )
+    classes = tuple(read_facts(run).classes)
+    splits = {}
+    for split, count in (('train', 60_000), ('test', 10_000)):
+        labels = np.arange(count) % len(classes)
+        splits[split] = build.data.Dataset('x', images[:count], labels, classes)
+    monkeypatch.setattr(density, 'load_data', lambda _, split='train': splits[split])
     monkeypatch.setattr(
         density, 'parzen', lambda samples, *_: Parzen(1e6 * float(samples.mean()), 1.0, 0.1)
     )
-    printed = [
-        tiny.gluongan('density', run, '--snapshot', which).stdout for which in ('10', '30', 'last')
-    ]
+    printed = []
+    for which in ('10', '30', 'last'):
+        result = tiny.gluongan('density', run, '--snapshot', which, '--changed-data')
+        assert result.exit_code == 0, result.stderr
+        printed.append(result.stdout)
     assert printed[0] != printed[1] == printed[2]
 
 
@@ -250,15 +276,24 @@ def test_the_device_reaches_the_training_of_a_judge(monkeypatch, tmp_path):
 SHARED = {'--out', '--threads', '--device'}
 FLAGS = {'--' + name.replace('_', '-') for name in knobs()}  # see test_settings_arrive
 HANDED = {
-    'evaluate': {'--judge', '--calibration', '--snapshot', '--samples'},
+    'evaluate': {
+        '--judge',
+        '--calibration',
+        '--snapshot',
+        '--samples',
+        '--resize',
+        '--changed-data',
+    },
     'judge train': {'--net', '--epochs', '--lr', '--seed'},
     'judge calibrate': {'--judge', '--samples', '--draws'},
     'export': {'--network', '--snapshot', '--format'},
-    'density': {'--snapshot'},
+    'density': {'--snapshot', '--changed-data'},
     'invert': {'--images'},
 }
 ELSEWHERE = {
-    'train': {'--recipe', '--config', '--resume', '--seeds', '--dry-run'},  # test_cli
+    # test_cli, test_changed_data
+    'train': {'--recipe', '--config', '--resume', '--seeds', '--dry-run', '--changed-data'},
+    'invert': {'--changed-data'},  # test_changed_data
     'bench': {  # test_cli_bench
         '--recipe',
         '--batch',

@@ -50,8 +50,8 @@ SAMPLE = [
     ['--seeds', LONG + ',100'],
     ['--snapshot', 'best'],
     ['--snapshot', '2'],
-    ['--class', '0'],
-    ['--class', '1'],
+    ['--class', '#0'],
+    ['--class', '#1'],
     ['--trunc', '0.7'],
     ['--trunc', '0.70000001'],
     ['--cols', '3'],
@@ -73,7 +73,7 @@ def test_samples_of_different_options_are_different_files(run):
 
 
 def test_walks_of_different_options_are_different_files(run):
-    options = [['--class', '0'], ['--class', '1'], ['--seeds', '0,1'], ['--steps', '2']]
+    options = [['--class', '#0'], ['--class', '#1'], ['--seeds', '0,1'], ['--steps', '2']]
     options += [['--snapshot', '2'], ['--trunc', '0.5'], []]
     made = [new_files(run, 'interpolate', run, *words) for words in options]
     assert [len(files) for files in made] == [2] * len(options)

@@ -367,5 +367,6 @@ def test_settings_and_recipes_are_read_without_numpy_or_mxnet(python):
 
 
 def test_a_setting_that_is_given_twice_is_refused():
-    with pytest.raises(ConfigError, match=r"a.json: is not JSON \('lr' is there twice\)$"):
+    message = r"a.json: is not JSON \('lr' is given more than once; must be given once\)$"
+    with pytest.raises(ConfigError, match=message):
         parse_json('{"lr": 0.1, "seed": 1, "lr": 0.2}', 'a.json')

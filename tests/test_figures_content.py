@@ -315,7 +315,7 @@ def test_each_line_is_of_its_own_run_in_its_groups_colour(groups, tmp_path, draw
     distance, swd, spread = drawn[0].axes
     titles = [axes.get_title('left') for axes in drawn[0].axes]
     assert titles == [
-        'Fréchet distance of features',
+        'Fréchet distance of features, lenet_fd2k_test',
         'sliced Wasserstein distance to the data',
         'mean distance between samples, relative to the data',
     ]

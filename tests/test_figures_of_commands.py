@@ -49,7 +49,7 @@ def test_invert_shows_the_images_above_what_the_generator_makes(tmp_path, handed
 
 def test_evaluate_shows_samples_above_training_images(tmp_path, handed):
     calls = handed('beside')
-    report = SimpleNamespace(nearest=(grey(0.2), grey(0.8)), source='x')
+    report = SimpleNamespace(nearest=(grey(0.2), grey(0.8)), source_and_iteration='x', count=1_000)
     import_module('gluongan.cli.evaluate')._draw(report, tmp_path / 'x.png')
     (((samples, training), names, *_), _) = calls[0]
     assert names == ('samples', 'training')

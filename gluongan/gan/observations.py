@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from math import isfinite
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -79,12 +79,15 @@ class Observations:
         oldest = [self._pending.popleft() for _ in range(count)]
         iterations, dis_losses, gen_losses, y_real, y_fake = zip(*oldest)
         losses = _numbers(dis_losses), _numbers(gen_losses)
-        scores = self._mean_scores(y_real), self._mean_scores(y_fake)
-        for observation in map(Observation, iterations, *losses, *scores):
-            _check_losses(observation)
-            self._fetched.append(observation)
+        finite = _count_finite(*losses)
+        scores = self._mean_scores(y_real[:finite]), self._mean_scores(y_fake[:finite])
+        self._fetched += map(Observation, iterations, *losses, *scores)
+        if finite < count:
+            _refuse(iterations[finite], losses[0][finite], losses[1][finite])
 
     def _mean_scores(self, logits: Sequence[Array]) -> list[float]:
+        if not logits:
+            return []
         scores = np.stack([y.asnumpy() for y in logits]).astype(np.float64)
         if self._loss.is_probability:
             scores = 0.5 + 0.5 * np.tanh(scores / 2)
@@ -95,11 +98,16 @@ def _numbers(arrays: Sequence[Array]) -> list[float]:
     return [array.asscalar().item() for array in arrays]
 
 
-def _check_losses(observation: Observation) -> None:
-    losses = {'dis/loss': observation.dis_loss, 'gen/loss': observation.gen_loss}
-    for name, value in losses.items():
-        if not isfinite(value):
-            raise NonFinite(
-                f'{name} is {value} at iteration {observation.iteration}: lower the learning '
-                'rate, or try another loss'
-            )
+def _count_finite(dis_losses: Sequence[float], gen_losses: Sequence[float]) -> int:
+    """Return how many iterations come before the first with a loss that is NaN or infinite."""
+    for number, losses in enumerate(zip(dis_losses, gen_losses)):
+        if not all(map(isfinite, losses)):
+            return number
+    return len(dis_losses)
+
+
+def _refuse(iteration: int, dis_loss: float, gen_loss: float) -> NoReturn:
+    name, value = ('gen/loss', gen_loss) if isfinite(dis_loss) else ('dis/loss', dis_loss)
+    raise NonFinite(
+        f'{name} is {value} at iteration {iteration}: lower the learning rate, or try another loss'
+    )
