@@ -64,13 +64,16 @@ HAS_AMX = ask_for_amx()
 ENGINES = ('NaiveEngine', 'ThreadedEngine', 'ThreadedEnginePerDevice')
 # MXNet's variables that hold neither a number nor true or false.
 _TEXTS = re.compile(
-    'MXNET_(.*_(PATH|BACKEND|TYPE|REPO|TUNING|TUNING_DATA|LIBS|OPTIONS)|HOME|DUMP.*|C_API)'
+    'MXNET_(.*_(PATH|BACKEND|TYPE|REPO|LIBS|OPTIONS)|USE_OPERATOR_TUNING|HOME|DUMP.*|C_API)'
 )
 _WHOLE = re.compile('-1|[0-9]{1,9}')
 _DECIMAL = re.compile(r'[0-9]{1,9}(\.[0-9]{0,9})?')
 _DECIMALS = re.compile('.*(_SCALE|_PENALTY)')
 _WORDS = {'true': '1', 'false': '0'}  # which only some take
-_SWITCHES = re.compile('MXNET_EXEC_BULK_EXEC_(TRAIN|INFERENCE)')
+_SWITCHES = re.compile(
+    'MXNET_(EXEC_BULK_EXEC_(TRAIN|INFERENCE)|MKLDNN_(DEBUG|ENABLED|FORCE_FC_AB_FORMAT)'
+    '|KVSTORE_LOGTREE|OUTPUT_TUNING_DATA|VERBOSE_TUNING_INFO|USE_NUM_CORES_OPERATOR_TUNING)'
+)
 # Where -1 is an amount, MXNet takes it for 2**64 - 1.
 _AMOUNT = re.compile('.*(NTHREADS|_THREADS|_SIZE|_COPY)')
 
