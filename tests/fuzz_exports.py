@@ -8,102 +8,19 @@ change did no harm, load and give an output of the shape and range in its manife
 from __future__ import annotations
 
 import argparse
-import collections
-import copy
 import hashlib
 import json
-import multiprocessing
 import os
-import resource
-import struct
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+from rack import watched
+from rack.mutations import CONTENTS, mutate_bytes, mutate_json, pick
+from rack.watched import Subject
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')
-
-SECONDS = 20  # of processor time, for one case
-MEMORY = 6 * 2**30  # what the process may take beyond what it has at the start
-TEXTS = [
-    '',
-    'x',
-    '../../etc/passwd',
-    '/dev/zero',
-    '\x00',
-    'é' * 300,
-    '1e999',
-    'nan',
-    '-1',
-    '(4, 4)',
-    '(0,)',
-    '(-1, -1)',
-    '(999999999, 999999999)',
-    'None',
-    'True',
-    'Custom',
-    '_npi_zeros',
-    'null',
-    'data',
-    'layer0_weight',
-    'gen',
-    'dis',
-    'onnx',
-]
-VALUES = [
-    None,
-    True,
-    False,
-    0,
-    1,
-    -1,
-    2,
-    63,
-    2**31,
-    2**63,
-    -(2**63),
-    10**30,
-    0.5,
-    1e308,
-    float('nan'),
-    float('inf'),
-    [],
-    {},
-    [[]],
-    [0],
-    {'a': 1},
-    *TEXTS,
-]
-OPERATORS = [
-    'Custom',
-    '_CustomFunction',
-    '_Native',
-    'Embedding',
-    'Pooling',
-    '_zeros',
-    '_random_normal',
-    'Concat',
-    'FullyConnected',
-    'Reshape',
-    'slice_axis',
-    'dot',
-    'BatchNorm',
-    'expand_dims',
-    'Deconvolution',
-    'sum',
-    'reshape_like',
-    'broadcast_add',
-    'Dropout',
-    'LeakyReLU',
-    'exp',
-    '_div_scalar',
-    'sqrt',
-    'square',
-    'null',
-]
-SIZES = [0, 1, 2, 3, 255, 2**16, 2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1]
-CONTENTS = [b'[' * 100_000, b'{"nodes":' * 3000, b'', b'\xff' * 10, b'1' * 5000]
 
 
 def seeds(out):
@@ -130,83 +47,6 @@ def seeds(out):
 
 
 # Mutations: of the bytes of a file, of its JSON, of whole files
-
-
-def mutate_bytes(random, content):
-    """Return bytes with one bit flipped, or a part cut out, doubled or overwritten, or no end."""
-    content = bytearray(content)
-    start = random.integers(max(1, len(content)))
-    part = slice(start, start + int(random.choice([1, 2, 4, 8, 100])))
-    kind = random.integers(6)
-    if kind == 0 and content:
-        content[start] ^= 1 << random.integers(8)
-    elif kind == 1:
-        del content[start:]
-    elif kind == 2:
-        del content[part]
-    elif kind == 3:
-        content[start:start] = content[part]
-    elif kind == 4:
-        content[part] = random.bytes(len(content[part]))
-    else:
-        size = struct.pack('<Q', pick(random, SIZES))
-        content[part] = size[: len(content[part])]
-    return bytes(content)
-
-
-def pick(random, items):
-    return items[random.integers(len(items))]
-
-
-def paths(value, path=()):
-    """Yield the path to every value in a JSON document."""
-    yield path
-    inner = ()
-    if isinstance(value, dict):
-        inner = value.items()
-    elif isinstance(value, list):
-        inner = enumerate(value)
-    for key, item in inner:
-        yield from paths(item, (*path, key))
-
-
-def mutate_json(random, content):
-    """Return JSON with one to three of its values changed, deleted, doubled or replaced."""
-    try:
-        document = json.loads(content)
-    except ValueError:
-        return content
-    for _ in range(random.integers(1, 4)):
-        inner = [path for path in paths(document) if path]
-        if not inner:
-            break
-        path = pick(random, inner)
-        parent = value_at(document, path[:-1])
-        other = value_at(document, pick(random, inner))
-        mutate_value(random, parent, path[-1], other)
-    return json.dumps(document).encode()
-
-
-def value_at(value, path):
-    for key in path:
-        value = value[key]
-    return value
-
-
-def mutate_value(random, parent, key, other):
-    kind = random.integers(6)
-    if kind == 0:
-        del parent[key]
-    elif kind == 1:
-        parent[key] = copy.deepcopy(other)
-    elif kind == 2 and isinstance(parent, list):
-        parent.insert(key, copy.deepcopy(parent[key]))
-    elif kind == 3 and isinstance(parent[key], str):
-        parent[key] = pick(random, OPERATORS)
-    elif kind == 4 and type(parent[key]) is int:
-        parent[key] += int(random.choice([-2, -1, 1, 2, 60]))
-    else:
-        parent[key] = copy.deepcopy(pick(random, VALUES))
 
 
 def tamper(random, exports):
@@ -260,29 +100,18 @@ def reseal(files):
         return files
 
 
-# Watching
-
-
 def judge(files, folder):
     """Load and compute in this process; return `refused`, `loaded`, or what is wrong."""
-    from gluongan.exports import ExportError, load_export
-    from gluongan.gan.sampling import SamplingError
-    from gluongan.runs.folder import RunError
+    from gluongan.errors import GluonganError
+    from gluongan.exports import load_export
     from gluongan.runtime import mx
 
-    for old in folder.iterdir():
-        old.unlink()
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
     try:
         loaded = load_export(folder)
         x = np.zeros((loaded.batch, *loaded.manifest.input.shape), np.float32)
         y = loaded.network()(mx.nd.array(x)).asnumpy()
-    except (ExportError, RunError, SamplingError) as error:
-        message = str(error)
-        if '\n' in message or len(message) >= 1000:
-            return f'not one sentence: {message}'
-        return 'refused'
+    except GluonganError as error:
+        return watched.refusal(error)
     output = loaded.manifest.output
     if y.shape[1:] != output.shape:
         return f'wrong shape: {y.shape}'
@@ -291,70 +120,9 @@ def judge(files, folder):
     return 'loaded'
 
 
-def watch(pipe, exports, start, stop, seed):
-    """Judge cases in a process with limited memory; send the number of each before and after."""
-    import gluongan.exports  # noqa: F401 -- before the limit
-
-    pages = int(Path('/proc/self/statm').read_text().split()[0])
-    limit = pages * resource.getpagesize() + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(start, stop):
-            pipe.send((number, None))
-            try:
-                files = tamper(np.random.default_rng([seed, number]), exports)
-                verdict = judge(files, Path(folder))
-            except Exception as error:
-                verdict = f'{type(error).__name__}: {str(error)[:200]}'
-            pipe.send((number, verdict))
-
-
-def processor_seconds(process):
-    """On a busy machine a case may wait for long; it hangs only if it computes for long."""
-    fields = Path(f'/proc/{process.pid}/stat').read_text().rpartition(')')[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
-
-
-def hangs(pipe, process):
-    """Wait for the next message; return whether none came in time."""
-    start, used = time.monotonic(), processor_seconds(process)
-    while not pipe.poll(1):
-        if processor_seconds(process) - used > SECONDS or time.monotonic() - start > 15 * SECONDS:
-            return True
-    return False
-
-
 def fuzz(exports, cases, *, seed=0):
     """Judge that many tampered exports; return {verdict: [case numbers]}. Stops at three hangs."""
-    verdicts = collections.defaultdict(list)
-    number = 0
-    while number < cases and len(verdicts['hang']) < 3:
-        number = _judge_until_it_fails(exports, number, cases, seed, verdicts)
-    return {verdict: numbers for verdict, numbers in verdicts.items() if numbers}
-
-
-def _judge_until_it_fails(exports, number, cases, seed, verdicts):
-    """Judge cases from `number` on in one new process, and return the number of the next case."""
-    context = multiprocessing.get_context('spawn')
-    pipe, far_end = context.Pipe(duplex=False)
-    process = context.Process(target=watch, args=(far_end, exports, number, cases, seed))
-    process.start()
-    far_end.close()
-    try:
-        while number < cases:
-            if hangs(pipe, process):
-                verdicts['hang'].append(number)
-                break
-            number, verdict = pipe.recv()
-            if verdict:
-                verdicts[verdict].append(number)
-                number += 1
-    except EOFError:
-        process.join()
-        verdicts[f'crash {process.exitcode}'].append(number)
-    process.kill()
-    process.join()
-    return min(number + 1, cases)
+    return watched.watch(Subject(exports, tamper, judge), cases, seed=seed).verdicts
 
 
 def main():

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-import errno
-import io
 import itertools
 import os
 import shutil
@@ -13,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
+from full_disk import Disk
 
 from gluongan import figures
 from gluongan.exports import params, verify
@@ -21,53 +19,6 @@ from gluongan.runtime import mx
 
 SETTINGS = {'iterations': 6, 'log_every': 2, 'sample_every': 3, 'eval_every': 3}
 EVERY = {**SETTINGS, 'snapshot_every': 2}
-CALLS = ('fsync', 'replace', 'mkdir')  # of `os`
-
-
-class FullFile(io.FileIO):
-    """A file on a disk without room for a single byte."""
-
-    def __init__(self, disk, path, mode):
-        super().__init__(path, mode)
-        self._disk = disk
-
-    def write(self, content):
-        self._disk.was_full = True
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-class Disk:
-    """Counts the writes of a process, and fills up at the write of that number."""
-
-    def __init__(self, monkeypatch, full_at=0):
-        self.count, self._full_at = 0, full_at
-        self.was_full = False  # an empty file has room on a full disk
-        self._open = open
-        for module in (builtins, io):
-            monkeypatch.setattr(module, 'open', self.open)
-        for name in CALLS:
-            monkeypatch.setattr(os, name, self._failing(getattr(os, name)))
-
-    def _is_full(self):
-        self.count += 1
-        return self.count == self._full_at
-
-    def open(self, file, mode='r', *arguments, **keywords):
-        is_write = set(mode) & set('wax') and str(file) != os.devnull
-        if is_write and self._is_full():
-            full = io.BufferedWriter(FullFile(self, file, mode.replace('b', '')))
-            return full if 'b' in mode else io.TextIOWrapper(full, 'utf-8')
-        return self._open(file, mode, *arguments, **keywords)
-
-    def _failing(self, call):
-        def fail(path, *arguments, **keywords):
-            is_there = call.__name__ == 'mkdir' and os.path.isdir(path)
-            if not is_there and self._is_full():
-                self.was_full = True
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
-            return call(path, *arguments, **keywords)
-
-        return fail
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +45,7 @@ def fails_at_every_write(monkeypatch, prepare):
     for number in itertools.count(1):
         words = prepare(number)
         with monkeypatch.context() as patch:
-            disk = Disk(patch, number)
+            disk = Disk(patch.setattr, number)
             result = tiny.gluongan(*words)
         assert not list(Path().rglob('*.tmp'))
         if not disk.was_full:

@@ -1,0 +1,1 @@
+"""The torture rack: what `tests/torture.py` does to the package, one part per file."""
