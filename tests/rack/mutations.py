@@ -128,7 +128,7 @@ def mutate_json(random, content):
     """Return JSON with one to three of its values changed, deleted, doubled or replaced."""
     try:
         document = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return content
     for _ in range(random.integers(1, 4)):
         inner = [path for path in paths(document) if path]

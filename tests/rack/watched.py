@@ -114,6 +114,7 @@ def _judge_all(pipe, subject, start, stop, seed, until):
     pages = int(Path('/proc/self/statm').read_text().split()[0])
     limit = pages * resource.getpagesize() + ADDRESSES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # warnings about the data
     before = 0
     with tempfile.TemporaryDirectory() as folder:
         for number in range(start, stop):
