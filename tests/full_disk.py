@@ -74,6 +74,8 @@ def failing(number):
 
     def fail(path):
         # As the system does: a write knows no path, and fsync has only a number.
-        raise OSError(number, os.strerror(number), path if isinstance(path, (str, os.PathLike)) else None)
+        raise OSError(
+            number, os.strerror(number), path if isinstance(path, (str, os.PathLike)) else None
+        )
 
     return fail

@@ -1,4 +1,5 @@
-"""The torture rack: `python tests/torture.py` takes hours; `tests/test_torture.py` is its short form.
+"""The torture rack, which takes hours; `tests/test_torture.py` is its short form.
+
 
     python tests/torture.py kill --cases 1000
     python tests/torture.py write mutate --only snapshot,export --seconds 600 --seed 3
@@ -31,10 +32,11 @@ FAULTS = ('different', 'unreadable', 'left', 'failed', 'other')
 def prepare_to_fork():
     """Import what a command would, and compute nothing: MXNet's threads do not survive a fork."""
     import gluongan.cli
+
     import gluongan.evaluation
     import gluongan.exports
     import gluongan.figures.plotting
-    import gluongan.launch  # noqa: F401
+    import gluongan.launch
 
     gluongan.figures.plotting.load_matplotlib()
 

@@ -10,7 +10,7 @@ from ..evaluation.from_updater import draw_samples
 from ..evaluation.suite import measure_by_judge, measure_diversity, measure_manifold
 from ..runs.folder import JUDGED
 from ..runs.reading import newest
-from ..runs.records import Records, json_row
+from ..runs.records import Records, as_written, json_row
 from ..trainer import Extension
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Evaluation(Extension):
         started = time.perf_counter()
         values = self._measure(draw_samples(updater, self._count, seed=STREAM))
         values['judge/seconds'] = time.perf_counter() - started
+        values = as_written(values)
         self._measured = updater.iteration
         for name in self._published:  # the judge was another before a resume
             trainer.report.pop(name, None)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..metric_names import find_metric
 from ..runs.folder import BATCHES, LOG, LOG_TABLE
-from ..runs.records import Records, csv_row, json_row
+from ..runs.records import Records, as_written, csv_row, json_row
 from ..trainer import AnyOf, Every, Extension
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class LogReport(Extension):
         row.update(zip(LOSSES, means))
         self._window = []
         self._last_call = (updater.iteration, now)
-        trainer.report.update(row)
+        trainer.report.update(as_written(row))
         self._rows.append([json_row(row)])
         self._table.append([csv_row(row.values())])
 
@@ -108,9 +108,9 @@ class LogReport(Extension):
         return (iteration - last_iteration) / max(now - last_time, 1e-9)
 
     def _collect(self, trainer: Trainer) -> None:
-        observations = trainer.updater.take()
-        self._window += observations
-        self._batches.append(map(csv_row, observations))
+        rows = [csv_row(observation) for observation in trainer.updater.take()]
+        self._window += map(_numbers, rows)  # as a resumed run reads them back
+        self._batches.append(rows)
 
 
 def _numbers(row: str) -> tuple[float, ...]:

@@ -15,7 +15,7 @@ from ..evaluation.from_updater import discriminator_logits
 from ..evaluation.metrics import coverage, diversity, pairs, sliced_wasserstein
 from ..runs.folder import ACCURACY, METRICS
 from ..runs.reading import newest
-from ..runs.records import Records, csv_row, json_row
+from ..runs.records import Records, as_written, csv_row, json_row
 from ..trainer import Extension
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class QuickMetrics(Extension):
             if np.isfinite(real + fake):  # a pack may be larger than the test
                 row['dis/accuracy'] = (real + fake) / 2
         self._measured = updater.iteration
-        trainer.report.update(row)
+        trainer.report.update(as_written(row))
         self._records.append([json_row(row)])
 
     def finish(self, trainer: Trainer) -> None:

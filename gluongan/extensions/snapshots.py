@@ -39,17 +39,19 @@ class Snapshot(Extension):
         metric, scores = snapshots.read_scores(trainer.folder)
         self._scores = scores if metric == self._best else {}
         snapshots.set_aside(trainer.folder, self._written)
+        snapshots.keep(trainer.folder, self._keep, snapshots.best_snapshot(trainer.folder))
 
     def __call__(self, trainer: Trainer) -> None:
         trainer.flush()
         run = trainer.folder
         iteration = trainer.updater.iteration
+        if self._best in trainer.report:
+            self._scores[iteration] = trainer.report[self._best]
+        # Before the snapshot: a resumed run would never write the score of the one it begins with.
+        write_json(run / SCORES, {'metric': self._best, **self._scores})
         arrays, meta = trainer.updater.state()
         snapshot.write(snapshots.snapshot_path(run, iteration), arrays, meta)
         self._written = iteration
-        if self._best in trainer.report:
-            self._scores[iteration] = trainer.report[self._best]
-        write_json(run / SCORES, {'metric': self._best, **self._scores})
         snapshots.keep(run, self._keep, snapshots.best_snapshot(run))
 
     def finish(self, trainer: Trainer) -> None:

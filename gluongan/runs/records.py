@@ -89,7 +89,18 @@ def json_row(values: dict[str, Any]) -> str:
     >>> json_row({'iteration': 100, 'dis/loss': 1.3862943611})
     '{"iteration": 100, "dis/loss": 1.38629}'
     """
-    return json.dumps({name: _rounded(value) for name, value in values.items()})
+    return json.dumps(as_written(values))
+
+
+def as_written(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a row as a resumed run reads it back.
+
+    A run goes on with these, and not with the exact numbers, so that a resumed run is the same.
+
+    >>> as_written({'iteration': 100, 'dis/loss': 1.3862943611})
+    {'iteration': 100, 'dis/loss': 1.38629}
+    """
+    return {name: _rounded(value) for name, value in values.items()}
 
 
 def csv_row(values: Iterable[Any]) -> str:
