@@ -29,8 +29,8 @@ def output(
 ) -> Path:
     """Return the path of an output file that can be written. Raises Usage for another ending.
 
-    beside: endings of further files that are written beside it, under the same name. Those of
-    another origin are not overwritten.
+    beside: endings of further files that are written after it, under the same name. Those of
+    another origin, which are there without it, are not overwritten.
     """
     path = out or default
     if path.suffix != ending:

@@ -85,9 +85,10 @@ def sample(
         x, width = sampler.sample_grid(numbers, name, trunc)
         if x.ndim == 2 and (cols or scale > 1):
             warn(f'{run}: generates points; --cols and --scale have no effect')
-        write_array(path.with_suffix('.npy'), x)
         row_names = sampler.classes if width and not cols else []
+        # Before the file beside it, so that the command can be repeated if it is killed in between.
         _draw(x, path, cols or width or _square(len(x)), scale, row_names)
+        write_array(path.with_suffix('.npy'), x)
         click.echo(path)
         click.echo(path.with_suffix('.npy'))
 

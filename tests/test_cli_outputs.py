@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 import tiny
+from full_disk import Disk
 from gluongan.cli.effects import CONDITIONS, without_effect
 from gluongan.cli.outputs import safe
 
@@ -110,6 +111,18 @@ def test_file_beside_the_output_that_another_command_made_is_not_overwritten(her
     assert 'y.gif' in tiny.refused('interpolate', run, '--out', 'y.png')
     for _ in range(2):  # what was asked for is replaced
         assert tiny.gluongan('sample', run, '--out', 'z.png').exit_code == 0
+
+
+@pytest.mark.parametrize('words', [['sample'], ['interpolate', '--seeds', '0,1']])
+@pytest.mark.parametrize('failing_write', [1, 2])
+def test_command_that_fails_between_its_files_can_be_repeated(
+    run, here, monkeypatch, words, failing_write
+):
+    words = [words[0], run, *words[1:], '--out', 'x.png']
+    with monkeypatch.context() as patch:
+        Disk(patch.setattr, 3 * failing_write)  # a file is opened, flushed and renamed
+        assert tiny.gluongan(*words).exit_code == 1
+    assert tiny.gluongan(*words).exit_code == 0
 
 
 @pytest.mark.parametrize('command, name', [('train', '.judge'), ('calibrate', '.calibration.json')])

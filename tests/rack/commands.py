@@ -180,7 +180,8 @@ def finish(place, command):
     """Resume or repeat a command until it ends, and return (`resumed` or `repeated`, problem)."""
     words, how = next_words(place, command)
     code = place.run(words)
-    return how, f'exit code {code}: {place.last_line()}' if code else ''
+    is_done = 'is an export already' in place.last_line()  # it was killed after the last rename
+    return how, f'exit code {code}: {place.last_line()}' if code and not is_done else ''
 
 
 def _threads(command):
@@ -201,6 +202,7 @@ class Expected(NamedTuple):
     files: dict
     seconds: float
     writes: int
+    temporary: set  # names in the folder for temporary files, such as those of onnxruntime
 
 
 def expect(folder, command, trained):
@@ -226,7 +228,8 @@ def expect(folder, command, trained):
         name: content if runs[1][name] == content else None for name, content in runs[0].items()
     }
     assert set(runs[0]) == set(runs[1])
-    return Expected(same, seconds, int(counted.read_text()))
+    temporary = set(contents(place.temporary))
+    return Expected(same, seconds, int(counted.read_text()), temporary)
 
 
 def _reporting(leave, disk, file):
@@ -283,8 +286,9 @@ def differences(expected, place):
 
 def left_behind(expected, place):
     """Return the files that no command without a failure leaves."""
-    found = [name for name in contents(place.work) if name not in expected]
-    return found + [f'TMPDIR/{name}' for name in contents(place.temporary)]
+    found = [name for name in contents(place.work) if name not in expected.files]
+    temporary = set(contents(place.temporary)) - expected.temporary
+    return found + [f'TMPDIR/{name}' for name in sorted(temporary)]
 
 
 def unreadable(place):

@@ -31,7 +31,7 @@ def torture(random, name, command, expected, place):
     if problem:
         findings.append(f'failed: {how}, {problem}')
     findings += [f'different: {file}' for file in differences(expected.files, place)]
-    findings += [f'left: {file}' for file in left_behind(expected.files, place)]
+    findings += [f'left: {file}' for file in left_behind(expected, place)]
     return counts, findings
 
 

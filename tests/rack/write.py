@@ -43,7 +43,7 @@ def torture(random, name, command, expected, place):
         findings.append(f'failed: {how}, {problem}')
     if kind != 'two at once' or command.run or not command.trains:
         findings += [f'different: {file}' for file in differences(expected.files, place)]
-        findings += [f'left: {file}' for file in left_behind(expected.files, place)]
+        findings += [f'left: {file}' for file in left_behind(expected, place)]
     return {kind: 1, how: 1}, [f'{kind}: {finding}' for finding in findings]
 
 
