@@ -13,10 +13,12 @@ import errno
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from functools import partial
+from functools import cache, partial
 
 from full_disk import Disk, failing
 
@@ -30,7 +32,7 @@ CONTENDED = ('is being trained', 'exists', 'is already at', 'not empty')
 
 def torture(random, name, command, expected, place):
     """Let a write of a command fail, finish the command, and return (counts, findings)."""
-    kinds = sorted(FAILURES)
+    kinds = sorted(FAILURES) if can_mount() else sorted(set(FAILURES) - {'small disk'})
     kind = kinds[random.integers(len(kinds))]
     before = snapshots(place)
     with FAILURES[kind](random, command, expected, place) as results:
@@ -145,6 +147,20 @@ def file_limit(random, command, expected, place):
     yield [(place.run(command.words, limit), (0,))]
 
 
+@cache
+def can_mount():
+    """Whether this process may make a file system: root, but not in every container."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = ['mount', '-t', 'tmpfs', '-o', 'size=64k', 'x', folder]
+        try:
+            done = subprocess.run(words, capture_output=True, check=False)
+        except OSError:
+            return False
+        if done.returncode == 0:
+            subprocess.run(['umount', folder], check=True)
+        return done.returncode == 0
+
+
 @contextlib.contextmanager
 def small_disk(random, command, expected, place):
     """A tmpfs that fills up; needs root."""
@@ -157,15 +173,12 @@ def small_disk(random, command, expected, place):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         code = place.run(command.words)
-        subprocess.run(['mount', '-o', 'remount,size=64m', place.work], check=True)
-        yield [(code, (0,))]
-        _keep(place)
+        left = shutil.copytree(place.work, place.work.with_name('left'))
     finally:
         subprocess.run(['umount', place.work], check=True)
-
-
-def _keep(place):
-    """Nothing: what is on the disk is compared before it goes."""
+    shutil.rmtree(place.work)
+    left.rename(place.work)
+    yield [(code, (0,))]
 
 
 # What must change nothing
