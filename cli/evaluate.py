@@ -58,7 +58,8 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     metavar='FILE.png',
     help='A figure of the samples that are nearest to training images, beside those images. '
-    '[default: for a run nearest.png in RUN/figures, named like the report; otherwise none]',
+    '[default: for a run without --json nearest.png in RUN/figures, named like the report; '
+    'otherwise none]',
 )
 @CHANGED_DATA
 @click.option(
@@ -145,7 +146,7 @@ def evaluate(
 
 def _places_in(
     run: Path, report: Report, out: Path | None, figure: Path | None
-) -> tuple[Path, Path]:
+) -> tuple[Path, Path | None]:
     """Return the files of a report and its figure, by default in its run.
 
     There, what an evaluation with other settings has made stays.
@@ -156,7 +157,9 @@ def _places_in(
     first = run / EVALUATION
     if out is None and path != first and first.exists():
         click.echo(f'{first} is of other settings and stays as it is', err=True)
-    return out or path, figure or nearest_path(run, path)
+    if out is not None:  # the figure in the run is that of the report in the run
+        return out, figure
+    return path, figure or nearest_path(run, path)
 
 
 def _print_step(name: str, seconds: float) -> None:

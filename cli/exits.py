@@ -35,12 +35,20 @@ from .faults import refusals
 RUN = f'{__name__}.run'  # the key of `remember_run`
 
 
+class NobodyReads(Exception):
+    """The reader of a stream has gone, as in `gluongan doctor | head`.
+
+    Of a BrokenPipeError click itself would make exit code 1.
+    """
+
+
 class CommandLine(click.Group):
     """The group of all commands: each of them ends as this module says."""
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         if not standalone_mode:
             return super().main(*args, standalone_mode=False, **extra)
+        open_closed_streams()
         try:
             with kill_at_second_interrupt():
                 code = super().main(*args, standalone_mode=False, **extra)
@@ -53,7 +61,7 @@ class CommandLine(click.Group):
         except click.Abort:
             say('Stopped')
             sys.exit(128 + signal.SIGINT)
-        except BrokenPipeError:  # `gluongan ... | head`
+        except NobodyReads:
             drop_broken_streams()
             sys.exit(128 + signal.SIGPIPE)
         drop_broken_streams()
@@ -63,7 +71,9 @@ class CommandLine(click.Group):
         try:
             with refusals():
                 return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except BrokenPipeError as error:
+            raise NobodyReads from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
             raise _unexpected(error, ctx.meta.get(RUN)) from error
@@ -98,6 +108,20 @@ class kill_at_second_interrupt:
     def _handle(self, number: int, frame: FrameType | None) -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         raise KeyboardInterrupt
+
+
+def open_closed_streams() -> None:
+    """Let what is written to a stream vanish that was closed before the program began (`2>&-`).
+
+    The next file that is opened would take its number, and get what a library writes to stderr.
+    """
+    number = os.open(os.devnull, os.O_RDWR)
+    while number <= 2:
+        number = os.dup(number)
+    os.close(number)
+    for name in ('stdout', 'stderr'):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, 'w'))  # noqa: SIM115 - open until the end
 
 
 def drop_broken_streams() -> None:

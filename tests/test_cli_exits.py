@@ -178,8 +178,29 @@ def test_broken_pipe_is_silent(words):
     os.close(reading)
     process = subprocess.run([*GLUONGAN, *words], stdout=writing, stderr=subprocess.PIPE)
     os.close(writing)
-    assert process.returncode in (0, 1)
+    assert process.returncode == 128 + signal.SIGPIPE
     assert b'Error' not in process.stderr and b'Traceback' not in process.stderr
+
+
+@pytest.mark.parametrize('closed', ['2>&-', '>&- 2>&-', '<&- >&- 2>&-'])
+def test_a_run_is_trained_where_streams_are_closed(here, closed):
+    words = [*tiny.flags(iterations=2), '--out', 'runs']
+    command = f'exec "$0" "$@" {closed}'
+    code = subprocess.run(['sh', '-c', command, *GLUONGAN, 'train', *map(str, words)]).returncode
+    assert code == 0
+    assert (here / 'runs' / '00000-dense-synthetic' / 'log.jsonl').is_file()
+    assert not list(here.rglob(f'*{folder.TRACEBACK}*'))
+
+
+def test_a_reader_who_goes_while_a_command_prints_is_no_problem_of_the_machine():
+    """`gluongan doctor | head -1`: exit code 1 would say that training does not work."""
+    reading, writing = os.pipe()
+    with subprocess.Popen([*GLUONGAN, 'doctor'], stdout=writing, stderr=subprocess.PIPE) as process:
+        os.close(writing)
+        os.read(reading, 5)
+        os.close(reading)
+        assert process.stderr.read() == b''
+    assert process.returncode == 128 + signal.SIGPIPE
 
 
 def test_main_is_that_group():

@@ -52,7 +52,13 @@ def test_run_on_a_handful_of_pictures_writes_few_sheets_and_a_short_clip(tmp_pat
         assert clip.n_frames <= 25
 
 
-def test_epochs_figure_of_short_epochs_says_how_far_its_rows_are_apart(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ('iterations', 'said'),
+    [((100, 200, 300), 'every 50th epoch'), ((100, 140, 300), 'some of the epochs')],
+)
+def test_epochs_figure_of_short_epochs_says_which_its_rows_are(
+    tmp_path, monkeypatch, iterations, said
+):
     titles = []
     titled = figures.pictures.titled
     monkeypatch.setattr(
@@ -62,11 +68,11 @@ def test_epochs_figure_of_short_epochs_says_how_far_its_rows_are_apart(tmp_path,
     (tmp_path / 'run.json').write_text(
         '{"data": "toy", "shape": [1, 8, 8], "iterations_per_epoch": 2}'
     )
-    for iteration in (100, 200, 300):
+    for iteration in iterations:
         sheet = figures.grid(np.zeros((4, 1, 8, 8), np.uint8))
         figures.save(sheet, tmp_path / 'samples' / f'{iteration:06d}.png')
     figures.FIGURES['epochs'](tmp_path)
-    assert 'every 50th epoch' in titles[0]
+    assert titles[0].endswith(f'after {said}')
 
 
 def test_sheet_and_clip_of_thousands_of_classes_have_an_end(tmp_path, tiny_updater):

@@ -83,10 +83,9 @@ def epochs(run: Path) -> Path | None:
     if not ends:
         return None
     ends = ends[::-1][:: -(-len(ends) // MOST_ROWS)]
-    step = max(1, (ends[0][0] - ends[-1][0]) // max(1, len(ends) - 1))
+    steps = {newer - older for (newer, _), (older, _) in zip(ends, ends[1:])}
     images = np.concatenate([tiles(path, facts.shape)[:PER_EPOCH] for _, path in ends])
-    every = 'each epoch' if step == 1 else f'every {_ordinal(step)} epoch'
-    title = f'{facts.about}: a row of samples after {every}'
+    title = f'{facts.about}: a row of samples after {_which(steps)}'
     note = 'epochs at the left, the newest at the top; every row from the same noise'
     sheet = enlarged_to(grid(images, len(images) // len(ends)), EPOCHS_WIDTH)
     names = [f'{epoch:,}' for epoch, _ in ends]
@@ -101,6 +100,14 @@ def _epoch_ends(run: Path, facts: reading.Facts) -> list[tuple[int, Path]]:
         if iteration > 0 and epoch > facts.epochs(iteration - 1):
             ends.append((epoch, path))
     return ends
+
+
+def _which(steps: set[int]) -> str:
+    """Return in words which epochs are drawn. steps: all distances between neighbours."""
+    if len(steps) > 1:
+        return 'some of the epochs'
+    step = max(steps, default=1)
+    return 'each epoch' if step == 1 else f'every {_ordinal(step)} epoch'
 
 
 def _ordinal(number: int) -> str:
