@@ -132,4 +132,4 @@ def test_failed_folder_and_failed_row_name_their_target(here, monkeypatch):
 def test_command_that_fails_to_write_ends_with_one_sentence(run, here, monkeypatch):
     failing(monkeypatch, 'replace', errno.ENOSPC)
     message = tiny.refused('sample', run, '--out', 'x.png', code=1)
-    assert message == 'x.npy: cannot be written (No space left on device)'
+    assert message == 'x.png: cannot be written (No space left on device)'

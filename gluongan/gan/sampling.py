@@ -151,8 +151,9 @@ class Sampler:
         number = re.fullmatch('#([0-9]{1,8})', class_name)
         if number and int(number[1]) < len(self.classes):
             return int(number[1])
+        last = len(self.classes) - 1
         raise SamplingError(
-            f'must be one of {", ".join(self.classes)}, or a number from #0 on',
+            f'must be one of {", ".join(self.classes)}, or a number from #0 to #{last}',
             setting='class',
             value=class_name,
         )
