@@ -11,6 +11,9 @@ import pytest
 import tiny
 
 from gluongan import build, runtime
+from gluongan.nn.layers import Conv, Dense
+from gluongan.nn.layers.activations import Activation
+from gluongan.nn.layers.tree import all_blocks
 from gluongan.nn.optimizer import Optimizer
 from gluongan.runtime import mx
 
@@ -134,6 +137,42 @@ def test_the_kind_of_network_reaches_both():
     for network in BOTH:
         one, other = (trace_of(tiny.tiny(network=kind), network) for kind in KINDS)
         assert not same(one, other)
+
+
+# A setting of layers, which one layer alone would show
+
+IN_EVERY_LAYER = {
+    'leaky_slope': 0.37,
+    'batchnorm_momentum': 0.71,
+    'gen_dropout': 0.13,
+    'dis_dropout': 0.13,
+    'gen_activation': 'leaky_relu',
+    'dis_activation': 'leaky_relu',
+    'gen_batchnorm': True,
+    'dis_batchnorm': True,
+    'dis_spectral': True,
+    'gen_hidden': (16, 8),
+    'dis_hidden': (16, 8),
+    'conv_depth': 2,
+}
+
+
+@pytest.mark.parametrize('network', BOTH)
+@pytest.mark.parametrize('kind', KINDS)
+def test_a_setting_of_layers_reaches_every_layer(kind, network):
+    config = tiny.tiny(network=kind, conv_width=4, **IN_EVERY_LAYER)
+    blocks = list(all_blocks(MAKERS[network](config, SHAPE, 0, 'cpu')))
+    activations = [block for block in blocks if isinstance(block, Activation)]
+    slopes = [block.slope for block in activations if block.title == 'leaky_relu']
+    normalised = [block for block in blocks if isinstance(block, mx.gluon.nn.BatchNorm)]
+    momenta = [block._kwargs['momentum'] for block in normalised]
+    rates = [block._rate for block in blocks if isinstance(block, mx.gluon.nn.Dropout)]
+    # The first layer of a convolutional discriminator has no BatchNorm, as in DCGAN.
+    plain = (kind, network) == ('conv', 'dis')
+    assert (slopes, momenta, rates) == ([0.37] * 2, [0.71] * (2 - plain), [0.13] * 2)
+    with_weights = [block for block in blocks if isinstance(block, (Conv, Dense))]
+    spectral = {'u' in block._collect_params_with_prefix() for block in with_weights}
+    assert spectral == {network == 'dis'}
 
 
 # Settings of the updates
