@@ -88,3 +88,19 @@ def python():
         return result.stdout.strip()
 
     return run
+
+
+@pytest.fixture
+def texts(monkeypatch):
+    """Collects (text, x, y) of every text that is written on a picture."""
+    from PIL import ImageDraw
+
+    collected = []
+    write = ImageDraw.ImageDraw.text
+
+    def keep(draw, place, text, *arguments, **settings):
+        collected.append((text, *place))
+        write(draw, place, text, *arguments, **settings)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, 'text', keep)
+    return collected

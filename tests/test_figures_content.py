@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from gluongan import figures
 from gluongan.figures import FIGURES, clouds, curves, pictures
@@ -82,20 +82,6 @@ def drawn(monkeypatch):
         Image.new('L', (1, 1)).save(file, format='png')
 
     monkeypatch.setattr(Figure, 'savefig', keep)
-    return collected
-
-
-@pytest.fixture
-def texts(monkeypatch):
-    """Collects (text, x, y) of every text that is written on a picture."""
-    collected = []
-    write = ImageDraw.ImageDraw.text
-
-    def keep(draw, place, text, *arguments, **settings):
-        collected.append((text, *place))
-        write(draw, place, text, *arguments, **settings)
-
-    monkeypatch.setattr(ImageDraw.ImageDraw, 'text', keep)
     return collected
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 from test_figures_content import grey, read_pixels, write_facts, write_greys
 
 from gluongan import figures
@@ -15,20 +15,6 @@ from gluongan.figures import FIGURES, pictures
 def run(tmp_path):
     write_facts(tmp_path / 'run')
     return tmp_path / 'run'
-
-
-@pytest.fixture
-def texts(monkeypatch):
-    """Collects (text, x, y) of every text that is written on a picture."""
-    collected = []
-    write = ImageDraw.ImageDraw.text
-
-    def keep(draw, place, text, *arguments, **settings):
-        collected.append((text, *place))
-        write(draw, place, text, *arguments, **settings)
-
-    monkeypatch.setattr(ImageDraw.ImageDraw, 'text', keep)
-    return collected
 
 
 def levels_of(sheet, allowed):
