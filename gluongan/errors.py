@@ -9,6 +9,8 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any
 
+LONGEST_REASON = 160  # letters of what another library says
+
 
 class GluonganError(Exception):
     """What the package raises for a user's mistake or a failed run: one sentence.
@@ -63,6 +65,20 @@ def as_typed(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return str(value).lower()
     return str(value) or "''"
+
+
+def reason(error: BaseException) -> str:
+    r"""Return what an error of another library says, fit for a part of a sentence.
+
+    Such texts may have many lines, or hold what a file has in place of a name.
+
+    >>> reason(ValueError('bad name ' + 'x' * 1000)).endswith('xxx…')
+    True
+    >>> reason(OSError(2, 'No such file')), reason(ValueError('a' + chr(10) + 'b'))
+    ('No such file', 'a')
+    """
+    text = getattr(error, 'strerror', None) or str(error).partition('\n')[0]
+    return text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + '…'
 
 
 def check_count(setting: str, value: Any, least: int = 1) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import FailureError
+from .errors import FailureError, reason
 from .files import read_npy, write_bytes
 
 MAGIC = b'GLUONGAN'
@@ -70,8 +70,9 @@ def read(path: Path) -> State:
     try:
         content = path.read_bytes()
     except OSError as error:
-        reason = error.strerror
-        raise SnapshotError(f'{path}: cannot be read ({reason}); must be a readable file') from None
+        raise SnapshotError(
+            f'{path}: cannot be read ({reason(error)}); must be a readable file'
+        ) from None
     if content[: len(MAGIC)] != MAGIC:
         raise SnapshotError(f'{path}: is not a snapshot; must be a file that gluongan wrote')
     if hashlib.sha256(content[_BODY:]).digest() != content[len(MAGIC) : _BODY]:
@@ -92,7 +93,8 @@ def _unpack(path: Path, body: bytes) -> State:
         return arrays, meta
     except _DAMAGE as error:
         raise SnapshotError(
-            f'{path}: is not a snapshot inside ({error}); must be a file that gluongan wrote'
+            f'{path}: is not a snapshot inside ({reason(error)}); '
+            'must be a file that gluongan wrote'
         ) from None
 
 

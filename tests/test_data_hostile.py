@@ -228,3 +228,13 @@ def test_bounded_reading_gives_at_most_one_byte_too_many(data, limit):
 def test_the_file_that_all_these_were_made_from_is_good(tmp_path):
     (tmp_path / IMAGES).write_bytes(GOOD)
     assert np.array_equal(idx.read(tmp_path / IMAGES, rank=3).ravel(), np.arange(120))
+
+
+def test_long_words_of_another_library_are_cut(tmp_path):
+    """zipfile puts what it finds in place of a name into its message, whatever its length."""
+    np.savez(tmp_path / 'a.npz', images=np.zeros((9, 8, 8), np.uint8))
+    content = bytearray((tmp_path / 'a.npz').read_bytes())
+    content[26:28] = struct.pack('<H', 600)  # the length of the first name
+    (tmp_path / 'a.npz').write_bytes(content)
+    error = refused(tmp_path / 'a.npz', 'is not a readable .npz archive', '…')
+    assert len(str(error).replace(str(tmp_path), '')) < 400

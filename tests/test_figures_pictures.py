@@ -8,7 +8,8 @@ from PIL import Image
 from test_figures_content import grey, read_pixels, write_facts, write_greys
 
 from gluongan import figures
-from gluongan.figures import FIGURES, pictures
+from gluongan.figures import FIGURES, clouds, pictures
+from gluongan.runs.folder import RunError
 
 
 @pytest.fixture
@@ -138,3 +139,12 @@ def test_rows_beside_each_other_keep_their_order_and_their_names(tmp_path, texts
     path = figures.beside(rows, ['samples', 'originals'], tmp_path / 'x.png', 'title')
     assert [row for row in rows_of(path, (110, 170)) if row] == [[110], [170]]
     assert names_from_the_top(texts, ('samples', 'originals')) == ['samples', 'originals']
+
+
+@pytest.mark.parametrize('shape', ['(9' + '0' * 30 + ', 2)', '(900000000, 2)', '(-4, 2)'])
+def test_points_with_a_forged_header_are_refused_by_name(tmp_path, shape):
+    head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + '\n'
+    (tmp_path / 'a.npy').write_bytes(b'\x93NUMPY\x01\x00v\x00' + head.encode())
+    with pytest.raises(RunError, match=r'a\.npy: cannot be read as a NumPy array') as caught:
+        clouds.load(tmp_path / 'a.npy')
+    assert '\n' not in str(caught.value)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import reason
 from ..files import read_npy
 from .dataset import DataError, Dataset, NoSplit, number_labels
 from .description import Origin
@@ -99,9 +100,9 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     except DataError:
         raise
     except Exception as error:  # a damaged archive raises whatever zipfile and zlib let through
-        reason = getattr(error, 'strerror', None) or str(error).partition('\n')[0]
         raise DataError(
-            f'{path}: is not a readable .npz archive ({reason}); must be written by numpy.savez'
+            f'{path}: is not a readable .npz archive ({reason(error)}); '
+            'must be written by numpy.savez'
         ) from error
 
 

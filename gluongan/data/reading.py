@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from ..errors import reason
 from .dataset import DataError
 
 # A few MB of gzip can hold gigabytes of zeros.
@@ -22,11 +23,12 @@ def as_data_errors(where: object) -> Iterator[None]:
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        message = f'{where}: is damaged or truncated gzip ({error}); must be a complete file'
+        message = (
+            f'{where}: is damaged or truncated gzip ({reason(error)}); must be a complete file'
+        )
         raise DataError(message) from error
     except OSError as error:
-        reason = error.strerror or error
-        raise DataError(f'{where}: cannot be read ({reason}); must be readable') from error
+        raise DataError(f'{where}: cannot be read ({reason(error)}); must be readable') from error
 
 
 @contextmanager

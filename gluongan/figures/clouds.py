@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image
 
+from ..errors import reason
+from ..files import read_npy
 from ..runs.folder import RunError, figure_path
 from ..runs.reading import Facts, reals_file
 from . import curves
@@ -34,9 +36,10 @@ class Window(NamedTuple):
 def load(path: Path) -> np.ndarray:
     """Return the finite points in a `.npy` file, float (N, 2). Raises RunError for other files."""
     try:
-        points = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise RunError(f'{path}: cannot be read as a NumPy array ({error})') from error
+        with open(path, 'rb') as stream:
+            points = read_npy(stream, path.stat().st_size)
+    except (OSError, ValueError) as error:
+        raise RunError(f'{path}: cannot be read as a NumPy array ({reason(error)})') from error
     if points.ndim != 2 or points.shape[1] != 2 or points.dtype.kind != 'f':
         raise RunError(f'{path}: holds {points.dtype} {points.shape}; must be points, float (N, 2)')
     return points[np.isfinite(points).all(axis=1)]

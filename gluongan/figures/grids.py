@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from ..errors import reason
 from ..files import replacing
 from ..runs.folder import RunError
 
@@ -95,8 +96,8 @@ def _read(path: str | Path) -> Image.Image:
             return image
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise RunError(f'{path}: cannot be read as a picture ({error})') from error
+    except Exception as error:  # Pillow lets through whatever its decoders raise
+        raise RunError(f'{path}: cannot be read as a picture ({reason(error)})') from error
 
 
 def enlarged(image: Image.Image, scale: int) -> Image.Image:

@@ -129,13 +129,13 @@ def _zipped(members, compression):
 
 
 def _mutate_meta(random, member):
-    text = np.load(io.BytesIO(member)).tobytes()
+    text = _array(member).tobytes()
     return np.frombuffer(mutate_json(random, text), np.uint8)
 
 
 def _other_values(random, member):
     """Replace the values of an array, or its type or shape, by others that NumPy writes."""
-    array = np.load(io.BytesIO(member))
+    array = _array(member)
     kind = random.integers(4)
     if kind == 0:
         array = array.astype(pick(random, ['<f8', '<i8', '|u1', '<f2', '>f4', '|b1', '<c8']))
@@ -147,6 +147,13 @@ def _other_values(random, member):
     else:
         array = array[: int(random.integers(4))] if array.ndim else array
     return _npy(array)
+
+
+def _array(member):
+    try:
+        return np.load(io.BytesIO(member))
+    except Exception as error:  # it has been mutated before
+        raise ValueError from error
 
 
 def _npy(array):

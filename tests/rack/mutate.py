@@ -250,7 +250,7 @@ def read_run(folder):
             records.start(3)
     except GluonganError as error:
         refused = error
-    groups = comparison.compare([folder])
+    groups = comparison.group_runs([comparison.read_run(folder)])
     comparison.make_table(groups)
     if refused:
         raise refused
