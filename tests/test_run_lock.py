@@ -84,6 +84,12 @@ def test_lock_of_a_killed_process_is_taken_over(tmp_path, holder):
     assert not (tmp_path / LOCK).exists()
 
 
+def test_script_that_ends_with_the_lock_gives_it_back_without_a_word(tmp_path):
+    words = [sys.executable, '-c', HOLD + '; import builtins; builtins.kept = lock', str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, input='', check=True)
+    assert done.stderr == '' and not (tmp_path / LOCK).exists()
+
+
 @pytest.mark.parametrize('content', ['', '{', '[]', '{"process": "x"}', 'x' * 5000])
 def test_damaged_lock_that_nobody_holds_is_taken_over(tmp_path, content):
     (tmp_path / LOCK).write_text(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import fcntl
 import json
@@ -84,7 +85,8 @@ class RunLock:
         self.release()
 
     def __del__(self) -> None:
-        self.release()
+        if _held is not None:  # Python is ending, and `_release_all` has been called
+            self.release()
 
     def _open(self) -> int | None:
         """Return the locked file; None where its holder removed it in between."""
@@ -127,6 +129,13 @@ class RunLock:
             f'{self._folder}: is being trained by {who}; must be left to it until it ends '
             f'(if it has ended, remove {self._folder / LOCK})'
         )
+
+
+@atexit.register
+def _release_all() -> None:
+    """Give back what a script holds that ends with its Trainer still there."""
+    for lock in list(_held.values()):
+        lock.release()
 
 
 def _runs(process: Any) -> bool:
