@@ -340,3 +340,28 @@ def test_annotations_are_never_evaluated(path):
     is_trivial = len(TREES[path].body) < 2
     text = path.read_text(encoding='utf-8')
     assert is_trivial or 'from __future__ import annotations' in text
+
+
+# What callers leave out
+
+
+def defaults_of(function):
+    """(name, default as source) of each parameter that may be left out."""
+    arguments = function.args
+    names = [argument.arg for argument in [*arguments.posonlyargs, *arguments.args]]
+    yield from zip(names[len(names) - len(arguments.defaults) :], arguments.defaults)
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults):
+        if default is not None:
+            yield argument.arg, default
+
+
+def test_a_seed_that_is_left_out_is_0_everywhere():
+    seeds = {}
+    for path in SOURCES:
+        for node in ast.walk(TREES[path]):
+            if isinstance(node, FUNCTION):
+                for name, default in defaults_of(node):
+                    if name == 'seed':
+                        seeds[f'{path.stem}:{node.lineno} {node.name}'] = ast.unparse(default)
+    assert len(seeds) >= 10
+    assert {where: seed for where, seed in seeds.items() if seed != '0'} == {}
