@@ -199,6 +199,7 @@ def check_records(folder: Path, warn: Warn) -> None:
 def _restore(updater: GANUpdater, folder: Path, config: Config, warn: Warn) -> None:
     path, (arrays, meta) = read_newest(folder, warn)
     snapshot.check(path, arrays, updater.state()[0])
+    snapshot.check_counts(path, meta, 'iteration', 'gen_steps', 'dis_steps')
     if config.iterations < meta['iteration']:
         raise ConfigError(
             f'{folder} is already at {meta["iteration"]}; must be at least that',

@@ -138,6 +138,7 @@ def load_updater(
     arrays, meta = snapshot.read(path)
     updater = make_updater(config, dataset)
     snapshot.check(path, arrays, updater.state()[0])
+    snapshot.check_counts(path, meta, 'iteration')
     updater.restore_weights(arrays, meta)
     return updater
 

@@ -20,6 +20,7 @@ from .files import read_npy, write_bytes
 
 MAGIC = b'GLUONGAN'
 SUFFIX = '.snapshot'
+MOST_COUNTED = 2**53  # iterations or steps; beyond it floats skip numbers
 _BODY = len(MAGIC) + hashlib.sha256().digest_size  # where the .npz starts
 
 # What zipfile and json let through when they read a file that somebody forged.
@@ -121,3 +122,14 @@ def check(path: Path, arrays: dict[str, np.ndarray], expected: dict[str, np.ndar
                 f'{path}: has {name} as {array.dtype} {array.shape}; '
                 f'must be {value.dtype} {value.shape} for these networks'
             )
+
+
+def check_counts(path: Path, meta: dict[str, Any], *names: str) -> None:
+    """Raise SnapshotError where one of these is not a whole number of at least 0.
+
+    >>> check_counts(Path('a.snapshot'), {'iteration': 7}, 'iteration')
+    """
+    for name in names:
+        value = meta.get(name)
+        if type(value) is not int or not 0 <= value < MOST_COUNTED:
+            raise SnapshotError(f'{path}: has {name} {value!s:.40}; must be a whole number')

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import native
+from ..errors import check_count
 from ..runtime import device as context
 from ..runtime import mx
 from .dataset import DataError, Dataset
@@ -138,6 +139,7 @@ class Batches:
         >>> bool((first.draw() == second.draw()).min().asscalar())
         True
         """
+        check_count('drawn', state['drawn'], 0)
         self._generator.bit_generator.state = state['generator']
         self._shuffle()
         self._drawn = min(state['drawn'], self.per_epoch)  # the data may have become smaller

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -250,7 +251,11 @@ def format_number(value: float, digits: int = 4) -> str:
 
     >>> format_number(0.123456), format_number(54321.6), format_number(1234567)
     ('0.1235', '54,322', '1,234,567')
+    >>> format_number(float('nan')), format_number(float('inf'))
+    ('nan', 'inf')
     """
+    if not isfinite(value):
+        return str(value)
     if value == round(value) or abs(value) >= 10**digits:
         return f'{value:,.0f}'
     return f'{value:.{digits}g}'

@@ -21,6 +21,7 @@ SMALLEST = 1e-6  # below it, an arc is as good as a line
 # there at once, within a limit on its size.
 DRAWS_PER_BLOCK = 32
 MAX_BLOCK_VALUES = 2**22
+MAX_RESTORED_VALUES = 2**27  # of one draw, by the word of a snapshot
 
 # Fewer values are drawn sooner than another thread starts.
 MIN_SHARED_VALUES = 2**16
@@ -110,8 +111,10 @@ class Noise:
         return [*self._block_start, self._count, self._used]
 
     def restore(self, state: list[int]) -> None:
-        """Continue from a `state`."""
+        """Continue from a `state`. Raises ValueError or TypeError for anything else."""
         *words, has_half, half, count, used = state
+        if type(count) is not int or not 0 <= count * self.size <= MAX_RESTORED_VALUES:
+            raise ValueError(f'count {count}: is no number of z')
         self._generator.bit_generator.state = {
             'bit_generator': 'SFC64',
             'state': {'state': np.array(words, dtype=np.uint64)},
@@ -119,6 +122,8 @@ class Noise:
             'uinteger': half,
         }
         self._refill(count)
+        if type(used) is not int or not 0 <= used <= self._draws:
+            raise ValueError(f'used {used}: is no number of draws')
         self._used = used
 
     def _generator_state(self) -> list[int]:

@@ -14,7 +14,7 @@ from ...errors import InputError
 from ...nn.layers import weights
 from ...nn.passes import ROWS, in_passes
 from ...runtime import mx, threads
-from .networks import NETS, Net, initialised
+from .networks import NETS, SMALLEST, Net, initialised
 
 
 class JudgeError(InputError):
@@ -127,7 +127,9 @@ def _read_about(path: Path, meta: dict[str, Any]) -> About:
         shape, classes = tuple(meta['shape']), tuple(meta['classes'])
         about = About(**{**meta, 'shape': shape, 'classes': classes})
         is_valid = about.net in NETS and len(shape) == 3 and len(classes) > 1
-        if is_valid and all(1 <= n <= 1024 for n in shape):
+        least = SMALLEST if about.net == 'lenet' else 1
+        is_valid = is_valid and all(type(side) is int and 1 <= side <= 1024 for side in shape)
+        if is_valid and min(shape[1:]) >= least:
             return about
     except (KeyError, TypeError):
         pass
