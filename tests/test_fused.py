@@ -11,7 +11,7 @@ from gluongan import native
 from gluongan.gan.steps import record_fake
 from gluongan.nn import models
 from gluongan.nn.fused import Fused, FusedNet
-from gluongan.nn.fusion import BATCHNORM, DENSE, can_fuse, fused
+from gluongan.nn.fusion import BATCHNORM, DEFAULTS, DENSE, can_fuse, fused
 from gluongan.nn.layers import BatchNorm, Chain, Dense, frozen, use_precision
 from gluongan.runtime import mx
 
@@ -211,7 +211,8 @@ def test_batchnorm_between_two_convolutions_is_mxnets():
 
 
 def attributes(symbol, op):
-    return [node['attrs'] for node in json.loads(symbol.tojson())['nodes'] if node['op'] == op]
+    nodes = [node for node in json.loads(symbol.tojson())['nodes'] if node['op'] == op]
+    return [{**DEFAULTS[op], **node['attrs']} for node in nodes]
 
 
 X = mx.sym.var('x')

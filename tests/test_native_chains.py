@@ -9,7 +9,7 @@ import pytest
 
 from gluongan import native, runtime
 from gluongan.gan.objectives import DisObjective
-from gluongan.nn.fusion import BATCHNORM, DENSE, fused
+from gluongan.nn.fusion import BATCHNORM, DEFAULTS, DENSE, fused
 from gluongan.nn.models import dense_discriminator
 from gluongan.runtime import mx
 
@@ -35,7 +35,8 @@ def two_layers(units, slope, between=None):
 
 def nodes(symbol, op):
     content = json.loads(symbol.tojson(remove_amp_cast=False))
-    return [node for node in content['nodes'] if node['op'] == op]
+    found = [node for node in content['nodes'] if node['op'] == op]
+    return [{**node, 'attrs': {**DEFAULTS.get(op, {}), **node['attrs']}} for node in found]
 
 
 def with_slopes_apart(symbol):

@@ -7,7 +7,9 @@ threads: a pool of threads takes the place of OpenMP's in MXNet, with the same b
 updates: of the weights, with MXNet's own bits.
 batches: of the data, with MXNet's own bits.
 dense, norms: layers that add in another order than MXNet's, but always in the same one: their bits
-do not depend on the number of threads, nor on the processor.
+do not depend on the number of threads, nor on the processor. `dense` has the losses, too.
+
+Subnormal numbers count as 0 in all of them, see subnormal.h.
 """
 
 from __future__ import annotations

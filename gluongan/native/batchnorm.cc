@@ -16,16 +16,18 @@
 #include <cmath>
 #include <cstring>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "attributes.h"
 #include "pool.h"
 
 using namespace mxnet::ext;
 
 namespace {
 
-using Attributes = std::unordered_map<std::string, std::string>;
+using gluongan::Attributes;
+using gluongan::is_true;
+using gluongan::number_of;
 using Tensors = std::vector<MXTensor>;
 
 #define FOR_EVERY_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
@@ -44,10 +46,10 @@ struct Norm {
   long batch, channels, places;  // x is read as (batch, channels, places)
 
   Norm(const Attributes& attributes, const MXTensor& x)
-      : fix_gamma(attributes.at("fix_gamma") == "1"), of_input(attributes.at("of_input") == "1"),
-        of_weights(attributes.at("of_weights") == "1"), eps(std::stof(attributes.at("eps"))),
-        momentum(std::stof(attributes.at("momentum"))), slope(std::stof(attributes.at("slope"))),
-        slope_before(std::stof(attributes.at("slope_before"))), batch(x.shape[0]), channels(x.shape[1]), places(1) {
+      : fix_gamma(is_true(attributes, "fix_gamma", true)), of_input(is_true(attributes, "of_input", true)),
+        of_weights(is_true(attributes, "of_weights", true)), eps(number_of(attributes, "eps", 0.001f)),
+        momentum(number_of(attributes, "momentum", 0.9f)), slope(number_of(attributes, "slope", 1.0f)),
+        slope_before(number_of(attributes, "slope_before", 1.0f)), batch(x.shape[0]), channels(x.shape[1]), places(1) {
     for (size_t axis = 2; axis < x.shape.size(); ++axis) places *= x.shape[axis];
   }
 

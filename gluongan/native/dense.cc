@@ -15,9 +15,9 @@
 #include <algorithm>
 #include <sstream>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "attributes.h"
 #include "pool.h"
 #include "products.h"
 
@@ -26,10 +26,13 @@ using namespace mxnet::ext;
 namespace {
 
 using gluongan::Activation;
+using gluongan::Attributes;
 using gluongan::Finish;
+using gluongan::is_true;
 using gluongan::Matrix;
 using gluongan::Multiplication;
-using Attributes = std::unordered_map<std::string, std::string>;
+using gluongan::number_of;
+using gluongan::text_of;
 using Tensors = std::vector<MXTensor>;
 
 constexpr long kBlock = 16384;  // numbers that a thread scales at a time
@@ -43,15 +46,16 @@ struct Dense {
 
   // first: the first x in a list of tensors, behind which come the other one, W and b.
   Dense(const Attributes& attributes, const MXTensor* first)
-      : parts(parts_of(attributes)), has_bias(attributes.at("bias") == "1"), of_input(attributes.at("of_input") == "1"),
-        of_weights(attributes.at("of_weights") == "1"), is_scaled(attributes.at("is_scaled") == "1"),
-        activation(activation_of(attributes.at("activation"))), slope(std::stof(attributes.at("slope"))),
-        slope_before(std::stof(attributes.at("slope_before"))), batch(0), inputs(first[parts].shape[1]),
-        units(first[parts].shape[0]) {
+      : parts(parts_of(attributes)), has_bias(is_true(attributes, "bias", true)),
+        of_input(is_true(attributes, "of_input", true)), of_weights(is_true(attributes, "of_weights", true)),
+        is_scaled(is_true(attributes, "is_scaled", false)),
+        activation(activation_of(text_of(attributes, "activation", "leaky"))),
+        slope(number_of(attributes, "slope", 1.0f)), slope_before(number_of(attributes, "slope_before", 1.0f)), batch(0),
+        inputs(first[parts].shape[1]), units(first[parts].shape[0]) {
     for (int part = 0; part < parts; ++part) batch += first[part].shape[0];
   }
 
-  static int parts_of(const Attributes& attributes) { return attributes.at("parts") == "2" ? 2 : 1; }
+  static int parts_of(const Attributes& attributes) { return text_of(attributes, "parts", "1") == "2" ? 2 : 1; }
 
   static Activation activation_of(const std::string& name) {
     if (name == "sigmoid") return Activation::kSigmoid;
@@ -140,7 +144,7 @@ MXReturnValue backward(const Attributes& attributes, Tensors* in, Tensors* out, 
 }
 
 MXReturnValue parse(const Attributes& attributes, int* inputs, int* outputs) {
-  *inputs = Dense::parts_of(attributes) + (attributes.at("bias") == "1" ? 2 : 1);
+  *inputs = Dense::parts_of(attributes) + (is_true(attributes, "bias", true) ? 2 : 1);
   *outputs = 1;
   return MX_SUCCESS;
 }
@@ -201,7 +205,7 @@ MXReturnValue shapes(const Attributes& attributes, std::vector<std::vector<unsig
     }
     shape = parameters[i - parts];
   }
-  (*outputs)[0] = sizes_in(attributes.at("shape"));
+  (*outputs)[0] = sizes_in(text_of(attributes, "shape", attributes.at("units").c_str()));
   (*outputs)[0].insert((*outputs)[0].begin(), batch);
   return MX_SUCCESS;
 }

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <atomic>
 
+#include "subnormal.h"
+
 namespace gluongan {
 
 // How many threads compute, the calling one among them. Set by gluongan_set_threads, 1 at first.
@@ -38,7 +40,8 @@ void finish_job();
 // Waits until all parts of the job have come here.
 void wait_for_parts();
 
-// Calls task(index) once for each index in [0, count), on all threads. Returns when all are done.
+// Calls task(index) once for each index in [0, count), on all threads. Returns when all are done. Subnormal numbers count
+// as 0 in it.
 template <class Task>
 void parallel(long count, const Task& task) {
   struct Work {
@@ -47,6 +50,7 @@ void parallel(long count, const Task& task) {
     std::atomic<long> next{0};
 
     void run() {
+      const NoSubnormals no_subnormals;
       for (long index = next++; index < count; index = next++) task(index);
     }
   } work{task, count};

@@ -13,12 +13,36 @@ import numpy as np
 
 from .. import native
 from ..runtime import mx
+from .formulas import fuse_formula
 from .graph import VARIABLE
 
 RawNode = dict[str, Any]
 
 DENSE = 'gluongan_dense'
 BATCHNORM = 'gluongan_batchnorm'
+
+# What these operators take for an attribute that a node does not have.
+DEFAULTS = {
+    DENSE: {
+        'bias': '1',
+        'parts': '1',
+        'activation': 'leaky',
+        'slope': '1',
+        'slope_before': '1',
+        'is_scaled': '0',
+        'of_input': '1',
+        'of_weights': '1',
+    },
+    BATCHNORM: {
+        'eps': '0.001',
+        'momentum': '0.9',
+        'fix_gamma': '1',
+        'slope': '1',
+        'slope_before': '1',
+        'of_input': '1',
+        'of_weights': '1',
+    },
+}
 
 CURVES = ('sigmoid', 'tanh')  # that a dense layer of ours can have
 
@@ -84,6 +108,9 @@ def fused(
     rewriting.fuse_activations()
     rewriting.fuse_reshapes()
     rewriting.fuse_slopes()
+    if fuse_dense:
+        rewriting.fuse_formula()
+    rewriting.drop_defaults()
     content.pop('node_row_ptr', None)
     return mx.sym.load_json(json.dumps(content))
 
@@ -152,6 +179,17 @@ class _Rewriting:
             node['attrs']['slope_before'] = before['attrs']['slope']
             before['attrs']['is_scaled'] = '1'
 
+    def fuse_formula(self) -> None:
+        """Let one operator compute what is behind the last layers, such as a loss."""
+        fuse_formula(self._nodes, self._heads, self._needing)
+
+    def drop_defaults(self) -> None:
+        """Leave out what the operators assume: MXNet copies attributes whenever it runs one."""
+        for node in self._nodes:
+            defaults = DEFAULTS.get(node['op'], {})
+            attributes = node['attrs']
+            node['attrs'] = {k: v for k, v in attributes.items() if defaults.get(k) != v}
+
     def _add_to_layer(self, index: int, attributes: dict[str, str]) -> int:
         """Let the layer that a node follows take its place; return the layer's index."""
         layer = self._nodes[index]['inputs'][0][0]
@@ -173,9 +211,8 @@ class _Rewriting:
         x, *parameters = [edge[0] for edge in node['inputs']]
         node['op'] = op
         node['attrs'] = {
+            **DEFAULTS[op],
             **attributes,
-            'slope': '1',
-            'slope_before': '1',
             'of_input': str(int(x in self._needing)),
             'of_weights': str(int(not self._needing.isdisjoint(parameters))),
         }
@@ -256,21 +293,13 @@ def _needing_gradient(nodes: list[RawNode], differentiated: Collection[str]) -> 
 def _dense_attributes(node: RawNode) -> dict[str, str]:
     return {
         'units': node['attrs']['num_hidden'],
-        'shape': node['attrs']['num_hidden'],
         'bias': str(int(len(node['inputs']) == 3)),
-        'parts': '1',
-        'activation': 'leaky',
-        'is_scaled': '0',
     }
 
 
 def _norm_attributes(node: RawNode) -> dict[str, str]:
-    attributes = node['attrs']
-    return {
-        'eps': attributes.get('eps', '0.001'),
-        'momentum': attributes.get('momentum', '0.9'),
-        'fix_gamma': str(int(_is_true(node, 'fix_gamma', default=True))),
-    }
+    numbers = {name: node['attrs'][name] for name in ('eps', 'momentum') if name in node['attrs']}
+    return {**numbers, 'fix_gamma': str(int(_is_true(node, 'fix_gamma', default=True)))}
 
 
 def _is_true(node: RawNode, attribute: str, *, default: bool = False) -> bool:
