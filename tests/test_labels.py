@@ -85,12 +85,12 @@ def test_the_gradient_of_samples_with_labels_reaches_the_samples():
 # What both networks get
 
 
-def inputs(block):
+def inputs(block, axis=0):
     """A list of the inputs of each pass that a block runs from now on, side by side."""
     arrays = []
 
     def append(block, args, output):
-        arrays.append(np.concatenate([array.asnumpy() for array in args]))
+        arrays.append(np.concatenate([array.asnumpy() for array in args], axis))
 
     block.register_forward_hook(append)
     return arrays
@@ -100,7 +100,7 @@ def inputs(block):
 @pytest.mark.parametrize('network', NETWORKS)
 def test_gen_and_dis_get_the_labels_of_the_batch(monkeypatch, network, shared):
     updater = make_updater(shared_noise=shared, **NETWORKS[network])
-    z, x = inputs(updater.fused_gen), inputs(updater.dis_objective)
+    z, x = inputs(updater.fused_gen, axis=1), inputs(updater.dis_objective)
     labels, draw_labels = [], updater.real.labels
 
     def recorded_labels():

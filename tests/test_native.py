@@ -188,9 +188,9 @@ def test_a_batch_has_the_bits_of_mxnets_own_operators(dtype, shape, monkeypatch)
         # As with MXNet's take, one that is too small or too large means the first or last sample.
         index = random.randint(-1, len(samples) + 1, count)
         index = mx.nd.array(index, dtype='int32')
-        monkeypatch.setattr(native, 'gather', lambda *args: pytest.fail('not to be called'))
-        monkeypatch.setattr(native, 'can_gather', lambda *arrays: False)
-        expected = block(samples, index)
+        monkeypatch.setattr(native, 'can_gather', lambda samples: False)
+        monkeypatch.setattr(native, 'Gatherer', lambda *args: pytest.fail('not to be called'))
+        expected = Gather(is_image=dtype == 'uint8')(samples, index)
         monkeypatch.undo()
         found = block(samples, index)
         assert found.shape == expected.shape and found.dtype == np.float32
@@ -202,10 +202,10 @@ def test_only_bytes_and_float32_are_gathered_by_int32():
     index = mx.nd.zeros(3, dtype='int32')
     for name in ('uint8', 'float32', 'float64', 'int32', 'float16'):
         samples = mx.nd.zeros((4, 2), dtype=name)
-        assert native.can_gather(samples, index) == (name in ('uint8', 'float32'))
-        for other in ('int64', 'float32'):
-            assert not native.can_gather(samples, index.astype(other))
-        assert not native.can_gather(samples, index.reshape((3, 1)))
+        assert native.can_gather(samples) == (name in ('uint8', 'float32'))
+    assert native.Gatherer.takes(index)
+    for other in (index.astype('int64'), index.astype('float32'), index.reshape((3, 1))):
+        assert not native.Gatherer.takes(other)
     gathered = Gather(is_image=False)(mx.nd.arange(4), mx.nd.array([2.0, 0.0]))
     assert gathered.asnumpy().tolist() == [2, 0]
 

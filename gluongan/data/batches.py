@@ -22,13 +22,24 @@ class Gather(mx.gluon.HybridBlock):
     def __init__(self, is_image: bool) -> None:
         super().__init__()
         self._is_image = is_image
+        self._resident: Any = None  # what `_gatherer` is for
+        self._gatherer: native.Gatherer | None = None
         self.hybridize(static_alloc=True)
 
     def forward(self, resident: Any, index: Any) -> Any:
-        is_called = self._active and isinstance(resident, mx.nd.NDArray)
-        if is_called and native.can_gather(resident, index):
-            return native.gather(resident, index, 1 / 255 if self._is_image else 1.0)
+        if self._active and isinstance(resident, mx.nd.NDArray):
+            gatherer = self._gatherer_of(resident)
+            if gatherer and gatherer.takes(index):
+                return gatherer(index)
         return super().forward(resident, index)
+
+    def _gatherer_of(self, resident: mx.nd.NDArray) -> native.Gatherer | None:
+        if resident is not self._resident:
+            self._resident = resident
+            self._gatherer = None
+            if native.can_gather(resident):
+                self._gatherer = native.Gatherer(resident, 1 / 255 if self._is_image else 1.0)
+        return self._gatherer
 
     def hybrid_forward(self, F: Any, resident: Any, index: Any) -> Any:
         """Return float32 (batch, *shape) for int32 indices (batch,)."""

@@ -12,15 +12,15 @@ from .penalties import GradientPenalty
 record = mx.autograd.record
 
 
-def record_fake(gen: mx.gluon.HybridBlock, z: Array) -> Array:
-    """Return G(z), recorded.
+def record_fake(gen: mx.gluon.HybridBlock, *inputs: Array) -> Array:
+    """Return the generator's samples for its inputs, recorded.
 
     gen: the generator, or its `FusedNet`, which takes less time.
 
     The discriminator's objective detaches it. The generator's update runs backward through it.
     """
     with record():
-        return gen(z)
+        return gen(*inputs)
 
 
 def update_dis(

@@ -16,7 +16,7 @@ from ..nn.optimizer import Optimizer
 from ..runtime import mx
 from ..runtime import seed as seed_mxnet
 from . import arguments
-from .labels import append_labels, labels_in_proportion, one_hot
+from .labels import LabelledGenerator, append_labels, labels_in_proportion, one_hot
 from .losses import Array, Loss, make_loss
 from .noise import Noise
 from .objectives import DisObjective, GenObjective
@@ -105,7 +105,8 @@ class GANUpdater:
         arguments.check_networks(gen, dis, real, self.classes)
         optimizers = arguments.make_optimizers(gen, dis, opt_gen, opt_dis, lr, beta1)
         self.opt_gen, self.opt_dis = optimizers
-        self.fused_gen = FusedNet(gen)
+        self._joins_labels = conditional and not instance_noise  # within G's graph
+        self.fused_gen = FusedNet(self._labelled_gen() if self._joins_labels else gen)
         self.dis_objective = DisObjective(dis, make_loss(loss) if isinstance(loss, str) else loss)
         self.gen_objective = GenObjective(frozen(dis), self.loss)
         view = self.dis_view
@@ -121,6 +122,10 @@ class GANUpdater:
         self._uses_mxnet_random = self._draws_from_mxnet()
         self.iteration = 0
         self._observations = Observations(self.loss)
+
+    def _labelled_gen(self) -> LabelledGenerator:
+        size, *sides = self.dis.shape_in
+        return LabelledGenerator(self.gen, flat_size=0 if sides else size - self.classes)
 
     def _draws_from_mxnet(self) -> bool:
         """Whether an iteration draws from MXNet's own generator, whose state cannot be saved."""
@@ -218,9 +223,12 @@ class GANUpdater:
         """Return new samples as the discriminator sees them, recorded."""
         with self.watch('noise'):
             z = self.noise.draw(self.real.batch)
-        z = append_labels(z, labels)
         with self.watch('G(z)'):
-            x = record_fake(self.fused_gen, z)
+            if self._joins_labels:
+                return record_fake(self.fused_gen, z, labels)
+            x = record_fake(self.fused_gen, append_labels(z, labels))
+        if not self._instance_noise:
+            return x
         with record():
             return self.as_seen_by_dis(x, labels)
 

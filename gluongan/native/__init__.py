@@ -153,29 +153,49 @@ def _address(array: mx.nd.NDArray) -> int:
     return address.value
 
 
-def can_gather(samples: mx.nd.NDArray, index: mx.nd.NDArray) -> bool:
-    """Return whether `gather` takes these: bytes or float32, and int32 (batch,), on the CPU."""
+def can_gather(samples: mx.nd.NDArray) -> bool:
+    """Return whether a `Gatherer` takes these samples: bytes or float32, on the CPU."""
     if not is_available('batches') or not computes_at_once():
         return False
-    if any(array.ctx.device_type != 'cpu' or array.size == 0 for array in (samples, index)):
+    if samples.ctx.device_type != 'cpu' or samples.size == 0:
         return False
-    return samples.dtype in (np.uint8, np.float32) and index.dtype == np.int32 and index.ndim == 1
+    return samples.dtype in (np.uint8, np.float32)
 
 
-def gather(samples: mx.nd.NDArray, index: mx.nd.NDArray, scale: float) -> mx.nd.NDArray:
-    """Return float32 (batch, *shape): scale · samples[index], as MXNet's `take` takes them.
+class Gatherer:
+    """Cuts batches out of samples (N, *shape), see `can_gather`, as MXNet's `take` does.
 
-    samples: (N, *shape). index: (batch,), see `can_gather`.
+    >>> samples = mx.nd.array([[0, 1], [2, 3], [4, 5]])
+    >>> gatherer = Gatherer(samples, 0.5)
+    >>> gatherer(mx.nd.array([2, 0], dtype='int32')).asnumpy().tolist()
+    [[2.0, 2.5], [0.0, 0.5]]
     """
-    count, *shape = samples.shape
-    x = mx.nd.empty((len(index), *shape))
-    function = library().gluongan_gather_bytes
-    if samples.dtype == np.float32:
-        function = library().gluongan_gather_floats
-    pointers = [ctypes.c_void_p(_address(array)) for array in (samples, index, x)]
-    sizes = [ctypes.c_long(size) for size in (count, len(index), prod(shape))]
-    function(*pointers, *sizes, ctypes.c_float(scale))
-    return x
+
+    def __init__(self, samples: mx.nd.NDArray, scale: float) -> None:
+        self.samples = samples
+        self._count, *shape = samples.shape
+        self._shape = tuple(shape)
+        self._size = prod(shape)
+        self._scale = scale
+        name = 'gluongan_gather_bytes' if samples.dtype == np.uint8 else 'gluongan_gather_floats'
+        self._function = library()[name]
+        pointer, long = ctypes.c_void_p, ctypes.c_long
+        self._function.argtypes = [pointer, pointer, pointer, long, long, long, ctypes.c_float]
+
+    @staticmethod
+    def takes(index: mx.nd.NDArray) -> bool:
+        """Return whether these indices can be taken: int32 (batch,), at least one, on the CPU."""
+        shape = index.shape
+        is_plain = len(shape) == 1 and shape[0] > 0 and index.dtype == np.int32
+        return is_plain and index.ctx.device_type == 'cpu'
+
+    def __call__(self, index: mx.nd.NDArray) -> mx.nd.NDArray:
+        """Return float32 (batch, *shape): scale · samples[index]."""
+        batch = index.shape[0]
+        x = mx.nd.empty((batch, *self._shape))
+        addresses = map(_address, (self.samples, index, x))
+        self._function(*addresses, self._count, batch, self._size, self._scale)
+        return x
 
 
 class Rule(NamedTuple):

@@ -70,10 +70,10 @@ class FusedNet(Fused):
         self.net = net
         self.hybridize(static_alloc=True)
 
-    def forward(self, x: Any) -> Any:
-        if isinstance(x, mx.nd.NDArray) and not mx.autograd.is_training():
-            return self.net(x)
-        return super().forward(x)
+    def forward(self, *inputs: Any) -> Any:
+        if isinstance(inputs[0], mx.nd.NDArray) and not mx.autograd.is_training():
+            return self.net(*inputs)
+        return super().forward(*inputs)
 
-    def hybrid_forward(self, F: Any, x: Any) -> Any:
-        return self.net(F.BlockGrad(x))
+    def hybrid_forward(self, F: Any, *inputs: Any) -> Any:
+        return self.net(*map(F.BlockGrad, inputs))

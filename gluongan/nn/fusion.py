@@ -159,14 +159,13 @@ class _Rewriting:
 
     def fuse_reshapes(self) -> None:
         """Let each dense layer give its output the shape that it would be given next."""
-        layers: dict[int, int] = {}
         for index, node in enumerate(self._nodes):
             sizes = _sizes(node)
             if sizes is None or not self._follows(node, (DENSE,)):
                 continue
             if prod(sizes) == int(self._nodes[node['inputs'][0][0]]['attrs']['units']):
-                layers[index] = self._add_to_layer(index, {'shape': ','.join(map(str, sizes))})
-        self._point_at(layers)
+                layer = self._add_to_layer(index, {'shape': ','.join(map(str, sizes))})
+                self._point_at({index: layer})  # at once: another reshape may follow
 
     def fuse_slopes(self) -> None:
         """Let each layer scale the gradient that it hands to a dense layer with a leaky ReLU."""
