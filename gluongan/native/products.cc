@@ -46,9 +46,16 @@ struct Ending {
   const float* outputs;  // null: none. Its rows lie as far apart as those of the tile.
 };
 
+// The columns of b that belong to a tile: packed, or as they lie in b, to be packed on the way.
+struct Columns {
+  const float* data;
+  long step;                // from one row to the next
+  float* packed = nullptr;  // null: do not pack them
+};
+
 // c (rows × vectors) ← a · b, or c + a · b where it `adds`; with an ending, if there is one.
-template <class T, int rows, int vectors>
-INLINE void tile_product(const float* a, const float* b, long depth, float* c, long stride, bool adds,
+template <class T, int rows, int vectors, bool packs>
+INLINE void tile_product(const float* a, Columns b, long depth, float* c, long stride, bool adds,
                          const Ending* ending) {
   using Vector = typename T::Vector;
   Vector sum[rows][vectors] = {};
@@ -59,11 +66,18 @@ INLINE void tile_product(const float* a, const float* b, long depth, float* c, l
   }
   for (long k = 0; k < depth; ++k) {
     Vector row[vectors];
-    UNROLLED for (int j = 0; j < vectors; ++j) std::memcpy(&row[j], b + j * T::kLanes, sizeof(Vector));
+    UNROLLED for (int j = 0; j < vectors; ++j) std::memcpy(&row[j], b.data + j * T::kLanes, sizeof(Vector));
+    if (packs) {
+      UNROLLED for (int j = 0; j < vectors; ++j) {
+        __builtin_prefetch(b.data + kAhead * b.step + j * T::kLanes);  // it may lie outside of the matrix
+        std::memcpy(b.packed + j * T::kLanes, &row[j], sizeof(Vector));
+      }
+      b.packed += vectors * T::kLanes;
+    }
     UNROLLED for (int i = 0; i < rows; ++i)
       UNROLLED for (int j = 0; j < vectors; ++j) sum[i][j] += a[i] * row[j];
     a += rows;
-    b += vectors * T::kLanes;
+    b.data += packs ? b.step : vectors * T::kLanes;
   }
   if (ending && ending->bias) {
     Vector bias[vectors];
@@ -92,18 +106,19 @@ struct Rows {
     if (rows == most) return pack<T, most>(to, from, along, across, depth);
     Rows<T, most - 1>::pack_lines(rows, to, from, along, across, depth);
   }
-  static INLINE void product(long rows, bool narrow, const float* a, const float* b, long depth, float* c,
+  static INLINE void product(long rows, bool narrow, const float* a, const Columns& b, long depth, float* c,
                              long stride, bool adds, const Ending* ending) {
     if (rows < most) return Rows<T, most - 1>::product(rows, narrow, a, b, depth, c, stride, adds, ending);
-    if (narrow) return tile_product<T, most, 1>(a, b, depth, c, stride, adds, ending);
-    tile_product<T, most, T::kVectors>(a, b, depth, c, stride, adds, ending);
+    if (narrow) return tile_product<T, most, 1, false>(a, b, depth, c, stride, adds, ending);
+    if (b.packed) return tile_product<T, most, T::kVectors, true>(a, b, depth, c, stride, adds, ending);
+    tile_product<T, most, T::kVectors, false>(a, b, depth, c, stride, adds, ending);
   }
 };
 
 template <class T>
 struct Rows<T, 0> {
   static INLINE void pack_lines(long, float*, const float*, long, long, long) {}
-  static INLINE void product(long, bool, const float*, const float*, long, float*, long, bool, const Ending*) {}
+  static INLINE void product(long, bool, const float*, const Columns&, long, float*, long, bool, const Ending*) {}
 };
 
 // The first 64-byte boundary in a buffer of `size` floats or more.
@@ -176,6 +191,12 @@ INLINE void activate(Activation activation, float* c, long rows, long width, lon
   }
 }
 
+// Whether the first tile packs the strip, while it computes.
+template <class T>
+INLINE bool packs_on_the_way(const Product& p, const Strip& strip) {
+  return strip.width == T::kColumns && p.b.column_step == 1 && !p.rest;
+}
+
 template <class T>
 INLINE void tile_at(const Product& p, long panel, const Strip& strip, long k, long depth) {
   const long first = p.first_row(panel), rows = p.first_row(panel + 1) - first;
@@ -185,9 +206,12 @@ INLINE void tile_at(const Product& p, long panel, const Strip& strip, long k, lo
   const float* outputs = p.finish.outputs ? p.finish.outputs + start : nullptr;
   const bool is_last = k + depth == p.inner;
   const long whole = strip.lines(T::kLanes);
+  Columns b{strip.packed, whole};
+  if (panel == 0 && packs_on_the_way<T>(p, strip))
+    b = {p.b.data + k * p.b.row_step + strip.first, p.b.row_step, strip.packed};
   if (strip.width == whole) {
     const Ending ending{strip.bias, p.finish.slope, outputs};
-    Rows<T, T::kRows>::product(rows, strip.narrow, a, strip.packed, depth, c, p.columns, k > 0,
+    Rows<T, T::kRows>::product(rows, strip.narrow, a, b, depth, c, p.columns, k > 0,
                                is_last ? &ending : nullptr);
   } else {  // beside the last column, in a tile of its own
     float edge[T::kRows * T::kColumns] = {}, edge_outputs[T::kRows * T::kColumns] = {};
@@ -196,7 +220,7 @@ INLINE void tile_at(const Product& p, long panel, const Strip& strip, long k, lo
     for (long i = 0; outputs && is_last && i < rows; ++i)
       std::memcpy(edge_outputs + i * whole, outputs + i * p.columns, size);
     const Ending ending{strip.bias, p.finish.slope, outputs ? edge_outputs : nullptr};
-    Rows<T, T::kRows>::product(rows, strip.narrow, a, strip.packed, depth, edge, whole, k > 0,
+    Rows<T, T::kRows>::product(rows, strip.narrow, a, b, depth, edge, whole, k > 0,
                                is_last ? &ending : nullptr);
     for (long i = 0; i < rows; ++i) std::memcpy(c + i * p.columns, edge + i * whole, size);
   }
@@ -219,7 +243,8 @@ INLINE void compute_columns(const Product& p, long first, long last) {
   }
   for (long k = 0; k < p.inner; k += kDepth) {
     const long depth = std::min(kDepth, p.inner - k);
-    for (long s = 0; s < count; ++s) pack_strip<T>(p, strips[s], k, depth);
+    for (long s = 0; s < count; ++s)
+      if (!packs_on_the_way<T>(p, strips[s])) pack_strip<T>(p, strips[s], k, depth);
     for (long panel = 0; panel < p.panels; ++panel)
       for (long s = 0; s < count; ++s) tile_at<T>(p, panel, strips[s], k, depth);
   }
