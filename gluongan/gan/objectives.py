@@ -6,11 +6,18 @@ That is faster than a graph for the network and one call for every operator of t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..errors import InputError
 from ..nn.fused import Fused
-from ..nn.layers import mixes_samples
+from ..nn.layers import (
+    mixes_samples,
+    move_singular_vectors,
+    normalised_layers,
+    power_iteration,
+)
 from ..runtime import mx
 from .losses import LOSSES, Array, Loss
 
@@ -26,6 +33,7 @@ class Objective(Fused):
         self.net = net
         self.loss = loss
         self._graph_of_net: Any = None
+        self._move_vectors: Callable[[], None] | None = None  # of the layers in that graph
         self.hybridize(static_alloc=True)
 
     def forward(self, *inputs: Array) -> Any:
@@ -38,6 +46,7 @@ class Objective(Fused):
     def _get_graph(self, *inputs: Array) -> Any:
         graph = super()._get_graph(*inputs)
         self._graph_of_net = self.net._get_graph(inputs[0])
+        self._move_vectors = partial(move_singular_vectors, normalised_layers(self.net))
         return graph
 
 
@@ -70,6 +79,13 @@ class DisObjective(Objective):
             # run through the whole generator, on zeros.
             x_real, x_fake = x_real.detach(), x_fake.detach()
         return super().forward(x_real, x_fake)
+
+    def after_step(self) -> None:
+        """Move the singular vectors of spectrally normalised layers, see `power_iteration`."""
+        if self._cached_op is None:
+            power_iteration(self.net)
+        else:
+            self._move_vectors()  # without looking for the layers again
 
     def hybrid_forward(self, F: Any, x_real: Any, x_fake: Any) -> tuple[Any, Any, Any]:
         y_real, y_fake = self._logits(F, x_real, x_fake)

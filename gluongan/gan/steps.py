@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..nn.layers import power_iteration
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
 from .losses import Array
@@ -59,7 +58,7 @@ def update_dis(
             minimised = value + penalty.surrogate(point)
     minimised.backward()
     optimizer.step()
-    power_iteration(objective.net)
+    objective.after_step()
     if penalty:
         value = value + point.value
     return value, y_real, y_fake

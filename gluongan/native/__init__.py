@@ -126,23 +126,28 @@ def as_mxnet_reads(number: float) -> float:
     mantissa, _, exponent = str(abs(number)).partition('e')
     whole, _, fraction = mantissa.partition('.')
     fraction = fraction[:MAX_DIGITS]
-    value = np.float32(int(whole))
+    value = _float32(int(whole))
     if fraction:
-        value += np.float32(int(fraction) / 10 ** len(fraction))
+        value = _float32(value + _float32(int(fraction) / 10 ** len(fraction)))
     if exponent:
         scale = _power_of_ten(abs(int(exponent)))
-        value = value / scale if exponent.startswith('-') else value * scale
+        value = _float32(value / scale if exponent.startswith('-') else value * scale)
     return copysign(value, number)
 
 
+def _float32(number: float) -> float:
+    """Return the float32 next to a number; faster than NumPy's."""
+    return ctypes.c_float(number).value
+
+
 @cache
-def _power_of_ten(exponent: int) -> np.float32:
+def _power_of_ten(exponent: int) -> float:
     eights, ones = divmod(exponent, 8)
-    scale = np.float32(1)
+    scale = 1.0
     for _ in range(eights):
-        scale *= np.float32(1e8)
+        scale = _float32(scale * 1e8)
     for _ in range(ones):
-        scale *= np.float32(10)
+        scale = _float32(scale * 10)
     return scale
 
 

@@ -23,7 +23,7 @@ class Fused(mx.gluon.HybridBlock):
 
     def forward(self, *inputs: Any) -> Any:
         is_traced = self._active and self._cached_op is not None and self._callback is None
-        if is_traced and all(isinstance(value, mx.nd.NDArray) for value in inputs):
+        if is_traced and isinstance(inputs[0], mx.nd.NDArray):
             return self._run_graph(inputs)
         return super().forward(*inputs)
 

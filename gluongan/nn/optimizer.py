@@ -8,9 +8,10 @@ takes a step for all weights in one call, with the same bits.
 from __future__ import annotations
 
 from functools import partial
+from itertools import chain
 from math import inf, sqrt
 from numbers import Real
-from operator import is_
+from operator import attrgetter, is_
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from ..runtime import import_gluoncv, mx
 
 RULES = ('adam', 'rmsprop', 'sgd')
 SCHEDULES = ('constant', 'linear', 'cosine')
+
+_ARRAYS = attrgetter('_data', '_grad')  # of a parameter: lists with one array for each device
 
 
 class Optimizer:
@@ -119,11 +122,9 @@ class Optimizer:
 
     def _step_at_once(self) -> None:
         # Gluon makes new lists when there are other arrays than before, as after a cast.
-        lists = []
-        for parameter in self.parameters:
-            lists += parameter._data, parameter._grad
+        lists = chain.from_iterable(map(_ARRAYS, self.parameters))
         if self._update is None or not all(map(is_, lists, self._lists)):
-            self._lists = lists
+            self._lists = list(chain.from_iterable(map(_ARRAYS, self.parameters)))
             self._update = native.Update(self._native_rule, self._groups())
         self._update(self._attributes())
 

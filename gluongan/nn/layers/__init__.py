@@ -11,7 +11,12 @@ from .dense import Dense, Reshape, TwoUnitSoftmax
 from .frozen import frozen
 from .precision import affine, in_float32, use_precision
 from .projection import Projection
-from .spectral import power_iteration, spectral_weight
+from .spectral import (
+    move_singular_vectors,
+    normalised_layers,
+    power_iteration,
+    spectral_weight,
+)
 from .tree import all_blocks, has_layer
 
 __all__ = [
@@ -38,6 +43,8 @@ __all__ = [
     'has_layer',
     'in_float32',
     'mixes_samples',
+    'move_singular_vectors',
+    'normalised_layers',
     'parameter_count',
     'plain_batchnorm',
     'power_iteration',

@@ -5,6 +5,7 @@ Miyato et al. 2018 (arXiv 1802.05957).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...runtime import mx
@@ -41,9 +42,17 @@ def spectral_weight(F: Any, weight: Any, u: Any, v: Any) -> Any:
 
 def power_iteration(net: mx.gluon.HybridBlock, steps: int = 1) -> None:
     """Move u and v of every normalised layer towards the largest singular value's (Algorithm 1)."""
-    for layer in all_blocks(net):
-        if getattr(layer, 'u', None) is None:
-            continue
+    move_singular_vectors(normalised_layers(net), steps)
+
+
+def normalised_layers(net: mx.gluon.HybridBlock) -> list[mx.gluon.HybridBlock]:
+    """Return the spectrally normalised layers of a network."""
+    return [layer for layer in all_blocks(net) if getattr(layer, 'u', None) is not None]
+
+
+def move_singular_vectors(layers: Sequence[mx.gluon.HybridBlock], steps: int = 1) -> None:
+    """Do what `power_iteration` does, for these layers."""
+    for layer in layers:
         matrix = layer.weight.data().reshape((layer.weight.shape[0], -1))
         u, v = layer.u.data(), layer.v.data()
         for _ in range(steps):
