@@ -4,8 +4,8 @@
 // x (N, ...) is read as (N, K); W is (U, K), b (U,), all float32. y is (N, U), or (N, ...) with the sizes in `shape`,
 // whose product is U. Backward, with e = f'(…) ∘ ∂y (N, U):
 //   ∂x = e W,  ∂W = eᵀ x,  ∂b = the sums of e over the batch
-// With `slope_before`, x is the output of a leaky ReLU, and ∂x is the gradient before it. Whose ∂y comes from such a layer
-// has `is_scaled`: e is ∂y.
+// With `slope_before` or `activation_before`, x is the output of such a function, and ∂x is the gradient before it. Whose
+// ∂y comes from such a layer has `is_scaled`: e is ∂y.
 // With two `parts` there are two x, whose samples follow one another; ∂x is not computed then.
 // MXNet 1.9.1 neither tells an operator of a library which gradients are wanted, nor adds to what is there. So attributes
 // say what to compute, `of_input` and `of_weights`, and no weight may be used by two such operators of one graph.
@@ -40,7 +40,7 @@ constexpr long kBlock = 16384;  // numbers that a thread scales at a time
 struct Dense {
   int parts;
   bool has_bias, of_input, of_weights, is_scaled;
-  Activation activation;
+  Activation activation, activation_before;
   float slope, slope_before;
   long batch, inputs, units;  // batch: of all parts
 
@@ -50,6 +50,7 @@ struct Dense {
         of_input(is_true(attributes, "of_input", true)), of_weights(is_true(attributes, "of_weights", true)),
         is_scaled(is_true(attributes, "is_scaled", false)),
         activation(activation_of(text_of(attributes, "activation", "leaky"))),
+        activation_before(activation_of(text_of(attributes, "activation_before", "leaky"))),
         slope(number_of(attributes, "slope", 1.0f)), slope_before(number_of(attributes, "slope_before", 1.0f)), batch(0),
         inputs(first[parts].shape[1]), units(first[parts].shape[0]) {
     for (int part = 0; part < parts; ++part) batch += first[part].shape[0];
@@ -63,6 +64,7 @@ struct Dense {
   }
 
   bool is_linear() const { return activation == Activation::kLeaky && slope == 1.0f; }
+  bool is_linear_before() const { return activation_before == Activation::kLeaky && slope_before == 1.0f; }
 };
 
 // to ← f'(…) ∘ gradient, where y = f(…).
@@ -131,8 +133,9 @@ MXReturnValue backward(const Attributes& attributes, Tensors* in, Tensors* out, 
     of_weights.split = (*in)[1].shape[0];
   }
   Multiplication of_input{by_row, weight, (*out)[0].data<float>(), layer.batch, layer.inputs, layer.units};
+  of_input.finish.activation = layer.activation_before;
   of_input.finish.slope = layer.slope_before;
-  of_input.finish.outputs = layer.slope_before == 1.0f ? nullptr : inputs;
+  of_input.finish.outputs = layer.is_linear_before() ? nullptr : inputs;
   if (layer.of_weights && layer.of_input) {
     gluongan::multiply_both(of_weights, of_input);
   } else if (layer.of_weights) {

@@ -38,13 +38,22 @@ struct Product : Multiplication {
   float* panel_at(long panel) const { return packed + first_row(panel) * inner + panel * kSlack; }
 };
 
-// What becomes of a tile's numbers while they are in registers: v + bias[column], and times the slope where that, or the
-// output at its place, is not above 0.
+// What becomes of a tile's numbers while they are in registers: v + bias[column], and times the slope where that is not
+// above 0; or with `outputs`, times the derivative of the function that gave the output at its place.
 struct Ending {
   const float* bias;  // null: none
+  Activation activation;
   float slope;
   const float* outputs;  // null: none. Its rows lie as far apart as those of the tile.
 };
+
+// f'(…) · v, where f(…) = y.
+template <class Vector>
+INLINE Vector derivative(const Ending& ending, const Vector& y, const Vector& v) {
+  if (ending.activation == Activation::kTanh) return v * (1.0f - y * y);
+  if (ending.activation == Activation::kSigmoid) return v * (y * (1.0f - y));
+  return y > 0 ? v : ending.slope * v;
+}
 
 // The columns of b that belong to a tile: packed, or as they lie in b, to be packed on the way.
 struct Columns {
@@ -85,14 +94,17 @@ INLINE void tile_product(const float* a, Columns b, long depth, float* c, long s
     UNROLLED for (int i = 0; i < rows; ++i)
       UNROLLED for (int j = 0; j < vectors; ++j) sum[i][j] += bias[j];
   }
-  if (ending && ending->slope != 1.0f) {
-    const float slope = ending->slope;
+  if (ending && ending->outputs) {
     UNROLLED for (int i = 0; i < rows; ++i)
       UNROLLED for (int j = 0; j < vectors; ++j) {
-        Vector decisive = sum[i][j];
-        if (ending->outputs) std::memcpy(&decisive, ending->outputs + i * stride + j * T::kLanes, sizeof(Vector));
-        sum[i][j] = decisive > 0 ? sum[i][j] : slope * sum[i][j];
+        Vector y;
+        std::memcpy(&y, ending->outputs + i * stride + j * T::kLanes, sizeof(Vector));
+        sum[i][j] = derivative(*ending, y, sum[i][j]);
       }
+  } else if (ending && ending->slope != 1.0f) {
+    const float slope = ending->slope;
+    UNROLLED for (int i = 0; i < rows; ++i)
+      UNROLLED for (int j = 0; j < vectors; ++j) sum[i][j] = sum[i][j] > 0 ? sum[i][j] : slope * sum[i][j];
   }
   UNROLLED for (int i = 0; i < rows; ++i)
     UNROLLED for (int j = 0; j < vectors; ++j)
@@ -210,7 +222,7 @@ INLINE void tile_at(const Product& p, long panel, const Strip& strip, long k, lo
   if (panel == 0 && packs_on_the_way<T>(p, strip))
     b = {p.b.data + k * p.b.row_step + strip.first, p.b.row_step, strip.packed};
   if (strip.width == whole) {
-    const Ending ending{strip.bias, p.finish.slope, outputs};
+    const Ending ending{strip.bias, p.finish.activation, p.finish.slope, outputs};
     Rows<T, T::kRows>::product(rows, strip.narrow, a, b, depth, c, p.columns, k > 0,
                                is_last ? &ending : nullptr);
   } else {  // beside the last column, in a tile of its own
@@ -219,12 +231,12 @@ INLINE void tile_at(const Product& p, long panel, const Strip& strip, long k, lo
     for (long i = 0; k > 0 && i < rows; ++i) std::memcpy(edge + i * whole, c + i * p.columns, size);
     for (long i = 0; outputs && is_last && i < rows; ++i)
       std::memcpy(edge_outputs + i * whole, outputs + i * p.columns, size);
-    const Ending ending{strip.bias, p.finish.slope, outputs ? edge_outputs : nullptr};
+    const Ending ending{strip.bias, p.finish.activation, p.finish.slope, outputs ? edge_outputs : nullptr};
     Rows<T, T::kRows>::product(rows, strip.narrow, a, b, depth, edge, whole, k > 0,
                                is_last ? &ending : nullptr);
     for (long i = 0; i < rows; ++i) std::memcpy(c + i * p.columns, edge + i * whole, size);
   }
-  if (is_last && p.finish.activation != Activation::kLeaky)
+  if (is_last && !outputs && p.finish.activation != Activation::kLeaky)
     activate(p.finish.activation, c, rows, strip.width, p.columns);
 }
 

@@ -14,8 +14,8 @@ struct Matrix {
 enum class Activation { kLeaky, kSigmoid, kTanh };
 
 // What becomes of each number v of a product, in column j: f(v + bias[j]). With kLeaky, f(v) = v above 0, else slope · v.
-// With `outputs`, as many numbers as the product has, it is v where the output at its place is above 0, else slope · v:
-// the gradient goes back through the leaky ReLU that gave these outputs.
+// With `outputs`, as many numbers as the product has, it is f'(…) · v, where f gave the output at its place: the gradient
+// goes back through f.
 struct Finish {
   const float* bias = nullptr;  // null: no bias
   Activation activation = Activation::kLeaky;

@@ -27,6 +27,7 @@ DEFAULTS = {
         'bias': '1',
         'parts': '1',
         'activation': 'leaky',
+        'activation_before': 'leaky',
         'slope': '1',
         'slope_before': '1',
         'is_scaled': '0',
@@ -168,12 +169,17 @@ class _Rewriting:
                 self._point_at({index: layer})  # at once: another reshape may follow
 
     def fuse_slopes(self) -> None:
-        """Let each layer scale the gradient that it hands to a dense layer with a leaky ReLU."""
+        """Let each layer scale the gradient that it hands to a dense layer with an activation."""
         for node in self._nodes:
             if node['op'] not in (DENSE, BATCHNORM) or node['attrs']['of_input'] == '0':
                 continue
             before = self._nodes[node['inputs'][0][0]]
-            if not self._follows(node, (DENSE,)) or before['attrs']['activation'] != 'leaky':
+            if not self._follows(node, (DENSE,)):
+                continue
+            activation = before['attrs']['activation']
+            if node['op'] == DENSE:
+                node['attrs']['activation_before'] = activation
+            elif activation != 'leaky':
                 continue
             node['attrs']['slope_before'] = before['attrs']['slope']
             before['attrs']['is_scaled'] = '1'
