@@ -211,6 +211,16 @@ def test_columns_sums_and_numbers_are_mxnets():
     np.testing.assert_allclose(found['y'], expected_gradients['y'], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize('number', [np.nan, np.inf, -np.inf, 1e-44, 1e30, -0.0, 123456.789])
+def test_any_number_can_be_in_it(number):
+    symbol = (mx.sym.var('y') * number).mean()
+    ours = fused(symbol, {'y'})
+    assert operators(ours) == [FORMULA]
+    values = {'y': np.ones(3, dtype=np.float32)}
+    expected = 0 if abs(number) < 1e-38 else run(symbol, values)[0][0]  # a subnormal one
+    np.testing.assert_allclose(run(ours, values)[0][0], expected, rtol=1e-6)
+
+
 def test_what_it_cannot_do_stays_mxnets():
     y = mx.sym.var('y')
     others = {
@@ -244,7 +254,15 @@ def test_only_what_is_behind_the_last_layer_is_in_it():
 
 @pytest.mark.parametrize(
     'program',
-    ['', 'mean 0', 'mean 1;output 1', 'shout 0;output 1', 'add 0;output 1', 'scale 0;'],
+    [
+        '',
+        'mean 0',
+        'mean 1;output 1',
+        'shout 0;output 1',
+        'add 0;output 1',
+        'scale 0;',
+        'scale 0 x;',
+    ],
 )
 def test_broken_program_is_refused_in_words(program):
     node = {'op': FORMULA, 'name': 'loss', 'attrs': {'inputs': '1', 'program': program}}

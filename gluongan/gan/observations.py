@@ -10,6 +10,7 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 
 from ..errors import GluonganError
+from ..runtime import mx
 from .losses import Array, Loss
 
 # Numbers are fetched at most this many iterations late, so that the device never waits for Python,
@@ -88,14 +89,19 @@ class Observations:
     def _mean_scores(self, logits: Sequence[Array]) -> list[float]:
         if not logits:
             return []
-        scores = np.stack([y.asnumpy() for y in logits]).astype(np.float64)
+        scores = _joined(logits).astype(np.float64).reshape(len(logits), -1)
         if self._loss.is_probability:
             scores = 0.5 + 0.5 * np.tanh(scores / 2)
-        return scores.reshape(len(logits), -1).mean(axis=1).tolist()
+        return scores.mean(axis=1).tolist()
 
 
 def _numbers(arrays: Sequence[Array]) -> list[float]:
-    return [array.asscalar().item() for array in arrays]
+    return _joined(arrays).tolist()
+
+
+def _joined(arrays: Sequence[Array]) -> np.ndarray:
+    """Return arrays of equal shapes one behind the other: one copy from the device, not many."""
+    return mx.nd.concat(*arrays, dim=0).asnumpy()
 
 
 def _count_finite(dis_losses: Sequence[float], gen_losses: Sequence[float]) -> int:

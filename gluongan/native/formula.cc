@@ -14,10 +14,12 @@
 #include "mxnet/lib_api.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <numeric>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -72,11 +74,21 @@ struct Program {
     if (name == "output") return outputs.push_back(a);
     if (kKinds.count(name) == 0) throw std::invalid_argument(line);
     Instruction instruction{kKinds.at(name), a, 0, 0.0f};
-    if (instruction.kind <= kFrom) words >> instruction.number;
+    if (instruction.kind <= kFrom) instruction.number = number_in(words);
     const bool is_of_two = instruction.kind == kAdd || instruction.kind == kSubtract;
     if (is_of_two || instruction.kind == kPart || instruction.kind == kColumn) words >> instruction.b;
     if (!words || (is_of_two && !is_value(instruction.b)) || instruction.b < 0) throw std::invalid_argument(line);
     instructions.push_back(instruction);
+  }
+
+  // Also `nan` and `inf`, which streams do not read.
+  static float number_in(std::istringstream& words) {
+    std::string word;
+    words >> word;
+    char* end = nullptr;
+    const float number = std::strtof(word.c_str(), &end);
+    if (word.empty() || *end != '\0') throw std::invalid_argument("no number: " + word);
+    return number;
   }
 
   bool is_value(int a) const { return a >= 0 && a < inputs + static_cast<int>(instructions.size()); }
