@@ -3,6 +3,7 @@
 #ifndef GLUONGAN_PACKING_H_
 #define GLUONGAN_PACKING_H_
 
+#include <algorithm>
 #include <cstring>
 
 #define INLINE inline __attribute__((always_inline))
@@ -22,14 +23,15 @@ struct Tile {
   typedef int Order __attribute__((vector_size(4 * lanes)));
 };
 
-// to[k * step + line] = from[line * stride + k], for `lines` lines and k < kLanes. Each k is written as a whole vector,
-// one after the other: what it writes behind its lines, the next one overwrites.
-template <class T, int lines>
-INLINE void transpose(float* to, long step, const float* from, long stride) {
+// to[k * step + line] = from[line * stride + k], for k and `lines` lines below kLanes. Each k is written as a whole vector,
+// one after the other: what it writes behind its lines, 0, the next one overwrites.
+template <class T>
+INLINE void transpose(float* to, long step, const float* from, long stride, long lines) {
   using Vector = typename T::Vector;
   typename T::Order low, high;
   Vector x[T::kLanes] = {};
-  UNROLLED for (int i = 0; i < lines; ++i) std::memcpy(&x[i], from + i * stride, sizeof(Vector));
+  UNROLLED for (int i = 0; i < T::kLanes; ++i)
+    if (i < lines) std::memcpy(&x[i], from + i * stride, sizeof(Vector));
   UNROLLED for (int bit = 1; bit < T::kLanes; bit *= 2) {
     UNROLLED for (int q = 0; q < T::kLanes; ++q) {
       low[q] = q & bit ? T::kLanes + (q ^ bit) : q;
@@ -60,16 +62,24 @@ INLINE void pack(float* to, const float* from, long along, long across, long dep
   }
   for (; across == 1 && k + T::kLanes <= depth; k += T::kLanes) {
     UNROLLED for (int line = 0; line < whole; line += T::kLanes)
-      transpose<T, T::kLanes>(to + k * lines + line, lines, from + line * along + k, along);
-    if (rest) transpose<T, rest>(to + k * lines + whole, lines, from + whole * along + k, along);
+      transpose<T>(to + k * lines + line, lines, from + line * along + k, along, T::kLanes);
+    if (rest) transpose<T>(to + k * lines + whole, lines, from + whole * along + k, along, rest);
   }
   for (; k < depth; ++k)
     for (int line = 0; line < lines; ++line) to[k * lines + line] = from[line * along + k * across];
 }
 
-// The same for `count` lines out of `lines`; the others are 0.
-INLINE void pack_some(float* to, const float* from, long along, long across, long depth, long count, long lines) {
-  for (long k = 0; k < depth; ++k)
+// The same for `count` lines out of `lines`, which are whole vectors; the others hold any numbers.
+template <class T, int lines>
+INLINE void pack_some(float* to, const float* from, long along, long across, long depth, long count) {
+  long k = 0;
+  // Behind a row of the matrix, its next row begins; the last one is left to the loop below.
+  for (; along == 1 && k + 1 < depth && across >= lines; ++k)
+    std::memcpy(to + k * lines, from + k * across, lines * sizeof(float));
+  for (; across == 1 && k + T::kLanes <= depth; k += T::kLanes)
+    for (long line = 0; line < count; line += T::kLanes)
+      transpose<T>(to + k * lines + line, lines, from + line * along + k, along, std::min<long>(T::kLanes, count - line));
+  for (; k < depth; ++k)
     for (long line = 0; line < lines; ++line)
       to[k * lines + line] = line < count ? from[line * along + k * across] : 0.0f;
 }

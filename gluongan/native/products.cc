@@ -180,7 +180,8 @@ INLINE void pack_rows(const Matrix& b, const Strip& strip, const float* from, lo
   from += strip.first * b.column_step;
   if (strip.width == T::kColumns) return pack<T, T::kColumns>(to, from, b.column_step, b.row_step, depth);
   if (strip.width == T::kLanes) return pack<T, T::kLanes>(to, from, b.column_step, b.row_step, depth);
-  pack_some(to, from, b.column_step, b.row_step, depth, strip.width, strip.lines(T::kLanes));
+  if (strip.narrow) return pack_some<T, T::kLanes>(to, from, b.column_step, b.row_step, depth, strip.width);
+  pack_some<T, T::kColumns>(to, from, b.column_step, b.row_step, depth, strip.width);
 }
 
 template <class T>
