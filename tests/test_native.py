@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gluongan import native, runtime
+from gluongan.data import load
 from gluongan.data.batches import Gather
 from gluongan.errors import InputError
 from gluongan.nn import models
@@ -195,6 +196,27 @@ def test_a_batch_has_the_bits_of_mxnets_own_operators(dtype, shape, monkeypatch)
         found = block(samples, index)
         assert found.shape == expected.shape and found.dtype == np.float32
         np.testing.assert_array_equal(found.asnumpy(), expected.asnumpy())
+
+
+@needs_native
+@pytest.mark.same_bits
+@pytest.mark.parametrize('data', ['synthetic', 'ring8'])
+def test_labels_behind_the_samples_are_those_of_mxnets_own_operators(data, monkeypatch):
+    drawn = []
+    for is_native in (True, False):
+        if not is_native:
+            monkeypatch.setattr(native, 'can_gather', lambda samples: False)
+        batches = load(data).batches(33, seed=4)
+        assert bool(batches.gather.gatherer(batches.resident, batches._order)) == is_native
+        drawn.append([])
+        for _ in range(2 * len(batches)):
+            x = batches.draw_with_labels().asnumpy()
+            drawn[-1].append((x, batches.labels().asnumpy()))
+    for (x, labels), (expected, expected_labels) in zip(*drawn):
+        np.testing.assert_array_equal(x, expected)
+        np.testing.assert_array_equal(labels, expected_labels)
+        np.testing.assert_array_equal(x[:, -labels.shape[1] :], labels)
+        assert (labels.sum(axis=1) == 1).all()
 
 
 @needs_native

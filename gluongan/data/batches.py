@@ -17,29 +17,36 @@ MOST_RESIDENT = 2**31 - 1  # values in one array of MXNet, as its wheels are bui
 
 
 class Gather(mx.gluon.HybridBlock):
-    """Take samples of the resident array by index, and scale bytes to [0, 1], in one call."""
+    """Take samples of the resident array by index, and scale bytes to [0, 1], in one call.
 
-    def __init__(self, is_image: bool) -> None:
+    labels: int32 (N,) on the same device, for a `native.Gatherer`, and the number of classes.
+    """
+
+    def __init__(
+        self, is_image: bool, labels: mx.nd.NDArray | None = None, classes: int = 0
+    ) -> None:
         super().__init__()
         self._is_image = is_image
+        self._labels = labels, classes
         self._resident: Any = None  # what `_gatherer` is for
         self._gatherer: native.Gatherer | None = None
         self.hybridize(static_alloc=True)
 
     def forward(self, resident: Any, index: Any) -> Any:
-        if self._active and isinstance(resident, mx.nd.NDArray):
-            gatherer = self._gatherer_of(resident)
-            if gatherer and gatherer.takes(index):
-                return gatherer(index)
-        return super().forward(resident, index)
+        gatherer = self.gatherer(resident, index) if isinstance(resident, mx.nd.NDArray) else None
+        return gatherer(index) if gatherer else super().forward(resident, index)
 
-    def _gatherer_of(self, resident: mx.nd.NDArray) -> native.Gatherer | None:
+    def gatherer(self, resident: mx.nd.NDArray, index: mx.nd.NDArray) -> native.Gatherer | None:
+        """Return the operator in C++ for these samples and indices, None where MXNet's are used."""
+        if not self._active:
+            return None
         if resident is not self._resident:
             self._resident = resident
             self._gatherer = None
             if native.can_gather(resident):
-                self._gatherer = native.Gatherer(resident, 1 / 255 if self._is_image else 1.0)
-        return self._gatherer
+                scale = 1 / 255 if self._is_image else 1.0
+                self._gatherer = native.Gatherer(resident, scale, *self._labels)
+        return self._gatherer if self._gatherer and self._gatherer.takes(index) else None
 
     def hybrid_forward(self, F: Any, resident: Any, index: Any) -> Any:
         """Return float32 (batch, *shape) for int32 indices (batch,)."""
@@ -89,10 +96,10 @@ class Batches:
         self.resident = None
         if dataset.samples.size <= MOST_RESIDENT:
             self.resident = self._on_device(dataset.samples, dataset.samples.dtype)
-        self.gather = Gather(dataset.is_image)
         self._labels = None
         if dataset.labels is not None:
             self._labels = self._on_device(dataset.labels, 'int32')
+        self.gather = Gather(dataset.is_image, self._labels, len(dataset.classes))
         self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 0])))
         self._shuffle()
 
@@ -107,21 +114,43 @@ class Batches:
 
     def draw(self) -> mx.nd.NDArray:
         """Return the next batch; after the last one of an epoch the next epoch begins."""
+        self._advance()
+        return self._gathered()
+
+    def draw_with_labels(self) -> mx.nd.NDArray:
+        """Return the next batch of flat samples (batch, size + classes): behind each its label."""
+        self._advance()
+        gatherer = self._gatherer()
+        if gatherer:
+            return gatherer.with_labels(self._index)
+        return mx.nd.concat(self._gathered().flatten(), self.labels(), dim=1)
+
+    def labels(self) -> mx.nd.NDArray:
+        """Return the one-hot labels (batch, classes) of the batch that was drawn last."""
+        gatherer = self._gatherer()
+        if gatherer:
+            return gatherer.one_hot(self._index)
+        return mx.nd.one_hot(mx.nd.take(self._labels, self._index), depth=len(self.dataset.classes))
+
+    def _advance(self) -> None:
         if self._drawn == self.per_epoch:
             self._shuffle()
         start = self._drawn * self.batch
         self._index = self._order[start : start + self.batch]
         self._drawn += 1
+
+    def _gatherer(self) -> native.Gatherer | None:
+        if self.resident is None:
+            return None
+        return self.gather.gatherer(self.resident, self._index)
+
+    def _gathered(self) -> mx.nd.NDArray:
         if self.resident is not None:
             return self.gather(self.resident, self._index)
         chosen = self.dataset.samples[self._index.asnumpy()]
         return self.gather(
             self._on_device(chosen, chosen.dtype), self._on_device(range(self.batch), 'int32')
         )
-
-    def labels(self) -> mx.nd.NDArray:
-        """Return the one-hot labels (batch, classes) of the batch that was drawn last."""
-        return mx.nd.one_hot(mx.nd.take(self._labels, self._index), depth=len(self.dataset.classes))
 
     def __iter__(self) -> Iterator[mx.nd.NDArray]:
         if self._drawn == self.per_epoch:

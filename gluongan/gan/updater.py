@@ -215,6 +215,8 @@ class GANUpdater:
     def _draw_real(self) -> tuple[Array, Array | None]:
         """Return the next batch as the discriminator sees it, and its labels."""
         with self.watch('data'):
+            if self._joins_labels and len(self.dis.shape_in) == 1:
+                return self.real.draw_with_labels(), self.real.labels()
             x = self.real.draw()
             labels = self.real.labels() if self.classes else None
         return self.as_seen_by_dis(x, labels), labels

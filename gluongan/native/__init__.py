@@ -29,6 +29,7 @@ from ..runtime import THREADS, mx
 from ..threads import LIBRARY, SWITCH, chosen_parts, library
 
 ROUND_OTHERWISE = ('norms', 'dense')  # the parts whose bits are not those of MXNet's own operators
+FLOAT = 4  # bytes
 MAX_DIGITS = 19  # behind the point; MXNet ignores the others
 
 # The floats in the widest vectors that DNNL_MAX_CPU_ISA, which oneDNN obeys, allows: 16 by default.
@@ -170,22 +171,39 @@ def can_gather(samples: mx.nd.NDArray) -> bool:
 class Gatherer:
     """Cuts batches out of samples (N, *shape), see `can_gather`, as MXNet's `take` does.
 
+    labels: int32 (N,), the samples' labels from 0 to classes - 1, on the CPU.
+
     >>> samples = mx.nd.array([[0, 1], [2, 3], [4, 5]])
-    >>> gatherer = Gatherer(samples, 0.5)
-    >>> gatherer(mx.nd.array([2, 0], dtype='int32')).asnumpy().tolist()
+    >>> gatherer = Gatherer(samples, 0.5, labels=mx.nd.array([0, 2, 1], dtype='int32'), classes=3)
+    >>> index = mx.nd.array([2, 0], dtype='int32')
+    >>> gatherer(index).asnumpy().tolist()
     [[2.0, 2.5], [0.0, 0.5]]
+    >>> gatherer.one_hot(index).asnumpy().tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    >>> gatherer.with_labels(index).asnumpy().tolist()
+    [[2.0, 2.5, 0.0, 1.0, 0.0], [0.0, 0.5, 1.0, 0.0, 0.0]]
     """
 
-    def __init__(self, samples: mx.nd.NDArray, scale: float) -> None:
-        self.samples = samples
+    def __init__(
+        self,
+        samples: mx.nd.NDArray,
+        scale: float,
+        labels: mx.nd.NDArray | None = None,
+        classes: int = 0,
+    ) -> None:
+        self._samples = samples
+        self._labels = labels
         self._count, *shape = samples.shape
         self._shape = tuple(shape)
         self._size = prod(shape)
+        self._classes = classes
         self._scale = scale
         name = 'gluongan_gather_bytes' if samples.dtype == np.uint8 else 'gluongan_gather_floats'
-        self._function = library()[name]
-        pointer, long = ctypes.c_void_p, ctypes.c_long
-        self._function.argtypes = [pointer, pointer, pointer, long, long, long, ctypes.c_float]
+        pointers, long = [ctypes.c_void_p] * 3, ctypes.c_long
+        self._gather = library()[name]
+        self._gather.argtypes = [*pointers, long, long, long, long, ctypes.c_float]
+        self._one_hot = library()['gluongan_one_hot']
+        self._one_hot.argtypes = [*pointers, long, long, long, long]
 
     @staticmethod
     def takes(index: mx.nd.NDArray) -> bool:
@@ -196,11 +214,34 @@ class Gatherer:
 
     def __call__(self, index: mx.nd.NDArray) -> mx.nd.NDArray:
         """Return float32 (batch, *shape): scale · samples[index]."""
-        batch = index.shape[0]
-        x = mx.nd.empty((batch, *self._shape))
-        addresses = map(_address, (self.samples, index, x))
-        self._function(*addresses, self._count, batch, self._size, self._scale)
+        x = mx.nd.empty((index.shape[0], *self._shape))
+        self._write_samples(index, x, self._size)
         return x
+
+    def one_hot(self, index: mx.nd.NDArray) -> mx.nd.NDArray:
+        """Return float32 (batch, classes): a 1 at each label."""
+        labels = mx.nd.empty((index.shape[0], self._classes))
+        self._write_labels(index, labels, self._classes)
+        return labels
+
+    def with_labels(self, index: mx.nd.NDArray) -> mx.nd.NDArray:
+        """Return float32 (batch, size + classes): flat samples, each with its `one_hot` label."""
+        stride = self._size + self._classes
+        x = mx.nd.empty((index.shape[0], stride))
+        self._write_samples(index, x, stride)
+        self._write_labels(index, x, stride, first=self._size)
+        return x
+
+    def _write_samples(self, index: mx.nd.NDArray, to: mx.nd.NDArray, stride: int) -> None:
+        addresses = map(_address, (self._samples, index, to))
+        self._gather(*addresses, self._count, index.shape[0], self._size, stride, self._scale)
+
+    def _write_labels(
+        self, index: mx.nd.NDArray, to: mx.nd.NDArray, stride: int, first: int = 0
+    ) -> None:
+        labels, indices, numbers = map(_address, (self._labels, index, to))
+        numbers += first * FLOAT
+        self._one_hot(labels, indices, numbers, self._count, index.shape[0], self._classes, stride)
 
 
 class Rule(NamedTuple):

@@ -3,7 +3,6 @@
 //
 // `program` lists instructions, a semicolon behind each. Its first values are the operator's `inputs`, counted from 0;
 // every instruction but `output` makes the next one:
-//   part a i       the i-th half of a's samples        column a i     (N, K) → (N, 1)       flat a         (N, …) → (N·…)
 //   scale a c      c · a              plus a c      a + c             minus a c      a - c            from a c   c - a
 //   square a       a²                 relu a        max(a, 0)         softplus a     log(1 + eᵃ)
 //   add a b        a + b              subtract a b  a - b             b may be one number for all of a
