@@ -22,7 +22,7 @@
 namespace gluongan {
 namespace {
 
-constexpr long kDepth = 384;         // of a packed block: with it, a panel of `a` fits the first cache
+constexpr long kDepth = 1024;        // of a packed block; shallower ones read and write c more often
 constexpr long kSlack = 16;          // floats that packing may write behind a panel
 constexpr long kMostTiles = 4;       // side by side, whose columns the second cache holds
 constexpr double kAlone = 250000.0;  // terms that one thread adds up sooner than another one wakes
