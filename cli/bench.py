@@ -191,9 +191,10 @@ def _time(
     interrupt: Interrupt,
 ) -> tuple[list[Subject], list[Trial]]:
     from gluongan.bench.cases import cases
-    from gluongan.files import check_writable
 
-    check_writable(out, folder=True, setting='out')
+    from .outputs import check_target
+
+    check_target(out, folder=True, setting='out')
     cases(recipes, batches)  # refuses what is impossible before MXNet is imported
     from gluongan.bench.measure import measure
     from gluongan.bench.subjects import environment, make_subjects

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
-from gluongan.files import check_writable
 from gluongan.runs.folder import is_run
 
 from .faults import refusals
-from .outputs import safe
+from .outputs import check_target, safe
 
 DEFAULT = 'compared'  # begins the name of the folder beside the first run
 CURVES = 'curves.png'
@@ -46,7 +45,7 @@ def compare(runs: tuple[Path, ...], out: Path | None) -> None:
     with refusals():
         kept = [path for path in runs if not _is_skipped(path)] or list(runs)
         folder = out or kept[0].resolve().parent / _default_name(kept)
-        check_writable(folder, folder=True, setting=out and 'out')
+        check_target(folder, folder=True, setting=out and 'out')
         print_comparison(kept, folder)
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gluongan.config import Config
-from gluongan.files import check_writable
 from gluongan.runs.folder import EVALUATION, is_run, nearest_path
 
 from .faults import Usage, flag, refusals
 from .knobs import data_flags, typed
 from .options import CHANGED_DATA, DEVICE, JUDGE, THREADS, WHICH, remembered
+from .outputs import check_target
 
 if TYPE_CHECKING:
     from gluongan.evaluation import Report
@@ -117,7 +117,7 @@ def evaluate(
         in_run = source / EVALUATION if is_run(source) else None
         for path, setting in ((out or in_run, json_setting), (figure, figure_setting)):
             if path:
-                check_writable(path, setting=setting)
+                check_target(path, setting=setting)
         from gluongan.evaluation.sources import evaluate_source
 
         report = evaluate_source(

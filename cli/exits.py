@@ -58,9 +58,10 @@ class CommandLine(click.Group):
         except click.ClickException as error:
             say(f'Error: {as_sentence(error)}')
             sys.exit(error.exit_code)
-        except click.Abort:
+        except click.Abort as abort:
             say('Stopped')
-            sys.exit(128 + signal.SIGINT)
+            number = getattr(abort.__cause__, 'number', signal.SIGINT)
+            sys.exit(128 + number)
         except NobodyReads:
             drop_broken_streams()
             sys.exit(128 + signal.SIGPIPE)
@@ -89,25 +90,40 @@ def remember_run(run: Path) -> None:
 # Ctrl-C, and streams that nobody reads any more
 
 
-class kill_at_second_interrupt:
-    """Within it the first Ctrl-C is a KeyboardInterrupt, and a second one ends the process.
+class Stop(KeyboardInterrupt):
+    """A signal that asks the program to end."""
 
-    MXNet's destructors swallow a KeyboardInterrupt now and then.
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+class kill_at_second_interrupt:
+    """Within it the first Ctrl-C, SIGTERM or SIGHUP is a Stop, and a second one ends the process.
+
+    So temporary files are removed, as after any other exception. MXNet's destructors swallow a
+    KeyboardInterrupt now and then. SIGHUP may come twice from one terminal, so a second one does
+    nothing. A signal that is ignored, as by nohup, stays so.
     """
 
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
     def __enter__(self) -> None:
-        self._before: Any = None
-        is_main = threading.current_thread() is threading.main_thread()
-        if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            self._before = signal.signal(signal.SIGINT, self._handle)
+        self._before: dict[int, Any] = {}
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in self.SIGNALS:
+            if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+                self._before[number] = signal.signal(number, self._handle)
 
     def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> NoReturn:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        raise KeyboardInterrupt
+        for each in self._before:
+            signal.signal(each, signal.SIG_IGN if each == signal.SIGHUP else signal.SIG_DFL)
+        raise Stop(number)
 
 
 def open_closed_streams() -> None:

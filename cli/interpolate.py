@@ -8,7 +8,7 @@ import click
 
 from .faults import Usage, refusals
 from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, parse_seeds
-from .outputs import default_stem, output, safe
+from .outputs import at_snapshot, default_stem, output, safe
 
 
 @click.command(short_help='Walk through the latent space from sample to sample: a PNG and a GIF.')
@@ -36,7 +36,7 @@ from .outputs import default_stem, output, safe
     metavar='FILE.png',
     help='The strip of images, one row from each seed to the next; '
     'the animation goes to FILE.gif beside it. '
-    '[default: RUN/walk-LIST.png, with the options that are given]',
+    '[default: RUN/walk-LIST-at-ITERATION.png, with the options that are given]',
 )
 @DEVICE
 @THREADS
@@ -53,7 +53,7 @@ def interpolate(
     """Walk through the latent space of RUN from seed to seed: a strip as PNG, and a GIF.
 
     Normal noise is interpolated along great circles, uniform noise along straight lines. RUN may
-    also be a folder that `gluongan export` made.
+    also be a folder that `gluongan export` made in MXNet's format.
 
     \b
     gluongan interpolate runs/00000-dense-mnist --seeds 3,14,15,92 --steps 16
@@ -61,9 +61,10 @@ def interpolate(
     numbers = parse_seeds(seeds)
     if len(numbers) < 2:
         raise Usage(f'--seeds {seeds}: must be two or more, such as 0,1')
-    stem = default_stem(f'walk-{safe(seeds)}', without=['seeds'])
-    path = output(out, run / f'{stem}.png', '.png', beside=['.gif'])
     with refusals():
+        base = f'walk-{safe(seeds)}{at_snapshot(run, which)}'
+        stem = default_stem(base, without=['seeds', 'which'])
+        path = output(out, run / f'{stem}.png', '.png', beside=['.gif'])
         from gluongan import figures
         from gluongan.exports import load_sampler
         from gluongan.gan.sampling import pixels

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gluongan.files import check_writable
 from gluongan.runs.folder import is_run
 
 from .faults import Usage, refusals
 from .options import CHANGED_DATA, DATA_AT, DEVICE, RUN, THREADS, WHICH
-from .outputs import default_stem
+from .outputs import at_snapshot, check_target, default_stem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +31,11 @@ HEADING = ('', 'number', 'median error', 'smallest', 'largest', 'found again')
     type=click.Path(path_type=Path),
     metavar='FILE|FOLDER',
     help='An image, or a folder of images.',
+)
+@click.option(
+    '--resize',
+    is_flag=True,
+    help='Crop and resize images of another size. [default: another size is refused]',
 )
 @click.option(
     '--test',
@@ -79,7 +83,8 @@ HEADING = ('', 'number', 'median error', 'smallest', 'largest', 'found again')
     '--out',
     type=click.Path(path_type=Path),
     metavar='DIR',
-    help='Where the files go. [default: RUN/inversion, with the options that are given]',
+    help='Where the files go. '
+    '[default: RUN/inversion-at-ITERATION, with the options that are given]',
 )
 @DATA_AT
 @CHANGED_DATA
@@ -88,6 +93,7 @@ HEADING = ('', 'number', 'median error', 'smallest', 'largest', 'found again')
 def invert(
     run: Path,
     images: Path | None,
+    resize: bool,
     test: int | None,
     starts: int,
     steps: int,
@@ -113,14 +119,17 @@ def invert(
     """
     if images is not None and test is not None:
         raise Usage('--images and --test: must be only one of them')
+    if resize and images is None:
+        raise Usage('--resize: must be given together with --images')
     with refusals():
         from gluongan import loading
         from gluongan.gan.inversion import Inverter
         from gluongan.runs import reading
 
-        folder = out or run / default_stem('inversion')
+        stem = f'inversion{at_snapshot(run, which)}'
+        folder = out or run / default_stem(stem, without=['which'])
         if out or is_run(run):  # else the run is at fault
-            check_writable(folder, folder=True, setting=out and 'out')
+            check_target(folder, folder=True, setting=out and 'out')
         config, gen = loading.load_run(run, which=which, device=device)
         shape = reading.sample_shape(run)
         classes = len(reading.class_names(run)) if config.conditional else 0
@@ -129,7 +138,7 @@ def invert(
         if images is None:
             x = _test_images(run, test or 16, data_at, changed_data)
         else:
-            x = _read_images(images, shape)
+            x = _read_images(run, images, shape, resize)
         net = None
         if encoder:
             net = _train_encoder(gen, config, encoder, shape, classes, seed)
@@ -151,9 +160,10 @@ def invert(
         _write(folder, title, x, results, inverter)
 
 
-def _read_images(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def _read_images(run: Path, path: Path, shape: tuple[int, ...], resize: bool) -> np.ndarray:
     from gluongan import data
     from gluongan.data import folder
+    from gluongan.evaluation.pictures import check_sizes
 
     channels, height, width = shape
     if height != width:
@@ -161,6 +171,8 @@ def _read_images(path: Path, shape: tuple[int, ...]) -> np.ndarray:
             f'--images {path}: this run generates images of {width} × {height} pixels; '
             'must be a run with square images'
         )
+    if not resize:
+        check_sizes(path, height, width, str(run))
     if path.is_dir():
         samples = data.load(path, image_size=height, channels=channels).samples
     else:

@@ -10,14 +10,13 @@ from typing import Any
 import click
 
 from gluongan.config import Config
-from gluongan.files import check_writable
 from gluongan.metric_names import metric_stem
 from gluongan.runs.folder import run_name
 
 from .faults import refusals
 from .knobs import data_flags, typed
 from .options import DEVICE, JUDGE, THREADS
-from .outputs import unused
+from .outputs import check_target, unused
 
 SHOWN = ('fd', 'coverage', 'ndb')  # stems of the metrics that `calibrate` prints as it goes on
 
@@ -106,7 +105,7 @@ def train(
 
         config = Config().with_settings(typed(flags))
         path = out or unused(Path(f'{_data_name(config)}.judge'))
-        check_writable(path, setting=out and 'out')
+        check_target(path, setting=out and 'out')
         dataset = build.load_data(config)
         trained = classifier.train(
             dataset,
@@ -176,7 +175,7 @@ def calibrate(
 
         config = Config().with_settings(typed(flags))
         path = out or unused(Path(f'{_data_name(config)}.calibration.json'))
-        check_writable(path, setting=out and 'out')
+        check_target(path, setting=out and 'out')
         reference = sources.make_reference(config, judge_file)
         count = count or sources.COUNTS.get(config.data, sources.COUNT)
         calibration = evaluation.calibrate(reference, count, draws=draws, on_set=_print_set)

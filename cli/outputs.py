@@ -11,12 +11,23 @@ import click
 
 from gluongan.errors import as_typed
 from gluongan.files import check_writable
+from gluongan.runs.folder import check_not_of_run, is_run
 
 from .faults import Usage, refusals
 
 LONGEST = 80  # bytes of a part of a name
 # Options that change where or how a result is computed, and not what it is.
 WITHOUT_NAME = ('out', 'device')
+
+
+def check_target(path: Path, *, folder: bool = False, setting: str | None = None) -> None:
+    """Raise InputError where a file, or files in a folder, cannot or must not be written at `path`.
+
+    setting: the option that gave `path`, if any. Then `path` must not be among what a run made.
+    """
+    if setting:
+        check_not_of_run(path, setting)
+    check_writable(path, folder=folder, setting=setting)
 
 
 def output(
@@ -37,9 +48,9 @@ def output(
         raise Usage(f'{flag} {path}: must end in {ending}')
     setting = out and flag[2:].replace('-', '_')
     with refusals():
-        check_writable(path, setting=setting)
+        check_target(path, setting=setting)
         for other in (path.with_suffix(each) for each in beside):
-            check_writable(other, setting=setting)
+            check_target(other, setting=setting)
             if other.exists() and not path.exists():
                 raise Usage(
                     f'{flag} {path}: would overwrite {other}, which another command made; '
@@ -56,6 +67,16 @@ def unused(default: Path) -> Path:
             'must be removed, or be named with --out to be replaced'
         )
     return default
+
+
+def at_snapshot(run: Path, which: str) -> str:
+    """Return a part of a name that says which iteration of a run an output is of.
+
+    An export has only one.
+    """
+    from gluongan.runs.snapshots import find_snapshot
+
+    return f'-at-{int(find_snapshot(run, which).stem)}' if is_run(run) else ''
 
 
 def default_stem(base: str, without: Collection[str] = ()) -> str:

@@ -10,7 +10,7 @@ import click
 
 from .faults import refusals, warn
 from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, parse_seeds
-from .outputs import default_stem, output, safe
+from .outputs import at_snapshot, default_stem, output, safe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     metavar='FILE.png',
     help='The grid of images; the values go to FILE.npy beside it. '
-    '[default: RUN/seeds-LIST.png, with the options that are given]',
+    '[default: RUN/seeds-LIST-at-ITERATION.png, with the options that are given]',
 )
 @click.option(
     '--cols',
@@ -61,8 +61,8 @@ def sample(
 ) -> None:
     """Make new samples with the generator of RUN: a grid as PNG, and values in [0, 1] as .npy.
 
-    The array has the shape (N, C, H, W). RUN may also be a folder that `gluongan export` made,
-    which gives the same samples for the same seeds.
+    The array has the shape (N, C, H, W). RUN may also be a folder that `gluongan export` made
+    in MXNet's format, which gives the same samples for the same seeds.
 
     \b
     gluongan sample runs/00000-dense-mnist
@@ -80,7 +80,8 @@ def sample(
             of_each_class = sampler.classes and name is None
             seeds = '0-7' if of_each_class else '0-63'
             numbers = parse_seeds(seeds)
-        stem = default_stem(f'seeds-{safe(seeds)}', without=['seeds'])
+        base = f'seeds-{safe(seeds)}{at_snapshot(run, which)}'
+        stem = default_stem(base, without=['seeds', 'which'])
         path = output(out, run / f'{stem}.png', '.png', beside=['.npy'])
         x, width = sampler.sample_grid(numbers, name, trunc)
         if x.ndim == 2 and (cols or scale > 1):

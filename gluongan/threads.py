@@ -199,7 +199,7 @@ def _complaint(threads: Threads, text: str | None) -> str | None:
             return None
         # Only OpenMP itself knows the cores to which it binds, and limits from when it was loaded.
         return f'{_request.source} {_request.count}: {threads.count} is used ({threads.source})'
-    if text is None or 1 <= _number(text) <= threads.cores:
+    if not text or 1 <= _number(text) <= threads.cores:  # empty is as good as unset
         return None
     allowed = f'must be a whole number from 1 to {threads.cores}, the usable cores'
     return f'OMP_NUM_THREADS={text}: {allowed}; {threads.count} is used'

@@ -144,6 +144,39 @@ def test_ctrl_c_ends_every_command_with_130(command, monkeypatch):
     assert result.exit_code == 130 and result.stderr.strip() == 'Stopped'
 
 
+WRITE = (
+    'import time; from pathlib import Path; from gluongan.cli import main, plot\n'
+    'from gluongan.files import replacing\n'
+    'def write(run):\n'
+    '    with replacing(run / "x.png") as temporary:\n'
+    '        temporary.write_text("half"); print("ready", flush=True); time.sleep(60)\n'
+    'plot.callback = write; main()'
+)
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_command_that_is_asked_to_end_leaves_no_half_of_a_file(here, number):
+    command = [sys.executable, '-c', WRITE, 'plot', here]
+    pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as process:
+        process.stdout.readline()
+        assert len(list(here.iterdir())) == 1
+        process.send_signal(number)
+        assert process.wait(30) == 128 + number
+        assert process.stderr.read().strip() == b'Stopped'
+    assert not list(here.iterdir())
+
+
+def test_command_under_nohup_goes_on_when_the_terminal_closes(here):
+    code = 'import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); ' + WAIT
+    with subprocess.Popen([sys.executable, '-c', code, 'plot', 'x'], stdout=-1) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.3)
+        process.kill()
+
+
 WAIT = (
     'import time; from gluongan.cli import main, plot\n'
     'def wait(run):\n'

@@ -49,7 +49,6 @@ SAMPLE = [
     ['--seeds', '0-3'],
     ['--seeds', LONG],
     ['--seeds', LONG + ',100'],
-    ['--snapshot', 'best'],
     ['--snapshot', '2'],
     ['--class', '#0'],
     ['--class', '#1'],
@@ -90,6 +89,54 @@ def test_inversions_of_different_options_are_different_folders(run):
     ]
     made = [new_files(run, *common, *words) for words in options]
     assert all(files for files in made)
+
+
+def test_outputs_of_different_iterations_are_different_files(run):
+    for command in ('sample', 'interpolate', 'invert'):
+        words = ['--test', 1, '--steps', 1, '--starts', 1] if command == 'invert' else []
+        for which, iteration in (('last', 4), ('2', 2)):
+            result = tiny.gluongan(command, run, '--snapshot', which, *words)
+            assert result.exit_code == 0, result.stderr
+            first = result.stdout.split()[-1]
+            assert f'-at-{iteration}' in first, first
+
+
+# Output options that name a file or a folder, and what the command needs besides them.
+TARGETS = {
+    ('sample', '--out'): [],
+    ('interpolate', '--out'): [],
+    ('invert', '--out'): ['--test', 1],
+    ('compare', '--out'): [],
+    ('evaluate', '--json'): [],
+    ('evaluate', '--figure'): [],
+}
+OWN = ['config.json', 'run.json', 'log.csv', 'reals.png', 'training.gif', 'samples/000004.png']
+OWN += ['figures/losses.png', 'snapshots/000004.snapshot', 'figures/new.png', 'batches.csv']
+
+
+@pytest.mark.parametrize('command, option', TARGETS)
+def test_what_a_run_made_is_not_replaced_by_an_output(run, command, option):
+    before = {path: path.read_bytes() for path in run.rglob('*') if path.is_file()}
+    names = OWN if option != '--out' or command in ('sample', 'interpolate') else ['.', 'samples']
+    for name in names:
+        message = tiny.refused(command, run, *TARGETS[command, option], option, run / name)
+        fits = name.endswith('.png') or command in ('invert', 'compare') or option == '--json'
+        if fits:
+            assert 'which the run itself writes; must be another name' in message, message
+    after = {path: path.read_bytes() for path in run.rglob('*') if path.is_file()}
+    assert after == before
+
+
+def test_own_names_in_a_run_folder_are_free(run):
+    result = tiny.gluongan('sample', run, '--out', run / 'mine.png')
+    assert result.exit_code == 0, result.stderr
+
+
+def test_judge_and_benchmark_are_not_written_over_a_run(run):
+    words = ['judge', 'train', '--data', 'synthetic', '--out', run / 'config.json']
+    assert 'which the run itself writes' in tiny.refused(*words)
+    words = ['bench', '--recipe', 'dense', '--out', run / 'figures']
+    assert 'which the run itself writes' in tiny.refused(*words)
 
 
 def test_comparisons_of_different_runs_are_different_folders(tmp_path, monkeypatch):

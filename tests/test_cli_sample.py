@@ -39,8 +39,8 @@ def test_values_beside_the_picture_are_those_of_the_picture(run, tmp_path):
 
 def test_default_is_64_samples_in_the_run_folder(run):
     result = tiny.gluongan('sample', run)
-    assert result.exit_code == 0 and str(run / 'seeds-0-63.png') in result.stdout
-    assert np.load(run / 'seeds-0-63.npy').shape == (64, 1, 8, 8)
+    assert result.exit_code == 0 and str(run / 'seeds-0-63-at-30.png') in result.stdout
+    assert np.load(run / 'seeds-0-63-at-30.npy').shape == (64, 1, 8, 8)
 
 
 @pytest.fixture(scope='module')

@@ -88,7 +88,7 @@ def test_train_and_test_folders_are_splits_only_when_both_exist(tmp_path):
     save(tmp_path / 'train/a.png', np.full((8, 8), 1, np.uint8))
     (tmp_path / 'train/ship/a.png').unlink()
     assert load(tmp_path).classes == ('train',)
-    with pytest.raises(NoSplit, match='no sub-folders train and test'):
+    with pytest.raises(NoSplit, match='has no test split; must have sub-folders train and test'):
         load(tmp_path, split='test')
     save(tmp_path / 'test/b.png', np.full((8, 8), 2, np.uint8))
     assert load(tmp_path, split='train', channels=1).samples.max() == 1

@@ -252,6 +252,20 @@ def test_the_side_is_the_median_and_both_splits_have_that_of_training(tmp_path):
     assert load(tmp_path, image_size=9, channels=1).shape == (1, 9, 9)
 
 
+def test_the_line_says_what_lost_its_colours_or_its_transparency(tmp_path):
+    pixels = np.full((8, 8, 4), 255, np.uint8)
+    pixels[..., 0] = 90
+    Image.fromarray(pixels).save(tmp_path / 'colour.png')
+    pixels[0, 0, 3] = 40
+    Image.fromarray(pixels).save(tmp_path / 'transparent.png')
+    Image.fromarray(np.full((8, 8, 3), 77, np.uint8)).save(tmp_path / 'grey stored as colour.png')
+    grey, colour = (describe(load(tmp_path, image_size=8, channels=each)) for each in (1, 3))
+    assert '; 2 pictures in colour made grey; 1 picture with transparency put on black; ' in grey
+    assert 'made grey' not in colour and '; 1 picture with transparency put on black; ' in colour
+    save(tmp_path / 'plain' / '0.png')
+    assert 'made' not in describe(load(tmp_path / 'plain')) and 'put on' not in grey[-20:]
+
+
 def test_the_line_says_what_was_cropped_and_resized(tmp_path):
     fill(tmp_path / 'cats', 60, size=(60, 20))
     assert '8 × 8 colour, from 60 × 20 by centre crop;' in describe(

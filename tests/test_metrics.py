@@ -97,7 +97,9 @@ def test_kernel_distance_of_one_source_is_zero_on_average_and_within_its_error()
 
 
 def test_kernel_distance_of_too_few_samples_is_refused():
-    with pytest.raises(ValueError, match='19 samples: must be at least 20 for 10 blocks'):
+    with pytest.raises(
+        ValueError, match='19 samples: are too few for the kernel distance; must be at least 20'
+    ):
         metrics.kernel_distance(features(0, 19), features(1, 40))
 
 
@@ -130,6 +132,13 @@ def test_a_class_counts_only_the_samples_that_are_sure():
     assert result.missing == [1, 3]
     assert result.shares.tolist() == [0.5, 0, 0.2, 0]
     assert result.kl == pytest.approx(entropy([0.5, 0.3, 0.2, 0], [0.25] * 4))
+
+
+def test_a_rare_class_is_missing_by_its_share_in_the_data():
+    p = certain(98, 0, 2)
+    assert metrics.classes(p).missing == [1, 2]
+    assert metrics.classes(p, np.array([0.97, 0.0, 0.03])).missing == []
+    assert metrics.classes(p, np.array([0.6, 0.1, 0.3])).missing == [1, 2]
 
 
 def test_a_probability_of_nine_tenths_is_sure():

@@ -105,7 +105,9 @@ def test_radii_that_are_known_change_nothing():
 
 
 def test_manifold_of_too_few_samples_is_refused():
-    with pytest.raises(ValueError, match='5 and 300 samples: each set must have more than k = 5'):
+    with pytest.raises(
+        ValueError, match='5 and 300 samples: are too few for 5 neighbours each; must be at least 6'
+    ):
         metrics.manifold(pictures(0, 5), pictures(1))
 
 

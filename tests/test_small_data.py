@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import tiny
@@ -12,9 +14,9 @@ from gluongan.evaluation.metrics import coverage, kernel_distance, manifold, pai
 from gluongan.evaluation.metrics.distances import squared_radii
 
 SIDE = 8
-# SciPy warns where there are fewer pictures than the 100 bins.
+# Of SciPy's k-means, where there are fewer pictures than the 100 bins.
 pytestmark = pytest.mark.filterwarnings(
-    'ignore:One of the clusters', 'ignore:invalid value encountered in divide'
+    'error:One of the clusters', 'error:invalid value encountered in divide'
 )
 
 
@@ -66,7 +68,9 @@ def test_too_few_samples_for_the_kernel_distance_are_one_sentence(tmp_path, pict
     big = np.repeat(np.repeat(pictures[:19], 4, axis=1), 4, axis=2)[:, :28, :28]
     source = folder_of(big, tmp_path / 'pictures')
     message = tiny.gluongan('evaluate', source, '--data', 'mnist').stderr.splitlines()[-1]
-    assert message == 'Error: 19 samples: must be at least 20 for 10 blocks'
+    assert message == (
+        'Error: 19 samples: are too few for the kernel distance; must be at least 20'
+    )
 
 
 def test_metrics_of_too_few_samples_raise_an_input_error():
@@ -111,3 +115,59 @@ def test_any_number_of_pictures_is_trained_on_and_evaluated_or_refused(
     succeeds_or_refuses('train', *tiny.flags(**settings, batch=1), *judged)
     succeeds_or_refuses('judge', 'train', '--data', 'data.npz', '--epochs', 1)
     assert not list(tmp_path.rglob('*traceback*'))
+
+
+# Data of which some metrics cannot be
+
+
+def evaluated(samples, data, path):
+    """The report of 8 × 8 pictures (N, 8, 8) against others, and the lines that are printed."""
+    source = folder_of(samples, path / 'samples')
+    for split, pictures in data.items():
+        path_of_split = path / 'data' / split
+        path_of_split.parent.mkdir(exist_ok=True)
+        folder_of(pictures, path_of_split)
+    settings = ['--image-size', SIDE, '--channels', 1, '--json', path / 'x.json']
+    result = tiny.gluongan('evaluate', source, '--data', path / 'data', *settings)
+    assert result.exit_code == 0, result.stderr
+    return json.loads((path / 'x.json').read_text())['metrics'], result.stdout
+
+
+def test_ratios_to_constant_data_are_left_out_and_that_is_said(tmp_path, pictures):
+    grey = np.full((120, SIDE, SIDE), 99, np.uint8)
+    values, text = evaluated(pictures, {'train': grey, 'test': grey[:60]}, tmp_path)
+    names = ' '.join(values)
+    for stem in ('spread', 'sharpness', 'support', 'ndb', 'jsd'):
+        assert f'pixel_{stem}' not in names, names
+    assert 'no `spread` and no `sharpness`: the images of data are all alike' in text
+    assert 'no `ndb` and no `jsd`: data has 1 different images; must be at least 100' in text
+    assert all(np.isfinite(value) and abs(value) < 1e6 for value in values.values())
+
+
+def test_copies_in_the_data_leave_out_the_number_of_distinct_images(tmp_path, pictures):
+    repeated = np.tile(pictures[:30], (4, 1, 1))
+    data = {'train': repeated, 'test': repeated}
+    values, text = evaluated(pictures, data, tmp_path)
+    assert 'pixel_support' not in ' '.join(values) and 'pixel_spread' in ' '.join(values)
+    assert 'no `support`: data has copies of images' in text
+
+
+def test_collapsed_samples_are_called_so_on_few_images_too(tmp_path, pictures):
+    same = np.repeat(pictures[:1], 30, axis=0)
+    data = {'train': pictures, 'test': pictures[:50]}
+    _, text = evaluated(same, data, tmp_path)
+    assert "nearly all samples are alike (0.00 of the data's spread)" in text
+
+
+def test_variety_is_not_judged_by_few_images(tmp_path, pictures):
+    data = {'train': pictures[:60], 'test': pictures[60:]}
+    _, text = evaluated(pictures[:30], data, tmp_path)
+    assert 'too few real images (40) to judge the variety' in text and 'good variety' not in text
+
+
+def test_fewer_pictures_than_asked_for_are_said(tmp_path, pictures):
+    np.savez(tmp_path / 'data.npz', images=np.tile(pictures, (2, 1, 1)))
+    source = folder_of(pictures, tmp_path / 'samples')
+    words = ['evaluate', source, '--data', tmp_path / 'data.npz', '--samples']
+    assert 'has 100 samples, not 150' in tiny.gluongan(*words, 150).stdout
+    assert ', not ' not in tiny.gluongan(*words, 100).stdout

@@ -31,6 +31,7 @@ class Origin:
     sizes: width and height of each picture as it is stored, (N, 2); None for arrays.
     ignored, left_out, merged: of a folder of pictures, see `listing.Listing`.
     unused: the names of the arrays of an archive that belong to no split.
+    made_grey, made_opaque: how many pictures lost their colours, and their transparency.
     """
 
     sizes: np.ndarray | None = None
@@ -38,6 +39,8 @@ class Origin:
     left_out: tuple[str, ...] = ()
     merged: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    made_grey: int = 0
+    made_opaque: int = 0
 
 
 def list_names(names: Collection[object]) -> str:
@@ -117,6 +120,10 @@ def _stored_sizes(dataset: Dataset) -> str:
 
 def _remarks(dataset: Dataset) -> Iterator[str]:
     origin = dataset.origin
+    if origin and origin.made_grey:
+        yield f'{_count(origin.made_grey, "picture")} in colour made grey'
+    if origin and origin.made_opaque:
+        yield f'{_count(origin.made_opaque, "picture")} with transparency put on black'
     if origin and origin.ignored:
         endings = [ending or 'no ending' for ending in sorted(origin.ignored)]
         count = _count(sum(origin.ignored.values()), 'file')

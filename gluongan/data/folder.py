@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median_low
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,7 @@ MAX_PIXELS = 2**26
 SMALLEST_SIDE, LARGEST_SIDE = 8, 64  # that are chosen by default
 ORIENTATION = 0x0112  # in EXIF; from 5 on width and height change places
 LOOKED_AT = 100  # pictures whose size and mode decide it
+OPAQUE = 255
 GREY_MODES = ('1', 'L', 'LA', 'La', 'I', 'F')
 
 
@@ -46,16 +48,18 @@ def load(
         if split != 'train':
             listing = list_pictures(folder, split)
         side, depth = suited_shape(train.paths)
-    samples, sizes = _read_all(folder, listing.paths, image_size or side, channels or depth)
-    origin = Origin(sizes, listing.ignored, listing.left_out, listing.merged)
+    samples, origin = _read_all(folder, listing.paths, image_size or side, channels or depth)
+    origin = replace(
+        origin, ignored=listing.ignored, left_out=listing.left_out, merged=listing.merged
+    )
     name = folder.resolve().name
     return Dataset(name, samples, listing.labels, listing.classes, split, origin=origin)
 
 
 def _read_all(
     folder: Path, paths: Sequence[Path], side: int, channels: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pictures, and the width and height (N, 2) of each as it is stored."""
+) -> tuple[np.ndarray, Origin]:
+    """Return the pictures, and what they were in their files."""
     try:
         samples = np.empty((len(paths), channels, side, side), np.uint8)
     except MemoryError as error:
@@ -64,9 +68,13 @@ def _read_all(
             f'must be fewer, or of an `image_size` below {side}'
         ) from error
     sizes = np.empty((len(paths), 2), np.int64)
+    made_grey = made_opaque = 0
     for index, path in enumerate(paths):
-        samples[index], sizes[index] = _read(path, side, channels)
-    return samples, sizes
+        picture = _read(path, side, channels)
+        samples[index], sizes[index] = picture.pixels, picture.size
+        made_grey += picture.is_made_grey
+        made_opaque += picture.is_made_opaque
+    return samples, Origin(sizes, made_grey=made_grey, made_opaque=made_opaque)
 
 
 def suited_shape(paths: Sequence[Path]) -> tuple[int, int]:
@@ -102,11 +110,19 @@ def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
 
     Raises DataError where it is damaged, too large or not a picture.
     """
-    return _read(path, size, channels)[0]
+    return _read(path, size, channels).pixels
 
 
-def _read(path: Path, size: int, channels: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """Return a picture, and its width and height as it is stored."""
+class _Picture(NamedTuple):
+    """A picture as it is read, width and height as it is stored, and what was lost."""
+
+    pixels: np.ndarray
+    size: tuple[int, int]
+    is_made_grey: bool
+    is_made_opaque: bool
+
+
+def _read(path: Path, size: int, channels: int) -> _Picture:
     if not path.is_file():  # a dangling link, or a named pipe that would wait for ever
         raise DataError(f'{path}: is not a regular file; must be a picture')
     try:
@@ -142,7 +158,7 @@ def _open(path: Path) -> Image:
         return Image.open(path, formats=FORMATS)
 
 
-def _decode(path: Path, size: int, channels: int) -> tuple[np.ndarray, tuple[int, int]]:
+def _decode(path: Path, size: int, channels: int) -> _Picture:
     from PIL import Image, ImageOps
 
     with _open(path) as image:
@@ -155,11 +171,23 @@ def _decode(path: Path, size: int, channels: int) -> tuple[np.ndarray, tuple[int
         image.draft(None, (2 * size, 2 * size))
         image = _in_plain_mode(ImageOps.exif_transpose(image))
     image = ImageOps.fit(image, (size, size), Image.LANCZOS)
+    is_transparent = False
     if image.mode == 'RGBA':  # after the resizing, which weighs colours by their alpha
+        is_transparent = image.getextrema()[3][0] < OPAQUE
         image = Image.alpha_composite(Image.new('RGBA', image.size, 'black'), image)
     if channels == 1:
-        return np.asarray(image.convert('L'))[None], stored
-    return np.asarray(image.convert('RGB')).transpose(2, 0, 1), stored
+        pixels = np.asarray(image.convert('L'))[None]
+        return _Picture(pixels, stored, _is_colour(image), is_transparent)
+    pixels = np.asarray(image.convert('RGB')).transpose(2, 0, 1)
+    return _Picture(pixels, stored, is_made_grey=False, is_made_opaque=is_transparent)
+
+
+def _is_colour(image: Image) -> bool:
+    """Return whether any pixel is anything but grey."""
+    if image.mode == 'L':
+        return False
+    red, green, blue = np.asarray(image.convert('RGB')).transpose(2, 0, 1)
+    return not ((red == green).all() and (green == blue).all())
 
 
 def _upright_size(image: Image) -> tuple[int, int]:

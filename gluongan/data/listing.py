@@ -49,8 +49,7 @@ def list_pictures(folder: Path, split: str = 'train') -> Listing:
     if train is None or test is None:
         if split != 'train':
             raise NoSplit(
-                f'{folder}: has no sub-folders train and test; must be a folder with both for '
-                f'{split}'
+                f'{folder}: has no {split} split; must have sub-folders train and test (or val)'
             )
         return _list_classes(folder)
     if split == 'train':

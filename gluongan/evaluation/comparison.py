@@ -37,7 +37,7 @@ IGNORED = (
     'samples',
 )
 MISSING = '-'
-COSTS = ('iterations', 'seconds of training')  # rows that every run has
+COSTS = ('iterations trained', 'seconds of training')  # rows that every run has
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def read_run(path: Path) -> Run:
     """Return a run from its folder. Raises RunError, FigureError."""
     config = read_config(path)
     last = last_iteration(path)
-    costs = {'iterations': float(last)}
+    costs = {'iterations trained': float(last)}
     log = reading.table(path / LOG_TABLE, 'iteration', 'elapsed')
     if log:
         costs['seconds of training'] = float(log['elapsed'][-1])

@@ -9,13 +9,13 @@ from ..data.folder import FORMATS
 from ..runs.folder import RunError
 
 
-def check_sizes(folder: Path, height: int, width: int, data: str) -> None:
-    """Raise RunError where a picture of a folder has other sides than those of the data.
+def check_sizes(place: Path, height: int, width: int, data: str) -> None:
+    """Raise RunError where a picture, or one in a folder, has other sides than those of the data.
 
     Pictures that were resized without a word would be judged as something that nobody made: a sheet
     of 64 samples as one blurred sample.
     """
-    for path, size in _sizes(folder):
+    for path, size in _sizes(place):
         if size != (width, height):
             raise RunError(
                 f'{path}: has {size[0]} × {size[1]} pixels; must be {width} × {height}, as the '
@@ -23,11 +23,11 @@ def check_sizes(folder: Path, height: int, width: int, data: str) -> None:
             )
 
 
-def _sizes(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
+def _sizes(place: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
     """Yield width and height of each picture; other files and damaged ones are left out."""
     from PIL import Image
 
-    for path in sorted(folder.rglob('*')):
+    for path in sorted(place.rglob('*')) if place.is_dir() else [place]:
         if path.name.startswith('.') or not path.is_file():
             continue
         try:

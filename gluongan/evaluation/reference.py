@@ -84,6 +84,13 @@ class Reference:
         return self.judge.about.classes if self.judge else self.train.classes
 
     @cached_property
+    def class_shares(self) -> np.ndarray | None:
+        """The share of each class in the training data (K,); None where its classes are others."""
+        if self.train.labels is None or self.classes != self.train.classes:
+            return None
+        return np.bincount(self.train.labels, minlength=len(self.classes)) / len(self.train)
+
+    @cached_property
     def sha256(self) -> str:
         """The hash of the images, which says which data they are."""
         return hashlib.sha256(self.images.tobytes()).hexdigest()
@@ -97,6 +104,11 @@ class Reference:
     def moments(self) -> metrics.Moments:
         """Mean and covariance of the images' features."""
         return metrics.moments(self.judgement.features)
+
+    @cached_property
+    def distinct(self) -> int:
+        """How many different training images there are."""
+        return len({hash(sample.tobytes()) for sample in self.train.samples})
 
     @cached_property
     def bins(self) -> metrics.Bins:

@@ -29,7 +29,7 @@ from .pictures import check_sizes
 from .reference import Reference
 from .report import Report
 from .samples import Samples
-from .suite import Values, closest_to_training, evaluate
+from .suite import Values, closest_to_training, evaluate, left_out
 from .summary import summarize
 
 COUNT = 10_000
@@ -211,6 +211,7 @@ def evaluate_source(
         raise RunError(f'does not apply to {source}; must be left out', setting='resize')
     reference = make_reference(kind.data_config(source, config, data_at), judge_file)
     known = _known_sets(reference, calibration)  # first, because the file may be bad
+    is_asked_for = count is not None
     count = count or COUNTS.get(reference.train.built_in, COUNT)
     request = Request(count, which, device, changed_data, resize)
     samples, iteration = kind.read(source, reference.train, request)
@@ -224,15 +225,33 @@ def evaluate_source(
         count=len(samples),
         judge=_describe_judge(reference.judge),
         values=values,
-        summary=summarize(values, reference.classes, known.get('real'), _count_modes(reference)),
+        summary=summarize(
+            values,
+            reference.classes,
+            known.get('real'),
+            _count_modes(reference),
+            images=len(reference.images) if reference.train.is_image else None,
+            shares=reference.class_shares,
+        ),
         seconds=time.perf_counter() - start,
         known=known,
-        notes=notes,
+        notes=(
+            *notes,
+            *left_out(reference),
+            *_shortage(source, len(samples), count, is_asked_for),
+        ),
         iteration=iteration,
         asked_for=which if is_run(source) else None,
         data_sha256=reference.sha256,
         nearest=nearest,
     )
+
+
+def _shortage(source: Path, found: int, count: int, is_asked_for: bool) -> list[str]:
+    """Return a sentence where a source has fewer samples than were asked for."""
+    if not is_asked_for or found >= count:
+        return []
+    return [f'{source}: has {found:,} samples, not {count:,}; the metrics are of {found:,}']
 
 
 def _ignore(name: str, seconds: float) -> None:

@@ -18,6 +18,7 @@ from .samples import Samples
 Values = dict[str, float]
 
 K = 5  # neighbours that set the radius of a ball: precision, recall, density, coverage
+LEAST = 1e-6  # a distance or a sharpness of the data that others can be divided by
 # From this number of classes on they are called modes (stacked MNIST). One sample covers a mode.
 MANY_CLASSES = 100
 
@@ -43,12 +44,14 @@ def measure_pixels(samples: Samples, reference: Reference, counts: Counts) -> Va
     """Return mean and standard deviation of all pixels, and the sharpness relative to the data."""
     x = samples.x
     n = len(samples)
-    sharpness = metrics.sharpness(x) / max(reference.sharpness, 1e-12)
-    return {
+    values = {
         metric_name('pixel', 'mean', n): float(x.mean(dtype=np.float64)),
         metric_name('pixel', 'std', n): float(x.std(dtype=np.float64)),
-        metric_name('pixel', 'sharpness', n): float(sharpness),
     }
+    if reference.sharpness > LEAST:
+        sharpness = metrics.sharpness(x) / reference.sharpness
+        values[metric_name('pixel', 'sharpness', n)] = float(sharpness)
+    return values
 
 
 def measure_by_judge(samples: Samples, reference: Reference, counts: Counts) -> Values:
@@ -59,7 +62,7 @@ def measure_by_judge(samples: Samples, reference: Reference, counts: Counts) -> 
     features, probabilities = reference.judge(samples.x)
     kernel = metrics.kernel_distance(features, reference.judgement.features)
     frechet = metrics.frechet_distance(metrics.moments(features), reference.moments)
-    classes = metrics.classes(probabilities)
+    classes = metrics.classes(probabilities, reference.class_shares)
     label = probabilities.argmax(axis=1)
     is_sure = probabilities.max(axis=1) >= metrics.SURE
     values = {
@@ -93,6 +96,8 @@ def measure_manifold(samples: Samples, reference: Reference, counts: Counts) -> 
 
 def measure_bins(samples: Samples, reference: Reference, counts: Counts) -> Values:
     """Return the bins that differ from the training images in pixel space."""
+    if reference.distinct < metrics.BINS:
+        return {}
     n = len(samples)
     different, divergence = reference.bins.compare(samples.x)
     details = (f'k{len(reference.bins.centres)}', 'train')
@@ -116,7 +121,12 @@ def measure_diversity(samples: Samples, reference: Reference, counts: Counts) ->
     """Return how different samples are from each other in pixel space."""
     n = min(counts.diversity, len(samples))
     result = metrics.diversity(samples.x[:n], reference.pairs)
-    return _named(result, 'pixel', n, (reference.split,))
+    values = _named(result, 'pixel', n, (reference.split,))
+    if reference.pairs.mean <= LEAST:
+        del values[metric_name('pixel', 'spread', n, reference.split)]
+    if reference.pairs.alike <= LEAST**2:
+        del values[metric_name('pixel', 'support', n, reference.split)]
+    return values
 
 
 def measure_memory(samples: Samples, reference: Reference, counts: Counts) -> Values:
@@ -209,6 +219,31 @@ def measurements(samples: Samples, reference: Reference) -> dict[str, Measure]:
     if samples.critic:
         suitable['discriminator'] = measure_discriminator
     return suitable
+
+
+def left_out(reference: Reference) -> list[str]:
+    """Return a sentence for each metric that has no meaning for this data.
+
+    >>> from gluongan import data
+    >>> left_out(Reference(data.Dataset('grey', np.full((200, 1, 8, 8), 99, np.uint8))))[0]
+    'no `spread` and no `sharpness`: the images of grey are all alike'
+    """
+    if not reference.train.is_image:
+        return []
+    name = reference.train.name
+    notes = []
+    if reference.pairs.mean <= LEAST:
+        notes.append(f'no `spread` and no `sharpness`: the images of {name} are all alike')
+    elif reference.sharpness <= LEAST:
+        notes.append(f'no `sharpness`: the images of {name} have no edges')
+    if reference.pairs.alike <= LEAST**2:
+        notes.append(f'no `support`: {name} has copies of images')
+    if reference.distinct < metrics.BINS:
+        notes.append(
+            f'no `ndb` and no `jsd`: {name} has {reference.distinct} different images; '
+            f'must be at least {metrics.BINS}'
+        )
+    return notes
 
 
 def evaluate(

@@ -17,6 +17,8 @@ GOOD_VARIETY = 0.9  # of the coverage and of the recall of real images
 EASY_TO_TELL = 0.8  # 1-NN accuracy; 0.5 for real images
 IDEAL = {'coverage': 0.97, 'recall': 0.94}  # if no real images were measured
 FEW_IMAGES = 1_000  # distinct images; the data has 10,000
+ALIKE = 0.2  # of the distance between images of the data
+ENOUGH = 200  # images of the data; of fewer, each stands for too much
 
 
 def summarize(
@@ -24,11 +26,15 @@ def summarize(
     classes: Sequence[str] = (),
     real: Values | None = None,
     modes: int | None = None,
+    images: int | None = None,
+    shares: Sequence[float] | None = None,
 ) -> str:
     """Return what metrics mean, as one sentence.
 
-    classes: the names of the classes. real: the same metrics of real images, if they are known.
-    modes: how many the mixture has, for points of one.
+    classes: the names of the classes, and `shares` their shares in the data, by default equal.
+    real: the same metrics of real images, if they are known. modes: how many the mixture has, for
+    points of one. images: how many images samples were compared with; with few, nothing is said of
+    variety, unless the samples are alike.
 
     >>> summarize({
     ...     'lenet_share10k_0': 0.6,
@@ -39,11 +45,11 @@ def summarize(
     "covers 1 of 2 classes (dog is missing); blurred (0.50 of the data's sharpness); no copies"
     """
     clauses = [
-        _classes(values, classes),
+        _classes(values, classes, shares),
         _modes(values),
         _points(values, modes),
         _sharpness(values),
-        _variety(values, real or {}),
+        _variety(values, real or {}, images),
         _difference(values),
         _copies(values),
         _requested_class(values),
@@ -51,11 +57,11 @@ def summarize(
     return '; '.join(clause for clause in clauses if clause)
 
 
-def _classes(values: Values, classes: Sequence[str]) -> str:
+def _classes(values: Values, classes: Sequence[str], expected: Sequence[float] | None) -> str:
     shares = find_metrics(values, 'share')
     if not shares:
         return ''
-    missing = missing_classes(np.array(shares))
+    missing = missing_classes(np.array(shares), None if expected is None else np.array(expected))
     total = len(shares)
     if not missing:
         return f'covers all {total} classes'
@@ -98,7 +104,12 @@ def _sharpness(values: Values) -> str:
     return 'good sharpness'
 
 
-def _variety(values: Values, real: Values) -> str:
+def _variety(values: Values, real: Values, images: int | None) -> str:
+    spread = find_metric(values, 'spread')
+    if spread is not None and spread < ALIKE:
+        return f"nearly all samples are alike ({spread:.2f} of the data's spread)"
+    if images is not None and images < ENOUGH:
+        return f'too few real images ({images}) to judge the variety'
     ratios = []
     for stem, ideal in IDEAL.items():
         value = find_metric(values, stem)
@@ -107,7 +118,7 @@ def _variety(values: Values, real: Values) -> str:
     if not ratios:
         return ''
     support = find_metric(values, 'support')
-    if support < FEW_IMAGES:
+    if support is not None and support < FEW_IMAGES:
         return f'about {support:,.0f} distinct images'
     if min(ratios) < GOOD_VARIETY:
         return f'covers {min(ratios):.0%} of the variety of real images'

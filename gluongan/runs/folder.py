@@ -153,6 +153,34 @@ def is_run(path: Path) -> bool:
     return (path / CONFIG).is_file()
 
 
+def check_not_of_run(path: Path, setting: str | None = None) -> None:
+    """Raise RunError where a file, or files in a folder, would be among those that a run made.
+
+    Reports are not among them: they can be written again, where their names are given.
+
+    >>> check_not_of_run(Path('no run/reals.png'))
+    """
+    place = Path(os.path.abspath(path))
+    for run in (place, *place.parents):
+        if not is_run(run):
+            continue
+        inside = place.relative_to(run).parts
+        if not inside or _is_own(inside[0]):
+            what = f'is the folder of {run.name}' if not inside else f'is a part of {run.name}'
+            problem = f'{what}, which the run itself writes; must be another name'
+            if setting is None:
+                raise RunError(f'{path}: {problem}')
+            raise RunError(problem, setting=setting, value=path)
+        return
+
+
+def _is_own(name: str) -> bool:
+    """Return whether a file or folder in a run folder is the run's own."""
+    own = {CONFIG, ENVIRONMENT, FACTS, LOG, LOG_TABLE, BATCHES, METRICS, ACCURACY, JUDGED}
+    own |= {SAMPLES_FOLDER, FIGURES_FOLDER, CLIP, SNAPSHOTS_FOLDER, LOCK}
+    return name in own or name in (REALS + IMAGES, REALS + POINTS)
+
+
 def read_config(run: Path) -> Config:
     """Return the Config of the run in folder `run`. Raises RunError where there is none."""
     if run.is_file():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .bins import Bins, Difference, jensen_shannon
+from .bins import BINS, Bins, Difference, jensen_shannon
 from .classes import (
     SURE,
     Classes,
@@ -22,6 +22,7 @@ from .parzen import Parzen, parzen
 from .pixels import sharpness, sliced_wasserstein
 
 __all__ = [
+    'BINS',
     'SURE',
     'Bins',
     'Classes',

@@ -8,6 +8,7 @@ import numpy as np
 
 from .distances import Rows, flat, squared_distances
 
+BINS = 100
 DIFFERENT = 3.0  # standard errors between two shares that count as different
 ROUNDS = 10  # of k-means; more rounds change little
 LEARNED = 20_000  # samples of the data that k-means learns from; all of the data is then counted
@@ -36,7 +37,7 @@ class Bins:
     2
     """
 
-    def __init__(self, data: Rows, k: int = 100, *, seed: int = 0) -> None:
+    def __init__(self, data: Rows, k: int = BINS, *, seed: int = 0) -> None:
         self._count = len(data)
         self.centres = centres(data, k, seed=seed)
         self.shares = self._shares(data)

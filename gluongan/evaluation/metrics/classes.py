@@ -9,8 +9,8 @@ import numpy as np
 # From this probability on a sample counts for its class. Noise is assigned to classes as well, but
 # rarely with confidence.
 SURE = 0.9
-# A class is covered from this fraction of a uniform share on: the classifier's own errors put some
-# samples in every class.
+# A class is covered from this fraction of its share in the data on: the classifier's own errors put
+# some samples in every class.
 COVERED = 0.1
 
 
@@ -46,12 +46,18 @@ class Classes(NamedTuple):
     kl: float
 
 
-def classes(probabilities: np.ndarray, *, sure: float = SURE, covered: float = COVERED) -> Classes:
+def classes(
+    probabilities: np.ndarray,
+    expected: np.ndarray | None = None,
+    *,
+    sure: float = SURE,
+    covered: float = COVERED,
+) -> Classes:
     """Return the classes that samples cover, by a classifier's probabilities (N, K).
 
-    A class is missing if fewer samples than `covered` times a uniform share, N / K, are confidently
-    of it (probability >= sure). The KL counts every sample: from 0 for uniform shares to log K for
-    a single class.
+    A class is missing if fewer samples than `covered` times its `expected` share (K,), by default
+    1 / K, are confidently of it (probability >= sure). The KL counts every sample: from 0 for
+    uniform shares to log K for a single class.
 
     >>> classes(np.eye(3)[[0, 0, 0, 1]]).missing
     [2]
@@ -61,12 +67,22 @@ def classes(probabilities: np.ndarray, *, sure: float = SURE, covered: float = C
     is_sure = probabilities.max(axis=1) >= sure
     shares = np.bincount(label[is_sure], minlength=k) / count
     kl = uniform_kl(np.bincount(label, minlength=k))
-    return Classes(shares, missing_classes(shares, covered), kl)
+    return Classes(shares, missing_classes(shares, expected, covered), kl)
 
 
-def missing_classes(shares: np.ndarray, covered: float = COVERED) -> list[int]:
-    """Return the classes whose share (K,) is less than `covered` times a uniform share."""
-    return [int(i) for i in np.flatnonzero(shares < covered / len(shares))]
+def missing_classes(
+    shares: np.ndarray, expected: np.ndarray | None = None, covered: float = COVERED
+) -> list[int]:
+    """Return the classes whose share (K,) is less than `covered` times the expected one, or 1 / K.
+
+    >>> missing_classes(np.array([0.96, 0.04])), missing_classes(np.array([0.96, 0.04, 0.0]))
+    ([1], [2])
+    >>> missing_classes(np.array([0.96, 0.04]), expected=np.array([0.9, 0.1]))
+    []
+    """
+    if expected is None:
+        expected = np.full(len(shares), 1 / len(shares))
+    return [int(i) for i in np.flatnonzero(shares < covered * expected)]
 
 
 def uniform_kl(counts: np.ndarray) -> float:

@@ -82,7 +82,9 @@ def squared_radii(x: np.ndarray, k: int) -> np.ndarray:
     array([1., 1., 4.], dtype=float32)
     """
     if len(x) <= k:
-        raise InputError(f'{len(x)} samples: must be more than k = {k}')
+        raise InputError(
+            f'{len(x)} samples: are too few for {k} neighbours each; must be at least {k + 1}'
+        )
     radii = np.empty(len(x), dtype=np.float32)
     for rows, squared in squared_distances(x, x):
         radii[rows] = np.partition(squared, k, axis=1)[:, k]  # number 0 is the row itself

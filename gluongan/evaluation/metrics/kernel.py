@@ -40,7 +40,9 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, *, blocks: int = BLOCKS) -> Ke
     least = min(len(a), len(b))
     size = least // blocks
     if size < 2:
-        raise InputError(f'{least} samples: must be at least {2 * blocks} for {blocks} blocks')
+        raise InputError(
+            f'{least} samples: are too few for the kernel distance; must be at least {2 * blocks}'
+        )
     a, b = a.astype(np.float64), b.astype(np.float64)
     values = []
     for start in range(0, blocks * size, size):

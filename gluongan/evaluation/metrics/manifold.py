@@ -44,7 +44,8 @@ def manifold(
     real, fake = flat(real), flat(fake)
     if min(len(real), len(fake)) <= k:
         raise InputError(
-            f'{len(real)} and {len(fake)} samples: each set must have more than k = {k}'
+            f'{len(real)} and {len(fake)} samples: are too few for {k} neighbours each; '
+            f'must be at least {k + 1} of both'
         )
     real_radii = squared_radii(real, k) if radii is None else radii
     fake_radii = squared_radii(fake, k)
