@@ -288,7 +288,7 @@ HANDED = {
     'judge calibrate': {'--judge', '--samples', '--draws'},
     'export': {'--network', '--snapshot', '--format'},
     'density': {'--snapshot', '--changed-data'},
-    'invert': {'--images'},
+    'invert': {'--images', '--resize'},
 }
 ELSEWHERE = {
     # test_cli, test_changed_data

@@ -242,9 +242,10 @@ def test_given_images_are_inverted_from_a_file_or_a_folder(run, tmp_path, name, 
         image = np.random.RandomState(number).randint(0, 256, (20, 30), np.uint8)
         Image.fromarray(image).save(tmp_path / 'images' / f'{number}.png')
     out = tmp_path / 'inversion'
-    result = tiny.gluongan(
-        *('invert', run, '--images', tmp_path / name, '--steps', '2', '--out', out)
-    )
+    words = ['invert', run, '--images', tmp_path / name, '--steps', 2, '--out', out]
+    message = tiny.refused(*words)
+    assert '0.png: has 30 × 20 pixels; must be 8 × 8' in message and '--resize' in message
+    result = tiny.gluongan(*words, '--resize')
     assert result.exit_code == 0, result.stderr
     assert np.load(out / 'z.npy').shape == (count, 9)
 
@@ -254,6 +255,7 @@ def test_given_images_are_inverted_from_a_file_or_a_folder(run, tmp_path, name, 
     [
         (['--images', 'x.png', '--test', '3'], '--images and --test'),
         (['--test', '0'], '--test'),
+        (['--resize'], '--resize: must be given together with --images'),
         (['--images', 'nowhere.png'], 'nowhere.png'),
     ],
     ids=str,
