@@ -221,17 +221,53 @@ def test_any_number_can_be_in_it(number):
     np.testing.assert_allclose(run(ours, values)[0][0], expected, rtol=1e-6)
 
 
+def test_values_of_any_shape_are_mxnets():
+    y = mx.sym.var('y')
+    pixel = mx.sym.slice_axis(y, axis=1, begin=2, end=3)  # (N, 1, 2, 3)
+    symbol = mx.sym.Group(
+        [
+            mx.sym.broadcast_sub(y.mean() * 2, pixel),  # one number, and a value of many
+            mx.sym.broadcast_add(pixel, 3 - y.mean()),
+            mx.sym.square(mx.sym.reshape(pixel, (-1,))).mean(),
+        ]
+    )
+    ours = fused(symbol, {'y'})
+    assert operators(ours) == [FORMULA]
+    random = np.random.RandomState(8)
+    values = {'y': random.normal(0, 1, (4, 5, 2, 3)).astype(np.float32)}
+    gradients = [random.normal(0, 1, shape) for shape in ((4, 1, 2, 3), (4, 1, 2, 3), (1,))]
+    outputs, found = run(ours, values, gradients)
+    expected, expected_gradients = run(symbol, values, gradients)
+    for output, other in zip(outputs, expected):
+        assert output.shape == other.shape
+        np.testing.assert_allclose(output, other, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found['y'], expected_gradients['y'], rtol=1e-5, atol=1e-6)
+
+
 def test_what_it_cannot_do_stays_mxnets():
     y = mx.sym.var('y')
     others = {
         'no mean': mx.sym.square(y),
         'a mean along an axis': mx.sym.mean(y, axis=0),
         'a mean that keeps its axes': mx.sym.mean(y, keepdims=True),
+        'a mean of other axes': mx.sym.mean(y, exclude=True),
         'another operator at the end': mx.sym.exp(y.mean()),
         'no gradient': mx.sym.square(mx.sym.var('x')).mean(),
     }
     for name, symbol in others.items():
         assert FORMULA not in operators(fused(symbol, {'y'})), name
+
+
+def test_values_that_are_brought_to_another_shape_are_left_to_mxnet():
+    y = mx.sym.var('y')
+    symbol = mx.sym.broadcast_add(y, mx.sym.slice_axis(y, axis=1, begin=0, end=1)).mean()
+    ours = fused(symbol, {'y'})
+    assert 'broadcast_add' in operators(ours)
+    values = {'y': np.random.RandomState(9).normal(0, 1, (3, 2)).astype(np.float32)}
+    (value,), found = run(ours, values)
+    (expected,), gradients = run(symbol, values)
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+    np.testing.assert_allclose(found['y'], gradients['y'], rtol=1e-6)
 
 
 def test_gradient_that_another_operator_shares_is_not_left_to_it():

@@ -5,8 +5,8 @@
 // every instruction but `output` makes the next one:
 //   scale a c      c · a              plus a c      a + c             minus a c      a - c            from a c   c - a
 //   square a       a²                 relu a        max(a, 0)         softplus a     log(1 + eᵃ)
-//   add a b        a + b              subtract a b  a - b             b may be one number for all of a
-//   mean a         (1)                part a i      the i-th half     column a i     (N, K) → (N, 1)  flat a     (…) → (N)
+//   add a b        a + b              subtract a b  a - b             one of both may be one number for all of the other
+//   mean a         (1)                part a i      the i-th half     column a i     a[:, i:i+1]      flat a     (…) → (N)
 //   constant a     a without a gradient             output a          a is the next output
 // All numbers are float32; a mean is added up in float64. Backward, the values are computed again.
 
@@ -115,16 +115,17 @@ Shape shape_of(const Instruction& instruction, const std::vector<Shape>& values)
       a[0] /= 2;
       return a;
     case kColumn:
-      if (a.size() != 2 || i >= a[1]) return {};
-      return {a[0], 1};
+      if (a.size() < 2 || i >= a[1]) return {};
+      a[1] = 1;
+      return a;
     case kFlat:
       return {static_cast<unsigned>(size_of(a))};
     case kMean:
       return {1};
     case kAdd:
     case kSubtract:
-      if (values[i] != a && size_of(values[i]) != 1) return {};
-      return a;
+      if (values[i] == a || size_of(values[i]) == 1) return a;
+      return size_of(a) == 1 ? values[i] : Shape{};
     default:
       return a;
   }
@@ -141,7 +142,7 @@ std::vector<Shape> shapes_of(const Program& program, const std::vector<Shape>& i
 }
 
 struct Value {
-  long size, columns;  // numbers, of which so many belong to a sample
+  long size, samples;
   float* numbers;
   float* gradient = nullptr;
 };
@@ -158,7 +159,8 @@ void apply(const Instruction& instruction, const Value& a, const Value& b, const
   const float* const x = a.numbers;
   float* const to = y.numbers;
   const float number = instruction.number;
-  const long step = b.size == 1 ? 0 : 1;
+  const long a_step = a.size == 1 ? 0 : 1, b_step = b.size == 1 ? 0 : 1;
+  const long width = y.size / std::max(1L, y.samples), row = a.size / std::max(1L, a.samples);
   switch (instruction.kind) {
     case kScale:
       for (long j = 0; j < y.size; ++j) to[j] = number * x[j];
@@ -182,16 +184,17 @@ void apply(const Instruction& instruction, const Value& a, const Value& b, const
       for (long j = 0; j < y.size; ++j) to[j] = gluongan::softplus(x[j]);
       return;
     case kAdd:
-      for (long j = 0; j < y.size; ++j) to[j] = x[j] + b.numbers[j * step];
+      for (long j = 0; j < y.size; ++j) to[j] = x[j * a_step] + b.numbers[j * b_step];
       return;
     case kSubtract:
-      for (long j = 0; j < y.size; ++j) to[j] = x[j] - b.numbers[j * step];
+      for (long j = 0; j < y.size; ++j) to[j] = x[j * a_step] - b.numbers[j * b_step];
       return;
     case kMean:
       to[0] = static_cast<float>(std::accumulate(x, x + a.size, 0.0) / static_cast<double>(a.size));
       return;
     case kColumn:
-      for (long j = 0; j < y.size; ++j) to[j] = x[j * a.columns + instruction.b];
+      for (long n = 0; n < y.samples; ++n)
+        std::memcpy(to + n * width, x + n * row + instruction.b * width, width * sizeof(float));
       return;
     case kPart:
       std::memcpy(to, x + instruction.b * y.size, y.size * sizeof(float));
@@ -209,7 +212,8 @@ void differentiate(const Instruction& instruction, const Value& a, const Value& 
   const float* const e = y.gradient;
   float* const to = a.gradient;
   const float number = instruction.number;
-  const long step = b.size == 1 ? 0 : 1;
+  const long a_step = a.size == 1 ? 0 : 1, b_step = b.size == 1 ? 0 : 1;
+  const long width = y.size / std::max(1L, y.samples), row = a.size / std::max(1L, a.samples);
   switch (instruction.kind) {
     case kScale:
       for (long j = 0; j < y.size; ++j) to[j] += number * e[j];
@@ -227,16 +231,17 @@ void differentiate(const Instruction& instruction, const Value& a, const Value& 
       for (long j = 0; j < y.size; ++j) to[j] += e[j] * gluongan::sigmoid(x[j]);
       return;
     case kAdd:
-      for (long j = 0; j < y.size; ++j) b.gradient[j * step] += e[j];
+      for (long j = 0; j < y.size; ++j) b.gradient[j * b_step] += e[j];
       break;
     case kSubtract:
-      for (long j = 0; j < y.size; ++j) b.gradient[j * step] -= e[j];
+      for (long j = 0; j < y.size; ++j) b.gradient[j * b_step] -= e[j];
       break;
     case kMean:
       for (long j = 0; j < a.size; ++j) to[j] += e[0] / static_cast<float>(a.size);
       return;
     case kColumn:
-      for (long j = 0; j < y.size; ++j) to[j * a.columns + instruction.b] += e[j];
+      for (long n = 0; n < y.samples; ++n)
+        for (long j = 0; j < width; ++j) to[n * row + instruction.b * width + j] += e[n * width + j];
       return;
     case kPart:
       for (long j = 0; j < y.size; ++j) to[instruction.b * y.size + j] += e[j];
@@ -246,7 +251,7 @@ void differentiate(const Instruction& instruction, const Value& a, const Value& 
     default:
       break;
   }
-  for (long j = 0; j < y.size; ++j) to[j] += e[j];
+  for (long j = 0; j < y.size; ++j) to[j * a_step] += e[j];
 }
 
 // All values of a program for these inputs, with room for their gradients, which are 0.
@@ -263,7 +268,7 @@ std::vector<Value> computed(const Program& program, Tensors& tensors, size_t fir
   float* next = buffer.data();
   for (const Shape& shape : shapes) {
     const long size = size_of(shape);
-    values.push_back({size, size / std::max(1L, static_cast<long>(shape[0])), next, next + total});
+    values.push_back({size, static_cast<long>(shape[0]), next, next + total});
     next += size;
   }
   for (int i = 0; i < program.inputs; ++i)

@@ -10,12 +10,8 @@ Entry = tuple[int, int]  # a node, and which of its outputs
 FORMULA = 'gluongan_formula'
 
 # MXNet's operators by what formula.cc calls them.
-OF_TWO = {
-    'elemwise_add': 'add',
-    'broadcast_add': 'add',
-    'elemwise_sub': 'subtract',
-    'broadcast_sub': 'subtract',
-}
+OF_TWO = {'elemwise_add': 'add', 'elemwise_sub': 'subtract'}
+OF_TWO_SHAPES = {'broadcast_add': 'add', 'broadcast_sub': 'subtract'}  # one must be a single number
 WITH_SCALAR = {
     '_mul_scalar': 'scale',
     '_plus_scalar': 'plus',
@@ -35,7 +31,9 @@ def fuse_formula(nodes: list[RawNode], heads: list[list[int]], needing: set[int]
     needing: the nodes whose gradient is wanted.
     """
     used = _used(nodes, heads)
-    part = _last_part(nodes, used)
+    possible = {index for index in used if _instructions(nodes[index]) is not None}
+    possible -= _with_unknown_shapes(nodes)
+    part = _last_part(nodes, used, possible)
     if not any(nodes[index]['op'] == 'mean' for index in part):
         return False
     sources = _sources(nodes, part)
@@ -71,12 +69,26 @@ def _used(nodes: list[RawNode], heads: list[list[int]]) -> set[int]:
     return used
 
 
-def _last_part(nodes: list[RawNode], used: set[int]) -> set[int]:
+def _with_unknown_shapes(nodes: list[RawNode]) -> set[int]:
+    """Return the nodes that may bring two values to a shape that neither of them has."""
+    single: set[int] = set()
+    unknown: set[int] = set()
+    for index, node in enumerate(nodes):
+        are_single = [edge[0] in single for edge in node['inputs']]
+        is_known = _instructions(node) is not None and bool(are_single)
+        if is_known and (node['op'] == 'mean' or all(are_single)):
+            single.add(index)
+        if node['op'] in OF_TWO_SHAPES and not any(are_single):
+            unknown.add(index)
+    return unknown
+
+
+def _last_part(nodes: list[RawNode], used: set[int], possible: set[int]) -> set[int]:
     """Return the used nodes that can be in a formula and that only such nodes read."""
     part: set[int] = set()
     outside: set[int] = set()
     for index in sorted(used, reverse=True):
-        if index in outside or _instructions(nodes[index]) is None:
+        if index in outside or index not in possible:
             outside.update(edge[0] for edge in nodes[index]['inputs'])
         else:
             part.add(index)
@@ -139,7 +151,7 @@ def _instructions(node: RawNode) -> list[tuple[str, ...]] | None:
     A number is written as MXNet wrote it.
     """
     op, attributes = node['op'], node['attrs']
-    name = OF_TWO.get(op) or ALONE.get(op)
+    name = OF_TWO.get(op) or OF_TWO_SHAPES.get(op) or ALONE.get(op)
     if op == 'Activation':
         name = ACTIVATIONS.get(attributes['act_type'])
     if name is not None:
@@ -150,7 +162,7 @@ def _instructions(node: RawNode) -> list[tuple[str, ...]] | None:
         return [('mean',)]
     if op == 'Reshape' and attributes['shape'] == '(-1,)':
         return [('flat',)]
-    if op == 'SliceChannel' and (attributes['num_outputs'], attributes['axis']) == ('2', '0'):
+    if op == 'SliceChannel' and _is_in_halves(attributes):
         return [('part', '0'), ('part', '1')]
     if op == 'slice_axis' and _is_column(attributes):
         return [('column', attributes['begin'])]
@@ -158,8 +170,14 @@ def _instructions(node: RawNode) -> list[tuple[str, ...]] | None:
 
 
 def _is_of_everything(attributes: dict[str, str]) -> bool:
-    is_along = attributes.get('axis', '()') not in ('()', 'None')
-    return not is_along and attributes.get('keepdims', 'False') in ('False', '0')
+    if attributes.get('axis', '()') not in ('()', 'None'):
+        return False
+    return all(attributes.get(name, '0') in ('False', '0') for name in ('keepdims', 'exclude'))
+
+
+def _is_in_halves(attributes: dict[str, str]) -> bool:
+    is_squeezed = attributes.get('squeeze_axis', '0') not in ('False', '0')
+    return (attributes['num_outputs'], attributes['axis']) == ('2', '0') and not is_squeezed
 
 
 def _is_column(attributes: dict[str, str]) -> bool:
