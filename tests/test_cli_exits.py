@@ -205,7 +205,10 @@ def test_second_ctrl_c_kills_where_the_first_was_swallowed(name, code):
 # Pipes that nobody reads
 
 
-@pytest.mark.parametrize('words', [['recipes'], ['train', '--help'], ['train', '--dry-run']])
+DRY_RUN = ['train', '--dry-run', '--data', 'synthetic']
+
+
+@pytest.mark.parametrize('words', [['recipes'], ['train', '--help'], DRY_RUN])
 def test_broken_pipe_is_silent(words):
     reading, writing = os.pipe()
     os.close(reading)
