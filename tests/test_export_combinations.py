@@ -151,33 +151,40 @@ def test_symbolblock_and_module_compute_the_same_for_every_recipe(tmp_path, pyth
     check_in_a_new_process(expected, python)
 
 
+@pytest.fixture(scope='module')
+def exported(tmp_path_factory):
+    """Both networks of every recipe as ONNX: {name: (folder, net, about, difference)}."""
+    out = tmp_path_factory.mktemp('onnx')
+    return {
+        name: (out / name, net, about, export_onnx(net, out / name, about))
+        for name, net, about in networks()
+    }
+
+
 @needs_onnx
-def test_every_recipe_is_the_same_in_onnxruntime(tmp_path):
+def test_every_recipe_is_the_same_in_onnxruntime(exported):
     """In batches of 1, 7 and 256."""
-    for name, net, about in networks():
-        folder = tmp_path / name
-        assert 0 < export_onnx(net, folder, about) <= 1e-5, name
+    for name, (folder, _, _, difference) in exported.items():
+        assert 0 < difference <= 1e-5, name
         assert sorted(path.name for path in folder.iterdir()) == ['manifest.json', 'net.onnx']
 
 
 @needs_onnx
-def test_no_onnx_file_has_a_batchnorm_that_a_convolution_could_do(tmp_path):
+def test_no_onnx_file_has_a_batchnorm_that_a_convolution_could_do(exported):
     import onnx as package
 
-    for name, net, about in networks():
-        export_onnx(net, tmp_path / name, about)
-        nodes = package.load(str(tmp_path / name / 'net.onnx')).graph.node
+    for name, (folder, *_) in exported.items():
+        nodes = package.load(str(folder / 'net.onnx')).graph.node
         makers = {output: node.op_type for node in nodes for output in node.output}
         before = [makers[node.input[0]] for node in nodes if node.op_type == 'BatchNormalization']
         assert not {'Conv', 'ConvTranspose', 'Gemm'} & set(before), name
 
 
 @needs_onnx
-def test_every_recipe_is_the_same_in_opencv_whatever_the_batches_before(tmp_path):
+def test_every_recipe_is_the_same_in_opencv_whatever_the_batches_before(exported):
     cv2 = pytest.importorskip('cv2', reason='needs opencv-python')
-    for name, net, about in networks():
-        export_onnx(net, tmp_path / name, about)
-        loaded = cv2.dnn.readNetFromONNX(str(tmp_path / name / 'net.onnx'))
+    for name, (folder, net, about, _) in exported.items():
+        loaded = cv2.dnn.readNetFromONNX(str(folder / 'net.onnx'))
         for batch in (1, 7, 3, 1):
             x = about.probe_inputs(net.shape_in, batch)
             y = net(mx.nd.array(x)).asnumpy()
