@@ -21,12 +21,20 @@ CORES = usable_cores()
 OWNER = "in gluongan's pool" if runtime.THREADS.in_pool else "OpenMP's"
 NEED_NO_THREADS = {'compare', 'list', 'plot', 'recipes', 'summary'}
 
+# Drawing takes a second.
+WITHOUT_FIGURES = """
+from gluongan import figures
+from gluongan.cli import main
+figures.draw_all = lambda run: []
+main()
+"""
+
 
 def run(*words, **environment):
     """Run a command in a new process, with these variables alone about threads."""
     clean = {name: text for name, text in os.environ.items() if not name.startswith('OMP_')}
     process = subprocess.run(
-        [sys.executable, '-c', 'from gluongan.cli import main; main()', *map(str, words)],
+        [sys.executable, '-c', WITHOUT_FIGURES, *map(str, words)],
         capture_output=True,
         text=True,
         timeout=60,
