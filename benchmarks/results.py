@@ -146,7 +146,11 @@ def table(groups: Sequence[comparison.Group], data: str) -> str:
     lines = [_line(heading), '|---' * len(heading) + '|']
     for group in groups:
         cells = [cell(group, name) for name in metrics.values()]
-        facts = [f'`{group.config.recipe}`', str(len(group.runs)), cell(group, 'iterations')]
+        facts = [
+            f'`{group.config.recipe}`',
+            str(len(group.runs)),
+            cell(group, 'iterations trained'),
+        ]
         lines.append(_line([*facts, f'{minutes(group):.1f}', *cells]))
     lines += real_line(data, list(metrics.values()))
     names = ', '.join(f'{title} is `{name}`' for title, name in metrics.items())
