@@ -8,6 +8,7 @@ import os
 import numpy as np
 import pytest
 
+from gluongan.evaluation.from_updater import discriminator_logits
 from gluongan.nn.passes import ROWS, in_passes
 from gluongan.runtime import mx, threads
 
@@ -102,3 +103,14 @@ def test_networks_give_a_row_the_same_bits_on_avx2_with_any_number_of_threads(py
 
 def test_a_pass_has_shares_for_the_six_rows_that_the_kernel_takes_at_a_time():
     assert ROWS % 6 == 0 and ROWS % 16 == 0
+
+
+@pytest.mark.parametrize('pack', [2, 4])
+def test_only_complete_packs_are_scored(tiny_updater, pack):
+    updater = tiny_updater(dis={'pack': pack})
+    x = np.random.RandomState(0).uniform(0, 1, (4 * pack + 1, 1, 4, 4)).astype(np.float32)
+    scores = discriminator_logits(updater, x)
+    assert scores.shape == (4,)
+    np.testing.assert_array_equal(scores, discriminator_logits(updater, x[: 4 * pack]))
+    assert len(np.unique(scores)) == 4
+    assert discriminator_logits(updater, x[: pack - 1]).shape == (0,)
