@@ -8,7 +8,7 @@ import click
 
 from .faults import Usage, refusals
 from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, parse_seeds
-from .outputs import at_snapshot, default_stem, output, safe
+from .outputs import at_snapshot, default_stem, output, safe, sheet_title
 
 
 @click.command(short_help='Walk through the latent space from sample to sample: a PNG and a GIF.')
@@ -34,7 +34,7 @@ from .outputs import at_snapshot, default_stem, output, safe
     '--out',
     type=click.Path(path_type=Path),
     metavar='FILE.png',
-    help='The strip of images, one row from each seed to the next; '
+    help='The images, one row from each seed to the next, both included; '
     'the animation goes to FILE.gif beside it. '
     '[default: RUN/walk-LIST-at-ITERATION.png, with the options that are given]',
 )
@@ -67,11 +67,21 @@ def interpolate(
         path = output(out, run / f'{stem}.png', '.png', beside=['.gif'])
         from gluongan import figures
         from gluongan.exports import load_sampler
+        from gluongan.gan.inversion import split_walk
         from gluongan.gan.sampling import pixels
 
-        x = load_sampler(run, which=which, device=device).interpolate(numbers, steps, name, trunc)
+        sampler = load_sampler(run, which=which, device=device)
+        x = sampler.interpolate(numbers, steps, name, trunc)
         if x.ndim != 4:
             raise Usage(f'{run}: generates points; must generate images')
-        figures.save(figures.grid(pixels(x[:-1]), steps), path)
-        click.echo(path)
+        if sampler.classes and name is None:
+            name = sampler.classes[0]
+        sheet = figures.walks(
+            split_walk(pixels(x), steps),
+            path,
+            title=sheet_title('walk through', run, name, which),
+            note='from each seed to the next',
+            names=[f'{first} to {last}' for first, last in zip(numbers, numbers[1:])],
+        )
+        click.echo(sheet)
         click.echo(figures.walk(pixels(x), path.with_suffix('.gif')))

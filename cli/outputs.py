@@ -116,3 +116,13 @@ def safe(text: str) -> str:
     if short == text and (text.isascii() or text.isalnum()) and text == text.lower():
         return text
     return f'{short[: LONGEST // 2]}-{sha256(text.encode()).hexdigest()[:8]}'
+
+
+def sheet_title(kind: str, run: Path, name: str | None, which: str) -> str:
+    """Return what a sheet shows: the run, the class that was asked for, and the snapshot."""
+    parts = [f'{kind} {run.resolve().name}']
+    if name is not None:
+        parts.append(f'class {name}')
+    if which != 'last':
+        parts.append(f'snapshot {which}')
+    return ', '.join(parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import click
 
 from .faults import refusals, warn
 from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, parse_seeds
-from .outputs import at_snapshot, default_stem, output, safe
+from .outputs import at_snapshot, default_stem, output, safe, sheet_title
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,20 +30,20 @@ if TYPE_CHECKING:
     '--out',
     type=click.Path(path_type=Path),
     metavar='FILE.png',
-    help='The grid of images; the values go to FILE.npy beside it. '
+    help='The sheet of images with their seeds; the values go to FILE.npy beside it. '
     '[default: RUN/seeds-LIST-at-ITERATION.png, with the options that are given]',
 )
 @click.option(
     '--cols',
     type=click.IntRange(1, 1000),
-    help='Images per row. [default: a square grid; for a conditional run one row per class]',
+    help='Images per row. [default: a square grid; for a conditional run one row per class, and '
+    'a new block of rows where the sheet would be too wide]',
 )
 @click.option(
     '--scale',
     type=click.IntRange(1, 32),
-    default=1,
-    show_default=True,
-    help='Enlarge each pixel in the PNG this many times.',
+    help='Enlarge each pixel in the PNG this many times. [default: so that small images are '
+    'about 56 pixels wide]',
 )
 @DEVICE
 @THREADS
@@ -56,13 +55,15 @@ def sample(
     which: str,
     out: Path | None,
     cols: int | None,
-    scale: int,
+    scale: int | None,
     device: str,
 ) -> None:
-    """Make new samples with the generator of RUN: a grid as PNG, and values in [0, 1] as .npy.
+    """Make new samples with the generator of RUN: a sheet as PNG, and values in [0, 1] as .npy.
 
-    The array has the shape (N, C, H, W). RUN may also be a folder that `gluongan export` made
-    in MXNet's format, which gives the same samples for the same seeds.
+    The array has the shape (N, C, H, W). The sheet names the seeds, and the classes of a
+    conditional run; a name that the typeface cannot show is replaced by the number of the class,
+    such as #1. RUN may also be a folder that `gluongan export` made in MXNet's format, which gives
+    the same samples for the same seeds.
 
     \b
     gluongan sample runs/00000-dense-mnist
@@ -84,30 +85,33 @@ def sample(
         stem = default_stem(base, without=['seeds', 'which'])
         path = output(out, run / f'{stem}.png', '.png', beside=['.npy'])
         x, width = sampler.sample_grid(numbers, name, trunc)
-        if x.ndim == 2 and (cols or scale > 1):
+        if x.ndim == 2 and (cols or scale):
             warn(f'{run}: generates points; --cols and --scale have no effect')
-        row_names = sampler.classes if width and not cols else []
+        classes = sampler.classes if width else []
         # Before the file beside it, so that the command can be repeated if it is killed in between.
-        _draw(x, path, cols or width or _square(len(x)), scale, row_names)
+        _draw(x, path, numbers, sheet_title('samples of', run, name, which), classes, cols, scale)
         write_array(path.with_suffix('.npy'), x)
         click.echo(path)
         click.echo(path.with_suffix('.npy'))
 
 
-def _square(count: int) -> int:
-    """Return the columns of the smallest square grid that holds `count` images."""
-    return isqrt(count - 1) + 1
-
-
-def _draw(x: np.ndarray, path: Path, cols: int, scale: int, row_names: list[str]) -> None:
-    """Draw images as a grid, with the names of its rows where given, and points as a cloud."""
+def _draw(
+    x: np.ndarray,
+    path: Path,
+    numbers: list[int],
+    title: str,
+    classes: list[str],
+    cols: int | None,
+    scale: int | None,
+) -> None:
+    """Draw images as a sheet with their seeds, and points as a cloud."""
     from gluongan import figures
     from gluongan.gan.sampling import pixels
 
     if x.ndim == 2:
-        figures.cloud(x, path, path.stem)
+        figures.cloud(x, path, f'{title}, seeds {figures.range_of(numbers)}')
         return
-    sheet = figures.grid(pixels(x), cols, scale=scale)
-    if row_names:
-        sheet = figures.labelled(sheet, row_names)
-    figures.save(sheet, path)
+    note = 'a row for each class, a column for each seed' if classes else 'seeds at the left'
+    figures.seeds(
+        pixels(x), numbers, path, title=title, note=note, classes=classes, cols=cols, scale=scale
+    )

@@ -12,8 +12,8 @@ import pytest
 HERE = Path(__file__).parent  # not the checkout; see conftest.py
 
 DRAW = (
-    'from gluongan.figures import curves, pictures\n'
-    'pictures.font(20); figure, _ = curves.page("title"); figure.canvas.draw()\n'
+    'from gluongan.figures import curves, text\n'
+    'text.font(20); figure, _ = curves.page("title"); figure.canvas.draw()\n'
     'import matplotlib, os\n'
 )
 

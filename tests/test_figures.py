@@ -264,8 +264,8 @@ def test_the_answer_frames_exactly_the_twelve_fakes(run):
         assert (question[inside] == (50 if is_fake else 200)).all()
         assert np.array_equal(answer[inside], question[inside])
         with_frame = np.s_[y - 3 : y + 39, x - 3 : x + 33]
-        red = (answer[with_frame] == pictures.RED).all(axis=2)
-        assert red.sum() == (42 * 36 - 36 * 30 if is_fake else 0)
+        orange = (answer[with_frame] == pictures.ORANGE).all(axis=2)
+        assert orange.sum() == (42 * 36 - 36 * 30 if is_fake else 0)
     assert pictures.fake_positions().sum() == 12
 
 

@@ -58,15 +58,20 @@ def test_evaluate_shows_samples_above_training_images(tmp_path, handed):
 
 def test_interpolate_has_a_row_from_each_seed_to_the_next(tmp_path, handed):
     run = tiny.begun(tmp_path, until=2, init='he').folder
-    out = tmp_path / 'x.png'
-    words = ['--seeds', '5,6,7', '--steps', 3, '--out', out]
+    walks = handed('walks')
+    words = ['--seeds', '5,6,7', '--steps', 3, '--out', tmp_path / 'x.png']
     assert tiny.gluongan('interpolate', run, *words).exit_code == 0
-    rows = figures.tiles(out, (1, 8, 8))
-    assert len(rows) == 6
-    words = ['--seeds', '5,6', '--out', tmp_path / 'y.png']
+    ((rows, _), settings) = walks[0]
+    assert [len(row) for row in rows] == [4, 4] and settings['names'] == ['5 to 6', '6 to 7']
+    assert run.name in settings['title']
+    seeds = handed('seeds')
+    words = ['--seeds', '5,6,7', '--out', tmp_path / 'y.png']
     assert tiny.gluongan('sample', run, *words).exit_code == 0
-    ends = figures.tiles(tmp_path / 'y.png', (1, 8, 8))
-    assert np.abs(rows[[0, 3]].astype(int) - ends).max() <= 1
+    ((ends, numbers, _), _) = seeds[0]
+    assert list(numbers) == [5, 6, 7]
+    for row, start, end in zip(rows, ends, ends[1:]):
+        assert np.abs(row[0].astype(int) - start).max() <= 1
+        assert np.abs(row[-1].astype(int) - end).max() <= 1
 
 
 def test_a_bar_of_the_chart_is_the_speed_of_its_trial(tmp_path, monkeypatch):

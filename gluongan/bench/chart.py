@@ -29,7 +29,7 @@ def chart(session: Trials, path: Path) -> Path:
     figure, (axes,) = page(f'Speed of training: {", ".join(recipes)}', height=height)
     _draw_bars(axes, trials)
     note = f'{_machine(session)}; bars = medians, whiskers = quartiles'
-    subtitle(axes, note, legend=len(_modes(trials)) > 1)
+    subtitle(axes, note)
     _finish(axes, trials)
     return save(figure, path)
 

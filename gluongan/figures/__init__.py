@@ -19,9 +19,9 @@ from .clips import walk
 from .clouds import cloud
 from .comparison import compared_curves, compared_samples
 from .grids import grid, save, tiles
-from .inversions import inversions, walks
-from .pictures import labelled
+from .inversions import inversions
 from .rows import beside
+from .sheets import range_of, seeds, walks
 
 __all__ = [
     'FIGURES',
@@ -34,8 +34,9 @@ __all__ = [
     'draw_all',
     'grid',
     'inversions',
-    'labelled',
+    'range_of',
     'save',
+    'seeds',
     'tiles',
     'walk',
     'walks',

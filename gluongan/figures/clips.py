@@ -12,8 +12,9 @@ from PIL import Image, ImageDraw
 from ..files import replacing
 from ..runs import reading
 from ..runs.folder import CLIP
-from . import clouds, pictures
+from . import clouds
 from .grids import enlarged, grid, tiles
+from .text import font
 
 MOST_FRAMES = 80
 MOST_STEPS = 2000  # of a walk
@@ -96,7 +97,7 @@ def _frame(image: Image.Image, iteration: int) -> Image.Image:
     body = enlarged(_reduced(image), scale)
     bar = Image.new('L', (body.width, BAR), 255)
     draw = ImageDraw.Draw(bar)
-    draw.text((8, BAR // 2), f'iteration {iteration:,}', 0, pictures.font(18), anchor='lm')
+    draw.text((8, BAR // 2), f'iteration {iteration:,}', 0, font(18), anchor='lm')
     # The bar's own greys follow the image's colours, so that its text looks alike in all frames.
     bar_indices = np.asarray(_few_greys(bar)) + COLOURS
     indices = np.vstack([bar_indices, np.asarray(body)]).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -61,7 +62,7 @@ def samples(run: Path, facts: Facts, iteration: int, newest: Path) -> Path | Non
         return None
     reals, fakes = load(reals_path), load(newest)
     view = window(reals)
-    figure, panels = curves.page(f'{facts.about}, iteration {iteration:,}', cols=2, height=4.7)
+    figure, panels = curves.page(f'{facts.about}, iteration {iteration:,}', cols=2, height=3.7)
     panel(panels[0], reals, curves.REAL, f'real: {len(reals):,} points', view)
     panel(panels[1], fakes, curves.FAKE, f'generated: {len(fakes):,} points', view)
     return save(figure, figure_path(run, 'samples'))
@@ -69,7 +70,7 @@ def samples(run: Path, facts: Facts, iteration: int, newest: Path) -> Path | Non
 
 def cloud(points: np.ndarray, path: Path, title: str) -> Path:
     """Draw points (N, 2) of the plane as a picture, and return its path."""
-    figure, (axes,) = curves.page(title, height=8)
+    figure, (axes,) = curves.page(title, height=6.4)
     panel(axes, points, curves.FAKE, f'{len(points):,} points', window(points))
     return save(figure, path)
 
@@ -77,11 +78,12 @@ def cloud(points: np.ndarray, path: Path, title: str) -> Path:
 def panel(axes: Axes, points: np.ndarray, colour: str, label: str, view: Window) -> None:
     """Draw points as dots on axes that show `view`; the label says how many lie outside of it."""
     (x, y), half = view
-    axes.plot(*points.T, '.', color=colour, markersize=3, alpha=0.5, markeredgewidth=0)
+    size = min(8, max(3, 8 - math.log2(1 + len(points) / 100)))  # few points are larger
+    axes.plot(*points.T, '.', color=colour, markersize=size, alpha=0.5, markeredgewidth=0)
     outside = int((np.abs(points - view[0]) > half).any(axis=1).sum())
     if outside:
         label += f', {outside:,} outside the frame'
-    curves.subtitle(axes, label, legend=False)
+    curves.subtitle(axes, label)
     axes.set(xlim=(x - half, x + half), ylim=(y - half, y + half))
     axes.set(xlabel='x', ylabel='y', aspect='equal')
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,19 +20,22 @@ from ..runs.folder import (
     is_run,
     read_config,
 )
-from .curves import finish, page, subtitle
-from .grids import enlarged_to, grid, save, tiles
-from .pictures import INK, MARGIN, PAPER, font, titled
+from .curves import count_from_zero, finish, page, subtitle
+from .grids import PAD, fitted, grid, save, tiles
+from .pictures import FAINT, INK, MARGIN, PAPER, titled
+from .text import drawable, font, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, which are distinct with every kind of colour vision.
-COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#F0E442')
+# Okabe and Ito's colours, which are distinct with every kind of colour vision; without yellow,
+# which white paper swallows. More groups have other dashes.
+COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
+DASHES = ('-', '--', ':', '-.')
 SHOWN = 36  # samples of each run
-ACROSS = 4  # runs in a row
-SHEET_WIDTH = 240  # pixels of one run's samples
-HEADING = 24  # pixels above them
+ACROSS = 3  # runs in a row
+SIDE = 320  # pixels of the square that holds one run's samples
+HEADING = 48  # pixels above them
 
 # The file and the metric (or its stem) of each panel, its title and its unit.
 PANELS = (
@@ -41,7 +45,10 @@ PANELS = (
     (METRICS, 'samples/spread', 'mean distance between samples, relative to the data', 'ratio'),
     (METRICS, 'modes/caught', 'modes caught', 'modes'),
 )
-FALLING = ('fd', 'samples/swd')  # on a logarithmic axis: on another, their end would be flat
+# On a logarithmic axis where they fall far: on another, their end would be flat. It has too few
+# round numbers for a short way.
+FALLING, MAGNITUDE = ('fd', 'samples/swd'), 10
+COUNTS = ('classes', 'modes/caught')
 
 Groups = Sequence[tuple[str, Sequence[Path]]]
 
@@ -76,8 +83,7 @@ def compared_curves(groups: Groups, path: Path) -> Path | None:
     for axes, panel in zip(panels, drawn):
         for line in panel.lines:
             _draw_line(axes, line)
-        if panel.stem in FALLING and min(line.y.min() for line in panel.lines) > 0:
-            _make_logarithmic(axes)
+        _scale_values(axes, panel)
         subtitle(axes, panel.title)
         finish(axes, 'iteration', panel.unit)
     return save(figure, path)
@@ -119,7 +125,19 @@ def _columns(groups: Groups, file: str, stem: str) -> list[str]:
 
 def _draw_line(axes: Axes, line: Line) -> None:
     colour = COLOURS[line.group % len(COLOURS)]
-    axes.plot(line.x, line.y, '.-', color=colour, linewidth=1.2, markersize=4, label=line.label)
+    dashes = DASHES[line.group // len(COLOURS) % len(DASHES)]
+    style = {'color': colour, 'linestyle': dashes, 'marker': '.', 'linewidth': 1.2, 'markersize': 4}
+    axes.plot(line.x, line.y, label=line.label, **style)
+
+
+def _scale_values(axes: Axes, panel: Panel) -> None:
+    """Make the y axis logarithmic for a distance of several magnitudes, whole for a count."""
+    values = np.concatenate([line.y for line in panel.lines])
+    values = values[np.isfinite(values)]
+    if panel.stem in COUNTS:
+        count_from_zero(axes)
+    elif panel.stem in FALLING and len(values) and 0 < MAGNITUDE * values.min() < values.max():
+        _make_logarithmic(axes)
 
 
 def _make_logarithmic(axes: Axes) -> None:
@@ -153,8 +171,7 @@ def compared_samples(groups: Groups, path: Path) -> Path | None:
     panels = [panel for panel in (_samples(*each) for each in named) if panel is not None]
     if not panels:
         return None
-    width = max(panel.width for panel in panels) + MARGIN
-    height = max(panel.height for panel in panels) + MARGIN
+    width, height = SIDE + MARGIN, SIDE + HEADING + MARGIN
     cols = min(ACROSS, len(panels))
     rows = -(-len(panels) // cols)
     sheet = Image.new('RGB', (cols * width - MARGIN, rows * height - MARGIN), PAPER)
@@ -173,10 +190,11 @@ def _samples(run: Path, name: str) -> Image.Image | None:
     if not files:
         return None
     iteration, newest = files[-1]
-    picture = enlarged_to(grid(tiles(newest, facts.shape)[:SHOWN], 6), SHEET_WIDTH)
-    text = f'{name}, iteration {iteration:,}'
-    width = max(picture.width, round(font(13).getlength(text)))
-    sheet = Image.new('RGB', (width, picture.height + HEADING), PAPER)
-    ImageDraw.Draw(sheet).text((0, 2), text, INK, font(13))
+    images = tiles(newest, facts.shape)[:SHOWN]
+    picture = fitted(grid(images, isqrt(len(images) - 1) + 1), SIDE, SIDE)
+    sheet = Image.new('RGB', (SIDE, SIDE + HEADING), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((PAD, 2), shortened(drawable(name), 17, SIDE - PAD), INK, font(17))
+    draw.text((PAD, 25), f'iteration {iteration:,}', FAINT, font(15))
     sheet.paste(picture, (0, HEADING))
     return sheet

@@ -16,6 +16,7 @@ from ..runs import reading
 from ..runs.folder import ACCURACY, BATCHES, figure_path
 from .grids import save
 from .plotting import load_matplotlib
+from .text import drawable, shortened, text_width, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 # Each means the same thing in every figure.
 REAL, FAKE, DIS = '#0072B2', '#D55E00', '#009E73'
 INK, FAINT, RULE = '#222222', '#666666', '#444444'
+PIXELS, WIDTH, POINTS = 1024, 6.4, 72  # of a figure: pixels and inches across; points in an inch
+TITLE_SIZE, SUBTITLE_SIZE = 13, 10
+BESIDE = 70  # points that the labels at the left of a panel take
+HANDLE = 38  # points of the line before a legend's text, and of the space after it
+FEW = 20  # points of a curve that are marked one by one
 
 # The discriminator's loss where the generator matches the data and every probability is 1/2:
 # -log(1/2) on the real half and again on the generated half.
@@ -186,6 +192,7 @@ def modes(run: Path) -> Path | None:
     figure, panels = page(f'Coverage of the mixture: {facts.about}, iteration {last:,.0f}', rows=2)
     _draw_points(panels[0], iterations, caught, FAKE, f'generated, {caught[-1]:.0f} at the end')
     subtitle(panels[0], 'modes with at least one good point, out of 2,500 points')
+    count_from_zero(panels[0])
     finish(panels[0], 'iteration', 'modes caught')
     _draw_points(panels[1], iterations, good, FAKE, f'generated, {good[-1]:.1%} at the end')
     _draw_rule(panels[1], WITHIN_3_SIGMA, 'the mixture itself, 98.9%', REAL)
@@ -196,26 +203,48 @@ def modes(run: Path) -> Path | None:
 
 
 def page(
-    title: str, *, rows: int = 1, cols: int = 1, height: float = 0
+    title: str, *, rows: int = 1, cols: int = 1, height: float = 0, width: float = WIDTH
 ) -> tuple[Figure, list[Axes]]:
-    """Return an empty figure, about 1000 pixels wide, and its panels; the title is at the top left.
+    """Return an empty figure, 1024 pixels wide, and its panels; the title is at the top left.
 
-    height: in inches, by default according to `rows`.
+    height, width: in inches; the height is by default according to `rows`. Letters are as large as
+    a narrow figure makes them, so that they can be read on a telephone.
     """
     load_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.4, height or 1.4 + 3.4 * rows), dpi=120, layout='constrained')
+    size = (width, height or 1.3 + 2.8 * rows)
+    figure = Figure(figsize=size, dpi=round(PIXELS / width), layout='constrained')
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     FigureCanvasAgg(figure)
-    figure.suptitle(title, x=0.012, ha='left', fontsize=14, color=INK)
+    lines = wrapped(drawable(title), TITLE_SIZE, POINTS * width - 20, most=2)
+    figure.suptitle(
+        '\n'.join(lines), x=0.012, ha='left', fontsize=TITLE_SIZE, color=INK, parse_math=False
+    )
     return figure, list(figure.subplots(rows, cols, squeeze=False).flat)
 
 
-def subtitle(axes: Axes, text: str, *, legend: bool = True) -> None:
-    """Write a line in small grey letters above a panel, with room for the legend below it."""
-    axes.set_title(text, loc='left', fontsize=10, color=FAINT, pad=26 if legend else 6)
+def subtitle(axes: Axes, text: str, *, room: float = 6) -> None:
+    """Write small grey letters above a panel, in several lines where the panel is narrow.
+
+    room: points between them and the panel.
+    """
+    lines = wrapped(drawable(text), SUBTITLE_SIZE, panel_width(axes))
+    axes.set_title(
+        '\n'.join(lines),
+        loc='left',
+        fontsize=SUBTITLE_SIZE,
+        color=FAINT,
+        pad=room,
+        parse_math=False,
+    )
+
+
+def panel_width(axes: Axes) -> float:
+    """Return about how wide a panel will be, in points, without its labels at the left."""
+    figure, grid = axes.get_figure(), axes.get_subplotspec().get_gridspec()
+    return POINTS * figure.get_figwidth() / grid.ncols - BESIDE
 
 
 def _read_batches(
@@ -234,7 +263,8 @@ def _draw_curve(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, label: st
         width = 1.2
         colours = {'facecolor': (colour, 0.25), 'edgecolor': (colour, 0.4)}
         axes.fill_between(line.x, line.low, line.high, linewidth=0.4, **colours)
-    axes.plot(line.x, line.mean, color=colour, linewidth=width, label=label)
+    marker = '.' if len(x) <= FEW else ''  # a single one is no line
+    axes.plot(line.x, line.mean, marker=marker, color=colour, linewidth=width, label=label)
     return line
 
 
@@ -262,39 +292,67 @@ def _thinning(lines: list[Thinned], count: int) -> str:
 
 def finish(axes: Axes, xlabel: str, ylabel: str) -> None:
     """Give a panel what all have: labels, whole numbers along x, and a legend above it."""
-    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
-
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10], integer=True))
-    axes.xaxis.set_major_formatter(StrMethodFormatter('{x:,.0f}'))
+    number_iterations(axes)
+    if axes.get_yscale() == 'linear':
+        axes.ticklabel_format(axis='y', useOffset=False)
     axes.set_xlabel(xlabel, fontsize=11)
     axes.set_ylabel(ylabel, fontsize=11)
     axes.tick_params(labelsize=10)
-    axes.margins(x=0.01)
     axes.grid(axis='y', color='#dddddd', linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[['top', 'right']].set_visible(False)
     legend_above(axes)
 
 
-def legend_above(
-    axes: Axes,
-    *,
-    cols: int = 4,
-    fontsize: float = 10,
-    columnspacing: float = 1.5,
-    handlelength: float = 1.8,
-) -> None:
-    """Add a legend between a panel and its `subtitle`."""
+def count_from_zero(axes: Axes) -> None:
+    """Give the y axis whole numbers from 0 on, for what is counted."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_ylim(0, 1.05 * max(1, axes.dataLim.y1))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+
+
+def number_iterations(axes: Axes) -> None:
+    """Give the x axis whole numbers, as many as have room."""
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+    axes.margins(x=0.01)
+    low, high = axes.dataLim.intervalx
+    if not low <= high < math.inf:  # no value is finite
+        low, high = axes.get_xlim()
+    elif high - low < 1:  # a single mini-batch
+        axes.set_xlim(low - 1, low + 1)
+    room = panel_width(axes) / (1.6 * text_width(f'{high:,.0f}', 10))
+    count = max(2, min(8, int(room)))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=count, steps=[1, 2, 5, 10], integer=True))
+    axes.xaxis.set_major_formatter(StrMethodFormatter('{x:,.0f}'))
+
+
+def legend_above(axes: Axes, *, cols: int = 4, fontsize: float = 10) -> None:
+    """Add a legend between a panel and its `subtitle`, in as many columns as fit up to `cols`."""
+    handles, labels = axes.get_legend_handles_labels()
+    room = panel_width(axes)
+    size = round(fontsize)
+    labels = [shortened(drawable(label), size, room - HANDLE) for label in labels]
+    widest = HANDLE + max(text_width(label, size) for label in labels)
+    cols = max(1, min(cols, len(labels), int(room // widest)))
     legend = axes.legend(
+        handles,
+        labels,
         fontsize=fontsize,
         frameon=False,
         ncols=cols,
-        columnspacing=columnspacing,
-        handlelength=handlelength,
+        columnspacing=1.3,
+        handlelength=1.8,
+        labelspacing=0.3,
         loc='lower left',
         bbox_to_anchor=(-0.005, 1),
         borderpad=0.3,
         borderaxespad=0,
     )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     # The subtitle's distance leaves room for it; in the layout, a wide one would squeeze the panel.
     legend.set_in_layout(False)
+    lines = -(-len(labels) // cols)
+    subtitle(axes, axes.get_title('left').replace('\n', ' '), room=9 + 1.35 * fontsize * lines)

@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAD = 2  # pixels between two tiles, and around all of them
-# A grey that stands out from black digits, from white ones, and from a white or a dark page.
-SEPARATOR = 96
+# White as paper: a grey would look like a dull sample. An empty place looks alike, and is told by
+# its value from a sample that is white all over.
+SEPARATOR, EMPTY = 255, 254
 
 
 def grid(images: np.ndarray, cols: int = 8, *, scale: int = 1) -> Image.Image:
-    """Lay images out row by row with thin grey separators.
+    """Lay images out row by row with thin white gaps.
 
     images: uint8 (N, C, H, W), N >= 1, C of 1 (grey) or 3 (colour).
     scale: each pixel becomes scale × scale pixels.
-    Empty places in the last row take the separator's grey. Raises ValueError for any other array.
+    Empty places in the last row are white. Raises ValueError for any other array.
 
     >>> grid(np.zeros((6, 1, 28, 28), np.uint8), cols=3).size
     (92, 62)
@@ -40,6 +41,7 @@ def grid(images: np.ndarray, cols: int = 8, *, scale: int = 1) -> Image.Image:
     rows = -(-count // cols)
     sheet = np.full((rows * cols, channels, height + PAD, width + PAD), SEPARATOR, np.uint8)
     sheet[:count, :, PAD:, PAD:] = images
+    sheet[count:, :, PAD:, PAD:] = EMPTY
     sheet = sheet.reshape(rows, cols, channels, height + PAD, width + PAD).transpose(0, 3, 1, 4, 2)
     sheet = sheet.reshape(rows * (height + PAD), cols * (width + PAD), channels)
     sheet = np.pad(sheet, ((0, PAD), (0, PAD), (0, 0)), constant_values=SEPARATOR)
@@ -51,8 +53,8 @@ def grid(images: np.ndarray, cols: int = 8, *, scale: int = 1) -> Image.Image:
 def tiles(picture: str | Path | Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
     """Return the images that `grid` laid out at scale 1, exactly: uint8 (N, C, H, W).
 
-    shape: (C, H, W) of each. Trailing places that hold nothing but the separator's grey count as
-    empty. Raises RunError where the picture is not such a grid.
+    shape: (C, H, W) of each. Trailing places without an image are left out, also in the sheets of
+    older versions, whose gaps were grey. Raises RunError where the picture is not such a grid.
 
     >>> images = np.arange(7 * 64, dtype=np.uint8).reshape(7, 1, 8, 8)
     >>> np.array_equal(tiles(grid(images, cols=4), (1, 8, 8)), images)
@@ -71,10 +73,11 @@ def tiles(picture: str | Path | Image.Image, shape: tuple[int, int, int]) -> np.
             f'{name}: is {sheet.shape[1]}x{sheet.shape[0]} pixels; '
             f'must be a grid of {width}x{height} images'
         )
+    empty = EMPTY if sheet[0, 0, 0] == SEPARATOR else sheet[0, 0, 0]
     sheet = sheet[:-PAD, :-PAD].reshape(rows, height + PAD, cols, width + PAD, channels)
     sheet = sheet.transpose(0, 2, 4, 1, 3)
     images = sheet.reshape(rows * cols, channels, height + PAD, width + PAD)[:, :, PAD:, PAD:]
-    filled = np.flatnonzero((images != SEPARATOR).any(axis=(1, 2, 3)))
+    filled = np.flatnonzero((images != empty).any(axis=(1, 2, 3)))
     least = (rows - 1) * cols + 1  # the last row holds at least one image
     count = max(least, filled.max(initial=0) + 1)
     return np.ascontiguousarray(images[:count])
@@ -114,6 +117,18 @@ def enlarged_to(image: Image.Image, width: int) -> Image.Image:
     (90, 30)
     """
     return enlarged(image, max(1, round(width / image.width)))
+
+
+def fitted(image: Image.Image, width: int, height: int) -> Image.Image:
+    """Return the picture as large as fits into a box, its pixels even and its shape kept.
+
+    >>> fitted(Image.new('L', (20, 10)), 50, 50).size
+    (50, 25)
+    """
+    share = min(width / image.width, height / image.height)
+    sides = [max(1, round(side * share)) for side in image.size]
+    larger = enlarged(image, max(1, -(-sides[0] // image.width)))
+    return larger.resize((sides[0], sides[1]), Image.Resampling.BOX)
 
 
 def save(image: Image.Image | Figure, path: str | Path) -> Path:

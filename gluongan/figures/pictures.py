@@ -3,42 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from ..runs import reading
-from ..runs.folder import figure_path
+from ..runs.folder import figure_path, is_run, read_config
 from . import clouds
 from .grids import PAD, enlarged, enlarged_to, grid, save, tiles
-from .plotting import load_matplotlib
+from .text import class_labels, drawable, font, text_width, wrapped
 
-INK, FAINT, PAPER, RED = (34, 34, 34), (102, 102, 102), (255, 255, 255), (214, 20, 20)
+INK, FAINT, PAPER = (34, 34, 34), (102, 102, 102), (255, 255, 255)
+ORANGE = (213, 94, 0)  # curves.FAKE, distinct from the greys with every kind of colour vision
 MARGIN = 20  # pixels of paper around a figure
 LABEL = 30  # pixels above a panel, for its label
 PANEL = 480  # pixels across a panel of images
+HEADER = 24  # pixels above a sheet, for the names of its columns
+SMALL = 13  # size of those
+LONGEST_NAME = 240  # pixels of a name before a row
+NARROWEST = 480  # pixels that a title has at least
 
 EPOCHS_WIDTH = 900  # pixels
 PER_EPOCH, MOST_ROWS = 15, 30
 
 # Spot the fake: 6 × 6 images, a third of them fakes, each enlarged three times.
 SIDE, FAKES, ZOOM = 6, 12, 3
-
-
-@lru_cache
-def font(size: int) -> ImageFont.FreeTypeFont:
-    """Return the typeface of the plots, which comes with matplotlib and so is on every machine."""
-    load_matplotlib()
-    from matplotlib import get_data_path
-
-    path = Path(get_data_path(), 'fonts', 'ttf', 'DejaVuSans.ttf')
-    return ImageFont.truetype(str(path), size)
-
-
-def _text_width(text: str, size: int) -> int:
-    return round(font(size).getlength(text))
 
 
 def samples(run: Path) -> Path | None:
@@ -55,22 +45,42 @@ def samples(run: Path) -> Path | None:
     reals_path = reading.reals_file(run, facts)
     if reals_path is None:
         return None
-    left, right = grid(tiles(reals_path, facts.shape)), grid(tiles(newest, facts.shape))
-    scale = max(1, round(PANEL / left.width))
-    sheet = _side_by_side(enlarged(left, scale), enlarged(right, scale), 'real', 'generated')
+    reals, fakes = _sheet(reals_path, facts), _sheet(newest, facts)
+    scale = max(1, round(PANEL / max(reals.width, fakes.width)))
+    names = _row_names(run, facts, fakes) if reals.height == fakes.height else []
+    sheet = _side_by_side(enlarged(reals, scale), enlarged(fakes, scale), names)
     return save(
         titled(sheet, f'{facts.about}, iteration {iteration:,}'), figure_path(run, 'samples')
     )
 
 
-def _side_by_side(left: Image.Image, right: Image.Image, *labels: str) -> Image.Image:
-    width = left.width + MARGIN + right.width
-    height = max(left.height, right.height) + LABEL
-    sheet = Image.new('RGB', (width, height), PAPER)
+def _sheet(path: Path, facts: reading.Facts) -> Image.Image:
+    """Return the images of a file as a grid with as many columns as the file has."""
+    images = tiles(path, facts.shape)
+    with Image.open(path) as image:
+        cols = image.width // (facts.shape[2] + PAD)
+    return grid(images, cols)
+
+
+def _row_names(run: Path, facts: reading.Facts, sheet: Image.Image) -> list[str]:
+    """Return the class of each row of a conditional generator's sheet, else nothing."""
+    rows = (sheet.height - PAD) // (facts.shape[1] + PAD)
+    if len(facts.classes) < rows or not (is_run(run) and read_config(run).conditional):
+        return []
+    return class_labels(facts.classes)[:rows]
+
+
+def _side_by_side(reals: Image.Image, fakes: Image.Image, names: Sequence[str] = ()) -> Image.Image:
+    """Return real images beside generated ones, under their labels. names: of the rows."""
+    left = labelled(reals, names) if names else reals
+    places = {'real': left.width - reals.width, 'generated': left.width + MARGIN}
+    height = max(left.height, fakes.height) + LABEL
+    sheet = _paper(left, places['generated'] + fakes.width, height)
     draw = ImageDraw.Draw(sheet)
-    for x, panel, label in zip((0, left.width + MARGIN), (left, right), labels):
-        draw.text((x, 0), label, INK, font(17))
-        sheet.paste(panel, (x, LABEL))
+    for label, x in places.items():
+        draw.text((x, 0), label, _ink(sheet, INK), font(17))
+    sheet.paste(left, (0, LABEL))
+    sheet.paste(fakes, (places['generated'], LABEL))
     return sheet
 
 
@@ -117,18 +127,46 @@ def _ordinal(number: int) -> str:
     return f'{number}{suffixes.get(number % 10, "th")}'
 
 
-def labelled(sheet: Image.Image, names: Sequence[str]) -> Image.Image:
-    """Return a sheet of equally high rows with a name before each row, on white paper."""
+def labelled(sheet: Image.Image, names: Sequence[str], columns: Sequence[str] = ()) -> Image.Image:
+    """Return a sheet of equally high rows with a name before each row, on white paper.
+
+    columns: what stands above each column, all of them equally wide. Where the texts are too wide
+    for the columns, it is every second or third that has one.
+    """
     row_height = sheet.height / len(names)
     size = max(9, min(17, sheet.height // len(names) * 2 // 3))
-    gutter = 12 + max(_text_width(name, size) for name in names)
-    page = Image.new('RGB', (gutter + sheet.width, sheet.height), PAPER)
-    page.paste(sheet, (gutter, 0))
+    most = max(1, int(row_height // (1.4 * size)))
+    lines = [wrapped(drawable(name), size, LONGEST_NAME, most) for name in names]
+    gutter = 12 + max(text_width(line, size) for each in lines for line in each)
+    top = HEADER if columns else 0
+    page = _paper(sheet, gutter + sheet.width, top + sheet.height)
+    page.paste(sheet, (gutter, top))
     draw = ImageDraw.Draw(page)
-    for row, name in enumerate(names):
-        middle = (gutter - 10, (row + 0.5) * row_height)
-        draw.text(middle, name, INK, font(size), anchor='rm')
+    for row, each in enumerate(lines):
+        for number, line in enumerate(each):
+            y = top + (row + 0.5) * row_height + (number - (len(each) - 1) / 2) * 1.3 * size
+            draw.text((gutter - 10, y), line, _ink(page, INK), font(size), anchor='rm')
+    if columns:
+        _head_columns(page, columns, gutter, sheet.width / len(columns))
     return page
+
+
+def _head_columns(page: Image.Image, names: Sequence[str], left: int, width: float) -> None:
+    draw = ImageDraw.Draw(page)
+    widest = 8 + max(text_width(name, SMALL) for name in names)
+    for col in range(0, len(names), max(1, -int(-widest // width))):
+        middle = (left + (col + 0.5) * width, HEADER // 2)
+        draw.text(middle, names[col], _ink(page, FAINT), font(SMALL), anchor='mm')
+
+
+def _paper(sheet: Image.Image, width: int, height: int) -> Image.Image:
+    """Return white paper, in colour if the sheet is."""
+    return Image.new(sheet.mode, (width, height), _ink(sheet, PAPER))
+
+
+def _ink(page: Image.Image, colour: tuple[int, int, int]) -> int | tuple[int, int, int]:
+    """Return one of the greys above in the page's mode."""
+    return colour[0] if page.mode == 'L' else colour
 
 
 def spot_the_fake(run: Path) -> Path | None:
@@ -137,7 +175,7 @@ def spot_the_fake(run: Path) -> Path | None:
 
 
 def spot_the_fake_answer(run: Path) -> Path | None:
-    """Draw `figures/spot_the_fake_answer.png`: the same 36 images with the fakes framed in red."""
+    """Draw `figures/spot_the_fake_answer.png`: the same images, the fakes framed in orange."""
     return _spot(run, 'spot_the_fake_answer', answer=True)
 
 
@@ -167,7 +205,7 @@ def _spot(run: Path, name: str, *, answer: bool) -> Path | None:
     sheet = grid(images, SIDE, scale=ZOOM).convert('RGB')
     title = f'Spot the fake: {FAKES} of these {SIDE * SIDE}'
     if answer:
-        title = f'The {FAKES} fakes, framed in red'
+        title = f'The {FAKES} fakes, framed in orange'
         _frame(sheet, np.flatnonzero(fake_positions()), facts.shape)
     note = f'{facts.about}, iteration {iteration:,}'
     return save(titled(sheet, title, note), figure_path(run, name))
@@ -186,7 +224,7 @@ def _mixed(reals: np.ndarray, fakes: np.ndarray) -> np.ndarray | None:
 
 
 def _frame(sheet: Image.Image, marked: np.ndarray, shape: tuple[int, ...]) -> None:
-    """Draw a red frame around the marked images."""
+    """Draw an orange frame around the marked images."""
     _, height, width = shape
     # Only half of the separator, so that a real image between four fakes has no frame of its own.
     thick = PAD * ZOOM // 2
@@ -196,16 +234,24 @@ def _frame(sheet: Image.Image, marked: np.ndarray, shape: tuple[int, ...]) -> No
         x, y = (col * (width + PAD) + PAD) * ZOOM, (row * (height + PAD) + PAD) * ZOOM
         right, bottom = x + width * ZOOM - 1, y + height * ZOOM - 1
         box = (x - thick, y - thick, right + thick, bottom + thick)
-        draw.rectangle(box, outline=RED, width=thick)
+        draw.rectangle(box, outline=ORANGE, width=thick)
 
 
 def titled(sheet: Image.Image, title: str, note: str = '') -> Image.Image:
-    """Return the sheet on white paper with a title above it, and a note in small grey letters."""
-    top = MARGIN + 34 + (24 if note else 0)
-    width = max(sheet.width, _text_width(title, 20), _text_width(note, 15))
-    page = Image.new('RGB', (width + 2 * MARGIN, top + sheet.height + MARGIN), PAPER)
+    """Return the sheet on white paper with a title above it, and a note in small grey letters.
+
+    Each line of the note stands on its own; what is wider than the sheet is wrapped.
+    """
+    width = max(sheet.width, NARROWEST)
+    title_lines = wrapped(drawable(title), 20, width)
+    lines = [part for line in note.splitlines() for part in wrapped(drawable(line), 15, width)]
+    middle = MARGIN - 4 + 26 * len(title_lines)
+    top = middle + 20 * len(lines) + 12
+    page = _paper(sheet, width + 2 * MARGIN, top + sheet.height + MARGIN)
     draw = ImageDraw.Draw(page)
-    draw.text((MARGIN, MARGIN - 4), title, INK, font(20))
-    draw.text((MARGIN, MARGIN + 26), note, FAINT, font(15))
+    for number, line in enumerate(title_lines):
+        draw.text((MARGIN, MARGIN - 4 + 26 * number), line, _ink(page, INK), font(20))
+    for number, line in enumerate(lines):
+        draw.text((MARGIN, middle + 4 + 20 * number), line, _ink(page, FAINT), font(15))
     page.paste(sheet, (MARGIN, top))
     return page
