@@ -25,7 +25,7 @@ def count_of_sheet(page, sheet):
 
 def greys(count):
     """Images of which each has a grey of its own."""
-    return np.concatenate([grey(100 + number, 1) for number in range(count)])
+    return np.concatenate([grey(120 + number, 1) for number in range(count)])
 
 
 def places_of(path, count):
@@ -33,7 +33,7 @@ def places_of(path, count):
     sheet = read_pixels(path)
     found = []
     for number in range(count):
-        mask = sheet == 100 + number
+        mask = sheet == 120 + number
         even = mask[:, :-9] & mask[:, 9:] & mask[:, 4:-5]  # the edges of letters are grey, too
         rows, cols = np.nonzero(even)
         assert len(rows) > 60, f'image {number} is missing'

@@ -79,7 +79,9 @@ def compared_curves(groups: Groups, path: Path) -> Path | None:
     drawn = _panels(groups)
     if not drawn:
         return None
-    figure, panels = page('Runs compared', rows=len(drawn), height=1.2 + 2.7 * len(drawn))
+    named = sum(line.label is not None for panel in drawn for line in panel.lines)
+    height = 1.2 + 2.6 * len(drawn) + 0.2 * named  # each name may need a line of a legend
+    figure, panels = page('Runs compared', rows=len(drawn), height=height)
     for axes, panel in zip(panels, drawn):
         for line in panel.lines:
             _draw_line(axes, line)
@@ -144,7 +146,9 @@ def _make_logarithmic(axes: Axes) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     axes.set_yscale('log')
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = axes.get_ylim()
+    locator = LogLocator(subs=(1.0, 2.0, 5.0), numticks=20) if high < 500 * low else LogLocator()
+    axes.yaxis.set_major_locator(locator)
     axes.yaxis.set_major_formatter(StrMethodFormatter('{x:g}'))  # 200, not 2 × 10²
     axes.yaxis.set_minor_formatter(NullFormatter())
 
