@@ -195,4 +195,4 @@ def _finish(axes: Axes, x: str, y: str, *, columns: int) -> None:
     axes.spines[['top', 'right']].set_color(FAINT)
     axes.spines[['top', 'right']].set_visible(False)
     if axes.get_legend_handles_labels()[1]:
-        legend_above(axes, cols=columns, fontsize=9.5, columnspacing=1.3, handlelength=1.4)
+        legend_above(axes, cols=columns, fontsize=9.5)
