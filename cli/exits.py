@@ -30,7 +30,7 @@ from gluongan.files import write_text
 from gluongan.knob import Knob
 from gluongan.runs.folder import TRACEBACK, is_run, traceback_path
 
-from .faults import refusals
+from .faults import parameter_name, refusals
 
 RUN = f'{__name__}.run'  # the key of `remember_run`
 
@@ -173,7 +173,9 @@ def as_sentence(error: click.ClickException) -> str:
         allowed = f'must be one that `{command} --help` lists{near}'
         return f'{error.option_name}: is not an option of `{command}`; {allowed}'
     if isinstance(error, click.MissingParameter):
-        return f'{_name(error.param)}: is missing; must be given, as `{command} --help` says'
+        return (
+            f'{parameter_name(error.param)}: is missing; must be given, as `{command} --help` says'
+        )
     if isinstance(error, click.BadOptionUsage):
         match = re.search(r'requires (\d+) arguments', error.message)
         given = f'{match[1]} values' if match else 'a value'
@@ -201,8 +203,8 @@ def _of_value(error: click.BadParameter) -> str:
     value = match[1] if match[2] is None else match[2]
     allowed = _allowed(error.param.type)
     if allowed is None:
-        return f'{_name(error.param)} {value}: {_without_stop(message)}'
-    return f'{_name(error.param)} {value}: must be {allowed}'
+        return f'{parameter_name(error.param)} {value}: {_without_stop(message)}'
+    return f'{parameter_name(error.param)} {value}: must be {allowed}'
 
 
 def _allowed(kind: click.ParamType) -> str | None:
@@ -225,12 +227,6 @@ def _of_words(message: str, error: click.ClickException) -> str:
     if match := re.match(r'Got unexpected extra arguments? \((.*)\)', message):
         return f'{match[1]}: is too much; must be left out, as `{_command(error)} --help` says'
     return message
-
-
-def _name(param: click.Parameter | None) -> str:
-    if isinstance(param, click.Option):
-        return max(param.opts, key=len)
-    return (param.metavar or param.name or '').upper() if param else 'an argument'
 
 
 def _without_stop(text: str) -> str:

@@ -8,6 +8,7 @@ import click
 
 from .faults import refusals
 from .options import RUN, THREADS, WHICH
+from .outputs import check_not_taken
 
 OUT = click.option(
     '--out',
@@ -54,6 +55,7 @@ def export(run: Path, out: Path, network: str, which: str, format: str) -> None:
     gluongan export runs/00000-dense-mnist --out discriminator --network dis
     """
     with refusals():
+        check_not_taken(out, 'out', folder=True)
         from gluongan.exports import export_run
 
         exported = export_run(run, out, network=network, which=which, format=format)

@@ -107,6 +107,13 @@ def flag(setting: str) -> str:
     return '--' + setting.replace('_', '-')
 
 
+def parameter_name(parameter: click.Parameter | None) -> str:
+    """Return what the help calls an option or an argument."""
+    if isinstance(parameter, click.Option):
+        return max(parameter.opts, key=len)
+    return (parameter.metavar or parameter.name or '').upper() if parameter else 'an argument'
+
+
 def warn(text: str) -> None:
     """Print a warning of the package to stderr, with its settings as flags."""
     click.echo(f'Warning: {with_flags(text)}', err=True)

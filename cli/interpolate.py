@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from gluongan.runs.folder import WALK
+
 from .faults import Usage, refusals
 from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, parse_seeds
 from .outputs import at_snapshot, default_stem, output, safe, sheet_title
@@ -62,7 +64,7 @@ def interpolate(
     if len(numbers) < 2:
         raise Usage(f'--seeds {seeds}: must be two or more, such as 0,1')
     with refusals():
-        base = f'walk-{safe(seeds)}{at_snapshot(run, which)}'
+        base = f'{WALK}-{safe(seeds)}{at_snapshot(run, which)}'
         stem = default_stem(base, without=['seeds', 'which'])
         path = output(out, run / f'{stem}.png', '.png', beside=['.gif'])
         from gluongan import figures

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gluongan.runs.folder import is_run
+from gluongan.runs.folder import INVERSION, is_run
 
 from .faults import Usage, refusals
 from .options import CHANGED_DATA, DATA_AT, DEVICE, RUN, THREADS, WHICH
-from .outputs import at_snapshot, check_target, default_stem
+from .outputs import at_snapshot, check_beside, check_target, default_stem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gluongan.nn.layers import Chain
 
 MOST = 256
+ERRORS, Z, SHEET, STRIP, CLIP = 'errors.json', 'z.npy', 'inversion.png', 'walk.png', 'walk.gif'
+FILES = (ERRORS, Z, SHEET, STRIP, CLIP)  # in the order in which they are written
 HEADING = ('', 'number', 'median error', 'smallest', 'largest', 'found again')
 
 
@@ -126,10 +128,12 @@ def invert(
         from gluongan.gan.inversion import Inverter
         from gluongan.runs import reading
 
-        stem = f'inversion{at_snapshot(run, which)}'
+        stem = f'{INVERSION}{at_snapshot(run, which)}'
         folder = out or run / default_stem(stem, without=['which'])
         if out or is_run(run):  # else the run is at fault
             check_target(folder, folder=True, setting=out and 'out')
+            first, *others = (folder / name for name in FILES)
+            check_beside(first, others, f'--out {folder}')
         config, gen = loading.load_run(run, which=which, device=device)
         shape = reading.sample_shape(run)
         classes = len(reading.class_names(run)) if config.conditional else 0
@@ -252,12 +256,12 @@ def _write(
     inversion = results['images']
     medians = {name: np.median(result.error) for name, result in results.items()}
     errors = {name: result.error.tolist() for name, result in results.items()}
-    write_json(out / 'errors.json', errors)
-    write_array(out / 'z.npy', inversion.z)
+    write_json(out / ERRORS, errors)
+    write_array(out / Z, inversion.z)
     sheet = figures.inversions(
         pixels(x),
         pixels(inversion.x),
-        out / 'inversion.png',
+        out / SHEET,
         note=f'median squared error: these images {medians["images"]:.4f}, '
         f'generated images {medians["generated"]:.5f}, noise {medians["noise"]:.3f}',
         title=f'{title}: images and the nearest that the generator makes',
@@ -274,9 +278,9 @@ def _write_walk(out: Path, title: str, walk: np.ndarray) -> None:
 
     sheet = figures.walks(
         split_walk(walk),
-        out / 'walk.png',
+        out / STRIP,
         title=f'{title}: from image to image',
         note='interpolation between the reconstructions',
     )
     click.echo(sheet)
-    click.echo(figures.walk(walk, out / 'walk.gif'))
+    click.echo(figures.walk(walk, out / CLIP))

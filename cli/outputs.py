@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from hashlib import sha256
 from pathlib import Path
 
 import click
 
-from gluongan.errors import as_typed
+from gluongan.errors import InputError, as_typed
 from gluongan.files import check_writable
 from gluongan.runs.folder import check_not_of_run, is_run
 
-from .faults import Usage, refusals
+from .faults import Usage, flag, parameter_name, refusals
 
+MANIFEST = 'manifest.json'
+READ = ('data', 'data_at')  # options that are text and may name a file
 LONGEST = 80  # bytes of a part of a name
 # Options that change where or how a result is computed, and not what it is.
 WITHOUT_NAME = ('out', 'device')
@@ -23,11 +26,59 @@ WITHOUT_NAME = ('out', 'device')
 def check_target(path: Path, *, folder: bool = False, setting: str | None = None) -> None:
     """Raise InputError where a file, or files in a folder, cannot or must not be written at `path`.
 
-    setting: the option that gave `path`, if any. Then `path` must not be among what a run made.
+    setting: the option that gave `path`, if any. Then `check_not_taken` holds, too.
     """
     if setting:
-        check_not_of_run(path, setting)
+        check_not_taken(path, setting, folder=folder)
     check_writable(path, folder=folder, setting=setting)
+
+
+def check_not_taken(path: Path, setting: str, *, folder: bool = False) -> None:
+    """Raise InputError where the running command reads `path`, or something else made it.
+
+    That is a run, an export, or another command in the folder of a run.
+    """
+    _check_not_given_twice(path, setting)
+    command = click.get_current_context().command.name
+    check_not_of_run(path, setting, folder=folder, command=command)
+    _check_not_of_export(path, setting)
+
+
+def _check_not_given_twice(path: Path, setting: str) -> None:
+    """Raise InputError where another argument of the running command names `path` or its folder."""
+    place = Path(os.path.realpath(path))
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        given = context.params.get(parameter.name or '')
+        is_path = isinstance(given, Path) or parameter.name in READ
+        if given is None or not is_path or flag(setting) in parameter.opts:
+            continue
+        other = Path(os.path.realpath(given))
+        is_option = isinstance(parameter, click.Option)
+        name = parameter_name(parameter) if is_option else 'the argument'
+        is_within = place.exists() and other in place.parents
+        if place == other and not place.is_dir():
+            problem = f'is also given as {name}; must be another name'
+        elif is_within and not is_run(other) and not _is_export(other):
+            problem = f'is a file in {given}, which the command reads; must be another name'
+        else:
+            continue
+        raise InputError(problem, setting=setting, value=path)
+
+
+def _check_not_of_export(path: Path, setting: str) -> None:
+    """Raise InputError where `path` is one of the files that make up an export."""
+    if path.exists() and _is_export(path.parent):
+        from gluongan.exports.manifest import is_part
+
+        if is_part(path):
+            problem = f'is a file of the export {path.parent}; must be another name'
+            raise InputError(problem, setting=setting, value=path)
+
+
+def _is_export(folder: Path) -> bool:
+    """Return what `gluongan.exports.is_export` does, without MXNet."""
+    return (folder / MANIFEST).is_file()
 
 
 def output(
@@ -35,7 +86,7 @@ def output(
     default: Path,
     ending: str,
     *,
-    flag: str = '--out',
+    option: str = '--out',
     beside: Collection[str] = (),
 ) -> Path:
     """Return the path of an output file that can be written. Raises Usage for another ending.
@@ -45,18 +96,28 @@ def output(
     """
     path = out or default
     if path.suffix != ending:
-        raise Usage(f'{flag} {path}: must end in {ending}')
-    setting = out and flag[2:].replace('-', '_')
+        raise Usage(f'{option} {path}: must end in {ending}')
+    setting = out and option[2:].replace('-', '_')
     with refusals():
         check_target(path, setting=setting)
-        for other in (path.with_suffix(each) for each in beside):
+        others = [path.with_suffix(each) for each in beside]
+        for other in others:
             check_target(other, setting=setting)
-            if other.exists() and not path.exists():
-                raise Usage(
-                    f'{flag} {path}: would overwrite {other}, which another command made; '
-                    'must be another name'
-                )
+        check_beside(path, others, f'{option} {path}')
     return path
+
+
+def check_beside(first: Path, others: Iterable[Path], given: str) -> None:
+    """Raise Usage where one of `others`, which a command writes after `first`, is there without it.
+
+    given: what was given, as it begins the message.
+    """
+    for other in others:
+        if other.exists() and not first.exists():
+            raise Usage(
+                f'{given}: would overwrite {other}, which another command made; '
+                'must be another name'
+            )
 
 
 def unused(default: Path) -> Path:

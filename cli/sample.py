@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gluongan.runs.folder import SEEDS
+
 from .faults import refusals, warn
 from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, parse_seeds
 from .outputs import at_snapshot, default_stem, output, safe, sheet_title
@@ -81,7 +83,7 @@ def sample(
             of_each_class = sampler.classes and name is None
             seeds = '0-7' if of_each_class else '0-63'
             numbers = parse_seeds(seeds)
-        base = f'seeds-{safe(seeds)}{at_snapshot(run, which)}'
+        base = f'{SEEDS}-{safe(seeds)}{at_snapshot(run, which)}'
         stem = default_stem(base, without=['seeds', 'which'])
         path = output(out, run / f'{stem}.png', '.png', beside=['.npy'])
         x, width = sampler.sample_grid(numbers, name, trunc)

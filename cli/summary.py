@@ -50,7 +50,7 @@ def summary(name: str, network: str | None, drawing: Path | None) -> None:
     gluongan summary generator
     """
     if drawing:
-        output(drawing, drawing, '.svg', flag='--graph')
+        output(drawing, drawing, '.svg', option='--graph')
     with refusals():
         if name not in RECIPES and not Path(name).is_dir():
             recipes = ', '.join(RECIPES)

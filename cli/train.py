@@ -32,6 +32,7 @@ from .exits import remember_run, say
 from .faults import Usage, refusals, settings_from, warn
 from .knobs import Grouped, knob_flags, typed
 from .options import CHANGED_DATA, THREADS, parse_seeds, remembered
+from .outputs import check_target
 
 if TYPE_CHECKING:
     from gluongan.trainer import Trainer
@@ -215,7 +216,7 @@ def _begin(
     if resume:
         check_writable(resume, folder=True, setting='resume')
     else:
-        check_writable(out, folder=True, setting='out')
+        check_target(out, folder=True, setting='out')
     from gluongan.data import bundled
 
     if config.data == 'mnist':

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
+import click
+import numpy as np
 import pytest
 import tiny
 from full_disk import Disk
+from gluongan.cli import main
 from gluongan.cli.effects import CONDITIONS, without_effect
 from gluongan.cli.outputs import safe
 
 from gluongan import figures
 from gluongan.config import Config, knobs
+from gluongan.exports import verify
 
 
 @pytest.fixture(autouse=True)
@@ -101,42 +106,117 @@ def test_outputs_of_different_iterations_are_different_files(run):
             assert f'-at-{iteration}' in first, first
 
 
-# Output options that name a file or a folder, and what the command needs besides them.
+# Options that name an output: the words of the command, where RUN is a run; whether the output is
+# a folder; and the ending that it must have.
+DATA = ['--data', 'synthetic', '--image-size', 12]
 TARGETS = {
-    ('sample', '--out'): [],
-    ('interpolate', '--out'): [],
-    ('invert', '--out'): ['--test', 1],
-    ('compare', '--out'): [],
-    ('evaluate', '--json'): [],
-    ('evaluate', '--figure'): [],
+    'train --out': (['train', *tiny.flags(iterations=1)], True, ''),
+    'sample --out': (['sample', 'RUN'], False, '.png'),
+    'interpolate --out': (['interpolate', 'RUN'], False, '.png'),
+    'evaluate --json': (['evaluate', 'RUN'], False, ''),
+    'evaluate --figure': (['evaluate', 'RUN'], False, '.png'),
+    'compare --out': (['compare', 'RUN', 'RUN'], True, ''),
+    'judge train --out': (['judge', 'train', *DATA], False, ''),
+    'judge calibrate --out': (['judge', 'calibrate', *DATA], False, ''),
+    'export --out': (['export', 'RUN'], True, ''),
+    'invert --out': (['invert', 'RUN'], True, ''),
+    'summary --graph': (['summary', 'RUN'], False, '.svg'),
+    'bench --out': (['bench'], True, ''),
 }
-OWN = ['config.json', 'run.json', 'log.csv', 'reals.png', 'training.gif', 'samples/000004.png']
-OWN += ['figures/losses.png', 'snapshots/000004.snapshot', 'figures/new.png', 'batches.csv']
+INPUTS = ['train --config', 'train --resume', 'evaluate --judge', 'evaluate --calibration']
+INPUTS += ['judge calibrate --judge', 'invert --images']
+FILES = ['config.json', 'run.json', 'log.csv', 'reals.png', 'samples/000004.png', 'figures/new.png']
+FILES += ['snapshots/000004.snapshot', 'figures/x.svg', 'figures/deep/x.png', 'batches.csv']
+FOLDERS = ['.', 'samples', 'figures/new', 'snapshots', 'samples/../figures']
+# Names that a command gives, and which one.
+OTHERS = {'seeds-0-3.png': 'sample', 'walk-x.png': 'interpolate', 'inversion-1/x.png': 'invert'}
+OTHERS |= {'inversion': 'invert', 'evaluation.json': 'evaluate', 'walk': 'interpolate'}
 
 
-@pytest.mark.parametrize('command, option', TARGETS)
-def test_what_a_run_made_is_not_replaced_by_an_output(run, command, option):
-    before = {path: path.read_bytes() for path in run.rglob('*') if path.is_file()}
-    names = OWN if option != '--out' or command in ('sample', 'interpolate') else ['.', 'samples']
-    for name in names:
-        message = tiny.refused(command, run, *TARGETS[command, option], option, run / name)
-        fits = name.endswith('.png') or command in ('invert', 'compare') or option == '--json'
-        if fits:
-            assert 'which the run itself writes; must be another name' in message, message
-    after = {path: path.read_bytes() for path in run.rglob('*') if path.is_file()}
-    assert after == before
+def option_names(command, name=''):
+    """(the words that name an option, the option) of every command."""
+    for each in getattr(command, 'commands', {}).values():
+        yield from option_names(each, f'{name} {each.name}')
+    for option in command.params:
+        if isinstance(option, click.Option):
+            yield f'{name} {max(option.opts, key=len)}'.strip(), option
 
 
-def test_own_names_in_a_run_folder_are_free(run):
-    result = tiny.gluongan('sample', run, '--out', run / 'mine.png')
-    assert result.exit_code == 0, result.stderr
+def test_every_option_that_names_a_file_is_an_output_or_an_input():
+    found = [name for name, option in option_names(main) if isinstance(option.type, click.Path)]
+    assert sorted(found) == sorted([*TARGETS, *INPUTS])
 
 
-def test_judge_and_benchmark_are_not_written_over_a_run(run):
-    words = ['judge', 'train', '--data', 'synthetic', '--out', run / 'config.json']
-    assert 'which the run itself writes' in tiny.refused(*words)
-    words = ['bench', '--recipe', 'dense', '--out', run / 'figures']
-    assert 'which the run itself writes' in tiny.refused(*words)
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob('*') if path.is_file()}
+
+
+@pytest.mark.parametrize('name', TARGETS)
+def test_what_a_run_or_another_command_made_in_it_is_no_output(run, here, name):
+    words, is_folder, ending = TARGETS[name]
+    words, option = [run if word == 'RUN' else word for word in words], name.split()[-1]
+    (here / 'link').symlink_to(run / 'samples')
+    before = contents(run)
+    names = FOLDERS if is_folder else [each for each in FILES if each.endswith(ending)]
+    for target in [*(run / each for each in names), 'link' if is_folder else f'link/new{ending}']:
+        message = tiny.refused(*words, option, target)
+        assert message.startswith(f'{option} {target}: is ') and 'itself writes' in message
+        assert '; must be another' in message
+    for target, maker in OTHERS.items():
+        if maker != words[0] and target.endswith(ending):
+            message = tiny.refused(*words, option, run / target)
+            assert f'is a name for files of `gluongan {maker}` in {run.name}; must be' in message
+    assert contents(run) == before
+
+
+def test_output_replaces_no_file_that_the_command_reads_and_no_other_output(here, run):
+    np.savez('d.npz', images=np.zeros((9, 8, 8), 'u1'))
+    Path('pictures').mkdir()
+    figures.save(figures.grid(np.zeros((1, 1, 8, 8), 'u1'), 1), 'pictures/a.png')
+    before = contents(here)
+    also = {
+        '--json d.npz: is also given as the argument': ['evaluate', 'd.npz', '--data', 'x'],
+        '--json d.npz: is also given as --data': ['evaluate', 'x.npz', '--data', './d.npz'],
+        '--json x.png: is also given as --figure': ['evaluate', run, '--figure', 'x.png'],
+        '--out d.npz: is also given as --data': ['judge', 'train', '--data', here / 'd.npz'],
+        '--out j.judge: is also given as --judge': ['judge', 'calibrate', '--judge', 'j.judge'],
+        '--figure pictures/a.png: is a file in pictures': ['evaluate', 'pictures', '--data', 'x'],
+        '--out pictures/a.png: is a file in pictures': ['judge', 'train', '--data', 'pictures'],
+    }
+    for start, words in also.items():
+        option, target = start.split(':')[0].split()
+        message = tiny.refused(*words, option, target)
+        assert message.startswith(start) and message.endswith('; must be another name')
+    assert contents(here) == before
+
+
+def test_files_of_an_export_are_no_output(here, run, monkeypatch):
+    monkeypatch.setattr(verify, 'same_bits', lambda *_: None)  # a new process
+    assert tiny.gluongan('export', run, '--out', 'export').exit_code == 0
+    for name in ('manifest.json', 'generator-symbol.json', 'generator-0000.params'):
+        for words in (['judge', 'train', *DATA, '--out'], ['evaluate', run, '--json']):
+            message = tiny.refused(*words, f'export/{name}')
+            assert 'is a file of the export export; must be another name' in message
+    for _ in range(2):
+        result = tiny.gluongan('sample', 'export', '--out', 'export/mine.png', '--seeds', '0')
+        assert result.exit_code == 0, result.stderr
+
+
+def test_own_names_in_a_run_folder_are_free_and_commands_replace_what_they_made(run):
+    for _ in range(2):
+        for name in ('mine.png', 'mine/walk.png', 'seeds-mine.png'):
+            result = tiny.gluongan('sample', run, '--seeds', '0', '--out', run / name)
+            assert result.exit_code == 0, result.stderr
+
+
+def test_inversion_overwrites_no_walk_of_another_command(here, run):
+    walk = ['interpolate', run, '--steps', 1, '--class', '#0', '--out', 'mine/walk.png']
+    assert tiny.gluongan(*walk).exit_code == 0
+    words = ['invert', run, '--steps', 1, '--starts', 1, '--test', 2]
+    message = tiny.refused(*words, '--out', 'mine')
+    assert message.startswith('--out mine: would overwrite mine/walk.png, which another command')
+    for _ in range(2):
+        assert tiny.gluongan(*words, '--out', 'new').exit_code == 0
 
 
 def test_comparisons_of_different_runs_are_different_folders(tmp_path, monkeypatch):

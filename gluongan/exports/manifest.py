@@ -95,6 +95,14 @@ def is_export(folder: Path) -> bool:
     return (folder / FILE).is_file()
 
 
+def is_part(path: Path) -> bool:
+    """Return whether a file is one of those that make up the export in its folder."""
+    try:
+        return path.name in (FILE, *read(path.parent).files)
+    except ExportError:
+        return False
+
+
 def read(folder: Path) -> Manifest:
     """Return the manifest in `folder`. Raises ExportError for what `write` does not write."""
     path = folder / FILE

@@ -37,6 +37,18 @@ SCORES = 'snapshots/scores.json'  # the score of each snapshot by the run's `bes
 IMAGES = '.png'  # suffix of samples that are images
 POINTS = '.npy'  # suffix of samples that are points
 
+# What begins the names of files that commands make in a run folder.
+SEEDS, WALK, INVERSION = 'seeds', 'walk', 'inversion'
+MAKERS = {
+    SEEDS: 'sample',
+    WALK: 'interpolate',
+    INVERSION: 'invert',
+    Path(EVALUATION).stem: 'evaluate',
+}
+# The files and folders of the run itself.
+OWN = {CONFIG, ENVIRONMENT, FACTS, LOG, LOG_TABLE, BATCHES, METRICS, ACCURACY, JUDGED, CLIP, LOCK}
+OWN |= {REALS + IMAGES, REALS + POINTS, SAMPLES_FOLDER, FIGURES_FOLDER, SNAPSHOTS_FOLDER}
+
 
 class RunError(InputError):
     """A folder that is not a run, or a file of a run that cannot be used. The message names it."""
@@ -153,32 +165,37 @@ def is_run(path: Path) -> bool:
     return (path / CONFIG).is_file()
 
 
-def check_not_of_run(path: Path, setting: str | None = None) -> None:
-    """Raise RunError where a file, or files in a folder, would be among those that a run made.
+def check_not_of_run(
+    path: Path, setting: str | None = None, *, folder: bool = False, command: str | None = None
+) -> None:
+    """Raise RunError where a file would replace what a run or another command made in a run folder.
 
-    Reports are not among them: they can be written again, where their names are given.
+    setting: the one that gave `path`, if any. folder: whether `path` is to be a folder for files.
+    command: that which writes; it may replace files of its own.
 
     >>> check_not_of_run(Path('no run/reals.png'))
     """
-    place = Path(os.path.abspath(path))
-    for run in (place, *place.parents):
-        if not is_run(run):
-            continue
-        inside = place.relative_to(run).parts
-        if not inside or _is_own(inside[0]):
-            what = f'is the folder of {run.name}' if not inside else f'is a part of {run.name}'
-            problem = f'{what}, which the run itself writes; must be another name'
-            if setting is None:
-                raise RunError(f'{path}: {problem}')
-            raise RunError(problem, setting=setting, value=path)
-        return
+    place = Path(os.path.realpath(path))
+    if not folder:  # a link is replaced, not what it leads to
+        place = Path(os.path.realpath(path.parent), path.name)
+    run = next((each for each in (place, *place.parents) if is_run(each)), None)
+    problem = run and _why_taken(run, place.relative_to(run).parts, command)
+    if problem and setting is None:
+        raise RunError(f'{path}: {problem}')
+    if problem:
+        raise RunError(problem, setting=setting, value=path)
 
 
-def _is_own(name: str) -> bool:
-    """Return whether a file or folder in a run folder is the run's own."""
-    own = {CONFIG, ENVIRONMENT, FACTS, LOG, LOG_TABLE, BATCHES, METRICS, ACCURACY, JUDGED}
-    own |= {SAMPLES_FOLDER, FIGURES_FOLDER, CLIP, SNAPSHOTS_FOLDER, LOCK}
-    return name in own or name in (REALS + IMAGES, REALS + POINTS)
+def _why_taken(run: Path, inside: Sequence[str], command: str | None) -> str:
+    """Return why a place inside a run folder cannot be written, '' where it can."""
+    if not inside:
+        return f'is the folder of the run {run.name}, which the run itself writes; must be another'
+    if inside[0] in OWN:
+        return f'is among the files that the run {run.name} itself writes; must be another name'
+    maker = MAKERS.get(re.split(r'[-.]', inside[0])[0])
+    if maker and maker != command:
+        return f'is a name for files of `gluongan {maker}` in {run.name}; must be another name'
+    return ''
 
 
 def read_config(run: Path) -> Config:
