@@ -33,6 +33,7 @@ from gluongan.runs.folder import TRACEBACK, is_run, traceback_path
 from .faults import parameter_name, refusals
 
 RUN = f'{__name__}.run'  # the key of `remember_run`
+AGAIN = 0.02  # seconds until a swallowed signal is raised again
 
 
 class NobodyReads(Exception):
@@ -58,10 +59,10 @@ class CommandLine(click.Group):
         except click.ClickException as error:
             say(f'Error: {as_sentence(error)}')
             sys.exit(error.exit_code)
-        except click.Abort as abort:
+        except (click.Abort, Stop) as abort:
             say('Stopped')
-            number = getattr(abort.__cause__, 'number', signal.SIGINT)
-            sys.exit(128 + number)
+            stop = abort if isinstance(abort, Stop) else abort.__cause__
+            sys.exit(128 + getattr(stop, 'number', signal.SIGINT))
         except NobodyReads:
             drop_broken_streams()
             sys.exit(128 + signal.SIGPIPE)
@@ -101,29 +102,43 @@ class Stop(KeyboardInterrupt):
 class kill_at_second_interrupt:
     """Within it the first Ctrl-C, SIGTERM or SIGHUP is a Stop, and a second one ends the process.
 
-    So temporary files are removed, as after any other exception. MXNet's destructors swallow a
-    KeyboardInterrupt now and then. SIGHUP may come twice from one terminal, so a second one does
-    nothing. A signal that is ignored, as by nohup, stays so.
+    So temporary files are removed, as after any other exception. A Stop inside a destructor, of
+    which MXNet has many, would be swallowed: it comes again. SIGHUP may come twice from one
+    terminal, so a second one does nothing. A signal that is ignored, as by nohup, stays so.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def __enter__(self) -> None:
         self._before: dict[int, Any] = {}
+        self._hook = sys.unraisablehook
         if threading.current_thread() is not threading.main_thread():
             return
         for number in self.SIGNALS:
             if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
                 self._before[number] = signal.signal(number, self._handle)
+        sys.unraisablehook = self._raise_again
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        sys.unraisablehook = self._hook
 
     def _handle(self, number: int, frame: FrameType | None) -> NoReturn:
         for each in self._before:
             signal.signal(each, signal.SIG_IGN if each == signal.SIGHUP else signal.SIG_DFL)
         raise Stop(number)
+
+    def _raise_again(self, unraisable: Any) -> None:
+        """Called by Python with what it swallows."""
+        stop = unraisable.exc_value
+        if not isinstance(stop, Stop):
+            self._hook(unraisable)
+            return
+        signal.signal(stop.number, self._handle)
+        again = threading.Timer(AGAIN, os.kill, (os.getpid(), stop.number))
+        again.daemon = True
+        again.start()
 
 
 def open_closed_streams() -> None:

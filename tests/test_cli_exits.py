@@ -202,6 +202,25 @@ def test_second_ctrl_c_kills_where_the_first_was_swallowed(name, code):
         assert b'Traceback' not in process.stderr.read()
 
 
+SWALLOW = (
+    'import os, signal, time; from gluongan.cli import main, plot\n'
+    'class Deaf:\n'
+    '    def __del__(self): os.kill(os.getpid(), NUMBER); time.sleep(0.1)\n'
+    'def swallow(run):\n'
+    '    for _ in range(3): Deaf()\n'
+    '    time.sleep(30)\n'
+    'plot.callback = swallow; main()'
+)
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
+def test_signal_that_a_destructor_swallows_comes_again(number):
+    code = SWALLOW.replace('NUMBER', str(int(number)))
+    result = subprocess.run([sys.executable, '-c', code, 'plot', 'x'], capture_output=True)
+    assert result.returncode == 128 + number
+    assert result.stderr.strip() == b'Stopped'
+
+
 # Pipes that nobody reads
 
 
