@@ -29,7 +29,7 @@ class Origin:
     """What the files of a data set held.
 
     sizes: width and height of each picture as it is stored, (N, 2); None for arrays.
-    ignored, left_out, merged: of a folder of pictures, see `listing.Listing`.
+    ignored, left_out, merged, mistakable: of a folder of pictures, see `listing.Listing`.
     unused: the names of the arrays of an archive that belong to no split.
     made_grey, made_opaque: how many pictures lost their colours, and their transparency.
     """
@@ -38,6 +38,7 @@ class Origin:
     ignored: Mapping[str, int] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     merged: tuple[str, ...] = ()
+    mistakable: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     made_grey: int = 0
     made_opaque: int = 0
@@ -220,6 +221,10 @@ def _odd_files(origin: Origin) -> Iterator[str]:
         yield f'left out the {noun} {list_names(origin.left_out)}'
     if origin.merged:
         yield f'pictures in {list_names(origin.merged)} count as the class above them'
+    if origin.mistakable:
+        count = 'is a class' if len(origin.mistakable) == 1 else 'are classes'
+        names = list_names(origin.mistakable)
+        yield f'{names} {count} here; the splits of a folder are train and test (or val)'
 
 
 def _odd_sizes(dataset: Dataset) -> Iterator[str]:

@@ -50,7 +50,11 @@ def load(
         side, depth = suited_shape(train.paths)
     samples, origin = _read_all(folder, listing.paths, image_size or side, channels or depth)
     origin = replace(
-        origin, ignored=listing.ignored, left_out=listing.left_out, merged=listing.merged
+        origin,
+        ignored=listing.ignored,
+        left_out=listing.left_out,
+        merged=listing.merged,
+        mistakable=listing.mistakable,
     )
     name = folder.resolve().name
     return Dataset(name, samples, listing.labels, listing.classes, split, origin=origin)

@@ -25,9 +25,10 @@ class Listing:
     """The pictures of one split.
 
     labels: the number of each picture's class, None without classes.
-    ignored: how many files were ignored, by their ending in small letters.
+    ignored: how many files were ignored, by their kind: mostly their ending in small letters.
     left_out: folders that are no class because they hold no picture that can be read.
     merged: folders below a class whose pictures count as that class.
+    mistakable: classes that are called as a split is.
     """
 
     paths: list[Path]
@@ -36,29 +37,65 @@ class Listing:
     ignored: Counter[str] = field(default_factory=Counter)
     left_out: tuple[str, ...] = ()
     merged: tuple[str, ...] = ()
+    mistakable: tuple[str, ...] = ()
 
 
 def list_pictures(folder: Path, split: str = 'train') -> Listing:
     """Return the pictures of a split; the classes of both splits are those of the training split.
 
-    There are splits where sub-folders train and test (or val) both exist, in letters of any case.
-    Raises NoSplit where there is no test split, DataError for a folder without pictures and for a
-    test class that the training split lacks, and OSError.
+    There are splits where sub-folders train and test (or val) both exist, in letters of any case,
+    or train alone. Raises NoSplit where there is no test split, DataError for a folder without
+    pictures, for train beside classes or beside what is no split, and for a test class that the
+    training split lacks, and OSError.
     """
     train, test = _split_folders(folder)
-    if train is None or test is None:
-        if split != 'train':
-            raise NoSplit(
-                f'{folder}: has no {split} split; must have sub-folders train and test (or val)'
-            )
-        return _list_classes(folder)
     if split == 'train':
-        others = [path.name for path in _subfolders(folder) if path not in (train, test)]
-        listing = _list_classes(train)
-        return replace(listing, left_out=(*listing.left_out, *others))
+        if train is None or (test is None and not _is_whole_data(train)):
+            return _point_out_splits(_list_classes(folder))
+        return _list_train(folder, train, test)
+    if train is None or test is None:
+        raise NoSplit(
+            f'{folder}: has no {split} split; must have sub-folders train and test (or val)'
+        )
     if not any(_subfolders(test)) and not any(_files(test)):
         raise NoSplit(f'{test}: is empty; must hold pictures for {split}')
     return _numbered_as(_list_classes(train).classes, _list_classes(test), test)
+
+
+def _list_train(folder: Path, train: Path, test: Path | None) -> Listing:
+    """Return the pictures of a training split; what lies beside the splits does not vanish."""
+    others = [path.name for path in _subfolders(folder) if path not in (train, test)]
+    listing = _list_classes(train)
+    beside = Counter(map(_kind, _files(folder)))
+    return replace(listing, left_out=(*listing.left_out, *others), ignored=listing.ignored + beside)
+
+
+def _is_whole_data(train: Path) -> bool:
+    """Return whether a folder train, without a test split beside it, is the training data.
+
+    Raises DataError where it has classes of its own, and pictures lie beside it.
+    """
+    folder = train.parent
+    beside = [path.name for path in _subfolders(folder) if path != train and _has_pictures(path)]
+    if not beside:
+        return not _pictures_among(_files(folder))[0]
+    if any(map(_has_pictures, _subfolders(train))):
+        raise DataError(
+            f'{folder}: has {train.name}, with folders of its own, beside {list_names(beside)}; '
+            'must be train and test (or val), or folders of classes'
+        )
+    return False
+
+
+def _has_pictures(folder: Path) -> bool:
+    return bool(_pictures_among(_files_below(folder))[0])
+
+
+def _point_out_splits(listing: Listing) -> Listing:
+    names = (*TRAIN_FOLDERS, *TEST_FOLDERS)
+    return replace(
+        listing, mistakable=tuple(name for name in listing.classes if name.lower() in names)
+    )
 
 
 def _numbered_as(classes: tuple[str, ...], listing: Listing, folder: Path) -> Listing:
@@ -147,12 +184,20 @@ def _pictures_among(files: Iterable[Path]) -> tuple[list[Path], Counter[str]]:
     """Return the pictures, and the number of all other files by their ending."""
     pictures, ignored = [], Counter()
     for path in files:
-        ending = path.suffix.lower()
-        if ending in EXTENSIONS:
+        if path.suffix.lower() in EXTENSIONS and not path.is_dir():
             pictures.append(path)
         else:
-            ignored[ending] += 1
+            ignored[_kind(path)] += 1
     return pictures, ignored
+
+
+def _kind(path: Path) -> str:
+    """Return what the count of ignored files calls a file: by its ending, mostly."""
+    if path.is_dir():
+        return 'folder'
+    if path.is_symlink() and not path.exists():
+        return 'broken link'
+    return path.suffix.lower()
 
 
 def _is_visible(name: str) -> bool:
@@ -187,7 +232,13 @@ def _files_below(folder: Path) -> list[Path]:
         seen.add((status.st_dev, status.st_ino))
         names[:] = filter(_is_visible, names)
         files += [Path(parent, name) for name in leaves if _is_visible(name)]
+        files += [Path(parent, name) for name in names if _is_empty_picture(Path(parent, name))]
     return sorted(files, key=lambda path: path.relative_to(folder).parts)
+
+
+def _is_empty_picture(folder: Path) -> bool:
+    """Return whether a folder is called as a picture and has nothing in it."""
+    return folder.suffix.lower() in EXTENSIONS and not any(folder.iterdir())
 
 
 def _raise(error: OSError) -> None:
