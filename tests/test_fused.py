@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
+from graphs import nodes_of
 
 from gluongan import native
 from gluongan.gan.steps import record_fake
@@ -47,8 +46,7 @@ def dense_layers_are_fused(monkeypatch):
 
 def operators(block):
     """How often each operator is in the graph of a block that has run."""
-    nodes = json.loads(block._cached_graph[1].tojson(remove_amp_cast=False))['nodes']
-    names = [node['op'] for node in nodes]
+    names = [node['op'] for node in nodes_of(block._cached_graph[1])]
     return {name: names.count(name) for name in names}
 
 
@@ -211,8 +209,7 @@ def test_batchnorm_between_two_convolutions_is_mxnets():
 
 
 def attributes(symbol, op):
-    nodes = [node for node in json.loads(symbol.tojson())['nodes'] if node['op'] == op]
-    return [{**DEFAULTS[op], **node['attrs']} for node in nodes]
+    return [{**DEFAULTS[op], **node['attrs']} for node in nodes_of(symbol) if node['op'] == op]
 
 
 X = mx.sym.var('x')

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from graphs import nodes_of
 
 from gluongan import native
 from gluongan.gan.losses import LOSSES, make_loss
@@ -39,8 +40,7 @@ def run(symbol, values, gradients=None):
 
 
 def operators(symbol):
-    nodes = json.loads(symbol.tojson(remove_amp_cast=False))['nodes']
-    return [node['op'] for node in nodes if node['op'] != 'null']
+    return [node['op'] for node in nodes_of(symbol) if node['op'] != 'null']
 
 
 def dis_symbol(loss):

@@ -11,6 +11,7 @@ from gluongan.gan.losses import LOSSES
 from gluongan.gan.noise import Noise
 from gluongan.gan.objectives import DisObjective, GenObjective
 from gluongan.gan.steps import record_fake, update_dis, update_gen
+from gluongan.nn.chains import apart
 from gluongan.nn.layers import frozen, weights
 from gluongan.nn.optimizer import Optimizer
 from gluongan.runtime import mx
@@ -141,7 +142,8 @@ def products(counts, prefix=''):
 def test_dis_update_runs_dis_once_forward_and_once_backward(tiny_nets):
     """D has two Dense layers; one pass is enough for both batches."""
     game = Game(*tiny_nets())
-    counts = operators(lambda: game.update_dis())
+    with apart():
+        counts = operators(game.update_dis)
     assert products(counts) == 2
     assert products(counts, '_backward_') == 2
     assert counts.get('adam_update', 0) == calls_for(4)
@@ -152,7 +154,8 @@ def test_dis_update_runs_dis_once_forward_and_once_backward(tiny_nets):
 def test_gen_update_runs_dis_once_forward_and_both_networks_once_backward(tiny_nets):
     """G and D have two Dense layers each; G's forward pass is the one that was recorded."""
     game = Game(*tiny_nets())
-    counts = operators(game.update_gen)
+    with apart():
+        counts = operators(game.update_gen)
     assert products(counts) == 2
     assert products(counts, '_backward_') == 4
     assert counts.get('adam_update', 0) == calls_for(6)

@@ -40,7 +40,7 @@ class Objective(Fused):
         # A network drops its graph when it is cast, hybridized again or given another layer.
         # Nothing tells the blocks around it.
         if self.net._cached_graph is not self._graph_of_net:
-            self._clear_cached_op()
+            self.trace_again()
         return super().forward(*inputs)
 
     def _get_graph(self, *inputs: Array) -> Any:
@@ -73,7 +73,7 @@ class DisObjective(Objective):
         same_size = len(x_real) == len(x_fake)
         if same_size != self._same_size:
             self._same_size = same_size
-            self._clear_cached_op()
+            self.trace_again()
         if isinstance(x_real, mx.nd.NDArray):
             # The fused graph does not compute their gradients. Even if it said so, backward would
             # run through the whole generator, on zeros.

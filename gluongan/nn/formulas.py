@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .graph import used_nodes
+
 RawNode = dict[str, Any]
 Entry = tuple[int, int]  # a node, and which of its outputs
 
@@ -30,7 +32,7 @@ def fuse_formula(nodes: list[RawNode], heads: list[list[int]], needing: set[int]
 
     needing: the nodes whose gradient is wanted.
     """
-    used = _used(nodes, heads)
+    used = used_nodes(nodes, heads)
     possible = {index for index in used if _instructions(nodes[index]) is not None}
     possible -= _with_unknown_shapes(nodes)
     part = _last_part(nodes, used, possible)
@@ -58,15 +60,6 @@ def _end_in(program: _Program, heads: list[list[int]], last: int) -> None:
         value = program.value_of((head[0], head[1]))
         if value is not None:
             head[:2] = [last, program.add_output(value)]
-
-
-def _used(nodes: list[RawNode], heads: list[list[int]]) -> set[int]:
-    """Return the nodes that the outputs depend on; others are left behind by earlier fusions."""
-    used = {head[0] for head in heads}
-    for index in reversed(range(len(nodes))):
-        if index in used:
-            used.update(edge[0] for edge in nodes[index]['inputs'])
-    return used
 
 
 def _with_unknown_shapes(nodes: list[RawNode]) -> set[int]:

@@ -27,6 +27,10 @@ class Fused(mx.gluon.HybridBlock):
             return self._run_graph(inputs)
         return super().forward(*inputs)
 
+    def trace_again(self) -> None:
+        """Forget the graph; the next pass traces it."""
+        self._clear_cached_op()
+
     def _run_graph(self, inputs: Sequence[mx.nd.NDArray]) -> Any:
         """Do what Gluon does, without what it checks each time: as long as a small graph takes."""
         arguments = []

@@ -13,7 +13,8 @@ import numpy as np
 
 from .. import native
 from ..runtime import mx
-from .formulas import fuse_formula
+from .chains import fuse_chains
+from .formulas import FORMULA, fuse_formula
 from .graph import VARIABLE
 
 RawNode = dict[str, Any]
@@ -112,6 +113,7 @@ def fused(
     if fuse_dense:
         rewriting.fuse_formula()
     rewriting.drop_defaults()
+    rewriting.fuse_chains()
     content.pop('node_row_ptr', None)
     return mx.sym.load_json(json.dumps(content))
 
@@ -194,6 +196,10 @@ class _Rewriting:
             defaults = DEFAULTS.get(node['op'], {})
             attributes = node['attrs']
             node['attrs'] = {k: v for k, v in attributes.items() if defaults.get(k) != v}
+
+    def fuse_chains(self) -> None:
+        """Let one operator run several of ours that follow one another."""
+        fuse_chains(self._nodes, self._heads, (DENSE, BATCHNORM, FORMULA), ends=(DENSE, FORMULA))
 
     def _add_to_layer(self, index: int, attributes: dict[str, str]) -> int:
         """Let the layer that a node follows take its place; return the layer's index."""

@@ -121,6 +121,15 @@ def _as_json(node: Node) -> dict[str, Any]:
     }
 
 
+def used_nodes(nodes: list[dict[str, Any]], heads: list[list[int]]) -> set[int]:
+    """Return the indices of the nodes in MXNet's JSON that the outputs `heads` depend on."""
+    used = {head[0] for head in heads}
+    for index in reversed(range(len(nodes))):
+        if index in used:
+            used.update(edge[0] for edge in nodes[index]['inputs'])
+    return used
+
+
 def parse_json(text: str | bytes) -> Any:
     """Return the value of a JSON text. Raises ValueError, in plain words, where it is not JSON."""
     try:

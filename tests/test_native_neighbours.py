@@ -9,6 +9,7 @@ import pytest
 
 from gluongan import native, runtime
 from gluongan.gan.objectives import DisObjective
+from gluongan.nn.chains import apart
 from gluongan.nn.fusion import BATCHNORM, DEFAULTS, DENSE, fused
 from gluongan.nn.models import dense_discriminator
 from gluongan.runtime import mx
@@ -17,6 +18,13 @@ pytestmark = pytest.mark.skipif(
     not native.has_products() or not native.is_available('norms'),
     reason=f'no operators: {native.reason_missing()}',
 )
+
+
+@pytest.fixture(autouse=True)
+def operators_are_apart():
+    with apart():
+        yield
+
 
 SLOPES = (0.0, 0.2, 1.5)
 CURVES = ('sigmoid', 'tanh')
