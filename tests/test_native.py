@@ -207,7 +207,7 @@ def test_labels_behind_the_samples_are_those_of_mxnets_own_operators(data, monke
         if not is_native:
             monkeypatch.setattr(native, 'can_gather', lambda samples: False)
         batches = load(data).batches(33, seed=4)
-        assert bool(batches.gather.gatherer(batches.resident, batches._order)) == is_native
+        assert bool(batches.gather.gatherer(batches.resident)) == is_native
         drawn.append([])
         for _ in range(2 * len(batches)):
             x = batches.draw_with_labels().asnumpy()

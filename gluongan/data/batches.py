@@ -33,11 +33,13 @@ class Gather(mx.gluon.HybridBlock):
         self.hybridize(static_alloc=True)
 
     def forward(self, resident: Any, index: Any) -> Any:
-        gatherer = self.gatherer(resident, index) if isinstance(resident, mx.nd.NDArray) else None
-        return gatherer(index) if gatherer else super().forward(resident, index)
+        gatherer = self.gatherer(resident) if isinstance(resident, mx.nd.NDArray) else None
+        if gatherer and gatherer.takes(index):
+            return gatherer(index, 0, len(index))
+        return super().forward(resident, index)
 
-    def gatherer(self, resident: mx.nd.NDArray, index: mx.nd.NDArray) -> native.Gatherer | None:
-        """Return the operator in C++ for these samples and indices, None where MXNet's are used."""
+    def gatherer(self, resident: mx.nd.NDArray) -> native.Gatherer | None:
+        """Return the operator in C++ for these samples, None where MXNet's are used."""
         if not self._active:
             return None
         if resident is not self._resident:
@@ -46,7 +48,7 @@ class Gather(mx.gluon.HybridBlock):
             if native.can_gather(resident):
                 scale = 1 / 255 if self._is_image else 1.0
                 self._gatherer = native.Gatherer(resident, scale, *self._labels)
-        return self._gatherer if self._gatherer and self._gatherer.takes(index) else None
+        return self._gatherer
 
     def hybrid_forward(self, F: Any, resident: Any, index: Any) -> Any:
         """Return float32 (batch, *shape) for int32 indices (batch,)."""
@@ -122,29 +124,34 @@ class Batches:
         self._advance()
         gatherer = self._gatherer()
         if gatherer:
-            return gatherer.with_labels(self._index)
+            return gatherer.with_labels(self._order, self._start, self.batch)
         return mx.nd.concat(self._gathered().flatten(), self.labels(), dim=1)
 
     def labels(self) -> mx.nd.NDArray:
         """Return the one-hot labels (batch, classes) of the batch that was drawn last."""
         gatherer = self._gatherer()
         if gatherer:
-            return gatherer.one_hot(self._index)
+            return gatherer.one_hot(self._order, self._start, self.batch)
         return mx.nd.one_hot(mx.nd.take(self._labels, self._index), depth=len(self.dataset.classes))
 
     def _advance(self) -> None:
         if self._drawn == self.per_epoch:
             self._shuffle()
-        start = self._drawn * self.batch
-        self._index = self._order[start : start + self.batch]
+        self._start = self._drawn * self.batch
         self._drawn += 1
 
+    @property
+    def _index(self) -> mx.nd.NDArray:
+        """The indices of the samples in the batch that was drawn last."""
+        return self._order[self._start : self._start + self.batch]
+
     def _gatherer(self) -> native.Gatherer | None:
-        if self.resident is None:
-            return None
-        return self.gather.gatherer(self.resident, self._index)
+        return None if self.resident is None else self.gather.gatherer(self.resident)
 
     def _gathered(self) -> mx.nd.NDArray:
+        gatherer = self._gatherer()
+        if gatherer:  # without a slice of the order, which takes as long as the batch
+            return gatherer(self._order, self._start, self.batch)
         if self.resident is not None:
             return self.gather(self.resident, self._index)
         chosen = self.dataset.samples[self._index.asnumpy()]

@@ -29,7 +29,7 @@ from ..runtime import THREADS, mx
 from ..threads import LIBRARY, SWITCH, chosen_parts, library
 
 ROUND_OTHERWISE = ('norms', 'dense')  # the parts whose bits are not those of MXNet's own operators
-FLOAT = 4  # bytes
+FLOAT = INT = 4  # bytes
 MAX_DIGITS = 19  # behind the point; MXNet ignores the others
 
 # The floats in the widest vectors that DNNL_MAX_CPU_ISA, which oneDNN obeys, allows: 16 by default.
@@ -175,12 +175,12 @@ class Gatherer:
 
     >>> samples = mx.nd.array([[0, 1], [2, 3], [4, 5]])
     >>> gatherer = Gatherer(samples, 0.5, labels=mx.nd.array([0, 2, 1], dtype='int32'), classes=3)
-    >>> index = mx.nd.array([2, 0], dtype='int32')
-    >>> gatherer(index).asnumpy().tolist()
+    >>> order = mx.nd.array([1, 2, 0], dtype='int32')
+    >>> gatherer(order, start=1, count=2).asnumpy().tolist()
     [[2.0, 2.5], [0.0, 0.5]]
-    >>> gatherer.one_hot(index).asnumpy().tolist()
+    >>> gatherer.one_hot(order, start=1, count=2).asnumpy().tolist()
     [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
-    >>> gatherer.with_labels(index).asnumpy().tolist()
+    >>> gatherer.with_labels(order, start=1, count=2).asnumpy().tolist()
     [[2.0, 2.5, 0.0, 1.0, 0.0], [0.0, 0.5, 1.0, 0.0, 0.0]]
     """
 
@@ -212,36 +212,38 @@ class Gatherer:
         is_plain = len(shape) == 1 and shape[0] > 0 and index.dtype == np.int32
         return is_plain and index.ctx.device_type == 'cpu'
 
-    def __call__(self, index: mx.nd.NDArray) -> mx.nd.NDArray:
-        """Return float32 (batch, *shape): scale · samples[index]."""
-        x = mx.nd.empty((index.shape[0], *self._shape))
-        self._write_samples(index, x, self._size)
+    def __call__(self, order: mx.nd.NDArray, start: int, count: int) -> mx.nd.NDArray:
+        """Return float32 (count, *shape): scale · samples[order[start : start + count]].
+
+        order: indices that `takes` accepts, at least start + count.
+        """
+        x = mx.nd.empty((count, *self._shape))
+        self._write_samples(_address(order) + start * INT, count, _address(x), self._size)
         return x
 
-    def one_hot(self, index: mx.nd.NDArray) -> mx.nd.NDArray:
-        """Return float32 (batch, classes): a 1 at each label."""
-        labels = mx.nd.empty((index.shape[0], self._classes))
-        self._write_labels(index, labels, self._classes)
+    def one_hot(self, order: mx.nd.NDArray, start: int, count: int) -> mx.nd.NDArray:
+        """Return float32 (count, classes): a 1 at each label of the same samples."""
+        labels = mx.nd.empty((count, self._classes))
+        indices = _address(order) + start * INT
+        self._write_labels(indices, count, _address(labels), self._classes)
         return labels
 
-    def with_labels(self, index: mx.nd.NDArray) -> mx.nd.NDArray:
-        """Return float32 (batch, size + classes): flat samples, each with its `one_hot` label."""
+    def with_labels(self, order: mx.nd.NDArray, start: int, count: int) -> mx.nd.NDArray:
+        """Return float32 (count, size + classes): flat samples, each with its `one_hot` label."""
         stride = self._size + self._classes
-        x = mx.nd.empty((index.shape[0], stride))
-        self._write_samples(index, x, stride)
-        self._write_labels(index, x, stride, first=self._size)
+        x = mx.nd.empty((count, stride))
+        indices, to = _address(order) + start * INT, _address(x)
+        self._write_samples(indices, count, to, stride)
+        self._write_labels(indices, count, to + self._size * FLOAT, stride)
         return x
 
-    def _write_samples(self, index: mx.nd.NDArray, to: mx.nd.NDArray, stride: int) -> None:
-        addresses = map(_address, (self._samples, index, to))
-        self._gather(*addresses, self._count, index.shape[0], self._size, stride, self._scale)
+    def _write_samples(self, indices: int, count: int, to: int, stride: int) -> None:
+        samples = _address(self._samples)
+        self._gather(samples, indices, to, self._count, count, self._size, stride, self._scale)
 
-    def _write_labels(
-        self, index: mx.nd.NDArray, to: mx.nd.NDArray, stride: int, first: int = 0
-    ) -> None:
-        labels, indices, numbers = map(_address, (self._labels, index, to))
-        numbers += first * FLOAT
-        self._one_hot(labels, indices, numbers, self._count, index.shape[0], self._classes, stride)
+    def _write_labels(self, indices: int, count: int, to: int, stride: int) -> None:
+        labels = _address(self._labels)
+        self._one_hot(labels, indices, to, self._count, count, self._classes, stride)
 
 
 class Rule(NamedTuple):
