@@ -124,21 +124,19 @@ def _met(reached: bool) -> str:
 def _blame(findings: Findings, case: str) -> str:
     """Return which operator takes the most time, apart from products.
 
-    Also says how much time passes outside of MXNet's operators, if that is more: in Python, in
-    noise, in batches and in the updates of the weights.
+    If more time passes outside of MXNet's operators, return that: in Python, in noise, in batches
+    and in the updates of the weights.
     """
     limit = findings.limits.get(case)
     if not limit or not other_operators(limit):
         return ''
     total = iteration_seconds(limit)
     name, _, seconds = other_operators(limit)[0]
-    text = (
+    outside = total - sum(seconds for *_, seconds in limit['operators'])
+    text = f"; {1e3 * outside:.1f} of {1e3 * total:.1f} ms pass outside of MXNet's operators"
+    if outside > seconds:
+        return f'{text} (updates, noise, Python)'
+    return (
         f'; apart from products `{name}` takes the most time, '
         f'{1e3 * seconds:.1f} of {1e3 * total:.1f} ms'
     )
-    outside = total - sum(seconds for *_, seconds in limit['operators'])
-    if outside > seconds:
-        text += (
-            f", and {1e3 * outside:.1f} pass outside of MXNet's operators (updates, noise, Python)"
-        )
-    return text
