@@ -34,6 +34,7 @@ SHARES = [('dense-128', 0.6), ('dense-1024', 0.8), ('dcgan-128', 0.5)]
 WHOLE = 0.95  # the least speed of the whole command, relative to bare updates
 FLAT = 0.03  # the most that memory may grow
 NOISE = 0.05  # a time per image that grows by less has not grown
+NEGLIGIBLE = 0.01  # of an iteration
 
 
 def verdicts(findings: Findings) -> str:
@@ -124,8 +125,8 @@ def _met(reached: bool) -> str:
 def _blame(findings: Findings, case: str) -> str:
     """Return which operator takes the most time, apart from products.
 
-    If more time passes outside of MXNet's operators, return that: in Python, in noise, in batches
-    and in the updates of the weights.
+    Also says how much time passes outside of MXNet's operators, if that is more: in Python, in
+    noise, in batches and in the updates of the weights.
     """
     limit = findings.limits.get(case)
     if not limit or not other_operators(limit):
@@ -133,10 +134,13 @@ def _blame(findings: Findings, case: str) -> str:
     total = iteration_seconds(limit)
     name, _, seconds = other_operators(limit)[0]
     outside = total - sum(seconds for *_, seconds in limit['operators'])
-    text = f"; {1e3 * outside:.1f} of {1e3 * total:.1f} ms pass outside of MXNet's operators"
-    if outside > seconds:
-        return f'{text} (updates, noise, Python)'
-    return (
+    elsewhere = "MXNet's operators (updates, noise, Python)"
+    if seconds < NEGLIGIBLE * total:
+        return f'; {1e3 * outside:.1f} of {1e3 * total:.1f} ms pass outside of {elsewhere}'
+    text = (
         f'; apart from products `{name}` takes the most time, '
         f'{1e3 * seconds:.1f} of {1e3 * total:.1f} ms'
     )
+    if outside > seconds:
+        text += f', and {1e3 * outside:.1f} pass outside of {elsewhere}'
+    return text
