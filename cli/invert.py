@@ -191,9 +191,10 @@ def _test_images(run: Path, count: int, data_at: str | None, changed_data: bool)
     from gluongan.data import NoSplit
 
     config = loading.settle(run, data_at=data_at)
-    loading.check_data(run, build.load_data(config), changed_data=changed_data)
+    train = build.load_data(config)
+    loading.check_data(run, train, changed_data=changed_data)
     try:
-        test = build.load_data(config, 'test')
+        test = build.require_test(config, train)
     except NoSplit as error:
         raise Usage(f'{error}; or give --images') from None
     return test.floats(slice(0, count))

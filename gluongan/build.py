@@ -42,15 +42,21 @@ def load_data(config: Config, split: str = 'train') -> data.Dataset:
 
 
 def load_test(config: Config, train: data.Dataset) -> data.Dataset | None:
-    """Return the test data of a run, None where its data has none.
-
-    train: its training data; pictures that are in both are warned of.
-    Raises DataError for test data that is damaged or does not fit the training data.
-    """
+    """Return the test data of a run, None where its data has none; see `require_test`."""
     try:
-        test = load_data(config, 'test')
+        return require_test(config, train)
     except data.NoSplit:
         return None
+
+
+def require_test(config: Config, train: data.Dataset) -> data.Dataset:
+    """Return the test data of a run.
+
+    train: its training data; pictures that are in both are warned of.
+    Raises NoSplit where there is none, and DataError for test data that is damaged or does not fit
+    the training data.
+    """
+    test = load_data(config, 'test')
     if test.shape != train.shape:
         raise data.DataError(
             f'{config.data}: its test samples have the shape {test.shape}; '

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -46,6 +47,8 @@ from .runs.records import Records
 from .runs.snapshots import read_newest, read_scores
 from .trainer import AnyOf, EpochEnds, Every, Trainer
 
+log = logging.getLogger(__name__)
+
 SHORT_EPOCH = 100  # iterations; shorter epochs do not all end with samples, except in short runs
 MOST_ROWS = 64  # classes in a picture of samples, which a GIF of thousands could not hold
 
@@ -65,7 +68,18 @@ def prepare(
     dataset = load_data(config)
     if run is not None:
         check_data(run, dataset, changed_data=changed_data)
-    return make_updater(config, dataset), make_evaluation(config, dataset)
+    updater = make_updater(config, dataset)
+    if config.judge_every is None and not dataset.built_in:
+        _point_out_bad_test(config, dataset)
+    return updater, make_evaluation(config, dataset)
+
+
+def _point_out_bad_test(config: Config, dataset: Dataset) -> None:
+    """Warn of test data that an evaluation after the training would refuse."""
+    try:
+        load_test(config, dataset)
+    except data.DataError as error:
+        log.warning('%s; the run can be trained, and not evaluated before that is mended', error)
 
 
 def begin(config: Config, out: Path, command: list[str], warn: Warn = print) -> Trainer:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from ..build import Device, load_data
+from ..build import Device, load_data, require_test
 from ..gan.labels import labels_in_proportion
 from ..loading import check_data, load_sampler, settle
 from ..runs.folder import RunError
@@ -57,7 +57,7 @@ def measure_density(
     config = settle(run, data_at=data_at)
     train = load_data(config, 'train')
     check_data(run, train, changed_data=changed_data)
-    test = load_data(config, 'test')
+    test = require_test(config, train)
     if len(train) < TRAIN or len(test) < TEST:
         raise RunError(
             f'{run}: its data has {len(train):,} training and {len(test):,} test images; '
