@@ -63,6 +63,8 @@ def settings_from(file: Path | None, names: Collection[str]) -> Iterator[None]:
 def _reason(error: OSError) -> str:
     if error.filename is None and error.errno in NO_ROOM:  # every file is named
         return f'standard output or standard error: cannot be written ({error.strerror})'
+    if error.filename is None and error.errno == errno.ENOENT:  # of os.getcwd
+        return 'the working folder: no longer exists; must be one that exists'
     if error.filename is None or not error.strerror:
         return str(error)
     return f'{error.filename}: {error.strerror}'

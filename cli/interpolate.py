@@ -64,15 +64,15 @@ def interpolate(
     if len(numbers) < 2:
         raise Usage(f'--seeds {seeds}: must be two or more, such as 0,1')
     with refusals():
-        base = f'{WALK}-{safe(seeds)}{at_snapshot(run, which)}'
-        stem = default_stem(base, without=['seeds', 'which'])
-        path = output(out, run / f'{stem}.png', '.png', beside=['.gif'])
         from gluongan import figures
         from gluongan.exports import load_sampler
         from gluongan.gan.inversion import split_walk
         from gluongan.gan.sampling import pixels
 
         sampler = load_sampler(run, which=which, device=device)
+        base = f'{WALK}-{safe(seeds)}{at_snapshot(run, which)}'
+        stem = default_stem(base, without=['seeds', 'which'])
+        path = output(out, run / f'{stem}.png', '.png', beside=['.gif'])
         x = sampler.interpolate(numbers, steps, name, trunc)
         if x.ndim != 4:
             raise Usage(f'{run}: generates points; must generate images')

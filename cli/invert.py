@@ -166,7 +166,7 @@ def invert(
 
 def _read_images(run: Path, path: Path, shape: tuple[int, ...], resize: bool) -> np.ndarray:
     from gluongan import data
-    from gluongan.data import folder
+    from gluongan.data import folder, idx
     from gluongan.evaluation.pictures import check_sizes
 
     channels, height, width = shape
@@ -175,6 +175,8 @@ def _read_images(run: Path, path: Path, shape: tuple[int, ...], resize: bool) ->
             f'--images {path}: this run generates images of {width} × {height} pixels; '
             'must be a run with square images'
         )
+    if path.is_dir() and idx.is_idx_folder(path):
+        raise Usage(f'--images {path}: is a folder of idx files; must be one of pictures')
     if not resize:
         check_sizes(path, height, width, str(run))
     if path.is_dir():

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NoReturn
 
-from .errors import InputError, as_typed
+from .errors import InputError, as_typed, reason
 from .knob import Knob, declare_group
 
 
@@ -385,7 +385,7 @@ def parse_json(text: str, source: str) -> dict[str, Any]:
     try:
         settings = json.loads(text.lstrip('\ufeff'), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f'{source}: is not JSON ({error})') from None
+        raise ConfigError(f'{source}: is not JSON ({reason(error)})') from None
     if not isinstance(settings, dict):
         raise ConfigError(f'{source}: must be a JSON object of settings, such as {{"lr": 0.0001}}')
     return settings

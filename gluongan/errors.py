@@ -76,7 +76,15 @@ def reason(error: BaseException) -> str:
     True
     >>> reason(OSError(2, 'No such file')), reason(ValueError('a' + chr(10) + 'b'))
     ('No such file', 'a')
+    >>> reason(UnicodeDecodeError('utf-8', b'', 0, 1, '')), reason(RecursionError('of Python'))
+    ('it is not UTF-8 text', 'it is nested too deeply')
     """
+    if isinstance(error, UnicodeDecodeError):
+        return 'it is not UTF-8 text'
+    if isinstance(error, RecursionError):
+        return 'it is nested too deeply'
+    if 'set_int_max_str_digits' in str(error):  # a remedy for programmers
+        return 'a number has too many digits'
     text = getattr(error, 'strerror', None) or str(error).partition('\n')[0]
     return text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + '…'
 

@@ -178,3 +178,27 @@ def test_pictures_are_no_points(pictures):
     assert 'is made of pictures; must be points' in message
     with pytest.raises(RunError, match='is made of pictures'):
         sources.evaluate_source(pictures, config=Config(data='ring8'))
+
+
+def test_the_names_of_the_files_make_no_difference(pictures, tmp_path):
+    order = np.random.RandomState(1).permutation(150)
+    (tmp_path / 'shuffled').mkdir()
+    for number, file in zip(order, sorted(pictures.iterdir())):
+        (tmp_path / 'shuffled' / f'{number:04d}.png').write_bytes(file.read_bytes())
+    for count in (100, 150):
+        metrics = [
+            metrics_of(tmp_path, folder, *DATA, '--samples', count)
+            for folder in (pictures, tmp_path / 'shuffled')
+        ]
+        assert metrics[0] == metrics[1]
+
+
+def test_only_pictures_that_are_read_must_have_the_size_of_the_data(pictures, tmp_path):
+    before = metrics_of(tmp_path, pictures, *DATA)
+    for place in ('.ipynb_checkpoints', '__MACOSX'):
+        (pictures / place).mkdir()
+        Image.new('L', (3, 3)).save(pictures / place / 'x.png')
+    Image.new('L', (3, 3)).save(pictures / 'no-picture.txt', format='PNG')
+    assert metrics_of(tmp_path, pictures, *DATA) == before
+    Image.new('L', (3, 3)).save(pictures / 'y.png')
+    assert 'y.png: has 3 × 3 pixels' in tiny.refused('evaluate', pictures, *DATA)

@@ -11,8 +11,9 @@ import tiny
 from gluongan import figures
 from gluongan.bench import trials
 from gluongan.config import ConfigError, parse_json
+from gluongan.errors import InputError
 from gluongan.evaluation.calibration import read_calibration
-from gluongan.runs.folder import CONFIG, FACTS, METRICS, SCORES
+from gluongan.runs.folder import CONFIG, FACTS, METRICS, SCORES, read_config
 from gluongan.runs.reading import json_rows, read_facts
 from gluongan.runs.snapshots import read_scores
 
@@ -66,3 +67,30 @@ def test_repeated_setting_is_refused(here, text):
     assert "'lr' is given more than once; must be given once" in message
     with pytest.raises(ConfigError, match='more than once'):
         parse_json(text, 'mine.json')
+
+
+DEEP, LONG, OTHER = b'[' * 10**5, b'{"iteration": 1' + b'0' * 5000 + b'}', b'{"a": "caf\xe9"}'
+
+
+@pytest.mark.parametrize(
+    'content, reason',
+    [(DEEP, 'nested too deeply'), (LONG, 'too many digits'), (OTHER, 'is not UTF-8 text')],
+    ids=['deep', 'long', 'latin'],
+)
+def test_no_file_is_refused_in_the_words_of_python(here, content, reason):
+    run = here / 'run'
+    run.mkdir()
+    for name in (CONFIG, FACTS, METRICS, 't.json'):
+        (run / name).write_bytes(content + b'\n')
+    readers = [
+        lambda: trials.read(run / 't.json'),
+        lambda: read_config(run),
+        lambda: read_facts(run),
+        lambda: json_rows(run / METRICS),
+    ]
+    for read in readers:
+        with pytest.raises(InputError) as caught:
+            read()
+        assert reason in str(caught.value)
+        for word in ('codec', 'recursion', 'set_int_max_str_digits', 'Errno'):
+            assert word not in str(caught.value)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..errors import reason
 from ..files import write_text
 from .trial import Trial, TrialError
 
@@ -64,7 +65,7 @@ def read(path: str | Path) -> Trials:
     except OSError as error:
         raise TrialError(f'{path}: cannot be read ({error.strerror})') from None
     except (ValueError, RecursionError) as error:
-        raise TrialError(f'{path}: is not JSON ({str(error).splitlines()[0]})') from None
+        raise TrialError(f'{path}: is not JSON ({reason(error)})') from None
 
 
 def _refuse_constant(constant: str) -> NoReturn:
@@ -90,10 +91,10 @@ def _parse_trial(entry: Any) -> Trial:
 
 def _check_keys(entry: Any, what: str, names: Sequence[str]) -> None:
     if not isinstance(entry, dict):
-        raise TrialError(f'{what} must be a JSON object')
+        raise TrialError(f'{what} is no JSON object; must be written by `gluongan bench`')
     for name in names:
         if name not in entry:
-            raise TrialError(f'{what} has no {name!r}')
+            raise TrialError(f'{what} has no {name!r}; must be written by `gluongan bench`')
     unknown = sorted(set(entry) - set(names))
     if unknown:
         allowed = ', '.join(names)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..data.folder import FORMATS
+from ..data.listing import list_pictures
 from ..runs.folder import RunError
 
 
@@ -24,11 +25,11 @@ def check_sizes(place: Path, height: int, width: int, data: str) -> None:
 
 
 def _sizes(place: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
-    """Yield width and height of each picture; other files and damaged ones are left out."""
+    """Yield width and height of each picture that is read, without the damaged ones."""
     from PIL import Image
 
-    for path in sorted(place.rglob('*')) if place.is_dir() else [place]:
-        if path.name.startswith('.') or not path.is_file():
+    for path in list_pictures(place).paths if place.is_dir() else [place]:
+        if not path.is_file():  # a named pipe would wait for ever
             continue
         try:
             with Image.open(path, formats=FORMATS) as image:

@@ -5,6 +5,7 @@ Each kind of source has an entry in SOURCE_KINDS.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -144,8 +145,13 @@ def _chosen(
     path: Path, pictures: data.Dataset, dataset: data.Dataset, request: Request
 ) -> tuple[Samples, None]:
     _check_shape(path, pictures.shape, dataset)
-    order = np.random.RandomState(0).permutation(len(pictures))[: request.count]
-    return Samples(str(path), pictures.floats(order)), None
+    return Samples(str(path), pictures.floats(_order(pictures)[: request.count])), None
+
+
+def _order(pictures: data.Dataset) -> list[int]:
+    """Return a random order that depends on the pictures alone, not on the names of their files."""
+    digests = [hashlib.sha256(sample.tobytes()).digest() for sample in pictures.samples]
+    return sorted(range(len(pictures)), key=digests.__getitem__)
 
 
 def _are_arrays(path: Path) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..config import Config, ConfigError, knobs, parse_json
-from ..errors import InputError, as_typed
+from ..errors import InputError, as_typed, reason
 from ..recipes import RECIPES, recipe
 
 CONFIG = 'config.json'  # every setting
@@ -208,7 +208,7 @@ def read_config(run: Path) -> Config:
     try:
         text = path.read_text(encoding='utf-8-sig')
     except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f'{path}: cannot be read ({error})') from None
+        raise RunError(f'{path}: cannot be read ({reason(error)})') from None
     try:
         settings = parse_json(text, str(path))
     except ConfigError as error:  # it names the file

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import reason
 from ..files import read_bytes
 from ..metric_names import find_metric, metric_meaning
 from .folder import (
@@ -124,7 +125,7 @@ def read_facts(run: Path) -> Facts | None:
     try:
         content = json.loads(path.read_text(encoding='utf-8-sig'))
     except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f'{path}: cannot be read as JSON ({error})') from error
+        raise RunError(f'{path}: cannot be read as JSON ({reason(error)})') from error
     try:
         return Facts(**_facts_in(content))
     except ValueError as error:
@@ -213,7 +214,7 @@ def _complete_lines(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding='utf-8-sig')
     except ValueError as error:
-        raise RunError(f'{path}: is not text ({error})') from error
+        raise RunError(f'{path}: is not text ({reason(error)})') from error
     # A kill can cut the last line anywhere, even inside a number, where the remainder still parses.
     return text[: text.rfind('\n') + 1].splitlines()
 
@@ -252,7 +253,7 @@ def json_rows(path: Path) -> list[Row]:
             continue
         try:
             rows.append(parse_json_row(line))
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise RunError(f'{path}: line {number} {error}') from error
     return rows
 
@@ -267,8 +268,8 @@ def parse_json_row(line: str) -> Row:
     """
     try:
         values = json.loads(line)
-    except ValueError as error:
-        raise ValueError(f'is not JSON ({error})') from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'is not JSON ({reason(error)})') from None
     if not isinstance(values, dict) or type(values.get('iteration')) is not int:
         raise ValueError('is not a row; must be a JSON object with a whole number `iteration`')
     return {name: _number(name, value) for name, value in values.items()}
