@@ -52,6 +52,10 @@ def test_discrimination_is_its_formula(count, in_units, kernels, width, hybridiz
     np.testing.assert_allclose(y[:, in_units:], exact, rtol=1e-5, atol=2e-6)
 
 
+def test_discrimination_has_32_kernels_of_5_values_where_nothing_is_said():
+    assert MinibatchDiscrimination(7).weight.shape == (32 * 5, 7)
+
+
 def test_discrimination_by_hand():
     layer = discrimination(1, 1, 1)
     layer.weight.data()[:] = 2

@@ -59,6 +59,14 @@ def test_a_run_on_data_that_changed_is_not_resumed_and_not_evaluated(run, tmp_pa
     assert 'has changed' in message and '--changed-data' in message
 
 
+def test_changed_data_is_refused_where_nothing_is_said_of_it(run, tmp_path):
+    assert loading.check_data(run, load(tmp_path / 'data.npz')) is False
+    other = load(write(tmp_path / 'other.npz', 255 - X))
+    with pytest.raises(RunError, match='has changed'):
+        loading.check_data(run, other)
+    assert loading.check_data(run, other, changed_data=True) is True
+
+
 @pytest.mark.parametrize('change', ['labels', 'pixels', 'count', 'classes'])
 def test_changed_data_is_used_where_that_is_asked_for(run, tmp_path, change):
     images, labels, _ = CHANGES[change]

@@ -135,6 +135,27 @@ def test_many_compared_runs_have_room_in_the_legend(tmp_path, drawn, count, high
     assert len(set(styles)) == count
 
 
+@pytest.mark.parametrize(
+    'metric, values, is_log',
+    [
+        ('samples/swd', [0.5, 50.0], True),
+        ('samples/swd', [5.0, 5.0], False),
+        ('samples/swd', [5.0, 50.0], False),
+        ('samples/swd', [0.0, 50.0], False),
+        ('samples/spread', [0.5, 50.0], False),
+        ('modes/caught', [1, 50], False),
+    ],
+)
+def test_a_distance_of_several_magnitudes_alone_has_a_logarithmic_axis(
+    tmp_path, drawn, metric, values, is_log
+):
+    write_facts(tmp_path)
+    rows = [{'iteration': k, metric: value} for k, value in enumerate(values, 1)]
+    write_rows(tmp_path / 'metrics.jsonl', rows)
+    figures.compared_curves([('one', [tmp_path])], tmp_path / 'x.png')
+    assert [axes.get_yscale() == 'log' for axes in drawn[0].axes] == [is_log]
+
+
 @pytest.mark.parametrize('shape', [(3, 2), (500, 2)])
 def test_points_have_room(tmp_path, drawn, shape):
     points = np.random.default_rng(0).normal(size=shape)
