@@ -191,6 +191,15 @@ def test_texts_fit_the_width_that_they_are_cut_to(width):
     assert cut.startswith('start-') and cut.endswith('-end')
 
 
+@pytest.mark.parametrize('width', [60, 95, 120, 140])
+@pytest.mark.parametrize('words', ['⟶' * 10, 'abcdefghijklmnopqrstuvwxyz'])
+def test_a_text_that_is_cut_keeps_all_that_fits(words, width):
+    cut = text.shortened(words, 10, width)
+    ends = [(-(-kept // 2), kept // 2) for kept in range(1, len(words))]
+    all_cuts = [words[:first] + '…' + words[len(words) - last :] for first, last in ends]
+    assert cut == [each for each in all_cuts if text.text_width(each, 10) <= width][-1]
+
+
 def test_no_picture_warns_of_missing_glyphs(tmp_path):
     run = tmp_path / 'run'
     write_facts(run, data='猫$_x')
