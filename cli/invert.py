@@ -166,7 +166,8 @@ def invert(
 
 def _read_images(run: Path, path: Path, shape: tuple[int, ...], resize: bool) -> np.ndarray:
     from gluongan import data
-    from gluongan.data import folder, idx
+    from gluongan.data import idx
+    from gluongan.data.decoding import Target, read_picture
     from gluongan.evaluation.pictures import check_sizes
 
     channels, height, width = shape
@@ -182,7 +183,7 @@ def _read_images(run: Path, path: Path, shape: tuple[int, ...], resize: bool) ->
     if path.is_dir():
         samples = data.load(path, image_size=height, channels=channels).samples
     else:
-        samples = folder.read_picture(path, height, channels)[None]
+        samples = read_picture(path, Target(height, channels))[None]
     if len(samples) > MOST:
         raise Usage(f'--images {path}: holds {len(samples):,} images; must be at most {MOST}')
     return samples.astype('float32') / 255

@@ -61,7 +61,7 @@ def knob_flags(command: Command) -> Command:
     return command
 
 
-DATA = ('data', 'data_dir', 'binarize', 'image_size', 'channels')
+DATA = ('data', 'data_dir', 'binarize', 'image_size', 'channels', 'fit', 'background', 'frames')
 
 
 def data_flags(command: Command) -> Command:

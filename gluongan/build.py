@@ -38,6 +38,9 @@ def load_data(config: Config, split: str = 'train') -> data.Dataset:
         binarize=config.binarize,
         image_size=config.image_size,
         channels=config.channels,
+        fit=config.fit,
+        background=config.background,
+        frames=config.frames,
     )
 
 

@@ -66,6 +66,15 @@ class Config:
     channels: int | None = _data(
         None, 'int', 'Read pictures as grey (1) or colour (3). Default: as they are stored.',
         choices=(1, 3), optional=True)
+    fit: str | None = _data(
+        None, 'str', 'Make pictures of other aspects square: crop at the centre, pad with the '
+        'background, or stretch. Default: crop.', choices=('crop', 'pad', 'stretch'), optional=True)
+    background: str | None = _data(
+        None, 'str', 'Colour behind transparent pixels and around padded pictures: a name such as '
+        'white, or #rrggbb. Default: black.', optional=True)
+    frames: str | None = _data(
+        None, 'str', 'Of files with several frames, read the first one or all, each as a picture. '
+        'Default: first.', choices=('first', 'all'), optional=True)
 
     conditional: bool = _data(
         False, 'bool', 'Give both networks the class of each sample; the data must have labels.')
@@ -236,7 +245,7 @@ class Config:
                 value = tuple(value)
                 object.__setattr__(self, name, value)
             if not knob.accepts(value):
-                given = _quoted(value, knob)
+                given = repr(value) if knob.is_misplaced_text(value) else as_typed(value)
                 raise ConfigError(f'must be {knob.allowed()}', setting=name, value=given)
         self._check_discriminator()
         self._check_batch()
@@ -366,14 +375,6 @@ def knobs() -> dict[str, Knob]:
 def defaults() -> dict[str, Any]:
     """Return every knob's default."""
     return {f.name: f.default for f in fields(Config)}
-
-
-def _quoted(value: Any, knob: Knob) -> str:
-    """Return a value as typed, but text in quotes where it is not allowed: '3' is not 3."""
-    takes_text = knob.choices or knob.kind == 'str'
-    if isinstance(value, str) and not takes_text:
-        return repr(value)
-    return as_typed(value)
 
 
 def parse_json(text: str, source: str) -> dict[str, Any]:

@@ -73,6 +73,10 @@ class Knob:
             return self._accepts_sizes(value)
         return self._accepts_number(value)
 
+    def is_misplaced_text(self, value: Any) -> bool:
+        """Return whether a value is text where none is allowed: '3' is not 3."""
+        return isinstance(value, str) and not (self.choices or self.kind == 'str')
+
     def _accepts_sizes(self, value: Any) -> bool:
         if not isinstance(value, tuple) or len(value) > MOST_LAYERS:
             return False

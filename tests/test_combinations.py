@@ -41,6 +41,7 @@ SMALL = {
     'precision': st.sampled_from(('float32', 'bfloat16') if runtime.HAS_AMX else ('float32',)),
     'image_size': st.sampled_from((8, 12)),
     'channels': st.sampled_from((None, 1, 3)),
+    **dict.fromkeys(('fit', 'background', 'frames'), st.none()),  # only for pictures
     'latent': st.integers(1, 8),
     'gen_hidden': st.lists(st.integers(1, 9), max_size=2).map(tuple),
     'dis_hidden': st.lists(st.integers(1, 9), max_size=2).map(tuple),

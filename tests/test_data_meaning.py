@@ -151,7 +151,7 @@ def test_test_data_that_is_there_and_cannot_be_used_is_never_replaced_in_silence
     else:
         path = tmp_path
         fill(path / 'train' / 'a', 50)
-        fill(path / 'test' / 'a', 50, ending='tif' if damage == 'ending' else 'png')
+        fill(path / 'test' / 'a', 50, ending='tga' if damage == 'ending' else 'png')
         if damage == 'picture':
             (path / 'test' / 'a' / '0.png').write_bytes(b'')
         if damage == 'class':
@@ -198,19 +198,19 @@ def test_pictures_in_both_splits_are_counted(tmp_path, caplog):
 def test_pictures_at_any_depth_count_as_their_class_and_the_rest_is_counted(tmp_path):
     fill(tmp_path / 'cats', 60)
     fill(tmp_path / 'dogs' / 'set1' / 'more', 160, ending='jfif')
-    fill(tmp_path / 'birds', 160, count=3, ending='tif')
+    fill(tmp_path / 'birds', 160, count=3, ending='tga')
     fill(tmp_path / '__MACOSX', 1)
     (tmp_path / 'dogs' / 'loop').symlink_to(tmp_path / 'dogs')
     (tmp_path / 'README').write_text('x')
     data = load(tmp_path)
     assert data.classes == ('cats', 'dogs') and np.bincount(data.labels).tolist() == [4, 4]
     assert describe(data).endswith(
-        ': 8 pictures, 2 classes (cats, dogs), 8 × 8 grey; 4 files ignored (no ending, .tif); '
+        ': 8 pictures, 2 classes (cats, dogs), 8 × 8 grey; 4 files ignored (no ending, .tga); '
         f'mean {data.samples.mean() / 255:.3f}'
     )
     name = tmp_path.name
     assert oddities(data) == [
-        f'{name}: 3 files of a kind that is not read (.tif); convert to .png',
+        f'{name}: 3 files of a kind that is not read (.tga); convert to .png',
         f'{name}: left out the folder birds',
         f'{name}: pictures in dogs/set1/more count as the class above them',
     ]
@@ -225,8 +225,8 @@ def test_one_folder_around_the_classes_is_pointed_at(tmp_path):
 
 
 def test_a_folder_without_pictures_says_what_it_has(tmp_path):
-    fill(tmp_path / 'cats', 60, ending='tif')
-    with pytest.raises(DataError, match=r'has no pictures, only other files \(.tif\); must be'):
+    fill(tmp_path / 'cats', 60, ending='tga')
+    with pytest.raises(DataError, match=r'has no pictures, only other files \(.tga\); must be'):
         load(tmp_path)
 
 

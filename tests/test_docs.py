@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 import tiny
+from PIL import Image
 
 import gluongan
 from gluongan import runtime
@@ -130,6 +131,10 @@ def test_training_command_is_possible(words, tmp_path, monkeypatch):
     if '--data' in words and words[words.index('--data') + 1] not in here:
         # The settings hold for any images; these files are not on every machine.
         more = ['--data', 'synthetic' if '--image-size' in words else 'mnist']
+    if {'--fit', '--frames'} & set(words):
+        for number in range(128):  # a batch
+            Image.new('RGBA', (9, 8)).save(f'{number}.png')
+        more = ['--data', '.']
     result = tiny.gluongan(*words, *more, '--dry-run')
     if 'bfloat16' in words and not runtime.HAS_AMX:
         assert result.exit_code == 2 and 'matrix units' in result.stderr

@@ -14,6 +14,9 @@ from gluongan.runs.folder import check_resumable, read_config
 
 # Another legal value for each setting that a resumed run has to keep.
 OTHER_VALUES = {
+    'fit': 'pad',
+    'background': 'white',
+    'frames': 'all',
     'recipe': 'vanilla',
     'data': 'mnist',
     'binarize': True,

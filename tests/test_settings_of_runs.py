@@ -155,6 +155,7 @@ ELSEWHERE = {
     'judge_every',
     'judge_samples',
     'judge',
+    *('fit', 'background', 'frames'),  # test_pictures
 }
 
 

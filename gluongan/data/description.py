@@ -16,10 +16,11 @@ LOOKED_AT = 2_000  # pictures whose pixels are looked at
 DARK, BRIGHT = 0.01, 0.99  # mean of pixels
 DIM = 32  # the brightest pixel, of 255
 WILD = 4  # the largest shorter side / the smallest; the longer side of a picture / the shorter
+WAYS = {'crop': ' by centre crop', 'pad': ' with margins', 'stretch': ' by stretching'}
 REPEATED = 0.05  # share of pictures that are in the data more than once
 # Pictures that people have and that are not read.
 UNREAD = (
-    *('.tif', '.tiff', '.heic', '.heif', '.avif', '.jp2', '.jxl', '.ppm', '.pgm', '.pbm', '.tga'),
+    *('.heic', '.heif', '.avif', '.jp2', '.jxl', '.ppm', '.pgm', '.pbm', '.tga'),
     *('.ico', '.svg', '.psd', '.dng', '.cr2', '.nef', '.arw', '.raw', '.dcm', '.npy', '.npz'),
 )
 
@@ -31,7 +32,10 @@ class Origin:
     sizes: width and height of each picture as it is stored, (N, 2); None for arrays.
     ignored, left_out, merged, mistakable: of a folder of pictures, see `listing.Listing`.
     unused: the names of the arrays of an archive that belong to no split.
+    fit, background: how other aspects became squares, and what is behind transparent pixels.
     made_grey, made_opaque: how many pictures lost their colours, and their transparency.
+    first_frames: how many pictures are the first of several frames of their files, whose others
+    are left out. all_frames: how many are frames of files with several.
     """
 
     sizes: np.ndarray | None = None
@@ -40,8 +44,12 @@ class Origin:
     merged: tuple[str, ...] = ()
     mistakable: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    fit: str = 'crop'
+    background: str = 'black'
     made_grey: int = 0
     made_opaque: int = 0
+    first_frames: int = 0
+    all_frames: int = 0
 
 
 def list_names(names: Collection[object]) -> str:
@@ -115,8 +123,8 @@ def _stored_sizes(dataset: Dataset) -> str:
     by_area = sizes[np.argsort(sizes.prod(axis=1), kind='stable')]
     ends = [f'{w} × {h}' for w, h in (by_area[0], by_area[-1])]
     text = ends[0] if (sizes == sizes[0]).all() else f'{ends[0]} to {ends[1]}'
-    is_cropped = (sizes[:, 0] != sizes[:, 1]).any()
-    return f', from {text}{" by centre crop" if is_cropped else ""}'
+    is_square = (sizes[:, 0] == sizes[:, 1]).all()
+    return f', from {text}{"" if is_square else WAYS[dataset.origin.fit]}'
 
 
 def _remarks(dataset: Dataset) -> Iterator[str]:
@@ -124,7 +132,12 @@ def _remarks(dataset: Dataset) -> Iterator[str]:
     if origin and origin.made_grey:
         yield f'{_count(origin.made_grey, "picture")} in colour made grey'
     if origin and origin.made_opaque:
-        yield f'{_count(origin.made_opaque, "picture")} with transparency put on black'
+        count = _count(origin.made_opaque, 'picture')
+        yield f'{count} with transparency put on {origin.background}'
+    if origin and origin.first_frames:
+        yield f'of {_count(origin.first_frames, "file")} with several frames the first alone'
+    if origin and origin.all_frames:
+        yield f'{_count(origin.all_frames, "picture")} from files with several frames'
     if origin and origin.ignored:
         endings = [ending or 'no ending' for ending in sorted(origin.ignored)]
         count = _count(sum(origin.ignored.values()), 'file')

@@ -14,7 +14,7 @@ import numpy as np
 from .dataset import DataError, NoSplit
 from .description import list_names
 
-EXTENSIONS = ('.png', '.jpg', '.jpeg', '.jpe', '.jfif', '.bmp', '.gif', '.webp')
+EXTENSIONS = ('.png', '.jpg', '.jpeg', '.jpe', '.jfif', '.bmp', '.gif', '.webp', '.tif', '.tiff')
 TRAIN_FOLDERS = ('train', 'training')
 TEST_FOLDERS = ('test', 'testing', 'val', 'valid', 'validation')  # the first that exists
 MADE_BY_MACOS = '__MACOSX'

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from . import fashion, folder, idx, npz, toys
+from . import decoding, fashion, folder, idx, npz, toys
 from .dataset import DataError, Dataset
 from .description import as_printable, describe, oddities
 from .reading import as_data_errors
@@ -53,6 +53,7 @@ TABLE = {
     'synthetic': Source(toys.make_synthetic, ('binarize', 'image_size', 'channels')),
 }
 NAMES = tuple(TABLE)
+OF_PICTURES = ('binarize', 'image_size', 'channels', 'fit', 'background', 'frames')
 
 
 def load(
@@ -63,6 +64,9 @@ def load(
     binarize: bool = False,
     image_size: int | None = None,
     channels: int | None = None,
+    fit: str | None = None,
+    background: str | None = None,
+    frames: str | None = None,
 ) -> Dataset:
     """Return the data set of that name, one of NAMES, or at that path, in memory.
 
@@ -73,6 +77,9 @@ def load(
     image_size:  side in pixels, 8 to 1024; only for pictures (default: their own, see
                  `folder.suited_shape`) and 'synthetic' (28).
     channels:    1 or 3; only for pictures (default: as stored) and 'synthetic' (1).
+    fit:         'crop' (the default), 'pad' or 'stretch'; only for pictures.
+    background:  colour behind transparent pixels and around padded pictures (default: black).
+    frames:      'first' (the default) or 'all' of an animation; only for pictures.
     Raises DataError for an unknown name, an option that does not apply, and files that are
     damaged; NoSplit, a DataError, for data without samples of that split.
 
@@ -85,8 +92,16 @@ def load(
     gluongan.data.dataset.DataError: image_size 7: must be a whole number from 8 to 1024
     """
     _check_values(split, image_size, channels)
+    _check_choices(fit=(fit, decoding.FITS), frames=(frames, decoding.FRAMES))
     source = _find_source(name)
-    options = {'data_dir': data_dir, 'image_size': image_size, 'channels': channels}
+    options = {
+        'data_dir': data_dir,
+        'image_size': image_size,
+        'channels': channels,
+        'fit': fit,
+        'background': background,
+        'frames': frames,
+    }
     options = {option: value for option, value in options.items() if value is not None}
     for option, value in options.items():
         _check_applies(option, value, source, name)
@@ -121,7 +136,7 @@ def has_shape_by_choice(name: str | os.PathLike[str]) -> bool:
     >>> has_shape_by_choice('mnist')
     False
     """
-    return name not in TABLE and 'image_size' in _find_source(name).options
+    return name not in TABLE and _find_source(name).options == OF_PICTURES
 
 
 def _point_out_namesake(name: str) -> None:
@@ -150,6 +165,14 @@ def _check_values(split: str, image_size: int | None, channels: int | None) -> N
         )
     if channels is not None and not _is_one_of(channels, CHANNELS):
         raise DataError('must be 1 or 3', setting='channels', value=channels)
+
+
+def _check_choices(**given: tuple[str | None, tuple[str, ...]]) -> None:
+    for setting, (value, choices) in given.items():
+        if value is not None and value not in choices:
+            *others, last = choices
+            message = f'must be {", ".join(others)} or {last}'
+            raise DataError(message, setting=setting, value=value)
 
 
 def _is_one_of(value: object, allowed: range | tuple[int, ...]) -> bool:
@@ -182,7 +205,7 @@ def _find_source(name: str | os.PathLike[str]) -> Source:
 def _source_of_folder(path: Path) -> Source:
     if idx.is_idx_folder(path):
         return Source(partial(idx.load, path), ('binarize',))
-    return Source(partial(folder.load, path), ('binarize', 'image_size', 'channels'))
+    return Source(partial(folder.load, path), OF_PICTURES)
 
 
 def _what_is_wrong(path: Path) -> str:

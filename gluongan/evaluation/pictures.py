@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..data.folder import FORMATS
+from ..data.decoding import FORMATS
 from ..data.listing import list_pictures
 from ..runs.folder import RunError
 

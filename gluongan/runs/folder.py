@@ -120,7 +120,7 @@ def describe_data(config: Config) -> str:
     ('mnist', 'mnist, binarize true')
     """
     changes = []
-    for name in ('binarize', 'image_size', 'channels'):
+    for name in ('binarize', 'image_size', 'channels', 'fit', 'background', 'frames'):
         value = getattr(config, name)
         if value not in (None, False):
             changes.append(f', {name} {as_typed(value)}')
