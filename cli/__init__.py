@@ -7,6 +7,7 @@ import click
 from gluongan import __version__
 
 from .bench import bench
+from .cache import cache
 from .compare import compare
 from .density import density
 from .doctor import doctor
@@ -37,6 +38,7 @@ COMMANDS = (
     summary,
     recipes,
     bench,
+    cache,
     doctor,
 )
 

@@ -1,10 +1,12 @@
-"""What the package logs of the data that it reads, as lines on stderr."""
+"""What the package says of the data that it reads: lines on stderr, and a bar while it reads."""
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -12,19 +14,37 @@ from .faults import warn
 
 
 class _Lines(logging.Handler):
-    """Prints each record as one line, and warnings as warnings."""
+    """Prints each record as one line, warnings as warnings, and progress as a bar."""
+
+    _bar: Any = None  # of what goes on
 
     def emit(self, record: logging.LogRecord) -> None:
+        if hasattr(record, 'total'):
+            self._show_progress(record)
+            return
         text = record.getMessage()
         if record.levelno >= logging.WARNING:
             warn(text)
         else:
             click.echo(text, err=True)
 
+    def _show_progress(self, record: Any) -> None:
+        """Move the bar, where stderr is a terminal."""
+        if sys.stderr is None or not sys.stderr.isatty():
+            return
+        if self._bar is None:
+            label = record.title
+            self._bar = click.progressbar(length=record.total, label=label, file=sys.stderr)
+            self._bar.__enter__()
+        self._bar.update(record.done - self._bar.pos)
+        if record.done == record.total:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
+
 
 @contextmanager
 def shown() -> Iterator[None]:
-    """Print what is logged on data while a command runs."""
+    """Print what is logged on data, and show progress, while a command runs."""
     logger = logging.getLogger('gluongan')
     level, handler = logger.level, _Lines()
     logger.setLevel(logging.INFO)

@@ -12,6 +12,7 @@ from ..errors import check_count
 from ..runtime import device as context
 from ..runtime import mx
 from .dataset import DataError, Dataset
+from .mapped import is_mapped, release
 
 MOST_RESIDENT = 2**31 - 1  # values in one array of MXNet, as its wheels are built
 
@@ -68,7 +69,8 @@ class Batches:
 
     resident: the data on the device, uint8 or float32 (N, *shape). Batches of the same data set
               on one device may share it: assign one's `resident` to the other. None where it has
-              more values than an array of MXNet can hold; then each batch is copied there.
+              more values than an array of MXNet can hold, or is mapped from a file; then each batch
+              is copied there.
     gather:   the HybridBlock that cuts a batch out of it.
 
     >>> from gluongan.data import load
@@ -96,7 +98,7 @@ class Batches:
         self.device = context(device)
         self.per_epoch = len(dataset) // batch
         self.resident = None
-        if dataset.samples.size <= MOST_RESIDENT:
+        if dataset.samples.size <= MOST_RESIDENT and not is_mapped(dataset.samples):
             self.resident = self._on_device(dataset.samples, dataset.samples.dtype)
         self._labels = None
         if dataset.labels is not None:
@@ -155,6 +157,7 @@ class Batches:
         if self.resident is not None:
             return self.gather(self.resident, self._index)
         chosen = self.dataset.samples[self._index.asnumpy()]
+        release(self.dataset.samples)
         return self.gather(
             self._on_device(chosen, chosen.dtype), self._on_device(range(self.batch), 'int32')
         )

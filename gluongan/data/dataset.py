@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from .description import list_names
+from .mapped import blocks
 
 if TYPE_CHECKING:
     from .batches import Batches
@@ -120,10 +121,9 @@ must be uint8 (N, C, H, W) images or float32 (N, 2) points with N >= 1
 
     def _histogram(self) -> np.ndarray:
         # In blocks of about a million pixels, because bincount casts its input to int64.
-        step = max(1, 2**20 // math.prod(self.shape))
         counts = np.zeros(256, np.int64)
-        for start in range(0, len(self), step):
-            counts += np.bincount(self.samples[start : start + step].ravel(), minlength=256)
+        for block in blocks(self.samples, 2**20):
+            counts += np.bincount(block.ravel(), minlength=256)
         return counts
 
     def binarized(self) -> Dataset:

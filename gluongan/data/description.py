@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .mapped import blocks
+
 if TYPE_CHECKING:
     from .dataset import Dataset
 
@@ -165,7 +167,7 @@ def oddities(dataset: Dataset) -> list[str]:
     if dataset.built_in or not dataset.is_image:
         return []
     found = [*_odd_pixels(dataset), *_odd_classes(dataset)]
-    if dataset.samples.min() < dataset.samples.max():
+    if not _is_constant(dataset.samples):
         found += _repetition(dataset)
     if dataset.origin:
         found += _odd_files(dataset.origin)
@@ -214,14 +216,23 @@ def _missing_numbers(names: tuple[str, ...]) -> list[int]:
 
 
 def _repetition(dataset: Dataset) -> Iterator[str]:
-    repeated = len(dataset) - len(_digests(dataset))
+    repeated = len(dataset) - len(digests(dataset.samples))
     if repeated > REPEATED * len(dataset):
         noun = _count(repeated, 'picture')
         yield f'{noun} of {len(dataset):,} {"is" if repeated == 1 else "are"} copies of others'
 
 
-def _digests(dataset: Dataset) -> set[int]:
-    return {hash(sample.tobytes()) for sample in dataset.samples}
+def _is_constant(samples: np.ndarray) -> bool:
+    first = samples.flat[0]
+    return all((block == first).all() for block in blocks(samples))
+
+
+def digests(samples: np.ndarray) -> set[int]:
+    """Return a number for each different sample."""
+    found: set[int] = set()
+    for block in blocks(samples):
+        found.update(hash(sample.tobytes()) for sample in block)
+    return found
 
 
 def _odd_files(origin: Origin) -> Iterator[str]:
@@ -255,5 +266,8 @@ def count_shared(train: Dataset, test: Dataset) -> int:
     """Return how many test pictures are also training pictures, to the last bit."""
     if not train.is_image:
         return 0
-    known = _digests(train)
-    return sum(hash(sample.tobytes()) in known for sample in test.samples)
+    known = digests(train.samples)
+    count = 0
+    for block in blocks(test.samples):
+        count += sum(hash(sample.tobytes()) in known for sample in block)
+    return count

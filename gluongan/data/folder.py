@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from math import prod
 from pathlib import Path
 from statistics import median_low
 
 import numpy as np
 
+from . import cache, progress
 from .dataset import DataError, Dataset
 from .decoding import BACKGROUND, FITS, FRAMES, Target, count_frames, read, read_header, rgb
 from .description import Origin
@@ -17,6 +19,7 @@ from .reading import as_data_errors
 
 SMALLEST_SIDE, LARGEST_SIDE = 8, 64  # that are chosen by default
 LOOKED_AT = 100  # pictures whose size and mode decide it
+NOTES = 5  # numbers kept with each: width, height, made grey, made opaque, more frames
 
 
 def load(
@@ -77,23 +80,10 @@ def _read_all(
         for path, count in zip(paths, counts or [1] * len(paths))
         for frame in range(count)
     ]
-    try:
-        samples = np.empty((len(frames), target.channels, target.side, target.side), np.uint8)
-    except MemoryError as error:
-        raise DataError(
-            f'{folder}: its pictures ({len(frames)}) do not fit in memory; '
-            f'must be fewer, or of an `image_size` below {target.side}'
-        ) from error
-    sizes = np.empty((len(frames), 2), np.int64)
-    made_grey = made_opaque = of_animations = 0
-    for index, (path, frame) in enumerate(frames):
-        picture = read(path, target, frame)
-        samples[index], sizes[index] = picture.pixels, picture.size
-        made_grey += picture.is_made_grey
-        made_opaque += picture.is_made_opaque
-        of_animations += picture.has_more_frames
+    samples, notes = _decoded(folder, frames, target)
+    made_grey, made_opaque, of_animations = map(int, notes[:, 2:].sum(axis=0))
     return samples, Origin(
-        sizes,
+        notes[:, :2],
         fit=target.fit,
         background=target.background,
         made_grey=made_grey,
@@ -101,6 +91,42 @@ def _read_all(
         first_frames=of_animations if counts is None else 0,
         all_frames=of_animations if counts is not None else 0,
     )
+
+
+def _decoded(
+    folder: Path, frames: Sequence[tuple[Path, int]], target: Target
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pixels and the notes of all frames; from the cache where they are many."""
+    shape = (len(frames), target.channels, target.side, target.side)
+
+    def rows() -> Iterator[cache.Row]:
+        for path, frame in progress.watched(frames, f'{folder.name}: reading pictures'):
+            picture = read(path, target, frame)
+            yield picture.pixels, (*picture.size, *picture[2:])
+
+    if prod(shape) >= cache.FROM:
+        facts = [asdict(target), [_identity(folder, *each) for each in frames]]
+        return cache.kept(str(folder.resolve()), cache.key_of(facts), shape, rows)
+    samples, notes = _room(folder, shape), np.empty((len(frames), NOTES), np.int64)
+    for index, (pixels, note) in enumerate(rows()):
+        samples[index], notes[index] = pixels, note
+    return samples, notes
+
+
+def _room(folder: Path, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        return np.empty(shape, np.uint8)
+    except MemoryError as error:
+        raise DataError(
+            f'{folder}: its pictures ({shape[0]}) do not fit in memory; '
+            f'must be fewer, or of an `image_size` below {shape[-1]}'
+        ) from error
+
+
+def _identity(folder: Path, path: Path, frame: int) -> tuple[str, int, int, int]:
+    """Return what changes when a file does."""
+    status = path.stat()
+    return str(path.relative_to(folder)), frame, status.st_size, status.st_mtime_ns
 
 
 def suited_shape(paths: Sequence[Path]) -> tuple[int, int]:

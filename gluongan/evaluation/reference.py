@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data.description import digests
 from ..metric_names import judge_space
 from . import metrics
 from .metrics.distances import flat, squared_radii
@@ -108,7 +109,7 @@ class Reference:
     @cached_property
     def distinct(self) -> int:
         """How many different training images there are."""
-        return len({hash(sample.tobytes()) for sample in self.train.samples})
+        return len(digests(self.train.samples))
 
     @cached_property
     def bins(self) -> metrics.Bins:

@@ -1,0 +1,52 @@
+"""gluongan cache."""
+
+from __future__ import annotations
+
+import click
+
+from gluongan.errors import FailureError
+from gluongan.files import text_table
+
+from .faults import refusals
+
+MB = 10**6
+
+
+@click.command(short_help='List or remove the decoded pictures that are kept on disk.')
+@click.option('--remove', is_flag=True, help='Remove all of them.')
+def cache(remove: bool) -> None:
+    """List the decoded pictures that are kept in files.
+
+    Folders of pictures that take more than 0.5 GB when they are decoded are read once and kept in
+    a folder: $GLUONGAN_CACHE, else gluongan in $XDG_CACHE_HOME or in ~/.cache.
+
+    \b
+    gluongan cache
+    gluongan cache --remove
+    """
+    from gluongan.data import cache as kept
+
+    with refusals():
+        if remove:
+            _remove()
+            return
+        entries = kept.entries()
+    if not entries:
+        click.echo(f'{kept.place()}: is empty')
+        return
+    rows = [('pictures of', 'number', 'MB', 'in')]
+    for entry in entries:
+        size = f'{entry.size / MB:,.0f}'
+        rows.append((entry.source, f'{entry.pictures:,}', size, str(entry.path)))
+    click.echo(text_table(rows, left=(0, 3)))
+
+
+def _remove() -> None:
+    from gluongan.data import cache as kept
+
+    try:
+        removed = kept.remove_all()
+    except OSError as error:
+        raise FailureError(f'{error.filename}: cannot be removed ({error.strerror})') from error
+    size = sum(entry.size for entry in removed)
+    click.echo(f'removed {len(removed)} from {kept.place()}: {size / MB:,.0f} MB')

@@ -1,0 +1,37 @@
+"""Progress of what takes a while, as records of a log: silent, until somebody shows them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+T = TypeVar('T')
+
+STEPS = 200  # records at most
+FEW = 2_000  # items that are not worth a record
+
+log = logging.getLogger(__name__)
+
+
+def watched(items: Sequence[T], title: str) -> Iterator[T]:
+    """Yield the items, and log how many are done.
+
+    Each record has the attributes `title`, `done` and `total`.
+
+    >>> class Print(logging.Handler):
+    ...     def emit(self, record):
+    ...         print(record.getMessage())
+    >>> log.setLevel(logging.INFO)
+    >>> log.addHandler(Print())
+    >>> items = list(watched(range(2000), 'digits'))  # doctest: +ELLIPSIS
+    digits: 10 of 2,000
+    ...
+    digits: 2,000 of 2,000
+    """
+    step = max(1, len(items) // STEPS)
+    for done, item in enumerate(items, 1):
+        yield item
+        if len(items) >= FEW and (done % step == 0 or done == len(items)):
+            facts = {'title': title, 'done': done, 'total': len(items)}
+            log.info('%s: %s of %s', title, f'{done:,}', f'{len(items):,}', extra=facts)
