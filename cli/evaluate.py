@@ -107,7 +107,7 @@ def evaluate(
         others = [name for name in given if name != 'data']
         if others:
             raise Usage(f'{flag(others[0])}: {source} is a run, which has its own; leave it out')
-    elif changed_data:
+    elif changed_data and (given or not is_run(source.resolve().parent)):
         raise Usage(f'--changed-data: {source} is no run, whose data is known; leave it out')
     elif given and 'data' not in given:
         raise Usage(f'{flag(next(iter(given)))}: must be given together with --data')

@@ -106,12 +106,19 @@ def settings_to_keep(config: Config, shape: tuple[int, ...]) -> dict[str, Any]:
     shape: of a sample.
     """
     settings = config.to_dict()
+    for name in ('data_dir', 'judge'):
+        if settings[name] is not None:
+            settings[name] = _absolute(settings[name])
     if config.data in data.NAMES:
         return settings
-    settings['data'] = str(Path(config.data).expanduser().resolve())
+    settings['data'] = _absolute(config.data)
     if data.has_shape_by_choice(config.data):
         settings['channels'], settings['image_size'], _ = shape
     return settings
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().resolve())
 
 
 def resume(

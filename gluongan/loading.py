@@ -65,6 +65,7 @@ def settle(run: str | Path, config: Config | None = None, *, data_at: str | None
     Raises RunError where the data is not there, or is built in and cannot have moved.
     """
     run = Path(run)
+    before = read_config(run).data
     config = config or read_config(run)
     if data_at is not None:
         if config.data in data.NAMES:
@@ -74,11 +75,7 @@ def settle(run: str | Path, config: Config | None = None, *, data_at: str | None
                 value=data_at,
             )
         config = config.with_settings({'data': data_at})
-    if config.data not in data.NAMES and not Path(config.data).expanduser().exists():
-        raise RunError(
-            f'{run}: its data is no longer at {config.data}; must be there, or set `data` to '
-            'where it is now'
-        )
+    _check_place(run, before, config)
     facts = read_facts(run)
     if facts is None or facts.has_points or not data.has_shape_by_choice(config.data):
         return config
@@ -86,6 +83,35 @@ def settle(run: str | Path, config: Config | None = None, *, data_at: str | None
     channels, side, _ = facts.shape
     return config.with_settings(
         {'image_size': config.image_size or side, 'channels': config.channels or channels}
+    )
+
+
+def _check_place(run: Path, before: str, config: Config) -> None:
+    """Raise RunError where the data of a run cannot be what is at `config.data`.
+
+    before: where it was when the run began.
+    """
+    now = config.data
+    is_there = now in data.NAMES or Path(now).expanduser().exists()
+    if now == before:
+        if not is_there:
+            raise RunError(
+                f'{run}: its data is no longer at {now}; must be there, or set `data` to where it '
+                'is now'
+            )
+        return
+    if not is_there:
+        problem = 'does not exist'
+    elif now in data.NAMES:
+        problem = 'is built in'
+    elif (config.image_size or config.channels) and not data.has_shape_by_choice(now):
+        problem = 'is no folder of pictures'
+    else:
+        return
+    raise RunError(
+        f'{problem}; must be where the data of {run} is now, which was {before}',
+        setting='data',
+        value=now,
     )
 
 

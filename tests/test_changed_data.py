@@ -125,7 +125,7 @@ def test_other_data_is_not_taken_for_the_data_of_a_run(run, tmp_path):
     other = write(tmp_path / 'other.npz', 255 - X)
     assert 'has changed' in tiny.refused('train', '--resume', run, '--data', other)
     assert 'has changed' in tiny.refused('train', '--resume', run, '--data', other, '--dry-run')
-    assert 'has changed' in tiny.refused('train', '--resume', run, '--data', 'synthetic')
+    assert 'is built in' in tiny.refused('train', '--resume', run, '--data', 'synthetic')
     assert '--data is synthetic, not' in tiny.refused(
         'train',
         '--resume',
@@ -133,6 +133,57 @@ def test_other_data_is_not_taken_for_the_data_of_a_run(run, tmp_path):
         *('--data', other),
     )
     assert '--resume' in tiny.refused('train', '--changed-data', '--data', other)
+
+
+READERS = {
+    'resume': ['train', '--resume', 'RUN', '--iterations', 9],
+    'evaluate': ['evaluate', 'RUN'],
+    'invert': ['invert', 'RUN'],
+    'density': ['density', 'RUN'],
+}
+
+
+@pytest.mark.parametrize('words', READERS.values(), ids=READERS)
+def test_a_place_that_cannot_hold_the_data_of_a_run_is_refused_by_its_name(run, tmp_path, words):
+    words = [run if word == 'RUN' else word for word in words]
+    allowed = f'must be where the data of {run} is now, which was {tmp_path / "data.npz"}'
+    for place, problem in {'nowhere': 'does not exist', 'mnist': 'is built in'}.items():
+        assert tiny.refused(*words, '--data', place) == f'--data {place}: {problem}; {allowed}'
+    of_pictures = pictures(tmp_path / 'pictures', 16)
+    changes = {'data': str(of_pictures), 'image_size': None, 'iterations': 2, 'batch': 16}
+    words = [
+        tiny.begun(tmp_path / 'b', **changes).folder if word == run else word for word in words
+    ]
+    message = tiny.refused(*words, '--data', tmp_path / 'data.npz')
+    assert message.startswith(f'--data {tmp_path / "data.npz"}: is no folder of pictures; must be')
+    assert 'has changed' in tiny.refused(*words, '--data', save(tmp_path / 'other', 255 - X[:40]))
+
+
+def test_pictures_in_a_run_are_compared_with_the_data_that_it_began_with(run, tmp_path):
+    save(run / 'mine', X[:100])
+    arguments = ('evaluate', run / 'mine', '--samples', 100)
+    assert tiny.gluongan(*arguments).exit_code == 0
+    write(tmp_path / 'data.npz', 255 - X)
+    message = tiny.refused(*arguments, code=2)
+    assert 'its data has changed' in message and '--changed-data' in message
+    assert tiny.gluongan(*arguments, '--changed-data').exit_code == 0
+    assert tiny.gluongan(*arguments, '--data', tmp_path / 'data.npz').exit_code == 0
+    (tmp_path / 'data.npz').unlink()
+    assert 'no longer at' in tiny.refused(*arguments)
+    outside = save(tmp_path / 'outside', X[:100])
+    assert 'is no run' in tiny.refused('evaluate', outside, '--changed-data')
+
+
+def test_a_run_finds_its_files_from_every_working_folder(tmp_path, monkeypatch):
+    write(tmp_path / 'data.npz')
+    monkeypatch.chdir(tmp_path)
+    names = {'data': 'data.npz', 'judge': 'x/../mine.judge', 'data_dir': 'fashion'}
+    kept = launch.settings_to_keep(tiny.tiny(image_size=None, **names), (1, 8, 8))
+    assert kept['data'] == str(tmp_path / 'data.npz')
+    assert kept['judge'] == str(tmp_path / 'mine.judge')
+    assert kept['data_dir'] == str(tmp_path / 'fashion')
+    kept = launch.settings_to_keep(tiny.tiny(), (1, 8, 8))
+    assert (kept['data'], kept['judge'], kept['data_dir']) == ('synthetic', None, None)
 
 
 def test_a_run_of_an_earlier_version_is_checked_by_what_it_kept(run, tmp_path):
@@ -146,8 +197,12 @@ def test_a_run_of_an_earlier_version_is_checked_by_what_it_kept(run, tmp_path):
 
 
 def pictures(folder, side):
+    return save(folder, np.kron(X[:40], np.ones((1, side // 8, side // 8), np.uint8)))
+
+
+def save(folder, images):
     folder.mkdir()
-    for i, x in enumerate(np.kron(X[:40], np.ones((1, side // 8, side // 8), np.uint8))):
+    for i, x in enumerate(images):
         Image.fromarray(x).save(folder / f'{i}.png')
     return folder
 

@@ -160,10 +160,13 @@ def _are_arrays(path: Path) -> bool:
 
 def _config_of_pictures(path: Path, given: Config | None, data_at: str | None) -> Config:
     """Return the data that was given, or that of the run in whose folder the pictures are."""
-    run = path.resolve().parent
-    if given is None and is_run(run):
-        return loading.settle(run)
+    if given is None and _is_in_run(path):
+        return loading.settle(path.resolve().parent)
     return _given_data(path, given)
+
+
+def _is_in_run(path: Path) -> bool:
+    return is_run(path.resolve().parent)
 
 
 def _check_shape(source: Path, shape: tuple[int, ...], dataset: data.Dataset) -> None:
@@ -220,6 +223,8 @@ def evaluate_source(
     is_asked_for = count is not None
     count = count or COUNTS.get(reference.train.built_in, COUNT)
     request = Request(count, which, device, changed_data, resize)
+    if config is None and kind.data_config is _config_of_pictures:  # it is that of their run
+        loading.check_data(source.resolve().parent, reference.train, changed_data=changed_data)
     samples, iteration = kind.read(source, reference.train, request)
     on_step(f'{len(samples):,} samples', time.perf_counter() - start)
     values = evaluate(samples, reference, on_step=on_step)
