@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rack import commands, mutate, watched, write
+from rack import commands, field, mutate, watched, write
 from rack.commands import Expected, Place
 
 from gluongan import figures
 from gluongan.errors import InputError
+from gluongan.exports import verify
 
 HERE = Path(__file__).parent
 FAST = ('idx', 'npz', 'pictures', 'config', 'calibration', 'records', 'snapshot', 'judge')
@@ -112,3 +113,74 @@ def test_ends_that_are_not_one_sentence_with_a_file_are_found(code, line, part):
     assert write.said(None, code, line=line)[0].startswith(part)
     assert write.said(None, 1, line='Error: x.npy: cannot be written (full)') == []
     assert write.said(None, 0, allowed=(0,), line='') == []
+
+
+# Inputs that people have
+
+
+def few_inputs(folder):
+    """Three inputs and what they hold, as in `field_facts.py`."""
+    x = np.random.RandomState(0).randint(0, 256, (64, 12, 12)).astype(np.uint8)
+    y = np.arange(64) % 2
+    folder.mkdir()
+    np.savez(folder / 'whole.npz', x_train=x, y_train=y, x_test=255 - x[:40], y_test=y[:40])
+    np.savez(folder / 'wide.npz', images=x.astype(np.int64))
+    (folder / 'twice.json').write_text('{"lr": 0.1, "lr": 0.2}')
+    size = '12 × 12 grey; mean 0.'
+    return {
+        'whole.npz': (
+            f'64 pictures, 2 classes (0, 1), {size}',
+            f'40 pictures, 2 classes (0, 1), {size}',
+        ),
+        'wide.npz': ('Error: PATH[images]: has the type int64; must be',),
+        'twice.json': ('Error: --config PATH: is not JSON (',),
+    }
+
+
+def test_inputs_are_read_as_what_they_are_or_refused_by_every_command(tmp_path, monkeypatch):
+    for name in ('draw_all', 'compared_curves', 'compared_samples'):
+        monkeypatch.setattr(figures, name, lambda *_: None)
+    monkeypatch.setattr(verify, 'same_bits', lambda *_: None)
+    facts = few_inputs(tmp_path / 'in')
+    monkeypatch.setattr(field, 'FACTS', facts)
+    inputs = {name: tmp_path / 'in' / name for name in facts}
+    results = list(field.torture_all(inputs, tmp_path / 'work'))
+    assert [findings for _, _, findings in results] == [[], [], []]
+    done = {name: counts['done'] for name, counts, _ in results}
+    assert done['whole.npz'] > 20 and done['wide.npz'] == done['twice.json'] == 0
+
+
+@pytest.mark.parametrize(
+    'code, stdout, stderr, new, part',
+    [
+        (1, '', 'Error: a fault of gluongan (x)', [], 'failed'),
+        (1, '', 'KeyError: 3', [], 'failed'),
+        (3, '', 'Error: x', [], 'failed'),
+        (2, 'half a result', 'Error: x', [], 'not one sentence'),
+        (2, '', 'Error: ' + 'x' * 2000, [], 'not one sentence'),
+        (2, '', 'Error: x', ['runs/0'], 'left'),
+        (0, '', '', ['x.npy.0.1.tmp'], 'left'),
+        (0, 'pixel_nn  nan  0.5', '', [], 'no number'),
+        (0, '', 'a.py:3: RuntimeWarning: invalid value', [], 'a warning of Python'),
+    ],
+)
+def test_ends_that_are_neither_a_result_nor_one_sentence_are_found(code, stdout, stderr, new, part):
+    (finding,) = field.faults(field.Outcome(code, stdout, stderr, new))[:1]
+    assert finding.startswith(part)
+    assert field.faults(field.Outcome(2, '', 'mine: 3 pictures, \nError: x', [])) == []
+
+
+def test_what_is_said_of_an_input_and_is_not_so_is_found():
+    path, facts = Path('a/mine.npz'), ('3 pictures', 'all black')
+    said = 'mine: 3 pictures, no classes\nWarning: mine: all black'
+    outcome = field.Outcome(0, '', said, [])
+    assert field.untrue(outcome, path, facts) == []
+    for other in (('4 pictures', 'all black'), facts[:1], (*facts, 'x'), ('Error: x',)):
+        (finding,) = field.untrue(outcome, path, other)
+        assert finding.startswith('different: ')
+    refused = field.Outcome(2, '', 'Error: a/mine.npz: is empty', [])
+    assert field.untrue(refused, path, ('Error: PATH: is empty',)) == []
+    assert field.inconsistent('sample', outcome, refused) == ['different: is not refused']
+    other = field.Outcome(0, '', said.replace('3', '4'), [])
+    assert field.inconsistent('evaluate', other, outcome)
+    assert field.inconsistent('invert --images', other, outcome) == []

@@ -6,7 +6,8 @@
 
 kill: SIGKILL at random moments of every writing command, then it is resumed or repeated, and the
 bits are compared with those of an uninterrupted one. write: writes that fail in every way. mutate:
-mutated files of every kind that the package reads. Each finding has the number of its case, which
+mutated files of every kind that the package reads. field: inputs that people really have, which
+scripts in a folder make, through every command. Each finding has the number of its case, which
 `--first NUMBER --cases 1` with the same seed makes again. Exit code 1 where there are findings.
 """
 
@@ -24,8 +25,9 @@ from pathlib import Path
 os.environ['OMP_NUM_THREADS'] = '2'  # before MXNet is imported; --threads can only reduce it
 
 import numpy as np
-from rack import commands, kill, mutate, watched, write
+from rack import commands, field, kill, mutate, watched, write
 
+SCRIPTS = Path(__file__).parents[2] / 'shared' / 'field'
 FAULTS = ('different', 'unreadable', 'left', 'failed', 'other')
 
 
@@ -93,6 +95,24 @@ def torture_files(args, until):
     return rows
 
 
+def torture_inputs(args, until):
+    """Put inputs through every command; return a row for each kind of input."""
+    from gluongan.exports import verify
+
+    verify.same_bits = lambda *_: None  # a process each time, which other tests start
+    rows = {}
+    with tempfile.TemporaryDirectory() as folder:
+        inputs = field.make(args.scripts, Path(folder, 'inputs'))
+        names = list(inputs)[args.first : args.first + args.cases]
+        chosen = {name: inputs[name] for name in names if wanted(name.partition('/')[0], args)}
+        for name, counts, findings in field.torture_all(chosen, Path(folder, 'work')):
+            row = rows.setdefault(name.partition('/')[0], collections.Counter())
+            count(row, names.index(name) + args.first, counts, findings)
+            if time.time() > until:
+                break
+    return rows
+
+
 def row_of(result):
     row = collections.Counter(cases=result.cases)
     for verdict, numbers in result.verdicts.items():
@@ -108,11 +128,13 @@ PARTS = {
     'kill': lambda args, until: torture_commands(kill, args, until),
     'write': lambda args, until: torture_commands(write, args, until),
     'mutate': torture_files,
+    'field': torture_inputs,
 }
 COLUMNS = {
     'kill': ('kills', 'resumed', 'repeated', *FAULTS),
     'write': ('cases', *write.FAILURES, *FAULTS),
     'mutate': ('cases', 'refused', 'loaded', 'other', 'slowest, s', 'most memory, MB'),
+    'field': ('cases', 'commands', 'done', 'refused', *FAULTS),
 }
 
 
@@ -137,6 +159,7 @@ def main():
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--first', type=int, default=0, help='number of the first case')
     parser.add_argument('--only', type=lambda text: text.split(','), help='these commands or kinds')
+    parser.add_argument('--scripts', type=Path, default=SCRIPTS, help='folder of those for `field`')
     parser.add_argument('--json', type=Path, help='file for the results')
     parser.add_argument('--markdown', type=Path, help='file for the tables')
     args = parser.parse_args()
@@ -144,6 +167,9 @@ def main():
     for part in args.parts or PARTS:
         if part not in PARTS:
             parser.error(f'{part}: must be one of {", ".join(PARTS)}')
+        if part == 'field' and not args.scripts.is_dir():
+            print(f'field is left out: there is no folder {args.scripts}; --scripts names one')
+            continue
         start = time.time()
         results[part] = PARTS[part](args, start + args.seconds)
         tables.append(as_markdown(part, results[part]))
