@@ -26,8 +26,7 @@ from pathlib import Path
 
 from rack.faults import ROOT, draw
 
-STYLE = 'test_architecture.py'  # would catch faults by their looks
-EXAMPLES = 'test_docstrings.py'  # concerns every module
+EVERY = ('test_docstrings.py', 'test_architecture.py')  # concern every module
 BATCHES = ((4, 90), (8, 180))  # (test files, seconds that they may take)
 HANG = 40  # seconds for one test
 
@@ -42,7 +41,6 @@ class Suite:
         self.tests, self.functions = {}, collections.defaultdict(set)
         for path in sorted((self.root / 'tests').glob('test_*.py')):
             self.tests[path.name] = collections.Counter(re.findall(r'\w+', path.read_text()))
-        del self.tests[STYLE]
         for path in [*self.root.glob('gluongan/**/*.py'), *self.root.glob('cli/**/*.py')]:
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.FunctionDef):
@@ -67,9 +65,8 @@ class Suite:
             seen |= names
             names = {name for name, words in self.functions.items() if words & names} - seen
             weight *= 0.45
-        ranked = sorted(score, key=lambda test: -score[test])
-        ranked.remove(EXAMPLES)
-        ranked.insert(BATCHES[0][0], EXAMPLES)
+        ranked = sorted(score.keys() - set(EVERY), key=lambda test: (-score[test], test))
+        ranked[BATCHES[0][0] : BATCHES[0][0]] = EVERY
         return [f'tests/{test}' for test in ranked]
 
     @contextlib.contextmanager

@@ -355,13 +355,27 @@ def defaults_of(function):
             yield argument.arg, default
 
 
-def test_a_seed_that_is_left_out_is_0_everywhere():
-    seeds = {}
+@pytest.mark.parametrize(
+    'parameter, common', [('seed', '0'), ('changed_data', 'False'), ('spectral', 'False')]
+)
+def test_what_is_left_out_means_the_same_everywhere(parameter, common):
+    defaults = {}
     for path in SOURCES:
         for node in ast.walk(TREES[path]):
             if isinstance(node, FUNCTION):
                 for name, default in defaults_of(node):
-                    if name == 'seed':
-                        seeds[f'{path.stem}:{node.lineno} {node.name}'] = ast.unparse(default)
-    assert len(seeds) >= 10
-    assert {where: seed for where, seed in seeds.items() if seed != '0'} == {}
+                    if name == parameter:
+                        defaults[f'{path.stem}:{node.lineno} {node.name}'] = ast.unparse(default)
+    assert len(defaults) >= 3
+    assert {where: each for where, each in defaults.items() if each != common} == {}
+
+
+def test_a_dataclass_is_frozen():
+    thawed = set()
+    for path in SOURCES:
+        for node in ast.walk(TREES[path]):
+            if isinstance(node, ast.ClassDef):
+                for decorator in map(ast.unparse, node.decorator_list):
+                    if 'dataclass' in decorator and 'frozen=True' not in decorator:
+                        thawed.add(f'{path.stem} {node.name}')
+    assert thawed == set()

@@ -270,8 +270,10 @@ def test_doctor_finds_no_problems():
     assert result.exit_code == 0
     assert result.stdout.splitlines()[-1] == 'no problems found'
     assert not re.search('^problem ', result.stdout, re.MULTILINE)
-    for part in ('mxnet', '1.9.1', 'threads', 'devices', 'bundled', 'numpy'):
-        assert part in result.stdout
+    lines = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if line[:1] != ' ')
+    for name in ('processor', 'threads', 'operators', 'features', 'bfloat16', 'devices'):
+        assert lines[name].strip()
+    assert '1.9.1' in lines['mxnet'] and 'numpy' in result.stdout and 'bundled' in result.stdout
 
 
 def test_doctor_says_how_to_fix_each_problem_and_fails(monkeypatch):

@@ -181,6 +181,12 @@ def test_judge_train_hands_on_each_option(handed, tmp_path, net):
     assert (train.split, test.split) == ('train', 'test')
 
 
+def test_judge_train_makes_the_judges_that_are_shipped_where_nothing_is_said(handed, tmp_path):
+    words = ['--data', 'synthetic', '--out', tmp_path / 'x.judge']
+    given = handed(classifier, 'train', 'judge', 'train', *words)
+    assert (given['net'], given['epochs'], given['lr'], given['seed']) == (None, 7, 1e-3, 0)
+
+
 def test_judge_calibrate_hands_on_each_option(handed, monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(sources, 'make_reference', lambda *given: asked.append(given) or 'held')

@@ -7,7 +7,8 @@ from tampering import SYMBOL, assert_refused, edit, export_small, reseal
 
 import gluongan as gg
 from gluongan.exports.onnx_ops import CONVERTERS
-from gluongan.exports.operators import MAX_VALUES, OPERATORS
+from gluongan.exports.operators import MAX_VALUES, OPERATORS, infer_shapes
+from gluongan.nn.graph import VARIABLE, Graph, Node
 from gluongan.runtime import mx
 
 
@@ -28,6 +29,13 @@ def test_an_operator_that_our_networks_do_not_use_is_refused(folder, op):
     edit(folder / SYMBOL, lambda graph: graph['nodes'][3].update(op=op, attrs={'op_type': 'os'}))
     reseal(folder)
     assert_refused(folder, SYMBOL, op, "must be one that gluongan's networks use")
+
+
+@pytest.mark.parametrize('shape', [(0, 4), (1, 0, 28), ()])
+def test_a_shape_without_a_value_is_refused(shape):
+    graph = Graph((Node(VARIABLE, 'data', {}, ()),), output=0)
+    with pytest.raises(ValueError, match='the node data, which does not fit'):
+        infer_shapes(graph, {'data': shape}, batch=1)
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,13 @@ def test_kernel_distance_of_one_source_is_zero_on_average_and_within_its_error()
     assert min(values) < 0 < max(values)
 
 
+def test_kernel_distance_needs_two_samples_a_block():
+    a, b = features(0)[:20], features(1)[:20]
+    blocks = [by_sklearn(a[k : k + 2], b[k : k + 2]) for k in range(0, 20, 2)]
+    value, _ = metrics.kernel_distance(a, b)
+    assert value == pytest.approx(np.mean(blocks), rel=1e-4)
+
+
 def test_kernel_distance_of_too_few_samples_is_refused():
     with pytest.raises(
         ValueError, match='19 samples: are too few for the kernel distance; must be at least 20'

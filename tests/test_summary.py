@@ -124,6 +124,13 @@ def test_the_default_recipe_has_its_parameter_counts():
     assert [total[0] for total in totals('dense')] == ['1,493,520', '533,505']
 
 
+def test_a_recipe_for_points_has_the_parameter_counts_of_two_coordinates():
+    hidden = 2 * (128 * 128 + 128)
+    gen = (2 * 128 + 128) + hidden + (128 * 2 + 2)
+    dis = (2 * 128 + 128) + hidden + (128 + 1)
+    assert [total[0] for total in totals('mixture')] == [f'{gen:,}', f'{dis:,}']
+
+
 def test_what_is_impossible_is_refused(exports, monkeypatch):
     monkeypatch.chdir(exports)
     message = tiny.refused('summary', 'dis', '--network', 'gen')
