@@ -26,7 +26,7 @@ from pathlib import Path
 
 from rack.faults import ROOT, draw
 
-EVERY = ('test_docstrings.py', 'test_architecture.py')  # concern every module
+EVERY = ('test_docstrings.py', 'test_defaults.py', 'test_architecture.py')  # concern every module
 BATCHES = ((4, 90), (8, 180))  # (test files, seconds that they may take)
 HANG = 40  # seconds for one test
 

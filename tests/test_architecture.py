@@ -342,34 +342,6 @@ def test_annotations_are_never_evaluated(path):
     assert is_trivial or 'from __future__ import annotations' in text
 
 
-# What callers leave out
-
-
-def defaults_of(function):
-    """(name, default as source) of each parameter that may be left out."""
-    arguments = function.args
-    names = [argument.arg for argument in [*arguments.posonlyargs, *arguments.args]]
-    yield from zip(names[len(names) - len(arguments.defaults) :], arguments.defaults)
-    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults):
-        if default is not None:
-            yield argument.arg, default
-
-
-@pytest.mark.parametrize(
-    'parameter, common', [('seed', '0'), ('changed_data', 'False'), ('spectral', 'False')]
-)
-def test_what_is_left_out_means_the_same_everywhere(parameter, common):
-    defaults = {}
-    for path in SOURCES:
-        for node in ast.walk(TREES[path]):
-            if isinstance(node, FUNCTION):
-                for name, default in defaults_of(node):
-                    if name == parameter:
-                        defaults[f'{path.stem}:{node.lineno} {node.name}'] = ast.unparse(default)
-    assert len(defaults) >= 3
-    assert {where: each for where, each in defaults.items() if each != common} == {}
-
-
 def test_a_dataclass_is_frozen():
     thawed = set()
     for path in SOURCES:
