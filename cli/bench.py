@@ -14,7 +14,7 @@ from gluongan.knob import Knob
 from gluongan.trainer import Interrupt
 
 from .faults import Usage, refusals, warn
-from .knobs import Value
+from .knobs import PATH, Value
 from .options import THREADS
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _refusal(param: click.Parameter | None, value: str, allowed: str) -> click.U
 )
 @click.option(
     '--out',
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path('bench'),
     show_default=True,
     metavar='DIR',
@@ -124,7 +124,7 @@ def _refusal(param: click.Parameter | None, value: str, allowed: str) -> click.U
 )
 @click.option(
     '--compare',
-    type=(Path, Path),
+    type=(PATH, PATH),
     metavar='OLD.json NEW.json',
     help='Compare two results and time nothing; the exit code is 1 if a case has become slower.',
 )

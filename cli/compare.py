@@ -10,6 +10,7 @@ import click
 from gluongan.runs.folder import is_run
 
 from .faults import refusals
+from .knobs import PATH
 from .outputs import check_target, safe
 
 DEFAULT = 'compared'  # begins the name of the folder beside the first run
@@ -18,12 +19,10 @@ SAMPLES = 'samples.png'
 
 
 @click.command(short_help='Compare runs: settings, metrics, samples, curves.')
-@click.argument(
-    'runs', nargs=-1, required=True, type=click.Path(path_type=Path), metavar='RUN RUN ...'
-)
+@click.argument('runs', nargs=-1, required=True, type=PATH, metavar='RUN RUN ...')
 @click.option(
     '--out',
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar='DIR',
     help='The folder for curves.png and samples.png. '
     '[default: compared-NUMBERS, beside the first run]',
@@ -44,9 +43,14 @@ def compare(runs: tuple[Path, ...], out: Path | None) -> None:
     """
     with refusals():
         kept = [path for path in runs if not _is_skipped(path)] or list(runs)
-        folder = out or kept[0].resolve().parent / _default_name(kept)
+        folder = out or _parent(kept[0]) / _default_name(kept)
         check_target(folder, folder=True, setting=out and 'out')
         print_comparison(kept, folder)
+
+
+def _parent(run: Path) -> Path:
+    """Return the folder that holds a run, as relative as the run was given."""
+    return run / '..' if run.name in ('', '..') else run.parent
 
 
 def _default_name(runs: list[Path]) -> str:

@@ -11,7 +11,7 @@ from gluongan.config import Config
 from gluongan.runs.folder import EVALUATION, is_run, nearest_path
 
 from .faults import Usage, flag, refusals
-from .knobs import data_flags, typed
+from .knobs import PATH, data_flags, typed
 from .options import CHANGED_DATA, DEVICE, JUDGE, THREADS, WHICH, remembered
 from .outputs import check_target
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 )
 @click.argument(
     'source',
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar='RUN|EXPORT|FOLDER|FILE.npz',
     callback=remembered,
 )
 @JUDGE
 @click.option(
     '--calibration',
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar='FILE',
     help='The metrics of known sets, a file of `gluongan judge calibrate`. '
     '[default: those that ship with the package for this data]',
@@ -48,14 +48,14 @@ if TYPE_CHECKING:
 @click.option(
     '--json',
     'out',
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar='FILE',
     help='The file for the report. [default: RUN/evaluation.json for a run, or a file beside it '
     'where that is of other settings; otherwise none]',
 )
 @click.option(
     '--figure',
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar='FILE.png',
     help='A figure of the samples that are nearest to training images, beside those images. '
     '[default: for a run without --json nearest.png in RUN/figures, named like the report; '
@@ -84,7 +84,7 @@ def evaluate(
     device: str,
     **flags: Any,
 ) -> None:
-    """Evaluate a run or an export, or pictures that imitate --data.
+    """Evaluate a run, an export in MXNet's format, or pictures that imitate --data.
 
     Of a run, --data says where its data is if it has moved.
     Pictures must have the size of the data. Those in the folder of a run imitate its data; for any

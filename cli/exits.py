@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 import click
 
 from gluongan import __version__
+from gluongan.errors import as_typed
 from gluongan.files import write_text
 from gluongan.knob import Knob
 from gluongan.runs.folder import TRACEBACK, is_run, traceback_path
@@ -219,7 +220,7 @@ def _of_value(error: click.BadParameter) -> str:
     allowed = _allowed(error.param.type)
     if allowed is None:
         return f'{parameter_name(error.param)} {value}: {_without_stop(message)}'
-    return f'{parameter_name(error.param)} {value}: must be {allowed}'
+    return f'{parameter_name(error.param)} {as_typed(value)}: must be {allowed}'
 
 
 def _allowed(kind: click.ParamType) -> str | None:

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from .faults import refusals
+from .knobs import PATH
 from .options import RUN, THREADS, WHICH
 from .outputs import check_not_taken
 
 OUT = click.option(
     '--out',
-    type=click.Path(path_type=Path),
+    type=PATH,
     required=True,
     metavar='DIR',
     help='A new folder for the files.',

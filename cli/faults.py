@@ -113,7 +113,9 @@ def parameter_name(parameter: click.Parameter | None) -> str:
     """Return what the help calls an option or an argument."""
     if isinstance(parameter, click.Option):
         return max(parameter.opts, key=len)
-    return (parameter.metavar or parameter.name or '').upper() if parameter else 'an argument'
+    if parameter is None:
+        return 'an argument'
+    return parameter.metavar or (parameter.name or '').upper()
 
 
 def warn(text: str) -> None:

@@ -9,6 +9,7 @@ import click
 from gluongan.runs.folder import WALK
 
 from .faults import Usage, refusals
+from .knobs import PATH
 from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, parse_seeds
 from .outputs import at_snapshot, default_stem, output, safe, sheet_title
 
@@ -34,7 +35,7 @@ from .outputs import at_snapshot, default_stem, output, safe, sheet_title
 @WHICH
 @click.option(
     '--out',
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar='FILE.png',
     help='The images, one row from each seed to the next, both included; '
     'the animation goes to FILE.gif beside it. '

@@ -10,6 +10,7 @@ import click
 from gluongan.runs.folder import INVERSION, is_run
 
 from .faults import Usage, refusals
+from .knobs import PATH
 from .options import CHANGED_DATA, DATA_AT, DEVICE, RUN, THREADS, WHICH
 from .outputs import at_snapshot, check_beside, check_target, default_stem
 
@@ -30,7 +31,7 @@ HEADING = ('', 'number', 'median error', 'smallest', 'largest', 'found again')
 @RUN
 @click.option(
     '--images',
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar='FILE|FOLDER',
     help='An image, or a folder of images.',
 )
@@ -83,7 +84,7 @@ HEADING = ('', 'number', 'median error', 'smallest', 'largest', 'found again')
 @WHICH
 @click.option(
     '--out',
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar='DIR',
     help='Where the files go. '
     '[default: RUN/inversion-at-ITERATION, with the options that are given]',

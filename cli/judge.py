@@ -14,7 +14,7 @@ from gluongan.metric_names import metric_stem
 from gluongan.runs.folder import run_name
 
 from .faults import refusals
-from .knobs import data_flags, typed
+from .knobs import PATH, data_flags, typed
 from .options import DEVICE, JUDGE, THREADS
 from .outputs import check_target, unused
 
@@ -80,7 +80,7 @@ def list_() -> None:
 )
 @click.option(
     '--out',
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar='FILE',
     help='The file to write. [default: DATA.judge]',
 )
@@ -154,7 +154,7 @@ def _print_step(step: int, steps: int, loss: float) -> None:
 )
 @click.option(
     '--out',
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar='FILE.json',
     help='The file to write. [default: DATA.calibration.json]',
 )

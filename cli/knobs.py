@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,7 +12,7 @@ from gluongan.config import defaults, knobs
 from gluongan.errors import as_typed
 from gluongan.knob import Knob
 
-from .faults import flag, with_flags
+from .faults import flag, parameter_name, with_flags
 
 Command = Callable[..., Any]
 
@@ -51,6 +52,18 @@ class Value(click.ParamType):
         if self._knob.kind == 'sizes':
             return () if text == 'none' else tuple(map(int, text.split(',')))
         return {'int': int, 'float': float, 'str': str}[self._knob.kind](text)
+
+
+class _Path(click.Path):
+    """A path, and not an empty text, which pathlib takes for the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == '':
+            raise click.UsageError(f"{parameter_name(param)} '': must be a path")
+        return super().convert(value, param, ctx)
+
+
+PATH = _Path(path_type=Path)
 
 
 def knob_flags(command: Command) -> Command:

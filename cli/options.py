@@ -14,7 +14,7 @@ from gluongan.threads import request_threads
 
 from .exits import remember_run
 from .faults import Usage, refusals
-from .knobs import Value
+from .knobs import PATH, Value
 
 MOST = 100_000
 MOST_DIGITS = 10
@@ -27,10 +27,8 @@ def remembered(context: click.Context, parameter: click.Parameter, run: Path | N
     return run
 
 
-RUN = click.argument('run', type=click.Path(path_type=Path), metavar='RUN', callback=remembered)
-RUN_OR_EXPORT = click.argument(
-    'run', type=click.Path(path_type=Path), metavar='RUN|EXPORT', callback=remembered
-)
+RUN = click.argument('run', type=PATH, metavar='RUN', callback=remembered)
+RUN_OR_EXPORT = click.argument('run', type=PATH, metavar='RUN|EXPORT', callback=remembered)
 WHICH = click.option(
     '--snapshot',
     'which',
@@ -96,7 +94,7 @@ THREADS = click.option(
 JUDGE = click.option(
     '--judge',
     'judge_file',
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar='FILE',
     help='A judge that `gluongan judge train` made. '
     '[default: the one that ships with the package for this data]',

@@ -51,7 +51,7 @@ def _check_not_given_twice(path: Path, setting: str) -> None:
     for parameter in context.command.params:
         given = context.params.get(parameter.name or '')
         is_path = isinstance(given, Path) or parameter.name in READ
-        if given is None or not is_path or flag(setting) in parameter.opts:
+        if given in (None, '') or not is_path or flag(setting) in parameter.opts:
             continue
         other = Path(os.path.realpath(given))
         is_option = isinstance(parameter, click.Option)

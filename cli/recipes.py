@@ -32,7 +32,7 @@ def recipes(name: str | None, only_settings: bool) -> None:
     gluongan recipes wgan --json > mine.json
     """
     if name is not None and name not in RECIPES:
-        raise Usage(f'{name}: must be one of {", ".join(RECIPES)}')
+        raise Usage(f'{as_typed(name)}: must be one of {", ".join(RECIPES)}')
     with refusals():
         if name is None:
             rows = [_row(each) for each in RECIPES]

@@ -10,6 +10,7 @@ import click
 from gluongan.runs.folder import SEEDS
 
 from .faults import refusals, warn
+from .knobs import PATH
 from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, parse_seeds
 from .outputs import at_snapshot, default_stem, output, safe, sheet_title
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 @WHICH
 @click.option(
     '--out',
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar='FILE.png',
     help='The sheet of images with their seeds; the values go to FILE.npy beside it. '
     '[default: RUN/seeds-LIST-at-ITERATION.png, with the options that are given]',

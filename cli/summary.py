@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from gluongan.config import Config
+from gluongan.errors import as_typed
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runs.folder import read_config
 
 from .faults import Usage, refusals
+from .knobs import PATH
 from .outputs import output
 
 if TYPE_CHECKING:
@@ -34,12 +36,12 @@ TITLES = {'gen': 'generator', 'dis': 'discriminator'}
 @click.option(
     '--graph',
     'drawing',
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar='FILE.svg',
     help='Draw the symbol graph into a file; needs the program dot of graphviz.',
 )
 def summary(name: str, network: str | None, drawing: Path | None) -> None:
-    """Print the networks of a recipe or a run, or the network of an export.
+    """Print the networks of a recipe or a run, or the network of an export in MXNet's format.
 
     The table has a row for each layer: activation, output shape, parameters, and FLOPs a sample.
     FLOPs are 2 × the multiply-adds of dense layers and convolutions.
@@ -52,9 +54,9 @@ def summary(name: str, network: str | None, drawing: Path | None) -> None:
     if drawing:
         output(drawing, drawing, '.svg', option='--graph')
     with refusals():
-        if name not in RECIPES and not Path(name).is_dir():
+        if name not in RECIPES and not (name and Path(name).is_dir()):
             recipes = ', '.join(RECIPES)
-            raise Usage(f'{name}: must be a run folder, an export, or one of {recipes}')
+            raise Usage(f'{as_typed(name)}: must be a run folder, an export, or one of {recipes}')
         from gluongan.exports import is_export
 
         print_networks = _print_export if is_export(Path(name)) else _print_networks

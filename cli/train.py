@@ -30,7 +30,7 @@ from .compare import print_comparison
 from .effects import without_effect
 from .exits import remember_run, say
 from .faults import Usage, refusals, settings_from, warn
-from .knobs import Grouped, knob_flags, typed
+from .knobs import PATH, Grouped, knob_flags, typed
 from .options import CHANGED_DATA, THREADS, parse_seeds, remembered
 from .outputs import check_target
 
@@ -48,14 +48,14 @@ if TYPE_CHECKING:
 @click.option(
     '--config',
     'file',
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar='FILE.json',
     help='Read settings from a JSON object, such as the config.json of a run. Flags override it, '
     'and it overrides the recipe; if it names a recipe, also the choice of --recipe.',
 )
 @click.option(
     '--resume',
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar='RUN',
     callback=remembered,
     help='Continue a run exactly from its newest snapshot; --iterations may be raised, and --data '
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     '--out',
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path('runs'),
     show_default=True,
     metavar='DIR',

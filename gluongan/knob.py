@@ -67,8 +67,8 @@ class Knob:
             return any(value == choice and type(value) is type(choice) for choice in self.choices)
         if self.kind == 'bool':
             return isinstance(value, bool)
-        if self.kind == 'str':
-            return isinstance(value, str)
+        if self.kind == 'str':  # an optional one is left out, not empty
+            return isinstance(value, str) and (value != '' or not self.optional)
         if self.kind == 'sizes':
             return self._accepts_sizes(value)
         return self._accepts_number(value)

@@ -132,6 +132,8 @@ def choose_threads(
     >>> choose_threads({'OMP_NUM_THREADS': '3'}, cores=4, request=Request(1, '--threads'))[:2]
     (1, '--threads')
     """
+    # An empty variable is as good as none.
+    environment = {name: value for name, value in environment.items() if value.strip()}
     number = _number(environment.get('OMP_NUM_THREADS', '').partition(',')[0])
     asked = request or Request(number, 'OMP_NUM_THREADS')
     numbers = {asked.source: asked.count, 'one per core': cores}
@@ -186,20 +188,20 @@ def prepare() -> Threads:
             threads = choose_threads(given, usable_cores(), _request)
         threads = _made_true(threads, openmp)._replace(places=places)
         os.environ['OMP_NUM_THREADS'] = str(threads.count)
-    complaint = _complaint(threads, given.get('OMP_NUM_THREADS'))
+    complaint = _complaint(threads, given.get('OMP_NUM_THREADS', ''))
     if complaint and sys.stderr:
         print(f'Warning: {complaint}', file=sys.stderr)
     return threads
 
 
-def _complaint(threads: Threads, text: str | None) -> str | None:
+def _complaint(threads: Threads, text: str) -> str | None:
     """Return what is wrong with the request, or else with OMP_NUM_THREADS; None where nothing."""
     if _request:
         if threads.count == _request.count:
             return None
         # Only OpenMP itself knows the cores to which it binds, and limits from when it was loaded.
         return f'{_request.source} {_request.count}: {threads.count} is used ({threads.source})'
-    if not text or 1 <= _number(text) <= threads.cores:  # empty is as good as unset
+    if not text.strip() or 1 <= _number(text) <= threads.cores:
         return None
     allowed = f'must be a whole number from 1 to {threads.cores}, the usable cores'
     return f'OMP_NUM_THREADS={text}: {allowed}; {threads.count} is used'

@@ -205,9 +205,12 @@ def test_second_ctrl_c_kills_where_the_first_was_swallowed(name, code):
 SWALLOW = (
     'import os, signal, time; from gluongan.cli import main, plot\n'
     'class Deaf:\n'
-    '    def __del__(self): os.kill(os.getpid(), NUMBER); time.sleep(0.1)\n'
+    '    def __init__(self, sends): self.sends = sends\n'
+    '    def __del__(self):\n'
+    '        if self.sends: os.kill(os.getpid(), NUMBER)\n'
+    '        time.sleep(0.1)\n'
     'def swallow(run):\n'
-    '    for _ in range(3): Deaf()\n'
+    '    for sends in (True, False, False): Deaf(sends)\n'
     '    time.sleep(30)\n'
     'plot.callback = swallow; main()'
 )

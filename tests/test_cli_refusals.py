@@ -258,6 +258,49 @@ def test_impossible_setting_is_refused_in_one_sentence(words, parts):
     assert all(part in message for part in parts), message
 
 
+def all_commands(command, name=''):
+    """(words, command) of every command that is no group."""
+    for each in getattr(command, 'commands', {}).values():
+        yield from all_commands(each, f'{name} {each.name}')
+    if not isinstance(command, click.Group):
+        yield name.split(), command
+
+
+def empty_paths():
+    """Each command with one empty path: the words, and what the message calls it."""
+    for words, command in all_commands(main):
+        arguments = [each for each in command.params if isinstance(each, click.Argument)]
+        for each in command.params:
+            types = getattr(each.type, 'types', [each.type])
+            if not isinstance(types[0], click.Path):
+                continue
+            if isinstance(each, click.Argument):
+                yield [*words, ''], each.metavar
+            else:
+                name = max(each.opts, key=len)
+                yield [*words, *['x' for _ in arguments], name, *([''] * each.nargs)], name
+
+
+@pytest.mark.parametrize('words, name', list(empty_paths()), ids=str)
+def test_empty_path_is_refused_and_never_the_current_folder(words, name):
+    """As that of a variable of the shell that is not set: `--out "$FOLDER"`."""
+    assert tiny.refused(*words) == f"{name} '': must be a path"
+
+
+@pytest.mark.parametrize('name', ['judge', 'data_dir'])
+def test_empty_text_is_no_value_of_a_setting_that_may_be_left_out(name):
+    assert tiny.refused('train', flag(name), '') == f"{flag(name)} '': must be text, or left out"
+    with pytest.raises(ConfigError, match="'': must be text, or left out"):
+        Config(**{name: ''})
+
+
+@pytest.mark.parametrize(
+    'words', [['recipes', ''], ['summary', ''], ['evaluate', 'x', '--samples', '']], ids=str
+)
+def test_empty_text_is_shown_as_such(words):
+    assert "'': must be " in tiny.refused(*words)
+
+
 @pytest.mark.parametrize('dry', [[], ['--dry-run']])
 def test_out_that_cannot_hold_runs_is_refused_before_training(dry):
     Path('file').write_text('')

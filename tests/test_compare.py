@@ -286,7 +286,7 @@ def test_points_have_curves_and_no_pictures(tmp_path):
 
 def test_one_run_or_the_same_twice_or_no_run_is_refused(runs, tmp_path):
     for paths, message in (
-        ([runs[0]], 'compare needs at least two runs'),
+        ([runs[0]], 'is the only run; must be at least two runs'),
         ([runs[0], runs[0]], 'is given twice; must be given once'),
         ([runs[0], tmp_path], 'not a run folder'),
     ):
@@ -334,4 +334,4 @@ def test_folders_of_earlier_comparisons_are_skipped_with_one_line(runs, tmp_path
     result = tiny.gluongan('compare', *runs[:2], out, '--out', tmp_path / 'again')
     assert result.exit_code == 0
     assert result.stderr.splitlines()[0] == f'not a run: {out} (it holds a comparison)'
-    assert 'needs at least two runs' in tiny.gluongan('compare', runs[0], out).stderr
+    assert 'must be at least two runs' in tiny.gluongan('compare', runs[0], out).stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluongan.threads import Request, choose_threads, usable_cores
+from gluongan.threads import HIDDEN, Request, choose_threads, usable_cores
 
 CORES = usable_cores()
 limits = pytest.mark.skipif(CORES == 1, reason='one core has one thread, without any limit')
@@ -111,13 +111,18 @@ def test_usable_cores_without_a_mask_are_all(tmp_path, monkeypatch):
         ('-1', 4, 'one per core'),
         ('abc', 4, 'one per core'),
         (',2', 4, 'one per core'),
-        ('', 4, 'one per core'),
     ],
 )
 def test_number_of_threads_is_the_first_number_given_and_at_most_one_per_core(text, count, source):
     threads = choose_threads({'OMP_NUM_THREADS': text}, 4)
     assert threads[:3] == (count, source, 4)
     assert threads.ignored == (() if source == 'OMP_NUM_THREADS' else (f'OMP_NUM_THREADS={text}',))
+
+
+@pytest.mark.parametrize('text', ['', ' '])
+@pytest.mark.parametrize('name', ['OMP_NUM_THREADS', *HIDDEN])
+def test_empty_variable_is_as_good_as_none(name, text):
+    assert choose_threads({name: text}, 4) == choose_threads({}, 4)
 
 
 @pytest.mark.parametrize(

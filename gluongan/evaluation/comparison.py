@@ -277,5 +277,6 @@ def compare(paths: Sequence[Path]) -> list[Group]:
             raise RunError(f'{path}: is given twice; must be given once')
         folders.add(path.resolve())
     if len(paths) < 2:
-        raise RunError('compare needs at least two runs')
+        given = f'{paths[0]}: is the only run' if paths else 'no run is given'
+        raise RunError(f'{given}; must be at least two runs')
     return group_runs(read_run(path) for path in paths)
