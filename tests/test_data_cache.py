@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,19 @@ def test_batches_of_kept_pictures_are_those_in_memory(pictures, kept, monkeypatc
     for _ in range(2 * len(batches)):
         np.testing.assert_array_equal(batches.draw().asnumpy(), expected.draw().asnumpy())
         np.testing.assert_array_equal(batches.labels().asnumpy(), expected.labels().asnumpy())
+
+
+@pytest.mark.parametrize('format', ['zip', 'gztar'])
+def test_pictures_of_an_archive_are_kept_too(pictures, kept, monkeypatch, tmp_path, format):
+    archive = shutil.make_archive(str(tmp_path / 'packed'), format, pictures)
+    expected = in_memory(archive, monkeypatch)
+    assert_equal(load(archive), expected)
+    paths = count_reads(monkeypatch)
+    assert_equal(load(archive), expected)
+    assert not paths
+    os.utime(archive, ns=(1, 1))
+    load(archive)
+    assert len(paths) == 30
 
 
 def test_few_pictures_are_held_in_memory(pictures, monkeypatch, tmp_path):

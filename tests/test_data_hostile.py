@@ -118,8 +118,8 @@ def test_a_folder_that_may_not_be_entered_is_refused(tmp_path):
 
 
 def test_any_other_file_is_refused(tmp_path):
-    (tmp_path / 'digits.csv').write_text('1,2,3')
-    refused(tmp_path / 'digits.csv', 'digits.csv', 'neither a folder nor an .npz')
+    (tmp_path / 'digits.txt').write_text('1,2,3')
+    refused(tmp_path / 'digits.txt', 'digits.txt', 'is neither a folder nor a kind of file')
 
 
 # Pictures

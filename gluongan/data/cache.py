@@ -27,7 +27,7 @@ SAMPLES, NOTES, ABOUT = 'samples.npy', 'notes.npy', 'about.json'
 VERSION = 1  # of what an entry holds
 FROM = 2**29  # bytes of decoded pictures that are kept in a file instead of in memory
 
-Row = tuple[np.ndarray, tuple[int, ...]]  # a picture, and what is kept with it
+Row = tuple[int, np.ndarray, tuple[int, ...]]  # the number of a picture, it, and its notes
 
 
 class Entry(NamedTuple):
@@ -119,14 +119,15 @@ def _bytes(shape: tuple[int, ...]) -> int:
 
 
 def _make(folder: Path, source: str, shape: tuple[int, ...], rows: Iterable[Row]) -> None:
-    notes = []
+    notes: list[tuple[int, ...]] = [()] * shape[0]
     with staging(folder) as staged:
         with (staged / SAMPLES).open('wb') as file:
             header = {'descr': '|u1', 'fortran_order': False, 'shape': shape}
             np.lib.format.write_array_header_1_0(file, header)
-            for pixels, note in rows:
+            first, size = file.tell(), _bytes(shape[1:])
+            for number, pixels, notes[number] in rows:
+                file.seek(first + number * size)
                 file.write(np.ascontiguousarray(pixels).tobytes())
-                notes.append(note)
         np.save(staged / NOTES, np.array(notes, np.int64))
         about = {'source': source, 'pictures': shape[0], 'digest': _digest(staged)}
         (staged / ABOUT).write_text(as_json(about), encoding='utf-8')

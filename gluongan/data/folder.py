@@ -11,6 +11,7 @@ from statistics import median_low
 import numpy as np
 
 from . import cache, progress
+from .archives import Member, storage_order
 from .dataset import DataError, Dataset
 from .decoding import BACKGROUND, FITS, FRAMES, Target, count_frames, read, read_header, rgb
 from .description import Origin
@@ -48,7 +49,7 @@ def load(
             listing = list_pictures(folder, split)
         side, depth = suited_shape(train.paths)
         target = Target(image_size or side, channels or depth, fit, background)
-        counts = [count_frames(path) for path in listing.paths] if frames == 'all' else None
+        counts = _count_frames(listing.paths) if frames == 'all' else None
         samples, origin = _read_all(folder, listing.paths, counts, target)
     labels = listing.labels
     if labels is not None and counts is not None:
@@ -56,6 +57,13 @@ def load(
     name = folder.resolve().name
     origin = _with_listing(origin, listing)
     return Dataset(name, samples, labels, listing.classes, split, origin=origin)
+
+
+def _count_frames(paths: Sequence[Path]) -> list[int]:
+    counts = [1] * len(paths)
+    for index in storage_order(paths):
+        counts[index] = count_frames(paths[index])
+    return counts
 
 
 def _with_listing(origin: Origin, listing: Listing) -> Origin:
@@ -100,15 +108,17 @@ def _decoded(
     shape = (len(frames), target.channels, target.side, target.side)
 
     def rows() -> Iterator[cache.Row]:
-        for path, frame in progress.watched(frames, f'{folder.name}: reading pictures'):
+        order = storage_order([path for path, _ in frames])
+        for index in progress.watched(order, f'{folder.name}: reading pictures'):
+            path, frame = frames[index]
             picture = read(path, target, frame)
-            yield picture.pixels, (*picture.size, *picture[2:])
+            yield index, picture.pixels, (*picture.size, *picture[2:])
 
     if prod(shape) >= cache.FROM:
         facts = [asdict(target), [_identity(folder, *each) for each in frames]]
         return cache.kept(str(folder.resolve()), cache.key_of(facts), shape, rows)
     samples, notes = _room(folder, shape), np.empty((len(frames), NOTES), np.int64)
-    for index, (pixels, note) in enumerate(rows()):
+    for index, pixels, note in rows():
         samples[index], notes[index] = pixels, note
     return samples, notes
 
@@ -123,10 +133,13 @@ def _room(folder: Path, shape: tuple[int, ...]) -> np.ndarray:
         ) from error
 
 
-def _identity(folder: Path, path: Path, frame: int) -> tuple[str, int, int, int]:
+def _identity(folder: Path, path: Path | Member, frame: int) -> tuple[str | int, ...]:
     """Return what changes when a file does."""
+    name = str(path.relative_to(folder))
+    if isinstance(path, Member):
+        return name, frame, *path.identity
     status = path.stat()
-    return str(path.relative_to(folder)), frame, status.st_size, status.st_mtime_ns
+    return name, frame, status.st_size, status.st_mtime_ns
 
 
 def suited_shape(paths: Sequence[Path]) -> tuple[int, int]:
@@ -136,7 +149,9 @@ def suited_shape(paths: Sequence[Path]) -> tuple[int, int]:
     them are stored as grey, else 3. Files that are no pictures count for nothing.
     """
     looked_at = np.linspace(0, len(paths) - 1, min(len(paths), LOOKED_AT)).astype(int)
-    headers = [header for header in (read_header(paths[index]) for index in looked_at) if header]
+    chosen = [paths[index] for index in looked_at]
+    headers = [read_header(chosen[index]) for index in storage_order(chosen)]
+    headers = [header for header in headers if header]
     side = median_low([header.side for header in headers] or [LARGEST_SIDE])
     side = min(max(side, SMALLEST_SIDE), LARGEST_SIDE)
     return side, 1 if all(header.is_grey for header in headers) else 3

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .archives import Member
 from .dataset import DataError, NoSplit
 from .description import list_names
 
@@ -223,6 +224,8 @@ def _files_below(folder: Path) -> list[Path]:
 
     Raises OSError for a folder that cannot be read.
     """
+    if isinstance(folder, Member):
+        return _members_below(folder)
     files, seen = [], set()
     for parent, names, leaves in os.walk(folder, onerror=_raise, followlinks=True):
         status = os.stat(parent)
@@ -234,6 +237,14 @@ def _files_below(folder: Path) -> list[Path]:
         files += [Path(parent, name) for name in leaves if _is_visible(name)]
         files += [Path(parent, name) for name in names if _is_empty_picture(Path(parent, name))]
     return sorted(files, key=lambda path: path.relative_to(folder).parts)
+
+
+def _members_below(folder: Member) -> list[Member]:
+    files, waiting = [], [folder]
+    while waiting:
+        for member in filter(lambda each: _is_visible(each.name), waiting.pop().iterdir()):
+            (waiting if member.is_dir() else files).append(member)
+    return sorted(files, key=lambda member: member.parts)
 
 
 def _is_empty_picture(folder: Path) -> bool:

@@ -10,15 +10,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from . import decoding, fashion, folder, idx, npz, toys
+from . import archives, cifar, decoding, fashion, folder, idx, npz, toys
 from .dataset import DataError, Dataset
 from .description import as_printable, describe, oddities
 from .reading import as_data_errors
 
 log = logging.getLogger(__name__)
 
+KINDS = 'a folder of pictures or of idx files, a .zip or .tar archive, or an .npz file'
 SPLITS = ('train', 'test')
 SIDES = range(8, 1025)
 CHANNELS = (1, 3)
@@ -70,7 +71,8 @@ def load(
 ) -> Dataset:
     """Return the data set of that name, one of NAMES, or at that path, in memory.
 
-    A path is a folder of idx files, a folder of pictures (sub-folder = class) or an .npz file.
+    A path is a folder or a .zip or .tar archive, of pictures (sub-folder = class) or CIFAR's files,
+    a folder of idx files, or an .npz file.
     split:       'train' or 'test'.
     data_dir:    the folder to look for Fashion-MNIST in first.
     binarize:    images in pure black and white.
@@ -194,9 +196,10 @@ def _find_source(name: str | os.PathLike[str]) -> Source:
             return _source_of_folder(path)
         if path.suffix == '.npz' and path.exists():
             return Source(partial(npz.load, path), ('binarize',))
+        if archives.is_archive(path) and path.exists():
+            return _source_of_archive(path)
         raise DataError(
-            f'{_what_is_wrong(path)}; must be {", ".join(NAMES)}, or the path of '
-            'a folder of idx files, a folder of pictures or an .npz file',
+            f'{_what_is_wrong(path)}; must be {", ".join(NAMES)}, or the path of {KINDS}',
             setting='data',
             value=os.fspath(name),
         )
@@ -205,12 +208,26 @@ def _find_source(name: str | os.PathLike[str]) -> Source:
 def _source_of_folder(path: Path) -> Source:
     if idx.is_idx_folder(path):
         return Source(partial(idx.load, path), ('binarize',))
+    if cifar.find_layout(path):
+        return Source(partial(cifar.load, path), ('binarize',))
     return Source(partial(folder.load, path), OF_PICTURES)
+
+
+def _source_of_archive(path: Path) -> Source:
+    with archives.opened(path) as root:
+        if cifar.find_layout(root):
+            return Source(partial(_load_inside, cifar.load, path), ('binarize',))
+    return Source(partial(_load_inside, folder.load, path), OF_PICTURES)
+
+
+def _load_inside(load: Callable[..., Dataset], path: Path, **options: Any) -> Dataset:
+    with archives.opened(path) as root:
+        return load(root, **options)
 
 
 def _what_is_wrong(path: Path) -> str:
     if path.exists():
-        return 'is neither a folder nor an .npz file'
+        return 'is neither a folder nor a kind of file that is read'
     message = 'is neither a known name nor an existing path'
     for name in difflib.get_close_matches(str(path), NAMES, n=1):
         message += f' (did you mean {name}?)'
