@@ -56,7 +56,7 @@ class Config:
     data: str = _data(
         'mnist', 'str',
         'Data: mnist, fashion-mnist, stacked-mnist, ring8, grid25, synthetic, or the path of a '
-        'folder or .zip or .tar of pictures (sub-folder = class), idx files, CIFAR or an .npz.')
+        'folder, .zip or .tar of pictures (sub-folder = class) or CIFAR, idx files, .npz or .csv.')
     data_dir: str | None = _data(
         None, 'str', 'Folder to search for Fashion-MNIST first.', optional=True, free=True)
     binarize: bool = _data(False, 'bool', 'Turn each pixel on or off at 0.5.')

@@ -16,28 +16,34 @@ from gluongan.data import DataError, Dataset, NoSplit, load
 
 X = np.zeros((4, 8, 8), np.uint8)
 ARCHIVES = {
-    'other keys': ({'pixels': X, 'names': X}, "only 'names', 'pixels'", 'images, x_train, x or'),
+    'other keys': (
+        {'pixels': X, 'names': X},
+        "only 'names', 'pixels'",
+        'images, x_train, x, train_images, data or arr_0',
+    ),
     'nothing': (
         {},
-        'contains no arrays; must be an archive with an array named images, x_train, x or',
+        'contains no arrays; must be an archive with an array named images, x_train, x, '
+        'train_images, data or arr_0',
     ),
     'objects': ({'x': np.array([{}, []], object)}, 'a.npz[x]: holds pickled Python objects'),
     'objects in labels': (
         {'x': X, 'y': np.array([1, None, 2, 3], object)},
         'a.npz[y]: holds pickled Python objects',
     ),
-    'int32': ({'x': X.astype(np.int32)}, 'int32', 'must be uint8 or floats'),
+    'int32': ({'x': X.astype(np.int32) + 256}, 'from 256 to 256', 'must be bytes, whole numbers'),
     'complex': ({'x': X.astype(complex)}, 'complex128'),
-    'structured': ({'x': np.zeros(4, [('a', 'u1')])}, 'must be uint8'),
+    'structured': ({'x': np.zeros((4, 8, 8), [('a', 'u1')])}, 'must be bytes'),
     'flat': ({'x': np.zeros((4, 64), np.uint8)}, '(4, 64)', '(N, H, W)'),
     'two channels': ({'x': np.zeros((4, 8, 8, 2), np.uint8)}, 'C of 1 or 3'),
     'none': ({'x': np.zeros((0, 8, 8), np.uint8)}, 'N >= 1'),
     'no sides': ({'x': np.zeros((4, 0, 8))}, 'sides from 1 to 4096'),
     'long side': ({'x': np.zeros((1, 4097, 1, 1), np.uint8)}, 'sides from 1 to 4096'),
-    'not a number': ({'x': np.full((4, 8, 8), np.nan)}, 'contains NaN; must be floats'),
+    'not a number': ({'x': np.full((4, 8, 8), np.nan)}, 'contains NaN; must be bytes'),
     'infinite': ({'x': np.full((4, 8, 8), np.inf)}, 'from inf'),
-    'bytes as floats': ({'x': np.full((4, 8, 8), 255.0)}, 'to 255.0', '[0, 1]'),
-    'signed floats': ({'x': np.full((4, 8, 8), -0.5)}, 'from -0.5'),
+    'more than bytes': ({'x': np.full((4, 8, 8), 256.0)}, 'to 256.0', '[0, 255]'),
+    'signed bytes': ({'x': np.linspace(-128, 127, 256).reshape(4, 8, 8)}, 'from -128.0'),
+    'a little over 1': ({'x': np.full((4, 8, 8), 1.01)}, 'from 1.01', 'or beyond [0, 1]'),
     'too few labels': ({'x': X, 'y': np.arange(3)}, '(3,) for 4 images'),
     'one-hot labels': ({'x': X, 'y': np.eye(4, dtype=int)}, '(4, 4)'),
     'float labels': ({'x': X, 'y': np.arange(4.0)}, 'float64', 'integers'),

@@ -34,6 +34,7 @@ class Origin:
     sizes: width and height of each picture as it is stored, (N, 2); None for arrays.
     ignored, left_out, merged, mistakable: of a folder of pictures, see `listing.Listing`.
     unused: the names of the arrays of an archive that belong to no split.
+    read_as: the range and the layout that arrays were taken to have, '' for plain bytes.
     fit, background: how other aspects became squares, and what is behind transparent pixels.
     made_grey, made_opaque: how many pictures lost their colours, and their transparency.
     first_frames: how many pictures are the first of several frames of their files, whose others
@@ -48,6 +49,7 @@ class Origin:
     unused: tuple[str, ...] = ()
     fit: str = 'crop'
     background: str = 'black'
+    read_as: str = ''
     made_grey: int = 0
     made_opaque: int = 0
     first_frames: int = 0
@@ -131,6 +133,8 @@ def _stored_sizes(dataset: Dataset) -> str:
 
 def _remarks(dataset: Dataset) -> Iterator[str]:
     origin = dataset.origin
+    if origin and origin.read_as:
+        yield f'read as {origin.read_as}'
     if origin and origin.made_grey:
         yield f'{_count(origin.made_grey, "picture")} in colour made grey'
     if origin and origin.made_opaque:

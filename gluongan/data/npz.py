@@ -1,4 +1,4 @@
-"""Images in a NumPy .npz archive, whose headers are checked before their arrays are read."""
+"""Images in an .npz archive or .npy file of NumPy: headers are checked before arrays are read."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 
 from ..errors import reason
 from ..files import read_npy
+from .arrays import Range, as_images, range_of
 from .dataset import DataError, Dataset, NoSplit, number_labels
 from .description import Origin
-from .idx import MAX_SIDE
-from .reading import MAX_UNPACKED
+from .reading import MAX_UNPACKED, as_data_errors
 
 # Names of the images and of the labels that belong to them.
 KEYS = {
@@ -23,10 +23,11 @@ KEYS = {
         'x_train': 'y_train',
         'x': 'y',
         'train_images': 'train_labels',
+        'data': 'target',
+        'arr_0': 'arr_1',  # without names
     },
     'test': {'x_test': 'y_test', 'test_images': 'test_labels'},
 }
-CHANNELS = (1, 3)
 MAX_CLASSES = 10_000
 DEFLATE_RATIO = 1032  # the highest compression that deflate reaches
 
@@ -34,18 +35,47 @@ DEFLATE_RATIO = 1032  # the highest compression that deflate reaches
 def load(path: Path, split: str = 'train') -> Dataset:
     """Return the images of `split` as uint8 (N, C, H, W), and their labels if there are any.
 
-    Images are uint8, or floats in [0, 1], of shape (N, H, W), (N, H, W, C) or (N, C, H, W), where
-    C is 1 or 3. Labels are integers of shape (N,) or (N, 1). Raises NoSplit where there are no
-    images of the split, and DataError for damage, and for pickled arrays.
+    `arrays.as_images` says which types, ranges and shapes images may have. Labels are integers of
+    shape (N,) or (N, 1). Raises NoSplit where there are no images of the split, and DataError for
+    damage, and for pickled arrays.
     """
     with _opened(path) as archive:
         key = _first_key(archive, KEYS[split])
         if key is None:
             raise _no_images(archive, split, path)
-        samples = _as_images(_read_array(archive, key, path), f'{path}[{key}]')
+        array, where = _read_array(archive, key, path), f'{path}[{key}]'
+        images = as_images(array, where, _range_of_train(archive, split, array.dtype, path))
+        samples = images.pixels
         labels, classes = _read_labels(archive, split, len(samples), path)
-        origin = Origin(unused=_unused(archive))
+        origin = Origin(unused=_unused(archive), read_as=images.read_as)
     return Dataset(path.stem, samples, labels, classes, split, origin=origin)
+
+
+def load_npy(path: Path, split: str = 'train') -> Dataset:
+    """Return the images of an .npy file, which has neither labels nor a test split."""
+    if split != 'train':
+        raise NoSplit(f'{path}: has no {split} split; must be an .npz archive with x_test')
+    with as_data_errors(path):
+        if not path.is_file():
+            raise DataError(f'{path}: is not a regular file; must be an .npy file')
+        with open(path, 'rb') as stream:
+            try:
+                array = read_npy(stream, path.stat().st_size)
+            except ValueError as error:
+                raise DataError(f'{path}: {error}') from None
+    images = as_images(array, str(path))
+    return Dataset(path.stem, images.pixels, origin=Origin(read_as=images.read_as))
+
+
+def _range_of_train(
+    archive: zipfile.ZipFile, split: str, kind: np.dtype, path: Path
+) -> Range | None:
+    """Return the range of the training images, which those of a test split have too."""
+    key = _first_key(archive, KEYS['train'])
+    if split == 'train' or key is None or kind == np.uint8:
+        return None
+    array = _read_array(archive, key, path)
+    return range_of(array, f'{path}[{key}]') if array.dtype.kind == kind.kind else None
 
 
 def _no_images(archive: zipfile.ZipFile, split: str, path: Path) -> DataError:
@@ -138,48 +168,6 @@ def _read_array(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
             return read_npy(stream, entry.file_size)
         except ValueError as error:
             raise DataError(f'{path}[{key}]: {error}') from None
-
-
-def _as_images(array: np.ndarray, where: str) -> np.ndarray:
-    """Return uint8 images (N, C, H, W) of any array that `load` allows."""
-    if array.dtype != np.uint8 and array.dtype.kind != 'f':
-        raise DataError(f'{where}: has the type {array.dtype}; must be uint8 or floats in [0, 1]')
-    images = array
-    if array.ndim == 3:
-        images = array[:, None]
-    elif array.ndim == 4 and array.shape[1] in CHANNELS and array.shape[3] in CHANNELS:
-        raise DataError(
-            f'{where}: has the shape {array.shape}, whose channels may be first or last; '
-            'must have sides of at least 4'
-        )
-    elif array.ndim == 4 and array.shape[1] not in CHANNELS:
-        images = array.transpose(0, 3, 1, 2)
-    if not _is_image_shape(images.shape):
-        raise DataError(
-            f'{where}: has the shape {array.shape}; must be (N, H, W), (N, H, W, C) or '
-            f'(N, C, H, W) with N >= 1, C of 1 or 3 and sides from 1 to {MAX_SIDE}'
-        )
-    if images.dtype != np.uint8:
-        images = _as_bytes(images, where)
-    return np.ascontiguousarray(images)
-
-
-def _is_image_shape(shape: tuple[int, ...]) -> bool:
-    if len(shape) != 4 or shape[0] < 1 or shape[1] not in CHANNELS:
-        return False
-    return all(1 <= side <= MAX_SIDE for side in shape[2:])
-
-
-def _as_bytes(images: np.ndarray, where: str) -> np.ndarray:
-    low, high = images.min(), images.max()
-    if np.isnan(low):
-        raise DataError(f'{where}: contains NaN; must be floats in [0, 1]')
-    if low < 0 or high > 1:
-        raise DataError(f'{where}: has values from {low} to {high}; must be floats in [0, 1]')
-    pixels = np.empty(images.shape, np.uint8)
-    for index, image in enumerate(images):  # one by one, to avoid a second float array
-        pixels[index] = np.rint(image * 255)
-    return pixels
 
 
 def _as_labels(array: np.ndarray, count: int, where: str) -> np.ndarray:

@@ -12,14 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import archives, cifar, decoding, fashion, folder, idx, npz, toys
+from . import archives, cifar, decoding, fashion, folder, idx, npz, table, toys
 from .dataset import DataError, Dataset
 from .description import as_printable, describe, oddities
 from .reading import as_data_errors
 
 log = logging.getLogger(__name__)
 
-KINDS = 'a folder of pictures or of idx files, a .zip or .tar archive, or an .npz file'
+KINDS = 'a folder of pictures or of idx files, or a .zip, .tar, .npz, .npy or .csv file'
+FILES = {'.npz': npz.load, '.npy': npz.load_npy, '.csv': table.load}
 SPLITS = ('train', 'test')
 SIDES = range(8, 1025)
 CHANNELS = (1, 3)
@@ -72,7 +73,7 @@ def load(
     """Return the data set of that name, one of NAMES, or at that path, in memory.
 
     A path is a folder or a .zip or .tar archive, of pictures (sub-folder = class) or CIFAR's files,
-    a folder of idx files, or an .npz file.
+    a folder of idx files, or an .npz, .npy or .csv file.
     split:       'train' or 'test'.
     data_dir:    the folder to look for Fashion-MNIST in first.
     binarize:    images in pure black and white.
@@ -194,8 +195,8 @@ def _find_source(name: str | os.PathLike[str]) -> Source:
     with as_data_errors(path):
         if path.is_dir() and os.fspath(name):  # '' would be the working directory
             return _source_of_folder(path)
-        if path.suffix == '.npz' and path.exists():
-            return Source(partial(npz.load, path), ('binarize',))
+        if path.suffix in FILES and path.exists():
+            return Source(partial(FILES[path.suffix], path), ('binarize',))
         if archives.is_archive(path) and path.exists():
             return _source_of_archive(path)
         raise DataError(
