@@ -9,6 +9,7 @@ from gluongan import __version__
 from .bench import bench
 from .cache import cache
 from .compare import compare
+from .data import data
 from .density import density
 from .doctor import doctor
 from .evaluate import evaluate
@@ -25,6 +26,7 @@ from .summary import summary
 from .train import train
 
 COMMANDS = (
+    data,
     train,
     sample,
     interpolate,

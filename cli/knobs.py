@@ -79,7 +79,12 @@ DATA = ('data', 'data_dir', 'binarize', 'image_size', 'channels', 'fit', 'backgr
 
 def data_flags(command: Command) -> Command:
     """Add the flags that choose the data."""
-    for name in reversed(DATA):
+    return _option('data', knobs()['data'])(picture_flags(command))
+
+
+def picture_flags(command: Command) -> Command:
+    """Add the flags that say how the data is read."""
+    for name in reversed(DATA[1:]):
         command = _option(name, knobs()[name])(command)
     return command
 

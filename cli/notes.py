@@ -43,6 +43,18 @@ class _Lines(logging.Handler):
 
 
 @contextmanager
+def hidden() -> Iterator[None]:
+    """Print nothing of what is logged on data: the command itself shows it."""
+    logger = logging.getLogger('gluongan.data')
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
 def shown() -> Iterator[None]:
     """Print what is logged on data, and show progress, while a command runs."""
     logger = logging.getLogger('gluongan')

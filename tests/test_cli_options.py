@@ -313,6 +313,7 @@ ELSEWHERE = {
     },
     'evaluate': {'--json', '--figure'},  # test_cli_evaluate
     'summary': {'--graph'},  # test_summary
+    'data': {'--sheet', '--json'},  # test_cli_inspect
 }
 
 

@@ -17,6 +17,7 @@ WIDTH = 1000  # pixels of a sheet, unless its images are larger than those of mo
 TILE = 56  # pixels to which small images are enlarged
 MOST_ENLARGED = 2000  # images; more of them, enlarged, would take gigabytes
 FEWEST_COLS = 8
+DATA_COLS = 10  # pictures of each class of a data set
 MOST_ROWS = 20  # classes above each other; of more, some stand beside these
 
 
@@ -69,6 +70,40 @@ def _by_class(
             blocks.append(labelled(sheet, classes[first : first + high], names))
         bands.append(_pasted(blocks, across=True))
     return _pasted(bands, across=False)
+
+
+def data_sheet(
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    classes: Sequence[str],
+    path: Path,
+    *,
+    title: str,
+) -> Path:
+    """Draw pictures from all over a data set, with a row for each of up to 20 classes.
+
+    images: uint8 (N, C, H, W). labels: (N,), numbers of `classes`, or None.
+    """
+    if labels is None:
+        chosen = _spread(np.arange(len(images)), DATA_COLS**2)
+        return seeds(images[chosen], chosen.tolist(), path, title=title, cols=DATA_COLS)
+    shown = _spread(np.unique(labels), MOST_ROWS)
+    rows = [images[_spread(np.flatnonzero(labels == number), DATA_COLS)] for number in shown]
+    cols = max(map(len, rows))
+    note = '' if len(shown) == len(classes) else f'{len(shown)} of {len(classes)} classes'
+    return seeds(
+        np.concatenate([filled(row, cols) for row in rows]),
+        range(1, cols + 1),
+        path,
+        title=title,
+        note=note,
+        classes=[classes[number] for number in shown],
+    )
+
+
+def _spread(values: np.ndarray, most: int) -> np.ndarray:
+    """Return values at equal distances, at most so many."""
+    return values[np.linspace(0, len(values) - 1, min(len(values), most)).astype(int)]
 
 
 def walks(
