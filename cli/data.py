@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .faults import refusals, with_flags
-from .knobs import picture_flags, typed
+from .knobs import PATH, picture_flags, typed
 from .notes import hidden
 from .outputs import output
 
@@ -25,7 +25,7 @@ SHOWN = 12  # classes, and sizes
 @picture_flags
 @click.option(
     '--sheet',
-    type=click.Path(path_type=Path),
+    type=PATH,
     help='Write a sheet of pictures to this .png file, with a row for each class.',
 )
 @click.option('--json', 'as_json', is_flag=True, help='Print everything as JSON.')

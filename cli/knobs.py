@@ -55,11 +55,12 @@ class Value(click.ParamType):
 
 
 class _Path(click.Path):
-    """A path, and not an empty text, which pathlib takes for the current folder."""
+    """A path that can be: an empty text would be the current folder, and no path holds a NUL."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == '':
-            raise click.UsageError(f"{parameter_name(param)} '': must be a path")
+        if value == '' or '\0' in str(value):
+            given = as_typed(value)
+            raise click.UsageError(f'{parameter_name(param)} {given}: must be a path')
         return super().convert(value, param, ctx)
 
 

@@ -68,7 +68,8 @@ class Knob:
         if self.kind == 'bool':
             return isinstance(value, bool)
         if self.kind == 'str':  # an optional one is left out, not empty
-            return isinstance(value, str) and (value != '' or not self.optional)
+            is_given = value != '' or not self.optional
+            return isinstance(value, str) and is_given and '\0' not in value  # as in no path
         if self.kind == 'sizes':
             return self._accepts_sizes(value)
         return self._accepts_number(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -118,7 +119,7 @@ def settings_to_keep(config: Config, shape: tuple[int, ...]) -> dict[str, Any]:
 
 
 def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().resolve())
+    return str(Path(os.path.expanduser(path)).resolve())
 
 
 def resume(
@@ -243,7 +244,7 @@ def make_evaluation(config: Config, dataset: Dataset) -> Evaluation | None:
     """
     if config.judge_every is None:
         return None
-    file = config.judge and Path(config.judge).expanduser()
+    file = config.judge and Path(os.path.expanduser(config.judge))
     judge = classifier.find_judge(dataset, file)
     reference = Reference(dataset, load_test(config, dataset), judge)
     evaluation = Evaluation(reference, config.judge_samples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def _check_place(run: Path, before: str, config: Config) -> None:
     before: where it was when the run began.
     """
     now = config.data
-    is_there = now in data.NAMES or Path(now).expanduser().exists()
+    is_there = now in data.NAMES or os.path.exists(os.path.expanduser(now))
     if now == before:
         if not is_there:
             raise RunError(

@@ -287,6 +287,32 @@ def test_empty_path_is_refused_and_never_the_current_folder(words, name):
     assert tiny.refused(*words) == f"{name} '': must be a path"
 
 
+@pytest.mark.parametrize('words, name', list(empty_paths()), ids=str)
+def test_path_with_nul_is_refused(words, name):
+    words = ['a\0b' if word == '' else word for word in words]
+    assert tiny.refused(*words).endswith(': must be a path')
+
+
+@pytest.mark.parametrize('name', ['data', 'judge', 'data_dir'])
+def test_text_with_nul_is_no_value_of_a_setting(name):
+    with pytest.raises(ConfigError, match='must be text'):
+        Config(**{name: 'a\0b'})
+
+
+LONG = 'é' * 300  # bytes are twice as many, and more than a name can have
+
+
+@pytest.mark.parametrize('name', [LONG, '~nobody-here/x', '/'.join(['x' * 200] * 30)], ids=len)
+def test_data_of_a_run_whose_name_no_file_can_have_is_refused(tmp_path, name):
+    run = tiny.trained(tmp_path)
+    for words in (['train', '--resume', run, '-n', 9], ['invert', run], ['evaluate', run]):
+        assert 'must be' in tiny.refused(*words, '--data', name)
+    config = json.loads((run / 'config.json').read_text())
+    (run / 'config.json').write_text(json.dumps({**config, 'data': name}))
+    for words in (['train', '--resume', run, '-n', 9], ['invert', run], ['evaluate', run]):
+        assert 'must be' in tiny.refused(*words)
+
+
 @pytest.mark.parametrize('name', ['judge', 'data_dir'])
 def test_empty_text_is_no_value_of_a_setting_that_may_be_left_out(name):
     assert tiny.refused('train', flag(name), '') == f"{flag(name)} '': must be text, or left out"
