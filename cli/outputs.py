@@ -17,7 +17,7 @@ from gluongan.runs.folder import check_not_of_run, is_run
 from .faults import Usage, flag, parameter_name, refusals
 
 MANIFEST = 'manifest.json'
-READ = ('data', 'data_at')  # options that are text and may name a file
+READ = ('data', 'data_at', 'path')  # options that are text and may name a file
 LONGEST = 80  # bytes of a part of a name
 # Options that change where or how a result is computed, and not what it is.
 WITHOUT_NAME = ('out', 'device')

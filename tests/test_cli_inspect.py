@@ -93,6 +93,8 @@ def test_a_sheet_shows_pictures_of_each_class(tmp_path, labels):
 def test_what_cannot_be_shown_is_refused(pets, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert 'must be mnist' in tiny.refused('data', 'nothing here')
+    first = pets / 'cats' / '0.png'
+    assert 'which the command reads' in tiny.refused('data', pets, '--sheet', first)
     assert 'must end in .png' in tiny.refused('data', pets, '--sheet', 'a.jpg')
     assert 'is made of points' in tiny.refused('data', 'ring8', '--sheet', 'a.png')
     assert '--fit pad: does not apply' in tiny.refused('data', 'mnist', '--fit', 'pad')

@@ -122,6 +122,7 @@ TARGETS = {
     'invert --out': (['invert', 'RUN'], True, ''),
     'summary --graph': (['summary', 'RUN'], False, '.svg'),
     'bench --out': (['bench'], True, ''),
+    'data --sheet': (['data', 'synthetic'], False, '.png'),
 }
 INPUTS = ['train --config', 'train --resume', 'evaluate --judge', 'evaluate --calibration']
 INPUTS += ['judge calibrate --judge', 'invert --images']
