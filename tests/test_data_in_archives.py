@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 
@@ -186,3 +187,12 @@ def test_a_changed_byte_of_a_picture_is_refused_by_name(tmp_path):
     content = (tmp_path / 'a.zip').read_bytes()
     (tmp_path / 'a.zip').write_bytes(content.replace(b'IDAT', b'IDAX', 1))
     refused(tmp_path / 'a.zip', 'a.zip/a.png: is not a readable picture')
+
+
+def test_a_directory_that_states_another_size_is_refused(tmp_path):
+    write_zip(tmp_path / 'a.zip', 'a.png')
+    content = bytearray((tmp_path / 'a.zip').read_bytes())
+    place = content.rindex(b'PK\1\2') + 24
+    content[place : place + 4] = struct.pack('<I', len(png()) + 5)
+    (tmp_path / 'a.zip').write_bytes(content)
+    refused(tmp_path / 'a.zip', 'a.zip/a.png: has other than the')
