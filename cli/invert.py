@@ -170,6 +170,7 @@ def _read_images(run: Path, path: Path, shape: tuple[int, ...], resize: bool) ->
     from gluongan.data import idx
     from gluongan.data.decoding import Target, read_picture
     from gluongan.evaluation.pictures import check_sizes
+    from gluongan.runs.folder import read_config
 
     channels, height, width = shape
     if height != width:
@@ -181,10 +182,13 @@ def _read_images(run: Path, path: Path, shape: tuple[int, ...], resize: bool) ->
         raise Usage(f'--images {path}: is a folder of idx files; must be one of pictures')
     if not resize:
         check_sizes(path, height, width, str(run))
+    config = read_config(run)  # pictures are read as those of the run's data were
+    way = {name: getattr(config, name) for name in ('fit', 'background')}
+    way = {name: value for name, value in way.items() if value is not None}
     if path.is_dir():
-        samples = data.load(path, image_size=height, channels=channels).samples
+        samples = data.load(path, image_size=height, channels=channels, **way).samples
     else:
-        samples = read_picture(path, Target(height, channels))[None]
+        samples = read_picture(path, Target(height, channels, **way))[None]
     if len(samples) > MOST:
         raise Usage(f'--images {path}: holds {len(samples):,} images; must be at most {MOST}')
     return samples.astype('float32') / 255

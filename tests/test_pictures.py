@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from importlib import import_module
+
 import numpy as np
 import pytest
+import tiny
 from PIL import Image, ImageOps
 from refusals import refused
 
@@ -12,6 +16,9 @@ from gluongan.config import Config
 from gluongan.data import DataError, load
 from gluongan.data.decoding import FITS, Target, read_picture
 from gluongan.data.description import describe
+from gluongan.evaluation import sources
+
+invert = import_module('gluongan.cli.invert')
 
 RANDOM = np.random.RandomState(0)
 GREY = RANDOM.randint(0, 256, (8, 8)).astype(np.uint8)
@@ -216,3 +223,24 @@ def test_wrong_settings_of_pictures_are_refused(tmp_path, options, message):
         DataError, match=f'{name} .*does not apply to mnist; must be left out|must be'
     ):
         load('mnist', **options)
+
+
+def test_pictures_for_a_run_are_read_as_those_of_its_data(tmp_path, monkeypatch):
+    data, run, given = tmp_path / 'data', tmp_path / 'run', []
+    data.mkdir()
+    for number in range(4):
+        Image.fromarray(np.roll(COLOUR, number, 0)).resize((20, 10)).save(data / f'{number}.png')
+    config = tiny.tiny(data=str(data), fit='pad', background='white', channels=3)
+    run.mkdir()
+    (run / 'config.json').write_text(json.dumps(config.to_dict()))
+    monkeypatch.setattr(
+        sources, '_chosen', lambda path, pictures, *_: given.append(pictures.samples)
+    )
+    dataset = load_data(config)
+    sources._read_folder(data, dataset, sources.Request(4, resize=True))
+    given.append(invert._read_images(run, data, (3, 8, 8), True) * 255)
+    one = invert._read_images(run, data / '0.png', (3, 8, 8), True) * 255
+    for samples in given:
+        assert np.array_equal(np.rint(samples), dataset.samples)
+    assert np.array_equal(np.rint(one), dataset.samples[:1])
+    assert (dataset.samples[:, :, 0] == 255).all()

@@ -137,7 +137,9 @@ def _read_folder(path: Path, dataset: data.Dataset, request: Request) -> tuple[S
     channels, height, width = dataset.shape
     if not request.resize:
         check_sizes(path, height, width, dataset.name)
-    pictures = data.load(path, image_size=height, channels=channels)
+    origin = dataset.origin  # pictures are read as those of the data were
+    way = {'fit': origin.fit, 'background': origin.background} if origin else {}
+    pictures = data.load(path, image_size=height, channels=channels, **way)
     return _chosen(path, pictures, dataset, request)
 
 
