@@ -287,7 +287,8 @@ def _required_values(knob):
     if knob.kind == 'bool':
         return st.booleans()
     if knob.kind == 'str':
-        return st.text(max_size=12)
+        letters = st.characters(exclude_categories=['Cs'], exclude_characters='\0')
+        return st.text(letters, min_size=int(knob.optional), max_size=12)
     return st.lists(st.integers(knob.low, knob.high), max_size=4)
 
 
