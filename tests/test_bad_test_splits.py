@@ -18,7 +18,7 @@ BROKEN = {
     'labels': ({'x_test': X, 'y_test': Y + 1}, 'labels that the training split lacks (4)'),
     'count': ({'x_test': X, 'y_test': Y[:-1]}, 'has the shape (63,) for 64 images'),
     'no images': ({'y_test': Y}, 'are labels without images'),
-    'values': ({'x_test': X / 100, 'y_test': Y}, 'must be floats in [0, 1]'),
+    'values': ({'x_test': X / 200, 'y_test': Y}, 'may be a dark [0, 255] or beyond [0, 1]'),
 }
 INTACT = {
     'none': {},

@@ -30,6 +30,7 @@ def parzen_calls(monkeypatch):
         return metrics.Parzen(161.3, 1.26, 0.1668)
 
     monkeypatch.setattr(density, 'load_data', load_data)
+    monkeypatch.setattr(density, 'require_test', lambda config, train: load_data(config, 'test'))
     monkeypatch.setattr(density, 'parzen', parzen)
     monkeypatch.setattr(density, 'check_data', lambda *_, **__: False)
     return calls
