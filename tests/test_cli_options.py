@@ -230,6 +230,7 @@ def test_the_density_of_another_snapshot_is_of_other_samples(run, monkeypatch):
         labels = np.arange(count) % len(classes)
         splits[split] = build.data.Dataset('x', images[:count], labels, classes)
     monkeypatch.setattr(density, 'load_data', lambda _, split='train': splits[split])
+    monkeypatch.setattr(density, 'require_test', lambda *_: splits['test'])
     monkeypatch.setattr(
         density, 'parzen', lambda samples, *_: Parzen(1e6 * float(samples.mean()), 1.0, 0.1)
     )
@@ -314,6 +315,7 @@ ELSEWHERE = {
     'evaluate': {'--json', '--figure'},  # test_cli_evaluate
     'summary': {'--graph'},  # test_summary
     'data': {'--sheet', '--json'},  # test_cli_inspect
+    'cache': {'--remove'},  # test_data_cache
 }
 
 
