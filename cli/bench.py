@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gluongan.bench.trial import Trial
 
 DEVICES = ('cpu', 'gpu')
+TRIALS, CHART = 'trials.json', 'speed.png'
 MODES = ('imperative', 'hybrid', 'static')
 
 
@@ -228,7 +230,7 @@ def _report(trials: list[Trial], facts: dict[str, Any], out: Path) -> None:
     from gluongan.bench import report
     from gluongan.bench.chart import chart
     from gluongan.bench.trials import Trials
-    from gluongan.files import next_folder
+    from gluongan.files import staging
 
     session = Trials(tuple(trials), facts)
     recipes = dict.fromkeys(str(trial.facts['recipe']) for trial in trials)
@@ -236,9 +238,26 @@ def _report(trials: list[Trial], facts: dict[str, Any], out: Path) -> None:
     click.echo('\n\n'.join(part for part in parts if part))
     for caution in report.cautions(trials):
         warn(caution)
-    folder = next_folder(out, '-'.join(recipes)[:80])
-    session.write(folder / 'trials.json')
-    _log(f'Results    {folder / "trials.json"} and {chart(session, folder / "speed.png")}')
+    name = '-'.join(recipes)[:80]
+    with staging(out / name) as staged:
+        session.write(staged / TRIALS)
+        chart(session, staged / CHART)
+        folder = _publish(staged, out, name)
+    _log(f'Results    {folder / TRIALS} and {folder / CHART}')
+
+
+def _publish(staged: Path, out: Path, name: str) -> Path:
+    """Make a numbered folder of a staged one, or nothing at all."""
+    from gluongan.files import next_folder, publish
+
+    folder = next_folder(out, name)
+    try:
+        publish(staged, folder)
+    except OSError:
+        with suppress(OSError):
+            folder.rmdir()
+        raise
+    return folder
 
 
 def _look_inside(subject: Subject, trial: Trial, split: bool, profile: bool) -> None:

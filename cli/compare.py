@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def _default_name(runs: list[Path]) -> str:
     places = [run.resolve() for run in runs]
     names = [place.name.partition('-')[0] for place in places]
     if len({place.parent for place in places}) > 1 or not all(map(str.isdecimal, names)):
-        names = [*names, sha256('\n'.join(map(str, places)).encode()).hexdigest()[:8]]
+        names = [*names, sha256(b'\n'.join(map(os.fsencode, places))).hexdigest()[:8]]
     return f'{DEFAULT}-{safe("-".join(names))}'
 
 

@@ -51,6 +51,7 @@ class CommandLine(click.Group):
         if not standalone_mode:
             return super().main(*args, standalone_mode=False, **extra)
         open_closed_streams()
+        print_any_text()
         try:
             with kill_at_second_interrupt():
                 code = super().main(*args, standalone_mode=False, **extra)
@@ -154,6 +155,16 @@ def open_closed_streams() -> None:
     for name in ('stdout', 'stderr'):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, 'w'))  # noqa: SIM115 - open until the end
+
+
+def print_any_text() -> None:
+    """Let stdout take names of files that are no text, and letters that its encoding does not have.
+
+    stderr takes everything already.
+    """
+    if getattr(sys.stdout, 'errors', None) == 'strict':
+        is_utf8 = sys.stdout.encoding.lower().replace('_', '-') in ('utf-8', 'utf8')
+        sys.stdout.reconfigure(errors='surrogateescape' if is_utf8 else 'backslashreplace')
 
 
 def drop_broken_streams() -> None:

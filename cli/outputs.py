@@ -172,11 +172,13 @@ def safe(text: str) -> str:
     False
     """
     kept = re.sub(r'[^\w,.-]', '', text)
-    short = kept.encode()[:LONGEST].decode(errors='ignore')
+    # A name that is no text, as Latin-1 under UTF-8, is its bytes.
+    content = text.encode(errors='surrogateescape')
+    short = kept.encode(errors='ignore')[:LONGEST].decode(errors='ignore')
     # Some file systems take A and a for the same, or ä in one character and in two.
     if short == text and (text.isascii() or text.isalnum()) and text == text.lower():
         return text
-    return f'{short[: LONGEST // 2]}-{sha256(text.encode()).hexdigest()[:8]}'
+    return f'{short[: LONGEST // 2]}-{sha256(content).hexdigest()[:8]}'
 
 
 def sheet_title(kind: str, run: Path, name: str | None, which: str) -> str:

@@ -214,8 +214,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole UTF-8 file or nothing."""
-    write_bytes(path, text.encode('utf-8'))
+    """Write a whole UTF-8 file or nothing. What UTF-8 cannot hold, as some names, is escaped."""
+    write_bytes(path, text.encode('utf-8', 'backslashreplace'))
 
 
 def write_array(path: Path, array: np.ndarray) -> None:

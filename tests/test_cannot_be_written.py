@@ -75,6 +75,29 @@ def test_folder_without_permission_is_refused(run, here, words, flag, is_folder,
     assert message.startswith(f'{flag} new/x.png: ') and 'is not writable' in message
 
 
+DEFAULTS = {
+    'train': (['train', *tiny.flags()], 'runs'),
+    'train --dry-run': (['train', *tiny.flags(), '--dry-run'], 'runs'),
+    'bench': (['bench'], 'bench'),
+    'judge train': (['judge', 'train', *DATA], 'synthetic.judge'),
+    'judge calibrate': (['judge', 'calibrate', *DATA], 'synthetic.calibration.json'),
+}
+
+
+@pytest.mark.parametrize('words, target', DEFAULTS.values(), ids=DEFAULTS)
+def test_working_folder_without_permission_is_said_before_the_work(
+    here, words, target, monkeypatch
+):
+    access = os.access
+
+    def allowed(path, mode):
+        return access(path, mode) and not (mode & os.W_OK and os.path.realpath(path) == str(here))
+
+    monkeypatch.setattr(os, 'access', allowed)
+    message = tiny.refused(*words)
+    assert target in message.partition(': ')[0] and 'is not writable' in message
+
+
 def test_run_without_permission_is_not_resumed(run, monkeypatch):
     forbid_writing(run, monkeypatch)
     assert f'--resume {run}: ' in tiny.refused('train', '--resume', run, '--iterations', 9)

@@ -5,6 +5,7 @@ A recipe, a run and an export of the same network have the same table.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from xml.etree import ElementTree
@@ -179,6 +180,8 @@ def test_dot_gets_the_graph_and_its_answer_is_the_file(monkeypatch, tmp_path):
     assert drawing.startswith('<svg> digraph')
     assert drawing.count('FullyConnected') == 4
     assert 'gives 1 × 28 × 28' in drawing
+    widths = [label for _, _, label in re.findall(r'(\d+) -> (\d+) \[label="?([^]"]+)', drawing)]
+    assert widths[0] == str(gg.recipe('dense').latent) and set(widths) >= {'256', '784'}, widths
 
 
 def test_a_drawing_without_dot_names_the_package(monkeypatch, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import resource
 import shutil
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import pytest
 import tiny
 from full_disk import Disk
 
-from gluongan import figures
+from gluongan import evaluation, figures
+from gluongan.bench import chart, measure, subjects
 from gluongan.exports import params, verify
+from gluongan.files import write_bytes
 from gluongan.runs import snapshots
 from gluongan.runtime import mx
 
@@ -98,6 +101,89 @@ COMMANDS = {
     ],
     'resume': ['train', '--resume', 'RUN', '--iterations', 8],
 }
+
+
+@pytest.fixture(scope='module')
+def quick():
+    """Compute once what `bench` and `judge calibrate` write; that takes long."""
+    computed = {}
+
+    def once(patch, module, name):
+        compute = getattr(module, name)
+
+        def kept(*arguments, **settings):
+            if name not in computed:
+                computed[name] = compute(*arguments, **settings)
+            return computed[name]
+
+        patch.setattr(module, name, kept)
+
+    with pytest.MonkeyPatch.context() as patch:
+        once(patch, measure, 'measure')
+        once(patch, subjects, 'make_subjects')
+        patch.setattr(chart, 'chart', lambda session, path: write_bytes(path, b'a chart'))
+        once(patch, evaluation, 'calibrate')
+        yield
+
+
+BENCH = [
+    'bench',
+    '--recipe',
+    'mixture',
+    '--devices',
+    'cpu',
+    '--modes',
+    'hybrid',
+    '--seconds',
+    0.1,
+    '--out',
+    'new',
+]
+CALIBRATE = [
+    *['judge', 'calibrate', '--data', 'synthetic', '--image-size', 8, '--samples', 100],
+    *['--draws', 1, '--out', 'x.json'],
+]
+
+
+@pytest.mark.parametrize('words', [BENCH, CALIBRATE], ids=['bench', 'judge calibrate'])
+def test_every_write_of_what_computes_for_long_may_fail_and_leaves_nothing(
+    here, monkeypatch, words, quick
+):
+    def prepare(number):
+        left = contents(here)
+        assert len(left) in (0, len(whole)), left  # an empty file has room on a full disk
+        for path in left:
+            path.unlink()
+        return words
+
+    assert tiny.gluongan(*words).exit_code == 0
+    whole = contents(here)
+
+    assert fails_at_every_write(monkeypatch, prepare) >= 3
+
+
+@pytest.mark.parametrize(
+    'words',
+    [BENCH, CALIBRATE, ['train', *tiny.flags(**EVERY)], ['sample', 'RUN'], ['compare', 'RUN', 'B']],
+    ids=['bench', 'judge calibrate', 'train', 'sample', 'compare'],
+)
+def test_a_limit_on_the_size_of_files_is_said_and_leaves_no_half(
+    here, monkeypatch, trained, words, quick
+):
+    fake_figures(monkeypatch)
+    shutil.copytree(trained, here / 'run')
+    before = contents(here)
+    words = [{'RUN': here / 'run', 'B': trained}.get(word, word) for word in words]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))  # as `ulimit -f` does
+    try:
+        result = tiny.gluongan(*words)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    line = result.stderr.splitlines()[-1]
+    assert result.exit_code == 1 and line.startswith('Error: '), result.stderr
+    assert line.endswith(': cannot be written (File too large)') and '.tmp' not in line
+    assert contents(here) == before
 
 
 @pytest.fixture(scope='module')

@@ -17,6 +17,7 @@ import argparse
 import collections
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -51,6 +52,7 @@ def torture_commands(part, args, until):
         trained = commands.Place(Path(folder, 'trained'))
         words = commands.train_words('dense', commands.SMALL['dense'], 1)
         assert trained.run(words) == 0, trained.printed.read_text()
+        shutil.copytree(trained.work / commands.RUN, trained.work / 'twin')  # to be compared
         rows, expected = {}, {}
         for number in range(args.first, args.first + args.cases):
             if time.time() > until:

@@ -53,7 +53,7 @@ def _run(files: list[Path], folder: Path, device: mx.Context) -> None:
         with unbound(THREADS.places):  # so that it has as many threads
             process = subprocess.run(
                 _command(files, folder, device),
-                cwd=folder,
+                cwd=files[0].parent,
                 env={**os.environ, 'PYTHONPATH': _module_path()},
                 capture_output=True,
                 text=True,
@@ -74,8 +74,9 @@ def _run(files: list[Path], folder: Path, device: mx.Context) -> None:
 
 def _command(files: list[Path], folder: Path, device: mx.Context) -> list[str]:
     device_name = 'cpu' if device.device_type == 'cpu' else str(device)
-    paths = [str(file.resolve()) for file in files]
-    return [sys.executable, '-m', f'{__package__}.reload', *paths, str(folder), device_name]
+    # Names alone: MXNet opens no path that is not UTF-8.
+    names = [file.name for file in files]
+    return [sys.executable, '-m', f'{__package__}.reload', *names, str(folder), device_name]
 
 
 def _module_path() -> str:

@@ -137,7 +137,19 @@ def save(image: Image.Image | Figure, path: str | Path) -> Path:
         if isinstance(image, Image.Image):
             image.save(temporary, format='PNG', optimize=True)
         else:
+            _make_literal(image)
             # Without matplotlib's version in the file, equal figures are equal bytes for longer.
             metadata = {'Software': None}
             image.savefig(temporary, format='png', metadata=metadata, facecolor='white')
     return Path(path)
+
+
+def _make_literal(figure: Figure) -> None:
+    """Let names in a figure be drawn as they are: `$` begins no formula, a bad byte is escaped."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        content = text.get_text()
+        if '$' in content and r'\mathdefault' not in content:  # that of an axis's numbers
+            text.set_parse_math(False)
+        text.set_text(content.encode('utf-8', 'backslashreplace').decode('utf-8'))

@@ -69,6 +69,18 @@ def commands():
             ],
             False,
         ),
+        'judge calibrate': Command(
+            [
+                *['judge', 'calibrate', '--data', 'synthetic', '--image-size', 12],
+                *['--samples', 100, '--draws', 1, '--out', 'x.json'],
+            ],
+            False,
+        ),
+        'bench': Command(
+            ['bench', '--devices', 'cpu', '--modes', 'hybrid', '--seconds', 0.1, '--out', 'new'],
+            False,
+        ),
+        'compare': Command(['compare', RUN, 'twin', '--out', 'new']),
         'evaluate': Command(['evaluate', RUN, '--samples', 100]),
         'sample': Command(['sample', RUN, '--seeds', '0-7']),
         'interpolate': Command(['interpolate', RUN, '--seeds', '0,1', '--steps', 3]),
@@ -166,6 +178,10 @@ def ended(process):
 
 def next_words(place, command):
     """Return the words that go on with a command after a failure, and `resumed` or `repeated`."""
+    if command.words[0] == 'bench':  # each makes a folder of its own, whole or not at all
+        for folder in (place.work / 'new').glob('[0-9]*'):
+            if {path.name for path in folder.iterdir()} in (set(), {'trials.json', 'speed.png'}):
+                shutil.rmtree(folder)
     if not command.trains or command.run:
         return command.words, 'resumed' if command.trains else 'repeated'
     runs = [path for path in sorted((place.work / 'runs').glob('*')) if path.is_dir()]
