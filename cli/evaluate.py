@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.argument(
     'source',
     type=PATH,
-    metavar='RUN|EXPORT|FOLDER|FILE.npz',
+    metavar='RUN|EXPORT|FOLDER|FILE',
     callback=remembered,
 )
 @JUDGE
@@ -65,8 +65,7 @@ if TYPE_CHECKING:
 @click.option(
     '--resize',
     is_flag=True,
-    help='Crop and resize the pictures of a folder to the size of the data. '
-    '[default: another size is refused]',
+    help='Crop and resize pictures to the size of the data. [default: another size is refused]',
 )
 @DEVICE
 @THREADS
@@ -87,7 +86,8 @@ def evaluate(
     """Evaluate a run, an export in MXNet's format, or pictures that imitate --data.
 
     Of a run, --data says where its data is if it has moved.
-    Pictures must have the size of the data. Those in the folder of a run imitate its data; for any
+    Pictures are a folder, an archive, or a file of arrays, as for --data. They must have the size
+    of the data. Those in the folder of a run imitate its data; for any
     others, --data must be given.
 
     It prints a table of metrics and a verdict in words. The table has a column for the samples,

@@ -300,7 +300,10 @@ def test_a_calibration_is_made_by_the_command_and_printed_beside_the_metrics(
 @pytest.mark.parametrize(
     'words, message',
     [
-        (['nowhere'], 'nowhere: must be a run folder, an export, a folder of pictures'),
+        (
+            ['nowhere'],
+            'nowhere: must be a run folder, an export, a folder or an archive of pictures',
+        ),
         (['RUN', '--data', 'mnist'], '--data mnist: must be left out: the data of'),
         (['RUN', '--binarize'], '--binarize: '),
         (['RUN', '--figure', 'x.jpg'], '--figure x.jpg: must end in .png'),

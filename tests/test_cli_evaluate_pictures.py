@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,6 +88,30 @@ def test_a_folder_of_idx_files_is_evaluated_as_arrays(shapes, tmp_path):
     (tmp_path / 'idx').mkdir()
     (tmp_path / 'idx' / 'train-images-idx3-ubyte').write_bytes(header + images.tobytes())
     assert metrics_of(tmp_path, tmp_path / 'idx', *DATA)['pixel_copies120_train'] == 1
+
+
+@pytest.mark.parametrize('kind', ['zip', 'gztar', 'npy', 'csv'])
+def test_archives_and_files_of_arrays_are_evaluated_as_the_folder_is(
+    shapes, pictures, tmp_path, kind
+):
+    images = shapes[0].samples[:150]
+    path = tmp_path / f'x.{kind}'
+    if kind == 'npy':
+        np.save(path, images)
+    elif kind == 'csv':
+        np.savetxt(path, images.reshape(150, -1), '%d', delimiter=',')
+    else:
+        path = Path(shutil.make_archive(str(tmp_path / 'x'), kind, pictures))
+    assert metrics_of(tmp_path, path, *DATA) == metrics_of(tmp_path, pictures, *DATA)
+
+
+def test_pictures_of_another_size_in_an_archive_need_resize(shapes, tmp_path):
+    folder = folder_of(shapes[0].samples[:120], tmp_path / 'large', side=2 * SIZE)
+    path = shutil.make_archive(str(tmp_path / 'x'), 'zip', folder)
+    message = tiny.refused('evaluate', path, *DATA)
+    assert f'{path}: has a picture of 24 × 24 pixels; must be 12 × 12' in message
+    assert '--resize' in message
+    assert metrics_of(tmp_path, path, *DATA, '--resize')['pixel_copies120_train'] > 0.9
 
 
 # What they are compared with

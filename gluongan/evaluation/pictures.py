@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from ..data.decoding import FORMATS
 from ..data.listing import list_pictures
 from ..runs.folder import RunError
@@ -21,6 +23,18 @@ def check_sizes(place: Path, height: int, width: int, data: str) -> None:
             raise RunError(
                 f'{path}: has {size[0]} × {size[1]} pixels; must be {width} × {height}, as the '
                 f'pictures of {data}, or be given with `resize`'
+            )
+
+
+def check_stored_sizes(
+    place: Path, sizes: np.ndarray, expected: tuple[int, int], data: str
+) -> None:
+    """Raise RunError where pictures (N, 2) in an archive have another width or height."""
+    for width, height in sizes:
+        if (width, height) != expected:
+            raise RunError(
+                f'{place}: has a picture of {width} × {height} pixels; must be {expected[0]} × '
+                f'{expected[1]}, as the pictures of {data}, or be given with `resize`'
             )
 
 

@@ -1,4 +1,4 @@
-"""Evaluate a run, an export, a folder of pictures or an .npz file: a path in, a Report out.
+"""Evaluate a run, an export, pictures or arrays: a path in, a Report out.
 
 Each kind of source has an entry in SOURCE_KINDS.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from .. import data, loading
 from ..build import load_data, load_test
 from ..config import Config
-from ..data import idx, toys
+from ..data import toys
 from ..exports import is_export, load_export, load_sampler
 from ..gan.labels import labels_in_proportion
 from ..gan.sampling import Sampler
@@ -26,7 +26,7 @@ from ..runs.folder import RunError, is_run
 from . import classifier
 from .calibration import CalibrationError, check_held_out, read_calibration, real_samples
 from .from_updater import draw_samples
-from .pictures import check_sizes
+from .pictures import check_sizes, check_stored_sizes
 from .reference import Reference
 from .report import Report
 from .samples import Samples
@@ -131,15 +131,17 @@ def _read_arrays(path: Path, dataset: data.Dataset, request: Request) -> tuple[S
     return _chosen(path, data.load(path), dataset, request)
 
 
-def _read_folder(path: Path, dataset: data.Dataset, request: Request) -> tuple[Samples, None]:
+def _read_pictures(path: Path, dataset: data.Dataset, request: Request) -> tuple[Samples, None]:
     if not dataset.is_image:
         raise RunError(f'{path}: is made of pictures; must be points, as those of {dataset.name}')
     channels, height, width = dataset.shape
-    if not request.resize:
+    if not request.resize and path.is_dir():
         check_sizes(path, height, width, dataset.name)
     origin = dataset.origin  # pictures are read as those of the data were
     way = {'fit': origin.fit, 'background': origin.background} if origin else {}
     pictures = data.load(path, image_size=height, channels=channels, **way)
+    if not request.resize:
+        check_stored_sizes(path, pictures.origin.sizes, (width, height), dataset.name)
     return _chosen(path, pictures, dataset, request)
 
 
@@ -157,7 +159,19 @@ def _order(pictures: data.Dataset) -> list[int]:
 
 
 def _are_arrays(path: Path) -> bool:
-    return path.suffix == '.npz' or (path.is_dir() and idx.is_idx_folder(path))
+    return _has_size_by_choice(path) is False
+
+
+def _are_pictures(path: Path) -> bool:
+    return _has_size_by_choice(path) is True
+
+
+def _has_size_by_choice(path: Path) -> bool | None:
+    """Return whether a size can be chosen for what is read, None where it is no data."""
+    try:
+        return data.has_shape_by_choice(path) if path.exists() else None
+    except data.DataError:
+        return None
 
 
 def _config_of_pictures(path: Path, given: Config | None, data_at: str | None) -> Config:
@@ -183,7 +197,7 @@ SOURCE_KINDS = (
     SourceKind(is_run, _config_of_run, _read_run),
     SourceKind(is_export, _config_of_export, _read_export),
     SourceKind(_are_arrays, _config_of_pictures, _read_arrays),
-    SourceKind(Path.is_dir, _config_of_pictures, _read_folder, can_resize=True),
+    SourceKind(_are_pictures, _config_of_pictures, _read_pictures, can_resize=True),
 )
 
 
@@ -201,7 +215,7 @@ def evaluate_source(
     device: str = 'cpu',
     on_step: OnStep | None = None,
 ) -> Report:
-    """Return the report of a run, an export, a folder of pictures or an .npz file.
+    """Return the report of a run, an export, pictures in a folder or an archive, or arrays.
 
     config: names the data that the samples are compared with; a run has its own. Without it, an
     export is compared with the built-in data that it was trained on, and pictures in a run's folder
@@ -276,7 +290,8 @@ def _kind_of(source: Path) -> SourceKind:
         if kind.matches(source):
             return kind
     raise RunError(
-        f'{source}: must be a run folder, an export, a folder of pictures or an .npz file'
+        f'{source}: must be a run folder, an export, a folder or an archive of pictures, or a file '
+        'of arrays (.npz, .npy, .csv)'
     )
 
 
