@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "attributes.h"
+#include "inference.h"
 #include "pool.h"
 
 using namespace mxnet::ext;
@@ -330,33 +331,20 @@ MXReturnValue mutated(const Attributes&, std::vector<int>* indices) {
 }
 
 MXReturnValue types(const Attributes&, std::vector<int>* inputs, std::vector<int>* outputs) {
-  for (int& type : *inputs) {
-    if (type == -1) type = kFloat32;  // not known yet
-    if (type != kFloat32) {
-      MX_ERROR_MSG << "gluongan_batchnorm: samples and weights must be float32";
-      return MX_FAIL;
-    }
-  }
-  outputs->assign(outputs->size(), kFloat32);
-  return MX_SUCCESS;
-}
-
-bool is_known(const std::vector<unsigned>& shape) {
-  const auto is_missing = [](unsigned size) { return size == 0 || size == ~0u; };
-  return !shape.empty() && std::none_of(shape.begin(), shape.end(), is_missing);
+  return gluongan::require_float32("gluongan_batchnorm", inputs, outputs);
 }
 
 MXReturnValue shapes(const Attributes&, std::vector<std::vector<unsigned>>* inputs,
                      std::vector<std::vector<unsigned>>* outputs) {
   const std::vector<unsigned> x = (*inputs)[0];
-  if (!is_known(x) || x.size() < 2) {
+  if (!gluongan::is_known(x) || x.size() < 2) {
     MX_ERROR_MSG << "gluongan_batchnorm: the shape of the samples must be known, and have two axes or more";
     return MX_FAIL;
   }
   const std::vector<unsigned> channels{x[1]};
   for (size_t i = 1; i < inputs->size(); ++i) {
     std::vector<unsigned>& shape = (*inputs)[i];
-    if (is_known(shape) && shape != channels) {
+    if (gluongan::is_known(shape) && shape != channels) {
       MX_ERROR_MSG << "gluongan_batchnorm: the weights do not fit samples of " << x[1] << " channels";
       return MX_FAIL;
     }

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "attributes.h"
+#include "inference.h"
 
 using namespace mxnet::ext;
 
@@ -284,15 +285,7 @@ MXReturnValue mutated(const Attributes& attributes, std::vector<int>* indices) {
 }
 
 MXReturnValue types(const Attributes&, std::vector<int>* inputs, std::vector<int>* outputs) {
-  for (int& type : *inputs) {
-    if (type == -1) type = kFloat32;  // not known yet
-    if (type != kFloat32) {
-      MX_ERROR_MSG << "gluongan_chain: its inputs must be float32";
-      return MX_FAIL;
-    }
-  }
-  std::fill(outputs->begin(), outputs->end(), kFloat32);
-  return MX_SUCCESS;
+  return gluongan::require_float32("gluongan_chain", inputs, outputs);
 }
 
 MXReturnValue shapes(const Attributes& attributes, std::vector<Shape>* inputs, std::vector<Shape>* outputs) {

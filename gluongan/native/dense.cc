@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "attributes.h"
+#include "inference.h"
 #include "pool.h"
 #include "products.h"
 
@@ -153,21 +154,7 @@ MXReturnValue parse(const Attributes& attributes, int* inputs, int* outputs) {
 }
 
 MXReturnValue types(const Attributes&, std::vector<int>* inputs, std::vector<int>* outputs) {
-  for (int& type : *inputs) {
-    if (type == -1) type = kFloat32;  // not known yet
-    if (type != kFloat32) {
-      MX_ERROR_MSG << "gluongan_dense: samples and weights must be float32";
-      return MX_FAIL;
-    }
-  }
-  (*outputs)[0] = kFloat32;
-  return MX_SUCCESS;
-}
-
-// MXNet says 0 or -1 for the length of an axis that it does not know yet.
-bool is_known(const std::vector<unsigned>& shape) {
-  const auto is_missing = [](unsigned size) { return size == 0 || size == ~0u; };
-  return !shape.empty() && std::none_of(shape.begin(), shape.end(), is_missing);
+  return gluongan::require_float32("gluongan_dense", inputs, outputs);
 }
 
 // The numbers in a text such as "1,28,28".
@@ -192,7 +179,7 @@ MXReturnValue shapes(const Attributes& attributes, std::vector<std::vector<unsig
   unsigned batch = 0;
   for (size_t part = 0; part < parts; ++part) {
     const std::vector<unsigned>& x = (*inputs)[part];
-    if (!is_known(x) || values_of(x) != values) {
+    if (!gluongan::is_known(x) || values_of(x) != values) {
       MX_ERROR_MSG << "gluongan_dense: the shape of the samples must be known, and the same in both parts";
       return MX_FAIL;
     }
@@ -202,7 +189,7 @@ MXReturnValue shapes(const Attributes& attributes, std::vector<std::vector<unsig
   const std::vector<std::vector<unsigned>> parameters{{units, values}, {units}};
   for (size_t i = parts; i < inputs->size(); ++i) {
     std::vector<unsigned>& shape = (*inputs)[i];
-    if (is_known(shape) && shape != parameters[i - parts]) {
+    if (gluongan::is_known(shape) && shape != parameters[i - parts]) {
       MX_ERROR_MSG << "gluongan_dense: the weights do not fit samples of " << values << " values";
       return MX_FAIL;
     }

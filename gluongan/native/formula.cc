@@ -25,6 +25,7 @@
 
 #include "attributes.h"
 #include "curves.h"
+#include "inference.h"
 #include "subnormal.h"
 
 using namespace mxnet::ext;
@@ -321,15 +322,7 @@ MXReturnValue parse(const Attributes& attributes, int* inputs, int* outputs) {
 }
 
 MXReturnValue types(const Attributes&, std::vector<int>* inputs, std::vector<int>* outputs) {
-  for (int& type : *inputs) {
-    if (type == -1) type = kFloat32;  // not known yet
-    if (type != kFloat32) {
-      MX_ERROR_MSG << "gluongan_formula: its inputs must be float32";
-      return MX_FAIL;
-    }
-  }
-  std::fill(outputs->begin(), outputs->end(), kFloat32);
-  return MX_SUCCESS;
+  return gluongan::require_float32("gluongan_formula", inputs, outputs);
 }
 
 MXReturnValue shapes(const Attributes& attributes, std::vector<Shape>* inputs, std::vector<Shape>* outputs) {
