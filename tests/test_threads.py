@@ -331,9 +331,10 @@ from pathlib import Path
 import numpy as np
 from gluongan.exports import verify
 from gluongan.runtime import mx, threads
-code = 'import numpy as np; from gluongan.runtime import threads; np.save("y.npy", threads())'
+code = 'import sys; import numpy as np; from gluongan.runtime import threads; '
+code += 'np.save(sys.argv[1] + "/y.npy", threads())'
 gg.use_threads(COUNT)
-verify._command = lambda files, folder, device: [sys.executable, '-c', code]
+verify._command = lambda files, folder, device: [sys.executable, '-c', code, str(folder)]
 print(threads(), verify.compute([Path('x')], np.zeros(1), mx.cpu()))
 """
 

@@ -132,7 +132,9 @@ def few_inputs(folder):
             f'64 pictures, 2 classes (0, 1), {size}',
             f'40 pictures, 2 classes (0, 1), {size}',
         ),
-        'wide.npz': ('Error: PATH[images]: has the type int64; must be',),
+        'wide.npz': (
+            '64 pictures, no classes, 12 × 12 grey; read as whole numbers in [0, 255]; mean 0.',
+        ),
         'twice.json': ('Error: --config PATH: is not JSON (',),
     }
 
@@ -147,7 +149,7 @@ def test_inputs_are_read_as_what_they_are_or_refused_by_every_command(tmp_path, 
     results = list(field.torture_all(inputs, tmp_path / 'work'))
     assert [findings for _, _, findings in results] == [[], [], []]
     done = {name: counts['done'] for name, counts, _ in results}
-    assert done['whole.npz'] > 20 and done['wide.npz'] == done['twice.json'] == 0
+    assert done['whole.npz'] > 20 and done['wide.npz'] > 5 and done['twice.json'] == 0
 
 
 @pytest.mark.parametrize(

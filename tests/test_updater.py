@@ -120,7 +120,9 @@ def test_blocks_are_all_that_an_iteration_runs(tiny_updater, monkeypatch, penalt
     updater.update()
     updater.drain()
     assert set(running) <= children
-    assert set(updater.blocks()) <= set(running)
+    is_native = updater.real.gather.gatherer(updater.real.resident) is not None
+    called = {updater.real.gather} if is_native else set()  # by its operator in C++
+    assert set(updater.blocks()) - called <= set(running)
 
 
 def test_another_view_of_dis_is_used_by_the_update_of_gen_and_by_the_penalty(tiny_updater):
