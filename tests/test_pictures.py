@@ -237,7 +237,7 @@ def test_pictures_for_a_run_are_read_as_those_of_its_data(tmp_path, monkeypatch)
         sources, '_chosen', lambda path, pictures, *_: given.append(pictures.samples)
     )
     dataset = load_data(config)
-    sources._read_folder(data, dataset, sources.Request(4, resize=True))
+    sources._read_pictures(data, dataset, sources.Request(4, resize=True))
     given.append(invert._read_images(run, data, (3, 8, 8), True) * 255)
     one = invert._read_images(run, data / '0.png', (3, 8, 8), True) * 255
     for samples in given:
