@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from gluongan.config import Config, knobs, parse_json
+from gluongan.config import Config, knobs
 from gluongan.errors import as_typed
 from gluongan.files import as_json, check_writable, next_number
 from gluongan.recipes import RECIPES, recipe
@@ -21,6 +21,7 @@ from gluongan.runs.folder import (
     CLIP,
     FIGURES_FOLDER,
     check_resumable,
+    parse_json,
     read_config,
     run_name,
 )

@@ -183,7 +183,7 @@ def make_updater(config: Config, dataset: data.Dataset) -> GANUpdater:
     return GANUpdater(
         gen,
         dis,
-        dataset.batches(config.batch, seed=config.seed, device=device),
+        dataset.batches(config.batch, seed=config.seed, device=device, mirror=config.mirror),
         loss=make_loss(config.loss, real_target=config.real_target, fake_target=config.fake_target),
         opt_gen=opt_gen,
         opt_dis=opt_dis,
@@ -253,6 +253,10 @@ def _check_fit(config: Config, dataset: data.Dataset) -> None:
             f'must be at most {len(dataset):,}, the number of samples in {config.data}',
             setting='batch',
             value=config.batch,
+        )
+    if config.mirror and not dataset.is_image:
+        raise ConfigError(
+            f'{config.data} is made of points, not images; must be off', setting='mirror'
         )
     if config.conditional and not dataset.classes:
         raise ConfigError(

@@ -6,12 +6,11 @@ cannot disagree.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NoReturn
 
-from .errors import InputError, as_typed, reason
+from .errors import InputError, as_typed
 from .knob import Knob, declare_group
 
 
@@ -75,6 +74,8 @@ class Config:
     frames: str | None = _data(
         None, 'str', 'Of files with several frames, read the first one or all, each as a picture. '
         'Default: first.', choices=('first', 'all'), optional=True)
+    mirror: bool = _data(
+        False, 'bool', 'Mirror each picture left to right, or not, at random whenever it is drawn.')
 
     conditional: bool = _data(
         False, 'bool', 'Give both networks the class of each sample; the data must have labels.')
@@ -332,10 +333,11 @@ class Config:
             self._refuse('judge_every', f'{self.data} is made of points; must be left out')
         if self.gen_output not in (None, 'identity'):
             self._refuse('gen_output', f'{self.data} has points outside [0, 1]; must be identity')
-        if self.binarize:
-            raise ConfigError(
-                f'{self.data} is made of points, not images; must be off', setting='binarize'
-            )
+        for name in ('binarize', 'mirror'):
+            if getattr(self, name):
+                raise ConfigError(
+                    f'{self.data} is made of points, not images; must be off', setting=name
+                )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that JSON can hold."""
@@ -375,26 +377,3 @@ def knobs() -> dict[str, Knob]:
 def defaults() -> dict[str, Any]:
     """Return every knob's default."""
     return {f.name: f.default for f in fields(Config)}
-
-
-def parse_json(text: str, source: str) -> dict[str, Any]:
-    """Return the settings in a JSON text. Raises ConfigError, which names its file, `source`.
-
-    >>> parse_json('{"lr": 0.001, "gen_hidden": [128, 256]}', source='mine.json')
-    {'lr': 0.001, 'gen_hidden': [128, 256]}
-    """
-    try:
-        settings = json.loads(text.lstrip('\ufeff'), object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f'{source}: is not JSON ({reason(error)})') from None
-    if not isinstance(settings, dict):
-        raise ConfigError(f'{source}: must be a JSON object of settings, such as {{"lr": 0.0001}}')
-    return settings
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    twice = max(names, key=names.count, default='')
-    if names.count(twice) > 1:
-        raise ValueError(f'{twice!r} is given more than once; must be given once')
-    return dict(pairs)

@@ -153,3 +153,68 @@ def test_the_state_of_more_data_than_there_is_now_goes_on_with_the_next_epoch():
     batches.restore(more.state())
     assert batches.draw().shape == (4, 1, 2, 2)
     assert batches.state()['drawn'] == 1
+
+
+# Mirrored
+
+
+def two_halves(count):
+    """Images of 2×2 pixels whose left half is the index, and whose right half is 200."""
+    samples = np.full((count, 1, 2, 2), 200, np.uint8)
+    samples[..., 0] = np.arange(count, dtype=np.uint8).reshape(count, 1, 1)
+    return Dataset('halves', samples, np.arange(count) % 3, ('a', 'b', 'c'))
+
+
+def plain_and_mirrored(batch):
+    """Return the indices of the images in a batch, and which of them are mirrored."""
+    images = np.rint(batch.asnumpy()[:, 0] * 255).astype(int)
+    assert (images[:, 0] == images[:, 1]).all()
+    mirrored = images[:, 0, 0] == 200
+    assert (images[:, 0].max(axis=1) == 200).all()
+    return images[:, 0].min(axis=1), mirrored
+
+
+def test_half_of_the_pictures_are_mirrored_and_none_is_changed_otherwise():
+    batches = two_halves(120).batches(60, mirror=True)
+    shares, flags = [], []
+    for _ in range(20):
+        drawn, mirrored = map(np.concatenate, zip(*map(plain_and_mirrored, batches)))
+        assert sorted(drawn) == list(range(120))
+        shares.append(mirrored.mean())
+        flags.append(mirrored[np.argsort(drawn)])
+    assert abs(np.mean(shares) - 0.5) < 4 * 0.5 / np.sqrt(2400)
+    # Each picture is seen both ways.
+    assert np.mean(flags, axis=0).min() > 0 and np.mean(flags, axis=0).max() < 1
+
+
+def test_labels_belong_to_mirrored_pictures_in_both_layouts():
+    flat, apart = (two_halves(90).batches(30, mirror=True, seed=4) for _ in range(2))
+    for _ in range(4):
+        joined = flat.draw_with_labels().asnumpy()
+        images, labels = apart.draw(), apart.labels().asnumpy()
+        np.testing.assert_array_equal(joined[:, :4], images.asnumpy().reshape(30, 4))
+        np.testing.assert_array_equal(joined[:, 4:], labels)
+        drawn, _ = plain_and_mirrored(images)
+        np.testing.assert_array_equal(labels.argmax(axis=1), drawn % 3)
+
+
+@pytest.mark.parametrize('drawn', [0, 1, 4, 5])
+def test_restored_batches_mirror_the_same_pictures(drawn):
+    original = two_halves(30).batches(7, seed=3, mirror=True)
+    for _ in range(drawn):
+        original.draw()
+    restored = two_halves(30).batches(7, seed=99, mirror=True)
+    restored.restore(json.loads(json.dumps(original.state())))
+    for _ in range(9):
+        np.testing.assert_array_equal(restored.draw().asnumpy(), original.draw().asnumpy())
+
+
+def test_without_mirroring_no_picture_is_mirrored():
+    batches = two_halves(60).batches(20)
+    assert not any(plain_and_mirrored(batches.draw())[1].any() for _ in range(9))
+
+
+def test_points_have_no_mirror():
+    dataset = Dataset('points', np.ones((3, 2), np.float32))
+    with pytest.raises(DataError, match='mirror: points is made of points, not images; must be'):
+        dataset.batches(3, mirror=True)

@@ -80,6 +80,7 @@ RULES = [
     ('judge_every', {'data': 'ring8', 'judge_every': 100}),
     ('gen_output', {'data': 'grid25', 'gen_output': 'sigmoid'}),
     ('binarize', {'data': 'ring8', 'binarize': True}),
+    ('mirror', {'data': 'ring8', 'mirror': True}),
 ]
 # Rules that need the data or the machine.
 LATER = [

@@ -190,6 +190,7 @@ POINTS = {
     'image_size': None,
     'channels': None,
     'binarize': False,
+    'mirror': False,
     'gen_output': None,
     'network': 'dense',
 }
@@ -218,6 +219,7 @@ IMPOSSIBLE = [
     ({**PLAIN, 'loss': 'least_squares', 'dis_head': 'softmax'}, '--dis-head softmax: '),
     ({**PLAIN, **POINTS, 'gen_output': 'tanh'}, '--gen-output tanh: '),
     ({**PLAIN, **POINTS, 'binarize': True}, '--binarize: '),
+    ({**PLAIN, **POINTS, 'mirror': True}, '--mirror: '),
     ({**PLAIN, **POINTS, 'image_size': 8}, '--image-size 8: '),
     ({**PLAIN, **IMAGES, 'batch': 1, 'gen_batchnorm': True}, '--batch 1: '),
     ({**PLAIN, **IMAGES, 'batch': 513}, '--batch 513: '),

@@ -14,10 +14,11 @@ from gluongan.cli.faults import flag
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gluongan.config import Config, ConfigError, defaults, knobs, parse_json
+from gluongan.config import Config, ConfigError, defaults, knobs
 from gluongan.errors import as_typed
 from gluongan.knob import Knob
 from gluongan.recipes import RECIPES
+from gluongan.runs.folder import parse_json
 
 KNOBS = knobs()
 CHOICES = [name for name, knob in KNOBS.items() if knob.choices]

@@ -10,10 +10,10 @@ import tiny
 
 from gluongan import figures
 from gluongan.bench import trials
-from gluongan.config import ConfigError, parse_json
+from gluongan.config import ConfigError
 from gluongan.errors import InputError
 from gluongan.evaluation.calibration import read_calibration
-from gluongan.runs.folder import CONFIG, FACTS, METRICS, SCORES, read_config
+from gluongan.runs.folder import CONFIG, FACTS, METRICS, SCORES, parse_json, read_config
 from gluongan.runs.reading import json_rows, read_facts
 from gluongan.runs.snapshots import read_scores
 

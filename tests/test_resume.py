@@ -24,6 +24,7 @@ GLUONGAN = [sys.executable, '-c', 'from gluongan.cli import main; main()']
 CONFIGS = {
     'dense': {},
     'dropout in both': {'gen_dropout': 0.3, 'dis_dropout': 0.5},
+    'mirrored data': {'mirror': True, 'conditional': True},
     'two steps of D': {'dis_steps': 2, 'dis_batchnorm': True},
     'three steps of D, own noise': {'dis_steps': 3, 'shared_noise': False, 'noise': 'uniform'},
     'wasserstein': {

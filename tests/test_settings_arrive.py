@@ -179,6 +179,7 @@ def test_a_setting_of_layers_reaches_every_layer(kind, network):
 
 
 GAME = {
+    'mirror': ({}, False, True),
     'noise': ({}, 'normal', 'uniform'),
     'loss': ({}, 'nonsaturating', 'least_squares'),
     'dis_steps': ({}, 1, 2),

@@ -72,6 +72,9 @@ class Batches:
               more values than an array of MXNet can hold, or is mapped from a file; then each batch
               is copied there.
     gather:   the HybridBlock that cuts a batch out of it.
+    mirror:   mirror each picture left to right, or not, at random. The generator of the order
+              decides for a whole epoch at once, so that a `state` holds that too. Raises DataError
+              for points.
 
     >>> from gluongan.data import load
     >>> batches = load('synthetic').batches(100, seed=0)
@@ -85,7 +88,13 @@ class Batches:
     """
 
     def __init__(
-        self, dataset: Dataset, batch: int, *, seed: int = 0, device: str | mx.Context = 'cpu'
+        self,
+        dataset: Dataset,
+        batch: int,
+        *,
+        seed: int = 0,
+        device: str | mx.Context = 'cpu',
+        mirror: bool = False,
     ) -> None:
         if not 1 <= batch <= len(dataset):
             raise DataError(
@@ -93,8 +102,13 @@ class Batches:
                 setting='batch',
                 value=batch,
             )
+        if mirror and not dataset.is_image:
+            raise DataError(
+                f'{dataset.name} is made of points, not images; must be off', setting='mirror'
+            )
         self.dataset = dataset
         self.batch = batch
+        self.mirror = mirror
         self.device = context(device)
         self.per_epoch = len(dataset) // batch
         self.resident = None
@@ -114,20 +128,23 @@ class Batches:
         self._at_epoch = self._generator.bit_generator.state
         # The whole order goes to the device, because a slice of it costs nothing there.
         self._order = self._on_device(self._generator.permutation(len(self.dataset)), 'int32')
+        if self.mirror:
+            mirrored = self._generator.random(len(self.dataset)) < 0.5
+            self._mirrored = self._on_device(mirrored, 'float32')
         self._drawn = 0
 
     def draw(self) -> mx.nd.NDArray:
         """Return the next batch; after the last one of an epoch the next epoch begins."""
         self._advance()
-        return self._gathered()
+        return self._pictures()
 
     def draw_with_labels(self) -> mx.nd.NDArray:
         """Return the next batch of flat samples (batch, size + classes): behind each its label."""
         self._advance()
         gatherer = self._gatherer()
-        if gatherer:
+        if gatherer and not self.mirror:
             return gatherer.with_labels(self._order, self._start, self.batch)
-        return mx.nd.concat(self._gathered().flatten(), self.labels(), dim=1)
+        return mx.nd.concat(self._pictures().flatten(), self.labels(), dim=1)
 
     def labels(self) -> mx.nd.NDArray:
         """Return the one-hot labels (batch, classes) of the batch that was drawn last."""
@@ -149,6 +166,14 @@ class Batches:
 
     def _gatherer(self) -> native.Gatherer | None:
         return None if self.resident is None else self.gather.gatherer(self.resident)
+
+    def _pictures(self) -> mx.nd.NDArray:
+        """Return the samples of the batch that was drawn last, some of them mirrored."""
+        x = self._gathered()
+        if not self.mirror:
+            return x
+        chosen = self._mirrored[self._start : self._start + self.batch]
+        return mx.nd.where(chosen, mx.nd.flip(x, axis=3), x)
 
     def _gathered(self) -> mx.nd.NDArray:
         gatherer = self._gatherer()

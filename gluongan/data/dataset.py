@@ -142,14 +142,16 @@ must be uint8 (N, C, H, W) images or float32 (N, 2) points with N >= 1
             )
         return replace(self, samples=np.where(self.samples > 127, np.uint8(255), np.uint8(0)))
 
-    def batches(self, batch: int, *, seed: int = 0, device: Any = 'cpu') -> Batches:
+    def batches(
+        self, batch: int, *, seed: int = 0, device: Any = 'cpu', mirror: bool = False
+    ) -> Batches:
         """Return shuffled batches of `batch` samples, float32 NDArrays on `device`; see `Batches`.
 
         device: a name, such as 'gpu(0)', or an MXNet context.
         """
         from .batches import Batches  # here, because it imports MXNet
 
-        return Batches(self, batch, seed=seed, device=device)
+        return Batches(self, batch, seed=seed, device=device, mirror=mirror)
 
 
 def number_labels(

@@ -6,12 +6,14 @@ No other module spells these names; `figures` adds the stems of the pictures tha
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from ..config import Config, ConfigError, knobs, parse_json
+from ..config import Config, ConfigError, knobs
 from ..errors import InputError, as_typed, reason
 from ..recipes import RECIPES, recipe
 
@@ -217,6 +219,29 @@ def read_config(run: Path) -> Config:
         return Config().with_settings(settings)
     except ConfigError as error:
         raise RunError(f'{path}: {error}') from None
+
+
+def parse_json(text: str, source: str) -> dict[str, Any]:
+    """Return the settings in a JSON text. Raises ConfigError, which names its file, `source`.
+
+    >>> parse_json('{"lr": 0.001, "gen_hidden": [128, 256]}', source='mine.json')
+    {'lr': 0.001, 'gen_hidden': [128, 256]}
+    """
+    try:
+        settings = json.loads(text.lstrip('\ufeff'), object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f'{source}: is not JSON ({reason(error)})') from None
+    if not isinstance(settings, dict):
+        raise ConfigError(f'{source}: must be a JSON object of settings, such as {{"lr": 0.0001}}')
+    return settings
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twice = max(names, key=names.count, default='')
+    if names.count(twice) > 1:
+        raise ValueError(f'{twice!r} is given more than once; must be given once')
+    return dict(pairs)
 
 
 def check_resumable(folder: Path, saved: Config, config: Config) -> None:
