@@ -34,6 +34,7 @@ CONDITIONS: dict[str, Condition] = {
     ),
     'penalty_weight': _needs_any('penalty'),
     'noise_until': _needs_any('instance_noise'),
+    'augment_probability': _needs_any('augment'),
     'lr': (
         'beside both `gen_lr` and `dis_lr`',
         lambda config: config.gen_lr is None or config.dis_lr is None,

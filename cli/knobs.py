@@ -16,7 +16,7 @@ from .faults import flag, parameter_name, with_flags
 
 Command = Callable[..., Any]
 
-METAVARS = {'sizes': 'N,N,...', 'int': 'INT', 'float': 'FLOAT'}
+METAVARS = {'sizes': 'N,N,...', 'names': 'NAME,...', 'int': 'INT', 'float': 'FLOAT'}
 
 
 class Value(click.ParamType):
@@ -26,11 +26,14 @@ class Value(click.ParamType):
         self._flag = flag(name)
         self._knob = knob
         self.name = METAVARS.get(knob.kind, 'TEXT')
-        if knob.choices:
+        if self._is_choice():
             self.name = '|'.join(map(str, knob.choices))
 
+    def _is_choice(self) -> bool:
+        return bool(self._knob.choices) and self._knob.kind != 'names'
+
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        return f'[{self.name}]' if self._knob.choices else self.name
+        return f'[{self.name}]' if self._is_choice() else self.name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not isinstance(value, str):
@@ -49,6 +52,8 @@ class Value(click.ParamType):
     def _parse(self, text: str) -> Any:
         if self._knob.optional and text == 'null':
             return None
+        if self._knob.kind == 'names':
+            return () if text == 'none' else tuple(map(str.strip, text.split(',')))
         if self._knob.kind == 'sizes':
             return () if text == 'none' else tuple(map(int, text.split(',')))
         return {'int': int, 'float': float, 'str': str}[self._knob.kind](text)

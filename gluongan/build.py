@@ -196,6 +196,8 @@ def make_updater(config: Config, dataset: data.Dataset) -> GANUpdater:
         ema=config.ema,
         instance_noise=config.instance_noise,
         noise_until=config.noise_until if config.instance_noise else None,
+        augment=config.augment,
+        augment_probability=config.augment_probability,
         conditional=config.conditional,
         seed=config.seed,
     )
@@ -254,10 +256,11 @@ def _check_fit(config: Config, dataset: data.Dataset) -> None:
             setting='batch',
             value=config.batch,
         )
-    if config.mirror and not dataset.is_image:
-        raise ConfigError(
-            f'{config.data} is made of points, not images; must be off', setting='mirror'
-        )
+    for setting, off in (('mirror', 'off'), ('augment', 'left out')):
+        if getattr(config, setting) and not dataset.is_image:
+            raise ConfigError(
+                f'{config.data} is made of points, not images; must be {off}', setting=setting
+            )
     if config.conditional and not dataset.classes:
         raise ConfigError(
             f'{config.data} has no labels; must be data with classes', setting='conditional'

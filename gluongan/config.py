@@ -160,6 +160,11 @@ class Config:
     noise_until: int = _game(
         10_000, 'int', 'Iteration at which the instance noise reaches 0.', low=1, high=10**9,
         unit='iterations')
+    augment: tuple[str, ...] = _game(
+        (), 'names', 'Change what the discriminator sees, real and generated, at random: color, '
+        'shift, cutout, mirror.', choices=('color', 'shift', 'cutout', 'mirror'))
+    augment_probability: float = _game(
+        1.0, 'float', 'How likely each of `augment` changes a picture.', low=0.0, high=1.0)
     ema: float = _game(
         0.0, 'float', "Decay of the moving average of the generator's weights, from which samples "
         'are drawn; 0 turns it off.', low=0.0, high=0.99999)
@@ -333,10 +338,10 @@ class Config:
             self._refuse('judge_every', f'{self.data} is made of points; must be left out')
         if self.gen_output not in (None, 'identity'):
             self._refuse('gen_output', f'{self.data} has points outside [0, 1]; must be identity')
-        for name in ('binarize', 'mirror'):
+        for name, off in (('binarize', 'off'), ('mirror', 'off'), ('augment', 'left out')):
             if getattr(self, name):
                 raise ConfigError(
-                    f'{self.data} is made of points, not images; must be off', setting=name
+                    f'{self.data} is made of points, not images; must be {off}', setting=name
                 )
 
     def to_dict(self) -> dict[str, Any]:

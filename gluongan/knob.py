@@ -14,9 +14,10 @@ MOST_LAYERS = 32
 class Knob:
     """The declaration of one setting: its kind, its range or choices, and its help.
 
-    kind: `int`, `float`, `bool`, `str` or `sizes` (a tuple of whole numbers). low, high: bounds of
-    numbers, both allowed. choices: the only values allowed, where there are any. optional: None is
-    allowed too. free: may be changed when a run is resumed. group: heading in `--help`.
+    kind: `int`, `float`, `bool`, `str`, `sizes` (a tuple of whole numbers) or `names` (a tuple of
+    `choices`, each at most once). low, high: bounds of numbers, both allowed. choices: the only
+    values allowed, where there are any. optional: None is allowed too. free: may be changed when a
+    run is resumed. group: heading in `--help`.
 
     >>> batch = Knob('int', 'Samples per update.', low=1, high=65536)
     >>> batch.accepts(128), batch.accepts(0), batch.accepts(128.0), batch.accepts(True)
@@ -47,8 +48,10 @@ class Knob:
         return f'{text}, or left out' if self.optional else text
 
     def _allowed_values(self) -> str:
+        if self.kind == 'names':
+            return f'none, or any of {_list(self.choices, "and")}, separated by commas'
         if self.choices:
-            return _one_of(self.choices)
+            return _list(self.choices, 'or')
         if self.kind == 'bool':
             return 'true or false'
         if self.kind == 'str':
@@ -63,6 +66,8 @@ class Knob:
         """Return whether `value` has the right type and is in range."""
         if value is None:
             return self.optional
+        if self.kind == 'names':
+            return self._accepts_names(value)
         if self.choices:
             return any(value == choice and type(value) is type(choice) for choice in self.choices)
         if self.kind == 'bool':
@@ -76,7 +81,13 @@ class Knob:
 
     def is_misplaced_text(self, value: Any) -> bool:
         """Return whether a value is text where none is allowed: '3' is not 3."""
-        return isinstance(value, str) and not (self.choices or self.kind == 'str')
+        takes_text = self.kind == 'str' or (self.choices and self.kind != 'names')
+        return isinstance(value, str) and not takes_text
+
+    def _accepts_names(self, value: Any) -> bool:
+        if not isinstance(value, tuple) or not all(name in self.choices for name in value):
+            return False
+        return len(set(value)) == len(value)
 
     def _accepts_sizes(self, value: Any) -> bool:
         if not isinstance(value, tuple) or len(value) > MOST_LAYERS:
@@ -92,11 +103,11 @@ class Knob:
         return self.low <= value <= self.high  # NaN fails both
 
 
-def _one_of(choices: Sequence[Any]) -> str:
+def _list(choices: Sequence[Any], word: str) -> str:
     *others, last = map(str, choices)
     if not others:
         return last
-    return f'{", ".join(others)} or {last}'
+    return f'{", ".join(others)} {word} {last}'
 
 
 def _plain(number: float) -> str:

@@ -230,7 +230,7 @@ def _restore(updater: GANUpdater, folder: Path, config: Config, warn: Warn) -> N
         )
     try:
         updater.restore(arrays, meta)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise snapshot.SnapshotError(
             f'{path}: was written by another version of gluongan, whose noise and data order '
             'cannot be restored; it can be sampled and evaluated, but not resumed'

@@ -6,6 +6,7 @@ import pytest
 
 from gluongan.config import MIXTURES, Config, ConfigError, knobs
 from gluongan.data import toys
+from gluongan.gan.augmentation import AUGMENTATIONS
 from gluongan.gan.losses import LOSSES, SMOOTHABLE
 from gluongan.gan.noise import DISTRIBUTIONS
 from gluongan.gan.penalties import PENALTIES
@@ -13,6 +14,7 @@ from gluongan.nn.layers import ACTIVATIONS
 from gluongan.nn.optimizer import RULES, SCHEDULES
 
 NAMES = {
+    'augment': AUGMENTATIONS,
     'loss': LOSSES,
     'penalty': PENALTIES,
     'noise': DISTRIBUTIONS,

@@ -63,7 +63,11 @@ def test_help_names_every_option(command, options):
 def help_of(name, text):
     """The entry of one knob in the help of `train`, and what follows it."""
     # What follows the flag distinguishes its entry from a mention of it in another one.
-    after = ' ?/ ?--no-' if knobs()[name].kind == 'bool' else r' ([A-Z]+|\[\S+\]|N,N,\.\.\.) '
+    after = (
+        ' ?/ ?--no-'
+        if knobs()[name].kind == 'bool'
+        else r' ([A-Z]+|\[\S+\]|N,N,\.\.\.|NAME,\.\.\.) '
+    )
     entry = text[re.search(f' {flag(name)}{after}', text).start() :]
     return entry[: re.search('[Dd]efault: ', entry).end() + 80]
 

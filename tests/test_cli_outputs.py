@@ -290,6 +290,7 @@ WITH_EFFECT = {
     'conv_depth': {'network': 'conv'},
     'penalty_weight': {'penalty': 'gp'},
     'noise_until': {'instance_noise': 0.1},
+    'augment_probability': {'augment': ('shift',)},
     'lr': {'gen_lr': 0.1},
     'decay': {'optimizer': 'rmsprop'},
     'momentum': {'optimizer': 'sgd'},

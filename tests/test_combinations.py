@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from gluongan import build, runtime
 from gluongan.config import knobs
+from gluongan.gan.augmentation import AUGMENTATIONS
 from gluongan.gan.sampling import generate
 from gluongan.nn.layers import weights
 from gluongan.recipes import RECIPES, recipe
@@ -63,6 +64,8 @@ SMALL = {
     'fake_target': rarely(0.1, 0.3),
     'instance_noise': rarely(0.01, 1.0),
     'noise_until': st.integers(1, 5),
+    'augment': st.lists(st.sampled_from(AUGMENTATIONS), unique=True, max_size=4).map(tuple),
+    'augment_probability': number(0, 1),
     'ema': rarely(0.5, 0.999),
     'clip': rarely(0.01, 1.0),
     'lr': number(1e-5, 1e-3),
@@ -191,6 +194,7 @@ POINTS = {
     'channels': None,
     'binarize': False,
     'mirror': False,
+    'augment': (),
     'gen_output': None,
     'network': 'dense',
 }
@@ -220,6 +224,7 @@ IMPOSSIBLE = [
     ({**PLAIN, **POINTS, 'gen_output': 'tanh'}, '--gen-output tanh: '),
     ({**PLAIN, **POINTS, 'binarize': True}, '--binarize: '),
     ({**PLAIN, **POINTS, 'mirror': True}, '--mirror: '),
+    ({**PLAIN, **POINTS, 'augment': ('shift',)}, '--augment: '),
     ({**PLAIN, **POINTS, 'image_size': 8}, '--image-size 8: '),
     ({**PLAIN, **IMAGES, 'batch': 1, 'gen_batchnorm': True}, '--batch 1: '),
     ({**PLAIN, **IMAGES, 'batch': 513}, '--batch 513: '),
@@ -286,6 +291,8 @@ VARIANTS = {
         'ema': 0.9,
         'instance_noise': 0.2,
         'noise_until': 6,
+        'augment': ('color', 'shift', 'cutout', 'mirror'),
+        'mirror': True,
         'schedule': 'cosine',
         'gen_steps': 2,
         'gen_dropout': 0.3,

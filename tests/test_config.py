@@ -21,7 +21,7 @@ from gluongan.recipes import RECIPES
 from gluongan.runs.folder import parse_json
 
 KNOBS = knobs()
-CHOICES = [name for name, knob in KNOBS.items() if knob.choices]
+CHOICES = [name for name, knob in KNOBS.items() if knob.choices and knob.kind != 'names']
 OPTIONAL = [name for name, knob in KNOBS.items() if knob.optional]
 REQUIRED = [name for name in KNOBS if name not in OPTIONAL]
 
@@ -101,6 +101,15 @@ def test_only_the_listed_choices_are_accepted_and_all_are_named(name):
     assert all(knob.accepts(choice) for choice in knob.choices)
     for value in ('nonsense', 2, True, 1.0, '', (), ('relu',)):
         refused(name, value, *knob.choices)
+
+
+def test_names_are_any_of_the_choices_each_once():
+    for names in ((), ('shift',), ('mirror', 'color')):
+        assert Config(augment=names).augment == names
+        assert Config(augment=list(names)).augment == names
+    allowed = 'must be none, or any of color, shift, cutout and mirror, separated by commas'
+    for value in ('shift', ('blur',), ('shift', 'shift'), (1,), ((),), None, 3, True):
+        refused('augment', value, allowed)
 
 
 @pytest.mark.parametrize('name', REQUIRED)
@@ -279,6 +288,8 @@ def values(knob):
 
 
 def _required_values(knob):
+    if knob.kind == 'names':
+        return st.lists(st.sampled_from(knob.choices), unique=True)
     if knob.choices:
         return st.sampled_from(knob.choices)
     if knob.kind == 'int':

@@ -27,6 +27,7 @@ BOUNDS = {
     'fake_target': (0.0, 0.5),
     'instance_noise': (0.0, 10.0),
     'noise_until': (1, BILLION),
+    'augment_probability': (0.0, 1.0),
     'ema': (0.0, 0.99999),
     'clip': (1e-6, 100.0),
     'lr': RATE,

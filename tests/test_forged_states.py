@@ -22,6 +22,12 @@ def run(tmp_path, monkeypatch):
     return tiny.begun(tmp_path / 'runs', iterations=2).folder
 
 
+@pytest.fixture
+def augmented_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, 'draw_all', lambda run: [])
+    return tiny.begun(tmp_path / 'runs', iterations=2, augment=('shift',)).folder
+
+
 def forge(run, change):
     """Change the meta of the newest snapshot, which then has the right hash."""
     path = snapshots.find_snapshot(run, 'last')
@@ -54,6 +60,32 @@ def test_state_of_the_noise_is_possible(run, place, value):
 @pytest.mark.parametrize('value', BAD_COUNTS[:-2], ids=str)
 def test_place_in_the_data_is_possible(run, value):
     forge(run, lambda meta: meta['real'].update(drawn=value))
+    refused_resume(run)
+
+
+IMPOSSIBLE_GENERATORS = [None, 'x', [], {}, {'bit_generator': 'PCG64', 'state': {'state': 1}}]
+IMPOSSIBLE_GENERATORS += [
+    {
+        'bit_generator': 'PCG64',
+        'state': {'state': 10**60, 'inc': 1},
+        'has_uint32': 0,
+        'uinteger': 0,
+    },
+    {'bit_generator': 'PCG64', 'state': {'state': 1, 'inc': 1}, 'has_uint32': 0, 'uinteger': -1},
+]
+
+
+@pytest.mark.parametrize('value', IMPOSSIBLE_GENERATORS, ids=str)
+@pytest.mark.parametrize('part', ['real', 'augmentation'])
+def test_states_of_generators_are_possible(augmented_run, part, value):
+    forge(augmented_run, lambda meta: meta[part].update(generator=value))
+    refused_resume(augmented_run)
+
+
+@pytest.mark.parametrize('value', [10**60, 'x', None], ids=str)
+@pytest.mark.parametrize('place', [0, -4, -3])
+def test_words_of_the_noise_are_possible(run, place, value):
+    forge(run, lambda meta: meta['noise'].__setitem__(place, value))
     refused_resume(run)
 
 

@@ -25,6 +25,7 @@ CONFIGS = {
     'dense': {},
     'dropout in both': {'gen_dropout': 0.3, 'dis_dropout': 0.5},
     'mirrored data': {'mirror': True, 'conditional': True},
+    'augmentation': {'augment': ('color', 'shift', 'cutout', 'mirror'), 'augment_probability': 0.7},
     'two steps of D': {'dis_steps': 2, 'dis_batchnorm': True},
     'three steps of D, own noise': {'dis_steps': 3, 'shared_noise': False, 'noise': 'uniform'},
     'wasserstein': {

@@ -54,6 +54,8 @@ OTHER_VALUES = {
     'fake_target': 0.1,
     'instance_noise': 0.1,
     'noise_until': 100,
+    'augment': ('color',),
+    'augment_probability': 0.5,
     'ema': 0.9,
     'shared_noise': False,
     'clip': 0.01,

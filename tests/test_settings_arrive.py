@@ -180,6 +180,8 @@ def test_a_setting_of_layers_reaches_every_layer(kind, network):
 
 GAME = {
     'mirror': ({}, False, True),
+    'augment': ({}, ('color',), ('shift',)),
+    'augment_probability': ({'augment': ('shift',)}, 0.5, 1.0),
     'noise': ({}, 'normal', 'uniform'),
     'loss': ({}, 'nonsaturating', 'least_squares'),
     'dis_steps': ({}, 1, 2),

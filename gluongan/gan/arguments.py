@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import redirect_stdout
 from io import StringIO
 from math import prod
@@ -11,6 +12,7 @@ from ..errors import InputError, check_count
 from ..nn.layers import Chain, Pack
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
+from .augmentation import Augmentation
 from .losses import LOSSES, Loss
 from .penalties import GradientPenalty
 
@@ -115,6 +117,28 @@ def check_instance_noise(instance_noise: float, noise_until: int | None) -> None
         )
     if noise_until < 1:
         raise InputError('must be at least 1', setting='noise_until', value=noise_until)
+
+
+def make_augmentation(
+    names: Collection[str],
+    probability: float,
+    real: Batches,
+    dis: Chain,
+    classes: int,
+    seed: int,
+) -> Augmentation | None:
+    """Return the augmentation of samples as a discriminator sees them; None without a name."""
+    if not names:
+        return None
+    return Augmentation(
+        names,
+        real.dataset.shape,
+        probability=probability,
+        classes=classes,
+        flat_labels=len(dis.shape_in) == 1,
+        seed=seed,
+        device=real.device,
+    )
 
 
 def make_penalty(

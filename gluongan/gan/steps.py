@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
+from .augmentation import Augmentation
 from .losses import Array
 from .objectives import DisObjective, GenObjective
 from .penalties import GradientPenalty
@@ -29,11 +30,14 @@ def update_dis(
     x_fake: Array,
     *,
     penalty: GradientPenalty | None = None,
+    augment: Augmentation | None = None,
 ) -> tuple[Array, Array, Array]:
     """Move the discriminator, and nothing else, one step.
 
     Return its loss including the penalty (1,), and its logits for the real and the generated
     samples, all from before the step.
+
+    augment: changes both batches first; then the penalty is on the gradient by what D sees.
 
     A training loop of one's own is these lines and a loop around them:
 
@@ -50,6 +54,8 @@ def update_dis(
     >>> dis_loss.shape, y_real.shape, gen_loss.shape
     ((1,), (8,), (1,))
     """
+    if augment:
+        x_real, x_fake = augment(x_real), augment(x_fake)
     point = penalty.at(x_real, x_fake) if penalty else None
     with record():
         value, y_real, y_fake = objective(x_real, x_fake)
@@ -70,13 +76,19 @@ def update_gen(
     x_fake: Array,
     *,
     x_real: Array | None = None,
+    augment: Augmentation | None = None,
 ) -> Array:
     """Move the generator, and nothing else, one step; return its loss (1,) from before the step.
 
     x_fake: the generator's samples, as `record_fake` recorded them.
     x_real: real samples, for a loss that compares with them. Raises InputError if missing.
+    augment: changes both batches first; the gradient goes through it.
     """
     with record():
+        if augment:
+            x_fake = augment(x_fake)
+            if x_real is not None and objective.loss.is_relative:
+                x_real = augment(x_real)
         value = objective(x_fake, x_real)
     value.backward()
     optimizer.step()

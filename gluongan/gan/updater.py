@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -45,6 +45,8 @@ class GANUpdater:
     ema: decay of the generator's moving average, which `sampler` then is; 0 turns it off.
     instance_noise: standard deviation of the noise on everything that the discriminator sees; it
     falls linearly to 0 at iteration `noise_until`.
+    augment: names in AUGMENTATIONS; D sees real and generated pictures changed in these ways, each
+    with `augment_probability`, see `Augmentation`.
     conditional: both networks get one-hot labels: the generator takes (N, latent + classes), the
     discriminator images with `classes` more channels.
 
@@ -92,6 +94,8 @@ class GANUpdater:
         ema: float = 0.0,
         instance_noise: float = 0.0,
         noise_until: int | None = None,
+        augment: Collection[str] = (),
+        augment_probability: float = 1.0,
         conditional: bool = False,
         seed: int = 0,
     ) -> None:
@@ -113,6 +117,9 @@ class GANUpdater:
         self.penalty = arguments.make_penalty(penalty, penalty_weight, dis, view, self.classes)
         self.noise = Noise(gen.shape_in[0] - self.classes, noise, seed=seed, device=real.device)
         self.average = MovingAverage(gen, ema) if ema else None
+        self.augmentation = arguments.make_augmentation(
+            augment, augment_probability, real, dis, self.classes, seed
+        )
         self.dis_steps, self.gen_steps = dis_steps, gen_steps
         self.shared_noise = shared_noise
         self.seed = seed
@@ -165,6 +172,8 @@ class GANUpdater:
         blocks.append(self.real.gather)
         if self.penalty:
             blocks.append(self.penalty.tangent)
+        if self.augmentation:
+            blocks.append(self.augmentation.block)
         return blocks
 
     @property
@@ -237,12 +246,21 @@ class GANUpdater:
     def _update_dis(self, x_real: Array, x_fake: Array) -> tuple[Array, Array, Array]:
         optimizer = _WatchedOptimizer(self.opt_dis, self.watch)
         with self.watch('D update'):
-            return update_dis(self.dis_objective, optimizer, x_real, x_fake, penalty=self.penalty)
+            return update_dis(
+                self.dis_objective,
+                optimizer,
+                x_real,
+                x_fake,
+                penalty=self.penalty,
+                augment=self.augmentation,
+            )
 
     def _update_gen(self, x_fake: Array, x_real: Array) -> Array:
         optimizer = _WatchedOptimizer(self.opt_gen, self.watch)
         with self.watch('G update'):
-            return update_gen(self.gen_objective, optimizer, x_fake, x_real=x_real)
+            return update_gen(
+                self.gen_objective, optimizer, x_fake, x_real=x_real, augment=self.augmentation
+            )
 
     def as_seen_by_dis(
         self, x: Array, labels: Array | None, *, instance_noise: bool = True
@@ -319,6 +337,8 @@ class GANUpdater:
             'noise': self.noise.state(),
             'real': self.real.state(),
         }
+        if self.augmentation:
+            meta['augmentation'] = self.augmentation.state()
         return arrays, meta
 
     def restore(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
@@ -329,6 +349,8 @@ class GANUpdater:
             optimizer.restore(moments, meta[f'{part}_steps'])
         self.noise.restore(meta['noise'])
         self.real.restore(meta['real'])
+        if self.augmentation:
+            self.augmentation.restore(meta['augmentation'])
 
     def restore_weights(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
         """Restore what samples and scores depend on: networks, moving average, iteration."""
