@@ -34,7 +34,15 @@ CONDITIONS: dict[str, Condition] = {
     ),
     'penalty_weight': _needs_any('penalty'),
     'noise_until': _needs_any('instance_noise'),
-    'augment_probability': _needs_any('augment'),
+    'augment_probability': (
+        'without `augment`, and beside `augment_target`',
+        lambda config: bool(config.augment) and config.augment_target is None,
+    ),
+    'augment_target': _needs_any('augment'),
+    'augment_span': (
+        'without `augment_target`',
+        lambda config: bool(config.augment) and config.augment_target is not None,
+    ),
     'lr': (
         'beside both `gen_lr` and `dis_lr`',
         lambda config: config.gen_lr is None or config.dis_lr is None,

@@ -198,6 +198,8 @@ def make_updater(config: Config, dataset: data.Dataset) -> GANUpdater:
         noise_until=config.noise_until if config.instance_noise else None,
         augment=config.augment,
         augment_probability=config.augment_probability,
+        augment_target=config.augment_target if config.augment else None,
+        augment_span=config.augment_span,
         conditional=config.conditional,
         seed=config.seed,
     )
@@ -256,11 +258,6 @@ def _check_fit(config: Config, dataset: data.Dataset) -> None:
             setting='batch',
             value=config.batch,
         )
-    for setting, off in (('mirror', 'off'), ('augment', 'left out')):
-        if getattr(config, setting) and not dataset.is_image:
-            raise ConfigError(
-                f'{config.data} is made of points, not images; must be {off}', setting=setting
-            )
     if config.conditional and not dataset.classes:
         raise ConfigError(
             f'{config.data} has no labels; must be data with classes', setting='conditional'

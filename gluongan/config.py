@@ -29,6 +29,8 @@ MIXTURES = ('ring8', 'grid25')
 # Measured every `eval_every` iterations; the last three only for mixtures.
 QUICK_METRICS = ('samples/swd', 'modes/caught', 'modes/good', 'modes/kl')
 
+ADAPTIVE = ('minimax', 'nonsaturating', 'hinge')  # losses with which `augment_target` works
+
 # fmt: off
 _ACTIVATIONS = (
     'leaky_relu', 'relu', 'tanh', 'sigmoid', 'elu', 'selu', 'gelu', 'swish', 'softplus', 'identity',
@@ -165,6 +167,13 @@ class Config:
         'shift, cutout, mirror.', choices=('color', 'shift', 'cutout', 'mirror'))
     augment_probability: float = _game(
         1.0, 'float', 'How likely each of `augment` changes a picture.', low=0.0, high=1.0)
+    augment_target: float | None = _game(
+        None, 'float', 'Let that probability rise from 0 while the mean sign of the scores of real '
+        'samples is above this (ADA: 0.6), and fall while below. Default: it stays as it is.',
+        low=-1.0, high=1.0, optional=True)
+    augment_span: int = _game(
+        500_000, 'int', 'With `augment_target`, real samples in which the probability can rise '
+        'from 0 to 1.', low=1, high=10**9, unit='samples')
     ema: float = _game(
         0.0, 'float', "Decay of the moving average of the generator's weights, from which samples "
         'are drawn; 0 turns it off.', low=0.0, high=0.99999)
@@ -286,6 +295,12 @@ class Config:
                 self._refuse('real_target', f'{reason}; must be 1')
             if self.fake_target != 0.0:
                 self._refuse('fake_target', f'{reason}; must be 0')
+        if self.augment_target is not None and self.loss not in ADAPTIVE:
+            self._refuse(
+                'augment_target',
+                f'needs scores above 0 for real samples, unlike `loss` {self.loss}; '
+                f'must be used with one of {", ".join(ADAPTIVE)}',
+            )
         if self.dis_head == 'softmax' and self.loss not in ('minimax', 'nonsaturating'):
             self._refuse('dis_head', f'{self.loss} needs an unbounded score; must be logit')
         projects_alone = self.conditional and self.pack == 1 and self.dis_head == 'logit'
@@ -338,11 +353,12 @@ class Config:
             self._refuse('judge_every', f'{self.data} is made of points; must be left out')
         if self.gen_output not in (None, 'identity'):
             self._refuse('gen_output', f'{self.data} has points outside [0, 1]; must be identity')
-        for name, off in (('binarize', 'off'), ('mirror', 'off'), ('augment', 'left out')):
+        reason = f'{self.data} is made of points, not images'
+        for name in ('binarize', 'mirror'):
             if getattr(self, name):
-                raise ConfigError(
-                    f'{self.data} is made of points, not images; must be {off}', setting=name
-                )
+                raise ConfigError(f'{reason}; must be off', setting=name)
+        if self.augment:
+            self._refuse('augment', f'{reason}; must be none')
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that JSON can hold."""

@@ -153,7 +153,7 @@ def resume(
 def _resume(
     folder: Path, saved: Config, config: Config, lock: RunLock, warn: Warn, changed_data: bool
 ) -> Trainer:
-    check_records(folder, warn)
+    check_records(folder, warn, updates_probability(config))
     updater, evaluation = prepare(config, folder, changed_data=changed_data)
     _restore(updater, folder, config, warn)
     check_environment(folder, warn)
@@ -209,10 +209,18 @@ def as_list(names: list[str]) -> str:
     return ', '.join(names) or 'none'
 
 
-def check_records(folder: Path, warn: Warn) -> None:
-    """Warn about damage to what a resumed run adds to; raise RunError for a file without a row."""
+def updates_probability(config: Config) -> bool:
+    """Return whether a run adjusts the probability of its augmentation."""
+    return bool(config.augment) and config.augment_target is not None
+
+
+def check_records(folder: Path, warn: Warn, adaptive: bool = False) -> None:
+    """Warn about damage to what a resumed run adds to; raise RunError for a file without a row.
+
+    adaptive: see `log_records`.
+    """
     metrics = [Records(folder / METRICS), Records(folder / JUDGED)]
-    for records in (*log_records(folder), *metrics):
+    for records in (*log_records(folder, adaptive), *metrics):
         records.check(warn)
     if (folder / SCORES).exists() and not read_scores(folder)[0]:
         warn(f'{folder / SCORES}: is damaged; the best snapshot so far is forgotten')

@@ -209,7 +209,10 @@ def test_points_are_refused_by_the_updater_too():
         (['--augment', 'blur'], '--augment blur: must be none, or any of color, shift, cutout and'),
         (['--augment', 'shift,shift'], '--augment shift,shift: must be none, or any of'),
         (['--augment', ''], "--augment '': must be none, or any of"),
-        (['--augment', 'shift', '--data', 'ring8'], '--augment: ring8 is made of points'),
+        (
+            ['--augment', 'shift', '--data', 'ring8'],
+            '--augment shift: ring8 is made of points, not images; must be none',
+        ),
         (['--augment-probability', '1.1'], '--augment-probability 1.1: must be a number from 0'),
     ],
 )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gluongan.config import MIXTURES, Config, ConfigError, knobs
+from gluongan.config import ADAPTIVE, MIXTURES, Config, ConfigError, knobs
 from gluongan.data import toys
+from gluongan.errors import InputError
+from gluongan.gan.adaptive import check_loss
 from gluongan.gan.augmentation import AUGMENTATIONS
 from gluongan.gan.losses import LOSSES, SMOOTHABLE
 from gluongan.gan.noise import DISTRIBUTIONS
@@ -29,6 +31,18 @@ NAMES = {
 @pytest.mark.parametrize('setting', NAMES)
 def test_choices_are_the_names_of_what_exists(setting):
     assert set(knobs()[setting].choices) == set(NAMES[setting])
+
+
+@pytest.mark.parametrize('loss', LOSSES)
+def test_adaptive_augmentation_takes_the_same_losses_in_a_config_and_in_the_library(loss):
+    if loss in ADAPTIVE:
+        check_loss(LOSSES[loss])
+        assert Config(loss=loss, augment=('shift',), augment_target=0.6).augment_target == 0.6
+        return
+    with pytest.raises(InputError, match='augment_target: needs logits above 0'):
+        check_loss(LOSSES[loss])
+    with pytest.raises(ConfigError, match=r'augment_target 0\.6: needs scores above 0'):
+        Config(loss=loss, augment=('shift',), augment_target=0.6)
 
 
 def test_mixtures_are_those_of_the_data():

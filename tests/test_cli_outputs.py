@@ -291,6 +291,8 @@ WITH_EFFECT = {
     'penalty_weight': {'penalty': 'gp'},
     'noise_until': {'instance_noise': 0.1},
     'augment_probability': {'augment': ('shift',)},
+    'augment_target': {'augment': ('shift',)},
+    'augment_span': {'augment': ('shift',), 'augment_target': 0.0},
     'lr': {'gen_lr': 0.1},
     'decay': {'optimizer': 'rmsprop'},
     'momentum': {'optimizer': 'sgd'},

@@ -69,10 +69,7 @@ RULES = [
     ('pack', {'pack': 3}),
     ('pack', {'pack': 8, 'batch': 8, 'dis_batchnorm': True}),
     ('batch', {'batch': 1}),
-    (
-        'schedule_iterations',
-        {'schedule': 'linear', 'iterations': 20_000, 'schedule_iterations': 15_000},
-    ),
+    ('schedule_iterations', {'schedule': 'linear', 'iterations': 9, 'schedule_iterations': 8}),
     ('best', {'best': 'lenet_fd2k_test'}),
     ('precision', {'network': 'conv', 'precision': 'bfloat16'}),
     ('network', {'network': 'conv', 'data': 'ring8'}),
@@ -80,7 +77,8 @@ RULES = [
     ('judge_every', {'data': 'ring8', 'judge_every': 100}),
     ('gen_output', {'data': 'grid25', 'gen_output': 'sigmoid'}),
     ('binarize', {'data': 'ring8', 'binarize': True}),
-    ('mirror', {'data': 'ring8', 'mirror': True}),
+    ('augment', {'data': 'ring8', 'augment': ('shift',)}),
+    ('augment_target', {'loss': 'wasserstein', 'augment_target': 0.6}),
 ]
 # Rules that need the data or the machine.
 LATER = [

@@ -28,6 +28,8 @@ BOUNDS = {
     'instance_noise': (0.0, 10.0),
     'noise_until': (1, BILLION),
     'augment_probability': (0.0, 1.0),
+    'augment_target': (-1.0, 1.0),
+    'augment_span': (1, BILLION),
     'ema': (0.0, 0.99999),
     'clip': (1e-6, 100.0),
     'lr': RATE,

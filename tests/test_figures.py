@@ -19,6 +19,7 @@ FILES = [
     'figures/accuracy.png',
     'figures/pixels.png',
     'figures/scores.png',
+    'figures/augmentation.png',
     'figures/spot_the_fake.png',
     'figures/spot_the_fake_answer.png',
     'training.gif',
@@ -68,6 +69,9 @@ def make_run(run, shape=(1, 12, 10), count=64, **facts):
     rows = [f'{iteration},{1 / iteration},0.7,0.6,0.4\n' for iteration in range(1, 41)]
     (run / 'batches.csv').write_text(HEADER + ''.join(rows))
     metrics = {'dis/accuracy': 0.6, 'pixels/mean': 0.2, 'pixels/std': 0.3}
+    if len(shape) == 3:
+        log = {'iteration': 20, 'augment/p': 0.25, 'augment/r': 0.7}
+        (run / 'log.jsonl').write_text(json.dumps(log) + '\n')
     if len(shape) == 1:
         metrics = {'dis/accuracy': 0.6, 'modes/caught': 7, 'modes/good': 0.9}
     lines = [json.dumps({'iteration': iteration, **metrics}) + '\n' for iteration in (10, 20)]

@@ -25,6 +25,13 @@ CONFIGS = {
     'dense': {},
     'dropout in both': {'gen_dropout': 0.3, 'dis_dropout': 0.5},
     'mirrored data': {'mirror': True, 'conditional': True},
+    'adaptive augmentation': {
+        'augment': ('color', 'cutout'),
+        'augment_target': 0.0,
+        'augment_span': 2000,
+        'dis_steps': 3,
+        'lr': 1e-3,
+    },
     'augmentation': {'augment': ('color', 'shift', 'cutout', 'mirror'), 'augment_probability': 0.7},
     'two steps of D': {'dis_steps': 2, 'dis_batchnorm': True},
     'three steps of D, own noise': {'dis_steps': 3, 'shared_noise': False, 'noise': 'uniform'},

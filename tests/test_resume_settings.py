@@ -56,6 +56,8 @@ OTHER_VALUES = {
     'noise_until': 100,
     'augment': ('color',),
     'augment_probability': 0.5,
+    'augment_target': 0.6,
+    'augment_span': 1000,
     'ema': 0.9,
     'shared_noise': False,
     'clip': 0.01,

@@ -182,6 +182,8 @@ GAME = {
     'mirror': ({}, False, True),
     'augment': ({}, ('color',), ('shift',)),
     'augment_probability': ({'augment': ('shift',)}, 0.5, 1.0),
+    'augment_target': ({'augment': ('shift',), 'augment_span': 200}, None, -1.0),
+    'augment_span': ({'augment': ('shift',), 'augment_target': -1.0}, 200, 400),
     'noise': ({}, 'normal', 'uniform'),
     'loss': ({}, 'nonsaturating', 'least_squares'),
     'dis_steps': ({}, 1, 2),
@@ -205,7 +207,7 @@ DATA = {
 }
 
 
-def weights_after(config, iterations=3):
+def weights_after(config, iterations=6):
     """Return the weights that a snapshot would have, by network."""
     updater = build.make_updater(config, build.load_data(config))
     for _ in range(iterations):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LOSSES = ('dis/loss', 'gen/loss', 'dis/real', 'dis/fake')
 COLUMNS = ('iteration', 'epoch', 'elapsed', 'iterations_per_second', *LOSSES)
+ADAPTIVE = ('augment/p', 'augment/r')  # of a run with `augment_target`
 LONGEST_WINDOW = 10_000  # mini-batches behind the first row after a resume
 
 # What the progress shows: the key or the stem of a metric, its label, its format and its unit.
@@ -31,6 +32,7 @@ SHOWN = (
     ('gen/loss', 'G loss', '.3f', ''),
     ('dis/real', 'D(x)', '.3f', ''),
     ('dis/fake', 'D(G(z))', '.3f', ''),
+    ('augment/p', 'augmented', '.0%', ''),
     ('modes/caught', 'modes', '.0f', ''),
     ('modes/good', 'good', '.1%', ''),
     ('samples/spread', 'spread', '.2f', ''),
@@ -45,12 +47,16 @@ BAR_COLUMNS = 40  # of a terminal, taken by the bar and its percentage
 LEAST_COLUMNS = 20  # for the numbers beside the bar
 
 
-def log_records(run: Path) -> tuple[Records, Records, Records]:
-    """Return the files that LogReport writes: every mini-batch, and the means as JSON and CSV."""
+def log_records(run: Path, adaptive: bool = False) -> tuple[Records, Records, Records]:
+    """Return the files that LogReport writes: every mini-batch, and the means as JSON and CSV.
+
+    adaptive: whether the means have columns for an adaptive augmentation.
+    """
+    columns = (*COLUMNS, *ADAPTIVE) if adaptive else COLUMNS
     return (
         Records(run / BATCHES, header=csv_row(('iteration', *LOSSES)) + '\n'),
         Records(run / LOG),
-        Records(run / LOG_TABLE, header=csv_row(COLUMNS) + '\n'),
+        Records(run / LOG_TABLE, header=csv_row(columns) + '\n'),
     )
 
 
@@ -58,6 +64,7 @@ class LogReport(Extension):
     """Writes the losses and scores of every mini-batch, and their means since the last call.
 
     The mini-batches go to batches.csv; the means go to log.jsonl, log.csv and `trainer.report`.
+    A run with an adaptive augmentation has its probability and its r there too, as they are.
     `elapsed` is in seconds of training, including those before a resume.
     """
 
@@ -65,7 +72,9 @@ class LogReport(Extension):
 
     def start(self, trainer: Trainer) -> None:
         iteration = trainer.updater.iteration
-        self._batches, self._rows, self._table = log_records(trainer.folder)
+        self._adaptive = getattr(trainer.updater, 'adaptive', None)
+        records = log_records(trainer.folder, self._adaptive is not None)
+        self._batches, self._rows, self._table = records
         batches = self._batches.start(iteration)
         self._rows.start(iteration)
         logged = self._table.start(iteration)
@@ -91,6 +100,8 @@ class LogReport(Extension):
         }
         means = np.mean([batch[1:] for batch in self._window], axis=0).tolist()
         row.update(zip(LOSSES, means))
+        if self._adaptive:
+            row.update(self._adaptive.numbers())
         self._window = []
         self._last_call = (updater.iteration, now)
         trainer.report.update(as_written(row))

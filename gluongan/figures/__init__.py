@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..runs import reading
 from ..runs.folder import CLIP, RunError
-from . import clips, curves, pictures
+from . import adaptive, clips, curves, pictures
 from .clips import walk
 from .clouds import cloud
 from .comparison import compared_curves, compared_samples
@@ -50,6 +50,7 @@ FIGURES: dict[str, Callable[[Path], Path | None]] = {
     'pixels': curves.pixels,
     'modes': curves.modes,
     'scores': curves.scores,
+    'augmentation': adaptive.augmentation,
     'spot_the_fake': pictures.spot_the_fake,
     'spot_the_fake_answer': pictures.spot_the_fake_answer,
     'training': clips.training,  # the last, which `are_current` looks at

@@ -88,7 +88,7 @@ def losses(run: Path) -> Path | None:
     unit = 'loss'
     if facts.loss in EQUILIBRIUM:
         unit = 'loss (nats)'
-        _draw_rule(axes, EQUILIBRIUM[facts.loss], 'D at equilibrium, 2 ln 2')
+        draw_rule(axes, EQUILIBRIUM[facts.loss], 'D at equilibrium, 2 ln 2')
     subtitle(axes, _thinning(lines, len(x)))
     finish(axes, 'iteration', unit)
     return save(figure, figure_path(run, 'losses'))
@@ -118,7 +118,7 @@ def scores(run: Path) -> Path | None:
         )
         finish(panels[1], 'iteration', 'difference')
     else:
-        _draw_rule(panels[0], 0.5, 'chance, 0.5')
+        draw_rule(panels[0], 0.5, 'chance, 0.5')
         panels[0].set_ylim(-0.02, 1.02)
         finish(panels[0], 'iteration', 'mean probability of being real')
     return save(figure, figure_path(run, 'scores'))
@@ -136,7 +136,7 @@ def accuracy(run: Path) -> Path | None:
     if after is not None:
         _draw_accuracy_after(panels[0], after)
     if len(iterations):
-        _draw_points(panels[-1], iterations, during, DIS, 'overall')
+        draw_points(panels[-1], iterations, during, DIS, 'overall')
         subtitle(panels[-1], 'over training')
         _finish_accuracy(panels[-1], 'iteration')
     return save(figure, figure_path(run, 'accuracy'))
@@ -153,7 +153,7 @@ def _draw_accuracy_after(axes: Axes, after: dict[str, np.ndarray]) -> None:
 
 
 def _finish_accuracy(axes: Axes, xlabel: str) -> None:
-    _draw_rule(axes, 0.5, 'ideal, 0.5')
+    draw_rule(axes, 0.5, 'ideal, 0.5')
     axes.set_ylim(-0.02, 1.02)
     finish(axes, xlabel, 'accuracy (share correct)')
 
@@ -174,9 +174,9 @@ def pixels(run: Path) -> Path | None:
 def _draw_pixels(
     axes: Axes, measured: tuple[np.ndarray, np.ndarray], goal: float | None, name: str
 ) -> None:
-    _draw_points(axes, *measured, FAKE, 'generated')
+    draw_points(axes, *measured, FAKE, 'generated')
     if goal is not None:
-        _draw_rule(axes, goal, f'data, {goal:.4f}', REAL)
+        draw_rule(axes, goal, f'data, {goal:.4f}', REAL)
     subtitle(axes, f'{name} of all pixels')
     finish(axes, 'iteration', f'{name}\n(0 = black, 1 = white)')
 
@@ -190,12 +190,12 @@ def modes(run: Path) -> Path | None:
         return None
     last = iterations[-1]
     figure, panels = page(f'Coverage of the mixture: {facts.about}, iteration {last:,.0f}', rows=2)
-    _draw_points(panels[0], iterations, caught, FAKE, f'generated, {caught[-1]:.0f} at the end')
+    draw_points(panels[0], iterations, caught, FAKE, f'generated, {caught[-1]:.0f} at the end')
     subtitle(panels[0], 'modes with at least one good point, out of 2,500 points')
     count_from_zero(panels[0])
     finish(panels[0], 'iteration', 'modes caught')
-    _draw_points(panels[1], iterations, good, FAKE, f'generated, {good[-1]:.1%} at the end')
-    _draw_rule(panels[1], WITHIN_3_SIGMA, 'the mixture itself, 98.9%', REAL)
+    draw_points(panels[1], iterations, good, FAKE, f'generated, {good[-1]:.1%} at the end')
+    draw_rule(panels[1], WITHIN_3_SIGMA, 'the mixture itself, 98.9%', REAL)
     subtitle(panels[1], 'good points: within 3 standard deviations of a mode')
     panels[1].set_ylim(-0.02, 1.02)
     finish(panels[1], 'iteration', 'share of good points')
@@ -268,12 +268,13 @@ def _draw_curve(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, label: st
     return line
 
 
-def _draw_points(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, label: str) -> None:
+def draw_points(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, label: str) -> None:
+    """Draw a line through values that were measured now and then, with a gap where one is NaN."""
     shown = np.where(np.isfinite(y), y, np.nan)
     axes.plot(x, shown, '.-', color=colour, linewidth=1.4, markersize=5, label=label)
 
 
-def _draw_rule(axes: Axes, height: float, label: str, colour: str = RULE) -> None:
+def draw_rule(axes: Axes, height: float, label: str, colour: str = RULE) -> None:
     """Draw a dashed horizontal line."""
     axes.axhline(height, color=colour, linewidth=1.3, linestyle=(0, (5, 3)), zorder=3, label=label)
 

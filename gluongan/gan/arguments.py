@@ -12,6 +12,7 @@ from ..errors import InputError, check_count
 from ..nn.layers import Chain, Pack
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
+from .adaptive import AdaptiveProbability, check_loss
 from .augmentation import Augmentation
 from .losses import LOSSES, Loss
 from .penalties import GradientPenalty
@@ -139,6 +140,20 @@ def make_augmentation(
         seed=seed,
         device=real.device,
     )
+
+
+def make_adaptive(
+    augmentation: Augmentation | None, target: float | None, span: int, loss: Loss
+) -> AdaptiveProbability | None:
+    """Return what adjusts an augmentation's probability; None without a target."""
+    if target is None:
+        return None
+    if augmentation is None:
+        raise InputError(
+            'has no effect without `augment`; must be None', setting='augment_target', value=target
+        )
+    check_loss(loss)
+    return AdaptiveProbability(augmentation, target, span)
 
 
 def make_penalty(

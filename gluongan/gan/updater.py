@@ -16,6 +16,7 @@ from ..nn.optimizer import Optimizer
 from ..runtime import mx
 from ..runtime import seed as seed_mxnet
 from . import arguments
+from .adaptive import SPAN
 from .labels import LabelledGenerator, append_labels, labels_in_proportion, one_hot
 from .losses import Array, Loss, make_loss
 from .noise import Noise
@@ -46,7 +47,8 @@ class GANUpdater:
     instance_noise: standard deviation of the noise on everything that the discriminator sees; it
     falls linearly to 0 at iteration `noise_until`.
     augment: names in AUGMENTATIONS; D sees real and generated pictures changed in these ways, each
-    with `augment_probability`, see `Augmentation`.
+    with `augment_probability`, see `Augmentation`. augment_target, augment_span: let that
+    probability follow the discriminator's overfitting, see `AdaptiveProbability`.
     conditional: both networks get one-hot labels: the generator takes (N, latent + classes), the
     discriminator images with `classes` more channels.
 
@@ -96,6 +98,8 @@ class GANUpdater:
         noise_until: int | None = None,
         augment: Collection[str] = (),
         augment_probability: float = 1.0,
+        augment_target: float | None = None,
+        augment_span: int = SPAN,
         conditional: bool = False,
         seed: int = 0,
     ) -> None:
@@ -119,6 +123,9 @@ class GANUpdater:
         self.average = MovingAverage(gen, ema) if ema else None
         self.augmentation = arguments.make_augmentation(
             augment, augment_probability, real, dis, self.classes, seed
+        )
+        self.adaptive = arguments.make_adaptive(
+            self.augmentation, augment_target, augment_span, self.loss
         )
         self.dis_steps, self.gen_steps = dis_steps, gen_steps
         self.shared_noise = shared_noise
@@ -212,6 +219,8 @@ class GANUpdater:
             if step == 0 or self.classes or not self.shared_noise:
                 x_fake = self._record_fake(labels)
             dis_loss, y_real, y_fake = self._update_dis(x_real, x_fake)
+            if self.adaptive:
+                self.adaptive.observe(y_real, self.real.batch)
         for step in range(self.gen_steps):
             if step > 0 or not self.shared_noise:
                 x_fake = self._record_fake(labels)
@@ -339,6 +348,8 @@ class GANUpdater:
         }
         if self.augmentation:
             meta['augmentation'] = self.augmentation.state()
+        if self.adaptive:
+            meta['adaptive'] = self.adaptive.state()
         return arrays, meta
 
     def restore(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
@@ -351,6 +362,8 @@ class GANUpdater:
         self.real.restore(meta['real'])
         if self.augmentation:
             self.augmentation.restore(meta['augmentation'])
+        if self.adaptive:
+            self.adaptive.restore(meta['adaptive'])
 
     def restore_weights(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
         """Restore what samples and scores depend on: networks, moving average, iteration."""
