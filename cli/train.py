@@ -63,6 +63,13 @@ if TYPE_CHECKING:
     'says where its data is if it has moved.',
 )
 @click.option(
+    '--init-from',
+    type=PATH,
+    metavar='RUN|EXPORT',
+    help='Begin with the weights of this run (its newest snapshot) or export, where names and '
+    'shapes agree, with fresh optimisers.',
+)
+@click.option(
     '--out',
     type=PATH,
     default=Path('runs'),
@@ -89,6 +96,7 @@ def train(
     name: str | None,
     file: Path | None,
     resume: Path | None,
+    init_from: Path | None,
     out: Path,
     seeds: str | None,
     dry_run: bool,
@@ -103,14 +111,27 @@ def train(
     gluongan train --gen-hidden 128,512 --dis-hidden 512 --loss minimax
     gluongan train --data path/to/pictures --image-size 32 --channels 3
     gluongan train --resume runs/00000-dense-mnist --iterations 30000
+    gluongan train --data my/pictures --init-from runs/00000-dcgan-mnist
     gluongan train --seeds 0-4 --judge-every 1000                    five runs, compared
     """
     given = typed(flags)
     _check_seeds(seeds, resume, given)
     _check_out(resume, out)
+    if init_from is not None and resume:
+        raise Usage(
+            f'--init-from {init_from}: has no effect with --resume, which continues with the '
+            f'weights of {resume}; must be left out'
+        )
     if changed_data and not resume:
         raise Usage('--changed-data: a new run has no earlier data; must be used with --resume')
-    begin = partial(_begin, resume=resume, out=out, dry_run=dry_run, changed_data=changed_data)
+    begin = partial(
+        _begin,
+        resume=resume,
+        init_from=init_from,
+        out=out,
+        dry_run=dry_run,
+        changed_data=changed_data,
+    )
     with refusals():
         from_file = _read_settings(file) if file else {}
         asked = None if name is None else recipe(name)
@@ -209,6 +230,7 @@ def _begin(
     interrupt: Interrupt,
     *,
     resume: Path | None,
+    init_from: Path | None,
     out: Path,
     dry_run: bool,
     changed_data: bool,
@@ -225,13 +247,15 @@ def _begin(
     from gluongan import launch
 
     if dry_run:
-        launch.prepare(config, resume, changed_data=changed_data)
+        updater, _ = launch.prepare(config, resume, changed_data=changed_data)
+        if init_from is not None:
+            launch.begin_with(updater, init_from)
         _print_plan(config, resume, out)
         return out
     if resume:
         run = launch.resume(resume, config, warn, changed_data=changed_data)
     else:
-        run = launch.begin(config, out, sys.argv, warn)
+        run = launch.begin(config, out, sys.argv, warn, init_from=init_from)
     remember_run(run.folder)
     _announce(run, config)
     _train(run, interrupt)

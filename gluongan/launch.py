@@ -17,6 +17,7 @@ from .config import QUICK_METRICS, Config, ConfigError, defaults
 from .data import Dataset
 from .errors import as_typed
 from .evaluation import Reference, classifier, metric_meaning
+from .exports.initial import begin_with
 from .extensions import (
     CollapseAlarm,
     EarlyStopping,
@@ -35,6 +36,7 @@ from .loading import check_data, settle
 from .runs.folder import (
     CONFIG,
     ENVIRONMENT,
+    INITIAL,
     JUDGED,
     METRICS,
     SCORES,
@@ -83,18 +85,29 @@ def _point_out_bad_test(config: Config, dataset: Dataset) -> None:
         log.warning('%s; the run can be trained, and not evaluated before that is mended', error)
 
 
-def begin(config: Config, out: Path, command: list[str], warn: Warn = print) -> Trainer:
+def begin(
+    config: Config,
+    out: Path,
+    command: list[str],
+    warn: Warn = print,
+    *,
+    init_from: Path | None = None,
+) -> Trainer:
     """Return a new run in a new numbered folder in `out`; its `run()` trains it.
 
     command: the command line that started it, for environment.json.
+    init_from: a run or an export with whose weights it begins, see `exports.initial.begin_with`.
     Every fault of the settings is raised before the folder is made.
     """
     updater, evaluation = prepare(config)
+    initial = None if init_from is None else begin_with(updater, init_from)
     folder = next_folder(out, run_name(config))
     settings = settings_to_keep(config, updater.real.dataset.shape)
     try:
         write_json(folder / CONFIG, settings)
         write_json(folder / ENVIRONMENT, {**describe_environment(), 'command': command})
+        if initial:
+            write_json(folder / INITIAL, initial.to_dict())
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)  # nothing of it could be resumed
         raise

@@ -298,8 +298,15 @@ HANDED = {
     'invert': {'--images', '--resize'},
 }
 ELSEWHERE = {
-    # test_cli, test_changed_data
-    'train': {'--recipe', '--config', '--resume', '--seeds', '--dry-run', '--changed-data'},
+    'train': {  # test_cli, test_changed_data, test_init_from
+        '--recipe',
+        '--config',
+        '--resume',
+        '--seeds',
+        '--dry-run',
+        '--changed-data',
+        '--init-from',
+    },
     'invert': {'--changed-data'},  # test_changed_data
     'bench': {  # test_cli_bench
         '--recipe',

@@ -119,7 +119,7 @@ def test_command_exists_with_its_options(words):
 
 
 TRAINING = [words for words in OURS if words[0] == 'train' and 'RUN' not in words]
-NOT_ALONE = {'--resume', '--config', '--help', 'NAME'}
+NOT_ALONE = {'--resume', '--init-from', '--config', '--help', 'NAME'}
 TRAINING = [words for words in TRAINING if not NOT_ALONE & set(words)]
 
 

@@ -33,9 +33,18 @@ def trace(net: Chain, output: str) -> Traced:
         graph = parse_graph(net(mx.sym.var(INPUT)).tojson())
     names = {INPUT: INPUT}
     for path, parameter in net._collect_params_with_prefix().items():
-        names[parameter.name] = 'layer' + path.replace('.', '_')
+        names[parameter.name] = weight_name(path)
     weights = {names[p.name]: p.data().asnumpy() for p in net.collect_params().values()}
     return Traced(graph.renamed(names, output), weights)
+
+
+def weight_name(path: str) -> str:
+    """Return what an export calls the weight at a position in a network.
+
+    >>> weight_name('3.weight')
+    'layer3_weight'
+    """
+    return 'layer' + path.replace('.', '_')
 
 
 def write(net: Traced, prefix: Path) -> list[Path]:

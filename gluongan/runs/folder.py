@@ -19,6 +19,7 @@ from ..recipes import RECIPES, recipe
 
 CONFIG = 'config.json'  # every setting
 ENVIRONMENT = 'environment.json'  # versions, machine, threads, command line
+INITIAL = 'initial.json'  # what was taken from another run or an export, and what not
 FACTS = 'run.json'  # what figures and samplers need to know about the data
 LOG = 'log.jsonl'  # mean losses and scores, one row every `log_every` iterations
 LOG_TABLE = 'log.csv'  # the same rows as a table
@@ -49,7 +50,7 @@ MAKERS = {
 }
 # The files and folders of the run itself.
 OWN = {CONFIG, ENVIRONMENT, FACTS, LOG, LOG_TABLE, BATCHES, METRICS, ACCURACY, JUDGED, CLIP, LOCK}
-OWN |= {REALS + IMAGES, REALS + POINTS, SAMPLES_FOLDER, FIGURES_FOLDER, SNAPSHOTS_FOLDER}
+OWN |= {INITIAL, REALS + IMAGES, REALS + POINTS, SAMPLES_FOLDER, FIGURES_FOLDER, SNAPSHOTS_FOLDER}
 
 
 class RunError(InputError):
