@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gluongan.errors import InputError
-from gluongan.gan.augmentation import AUGMENTATIONS, Augment, Augmentation
+from gluongan.gan.augmentation import AUGMENTATIONS, Augmentation
 from gluongan.gan.losses import LOSSES
 from gluongan.gan.objectives import GenObjective
 from gluongan.nn.layers import Chain, Dense, frozen
@@ -67,7 +67,7 @@ def test_pictures_are_changed_as_by_hand_and_so_are_gradients(shape, names):
     given = mx.nd.array(x)
     given.attach_grad()
     with mx.autograd.record():
-        y = augmentation.block(given, mx.nd.array(numbers))
+        y = augmentation.block(given, mx.nd.array(augmentation.block.prepared(numbers)))
     y.backward(mx.nd.array(weight))
     expected = augmented_by_hand(x, numbers, names)
     np.testing.assert_allclose(y.asnumpy(), expected, rtol=0, atol=1e-6)
@@ -305,8 +305,3 @@ def test_seeds_draw_different_numbers():
 def test_what_cannot_be_is_refused_in_a_sentence(names, shape, probability, message):
     with pytest.raises(InputError, match=message):
         Augmentation(names, shape, probability=probability)
-
-
-def test_the_width_is_that_of_the_numbers_drawn():
-    for names in SUBSETS:
-        assert Augmentation(names, (3, 5, 9)).draw(2).shape == (2, Augment(names, (3, 5, 9)).width)

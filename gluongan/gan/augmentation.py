@@ -29,14 +29,31 @@ FARTHEST = 0.125  # shift, as a share of each side
 HOLE = 0.5  # side of what is cut out, as a share of each side
 
 
+class _Columns:
+    """Hands out the columns of numbers (N, ...), an array or a symbol, from left to right."""
+
+    def __init__(self, F: Any, numbers: Any) -> None:
+        self._F = F
+        self._numbers = numbers
+        self._taken = 0
+
+    def take(self, count: int) -> Any:
+        start = self._taken
+        self._taken += count
+        if self._F is np:
+            return self._numbers[:, start : self._taken]
+        return self._F.slice_axis(self._numbers, axis=1, begin=start, end=self._taken)
+
+
 class Augment(mx.gluon.HybridBlock):
-    """(x, numbers) -> x augmented, of the same shape; differentiable in x.
+    """(x, prepared numbers) -> x augmented, of the same shape; differentiable in x.
 
     names: of AUGMENTATIONS. shape: of a picture, (C, H, W); x may be flat. Its last `classes`
     channels, or values if `flat_labels`, are labels and stay as they are.
-    numbers: (N, `width`), from `Augmentation.draw`: brightness, saturation and contrast; for each
-    row and each column of the result the one that it is taken from, none where that is outside;
-    for each row and each column 1 if the hole is there.
+
+    All of it is products of matrices. They are exact where a picture is moved, and they compute no
+    gradient but that of x; MXNet's broadcasting operators compute all, which takes ten times as
+    long as the pass itself.
     """
 
     def __init__(
@@ -52,78 +69,91 @@ class Augment(mx.gluon.HybridBlock):
         self._classes = classes
         self._flat_labels = flat_labels
         self.recolours = 'color' in names
-        self.moves = 'shift' in names or 'mirror' in names
+        self.shifts = 'shift' in names
+        self.moves = self.shifts or 'mirror' in names
         self.cuts = 'cutout' in names
-        sides = sum(shape[1:])
-        self.width = COLORS * self.recolours + sides * self.moves + sides * self.cuts
         self.hybridize(static_alloc=True)
+
+    def prepared(self, numbers: np.ndarray) -> np.ndarray:
+        """Return numbers (N, ...) from `Augmentation.draw` as the graph takes them, float32."""
+        channels, height, width = self._shape
+        split = _Columns(np, numbers)
+        parts = []
+        if self.recolours:
+            parts += self._colour_matrices(split.take(COLORS))
+        if self.moves:
+            rows, columns = split.take(height), split.take(width)
+            parts += [columns, np.tile(rows, channels)] if self.shifts else [columns]
+        if self.cuts:
+            parts += [np.tile(split.take(height), channels), split.take(width)]
+        return np.concatenate(parts, axis=1, dtype=np.float32)
+
+    def _colour_matrices(self, colours: np.ndarray) -> list[np.ndarray]:
+        """Return the matrix of each picture's channels, the weight of its sum, and what is added.
+
+        With s and c for saturation and contrast, M for the mean of a picture and m for the mean of
+        a pixel's channels, the result is c (s x + (1 - s) m) + (1 - c) M + brightness.
+        """
+        channels = self._shape[0]
+        brightness, saturation, contrast = np.split(colours, COLORS, axis=1)
+        own = (contrast * saturation)[..., None] * np.eye(channels)
+        mixed = (contrast * (1 - saturation) / channels)[..., None]
+        matrices = (own + mixed).reshape(len(colours), -1)
+        return [matrices, (1 - contrast) / prod(self._shape), brightness]
 
     def hybrid_forward(self, F: Any, x: Any, numbers: Any) -> Any:
         if not self._classes:
-            pictures = F.reshape(x, shape=(-1, *self._shape))
-            return F.reshape_like(self._augmented(F, pictures, numbers), x)
+            return F.reshape_like(self._augmented(F, x, numbers), x)
         size = prod(self._shape) if self._flat_labels else self._shape[0]
         labels = F.slice_axis(x, axis=1, begin=size, end=None)
-        pictures = F.slice_axis(x, axis=1, begin=0, end=size)
-        pictures = F.reshape(pictures, shape=(-1, *self._shape))
-        pictures = self._augmented(F, pictures, numbers)
+        pictures = self._augmented(F, F.slice_axis(x, axis=1, begin=0, end=size), numbers)
         if self._flat_labels:
-            pictures = F.reshape(pictures, shape=(0, -1))
+            pictures = F.reshape(pictures, shape=(-1, size))
+        else:
+            pictures = F.reshape(pictures, shape=(-1, *self._shape))
         return F.concat(pictures, labels, dim=1)
 
     def _augmented(self, F: Any, x: Any, numbers: Any) -> Any:
-        _, height, width = self._shape
+        """Return pictures augmented, in any order of the same values."""
         split = _Columns(F, F.BlockGrad(numbers))
         if self.recolours:
-            x = self._recoloured(F, x, split.take(COLORS))
-        if not (self.moves or self.cuts):
-            return x
-        x = x - GREY
+            x = self._recoloured(F, x, split)
         if self.moves:
-            x = self._moved(F, x, split.take(height), split.take(width))
+            x = self._moved(F, x - GREY, split)
+        elif self.cuts:
+            x = x - GREY
         if self.cuts:
-            rows = F.reshape(split.take(height), shape=(0, 1, height, 1))
-            columns = F.reshape(split.take(width), shape=(0, 1, 1, width))
-            x = F.broadcast_mul(x, 1 - F.broadcast_mul(rows, columns))
-        return x + GREY
+            x = self._cut(F, x, split)
+        return x + GREY if self.moves or self.cuts else x
 
-    def _recoloured(self, F: Any, x: Any, colours: Any) -> Any:
-        brightness, saturation, contrast = (
-            F.reshape(F.slice_axis(colours, axis=1, begin=i, end=i + 1), shape=(0, 1, 1, 1))
-            for i in range(COLORS)
-        )
-        x = F.broadcast_add(x, brightness)
-        if self._shape[0] > 1:
-            x = _stretched(F, x, saturation, around=F.mean(x, axis=1, keepdims=True))
-        return _stretched(F, x, contrast, around=F.mean(x, axis=(1, 2, 3), keepdims=True))
+    def _recoloured(self, F: Any, x: Any, split: _Columns) -> Any:
+        channels, values = self._shape[0], prod(self._shape)
+        matrices = F.reshape(split.take(channels**2), shape=(-1, channels, channels))
+        weight, brightness = (F.reshape(split.take(1), shape=(-1, 1, 1)) for _ in range(2))
+        row = F.reshape(x, shape=(-1, 1, values))
+        ones = F.ones_like(F.BlockGrad(row))
+        added = F.batch_dot(row, ones, transpose_b=True) * weight + brightness
+        x = F.batch_dot(matrices, F.reshape(x, shape=(-1, channels, values // channels)))
+        return F.reshape(x, shape=(-1, 1, values)) + F.batch_dot(added, ones)
 
-    def _moved(self, F: Any, x: Any, rows: Any, columns: Any) -> Any:
-        """Return x (N, C, H, W) with each row and column taken from another one, or made 0."""
+    def _moved(self, F: Any, x: Any, split: _Columns) -> Any:
+        """Return x with each row and column taken from another one, or made 0."""
         channels, height, width = self._shape
-        # Products with matrices of 0 and 1: exact, and so are their gradients.
         x = F.reshape(x, shape=(-1, channels * height, width))
-        x = F.batch_dot(x, F.one_hot(columns, width), transpose_b=True)
-        chosen = F.repeat(F.one_hot(rows, height), repeats=channels, axis=0)
-        x = F.batch_dot(chosen, F.reshape(x, shape=(-1, height, width)))
-        return F.reshape(x, shape=(-1, channels, height, width))
+        x = F.batch_dot(x, F.one_hot(split.take(width), width), transpose_b=True)
+        if self.shifts:
+            rows = F.reshape(split.take(channels * height), shape=(-1, height))
+            x = F.reshape(x, shape=(-1, height, width))
+            x = F.batch_dot(F.one_hot(rows, height), x)
+        return x
 
-
-def _stretched(F: Any, x: Any, factor: Any, around: Any) -> Any:
-    return F.broadcast_add(around, F.broadcast_mul(F.broadcast_sub(x, around), factor))
-
-
-class _Columns:
-    """Hands out the columns of numbers (N, width), from left to right."""
-
-    def __init__(self, F: Any, numbers: Any) -> None:
-        self._slice = F.slice_axis
-        self._numbers = numbers
-        self._taken = 0
-
-    def take(self, count: int) -> Any:
-        start = self._taken
-        self._taken += count
-        return self._slice(self._numbers, axis=1, begin=start, end=self._taken)
+    def _cut(self, F: Any, x: Any, split: _Columns) -> Any:
+        """Return x with 0 where the holes are."""
+        channels, height, width = self._shape
+        rows = F.reshape(split.take(channels * height), shape=(-1, channels * height, 1))
+        columns = F.reshape(split.take(width), shape=(-1, 1, width))
+        kept = 1 - F.batch_dot(rows, columns)
+        return F.elemwise_mul(F.reshape(x, shape=(-1, channels * height, width)), kept)
 
 
 class Augmentation:
@@ -168,10 +198,16 @@ class Augmentation:
 
     def __call__(self, x: Array) -> Array:
         """Return x (N, ...) augmented. Inside `record()`, gradients go through it."""
-        return self.block(x, mx.nd.array(self.draw(len(x)), ctx=self._device))
+        numbers = self.block.prepared(self.draw(len(x)))
+        return self.block(x, mx.nd.array(numbers, ctx=self._device))
 
     def draw(self, count: int) -> np.ndarray:
-        """Return the next numbers for `Augment`, (count, width), float32."""
+        """Return the next numbers, (count, ...), float64: a row for each picture.
+
+        Brightness, saturation and contrast; for each row and each column of the result the one
+        that it is taken from, outside of the picture where there is none; for each row and each
+        column whether the hole is there.
+        """
         parts = []
         if self.block.recolours:
             parts.append(self._draw_colours(count))
@@ -179,7 +215,7 @@ class Augmentation:
             parts += self._draw_moves(count)
         if self.block.cuts:
             parts += self._draw_holes(count)
-        return np.concatenate(parts, axis=1, dtype=np.float32)
+        return np.concatenate(parts, axis=1, dtype=np.float64)
 
     def _chosen(self, count: int) -> np.ndarray:
         """Return which pictures are changed, (count, 1)."""
