@@ -34,6 +34,7 @@ from .turns import measure_peers
 
 CASES = ('dense-128', 'dense-512', 'conditional-128', 'projection-128', 'wgan-128', 'dcgan-128')
 # What GLUONGAN_NATIVE can name, and what is measured. A part that the package gets is added here.
+# `augment` is measured by benchmarks.augmentation.
 PARTS = ('threads', 'updates', 'batches', 'norms', 'dense')
 MEASURED = (*PARTS, 'threads+norms', 'threads+dense')
 NONE, ALL = 'none', 'all'

@@ -169,7 +169,7 @@ def _resume(
     check_records(folder, warn, updates_probability(config))
     updater, evaluation = prepare(config, folder, changed_data=changed_data)
     _restore(updater, folder, config, warn)
-    check_environment(folder, warn)
+    check_environment(folder, config, warn)
     if (folder / JUDGED).is_file():  # CollapseAlarm reads it, also in a run that has no Evaluation
         Records(folder / JUDGED).start(updater.iteration)
     if saved != config:
@@ -196,7 +196,7 @@ def describe_environment() -> dict[str, Any]:
 BITS_DEPEND_ON = ('gluongan', 'mxnet', 'processor', 'threads')
 
 
-def check_environment(folder: Path, warn: Warn) -> None:
+def check_environment(folder: Path, config: Config, warn: Warn) -> None:
     """Warn where a run was begun with something else that its bits depend on."""
     begun_with = read_environment(folder)
     if not begun_with:  # it cannot be read
@@ -206,8 +206,8 @@ def check_environment(folder: Path, warn: Warn) -> None:
     for name in BITS_DEPEND_ON:
         if begun_with.get(name) != now[name]:
             changes.append(f'{name} {begun_with.get(name)}, now {now[name]}')
-    was = native.rounding_otherwise(begun_with.get('native'))
-    is_now = native.rounding_otherwise(now['native'])
+    was = _rounding_otherwise(begun_with.get('native'), config)
+    is_now = _rounding_otherwise(now['native'], config)
     if was != is_now:
         changes.append(f'operators in C++ {as_list(was)}, now {as_list(is_now)}')
     if changes:
@@ -215,6 +215,12 @@ def check_environment(folder: Path, warn: Warn) -> None:
             f'{folder} was begun with {"; ".join(changes)}: the bits of what follows may not be '
             'those of a run without a break'
         )
+
+
+def _rounding_otherwise(parts: object, config: Config) -> list[str]:
+    """Return the parts whose bits are not MXNet's, out of those that a run with `config` uses."""
+    unused = [] if config.augment else ['augment']
+    return [part for part in native.rounding_otherwise(parts) if part not in unused]
 
 
 def as_list(names: list[str]) -> str:

@@ -23,7 +23,7 @@ from .errors import InputError
 # The library that native/ describes. Not *.so, which Python would take for a module.
 LIBRARY = Path(__file__).with_name('native') / 'libgluongan.so.1'
 SWITCH = 'GLUONGAN_NATIVE'  # 0 turns all of it off; the names of some parts choose those
-PARTS = ('threads', 'updates', 'batches', 'norms', 'dense')
+PARTS = ('threads', 'updates', 'batches', 'norms', 'dense', 'augment')
 
 
 @cache
@@ -36,7 +36,7 @@ def choose_parts(text: str) -> tuple[str, ...]:
     """Return the parts that a value of GLUONGAN_NATIVE chooses; warn of one that makes no sense.
 
     >>> choose_parts(''), choose_parts('0'), choose_parts('updates, dense')
-    (('threads', 'updates', 'batches', 'norms', 'dense'), (), ('updates', 'dense'))
+    (('threads', 'updates', 'batches', 'norms', 'dense', 'augment'), (), ('updates', 'dense'))
     """
     if text.strip() in ('', '1'):
         return PARTS

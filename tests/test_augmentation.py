@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from gluongan import native
 from gluongan.errors import InputError
 from gluongan.gan.augmentation import AUGMENTATIONS, Augmentation
 from gluongan.gan.losses import LOSSES
@@ -38,28 +39,34 @@ def augmented_by_hand(x, numbers, names):
                 picture = grey + saturation * (picture - grey)
             picture = picture.mean() + contrast * (picture - picture.mean())
         if 'shift' in names or 'mirror' in names:
-            rows = [int(next(row)) for _ in range(height)]
-            columns = [int(next(row)) for _ in range(width)]
+            down, right, is_mirrored = int(next(row)), int(next(row)), next(row)
             moved = np.full(picture.shape, 0.5)
             for i, j in np.ndindex(height, width):
-                if 0 <= rows[i] < height and 0 <= columns[j] < width:
-                    moved[:, i, j] = picture[:, rows[i], columns[j]]
-            picture = moved
+                if 0 <= i + down < height and 0 <= j + right < width:
+                    moved[:, i + down, j + right] = picture[:, i, j]
+            picture = moved[:, :, ::-1] if is_mirrored else moved
         if 'cutout' in names:
-            rows = [next(row) for _ in range(height)]
-            columns = [next(row) for _ in range(width)]
+            top, bottom, left, right = (int(next(row)) for _ in range(4))
             picture = picture.copy()
-            for i, j in np.ndindex(height, width):
-                if rows[i] and columns[j]:
-                    picture[:, i, j] = 0.5
+            picture[:, top:bottom, left:right] = 0.5
         assert next(row, None) is None
         results.append(picture)
     return np.stack(results)
 
 
+@pytest.fixture(params=['operator', 'products'])
+def changed(request):
+    """`block(x, numbers)`, by gluongan's own operator or by products of matrices."""
+    if request.param == 'products':
+        return lambda block, x, numbers: block(x, mx.nd.array(block.prepared(numbers)))
+    if not native.is_available('augment'):
+        pytest.skip(f'no operators: {native.reason_missing()}')
+    return lambda block, x, numbers: block(x, numbers)
+
+
 @pytest.mark.parametrize('names', SUBSETS, ids='-'.join)
 @pytest.mark.parametrize('shape', SHAPES, ids=str)
-def test_pictures_are_changed_as_by_hand_and_so_are_gradients(shape, names):
+def test_pictures_are_changed_as_by_hand_and_so_are_gradients(shape, names, changed):
     """The function is linear up to a constant, so that differences are exact in float64."""
     augmentation = Augmentation(names, shape, probability=0.8)
     x, numbers = pictures(shape, 4), augmentation.draw(4)
@@ -67,7 +74,7 @@ def test_pictures_are_changed_as_by_hand_and_so_are_gradients(shape, names):
     given = mx.nd.array(x)
     given.attach_grad()
     with mx.autograd.record():
-        y = augmentation.block(given, mx.nd.array(augmentation.block.prepared(numbers)))
+        y = changed(augmentation.block, given, numbers)
     y.backward(mx.nd.array(weight))
     expected = augmented_by_hand(x, numbers, names)
     np.testing.assert_allclose(y.asnumpy(), expected, rtol=0, atol=1e-6)
@@ -161,11 +168,9 @@ def test_colours_are_drawn_from_the_whole_of_their_ranges():
 
 @pytest.mark.parametrize('side, farthest', [(1, 0), (3, 0), (4, 1), (8, 1), (28, 4), (64, 8)])
 def test_shifts_go_an_eighth_of_the_side_to_both_sides_equally_often(side, farthest):
-    numbers = drawn('shift', (1, side, 2 * side)).astype(int)
-    rows, columns = numbers[:, :side], numbers[:, side:]
-    for places, farthest_here in ((rows, farthest), (columns, int(2 * side / 8 + 0.5))):
-        shifts = places[:, 0]
-        assert (places == shifts[:, None] + np.arange(places.shape[1])).all()
+    down, right, is_mirrored = drawn('shift', (1, side, 2 * side)).T
+    assert not is_mirrored.any()
+    for shifts, farthest_here in ((down, farthest), (right, int(2 * side / 8 + 0.5))):
         values, counts = np.unique(shifts, return_counts=True)
         assert values.tolist() == list(range(-farthest_here, farthest_here + 1))
         expected = MANY / len(values)
@@ -174,20 +179,18 @@ def test_shifts_go_an_eighth_of_the_side_to_both_sides_equally_often(side, farth
 
 @pytest.mark.parametrize('side', [1, 2, 3, 7, 8, 28])
 def test_holes_are_half_of_each_side_wide_and_lie_anywhere(side):
-    numbers = drawn('cutout', (1, side, side))
-    for spans in (numbers[:, :side], numbers[:, side:]):
-        assert set(np.unique(spans)) <= {0, 1}
-        starts = np.argmax(spans, axis=1)
-        widths = spans.sum(axis=1)
-        longest = int(side / 2 + 0.5)
+    top, bottom, left, right = drawn('cutout', (1, side, side)).T
+    longest = int(side / 2 + 0.5)
+    for first, last in ((top, bottom), (left, right)):
+        widths = last - first
+        assert first.min() == 0 and last.max() == side
         assert widths.min() >= 1 and widths.max() == longest
-        # Nothing but the hole: one span, cut off only at an edge.
-        for start, width in zip(starts[:200], widths[:200].astype(int)):
-            span = np.zeros(side)
-            span[start : start + width] = 1
-            assert width == longest or start == 0 or start + width == side
-        assert spans.mean(axis=0).min() > 0
-        assert side == 1 or spans.mean(axis=0).max() < 1
+        # Cut off only at an edge.
+        assert ((widths == longest) | (first == 0) | (last == side)).all()
+        places = np.arange(side)
+        covered = (first[:, None] <= places) & (places < last[:, None])
+        assert covered.mean(axis=0).min() > 0
+        assert side == 1 or covered.mean(axis=0).max() < 1
 
 
 @pytest.mark.parametrize('probability', [0, 0.25, 0.6, 1])

@@ -138,7 +138,6 @@ def make_augmentation(
         classes=classes,
         flat_labels=len(dis.shape_in) == 1,
         seed=seed,
-        device=real.device,
     )
 
 

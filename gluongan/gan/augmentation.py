@@ -18,13 +18,15 @@ from typing import Any
 
 import numpy as np
 
+from .. import native
 from ..errors import InputError
+from ..nn.graph import VARIABLE, Graph, Node
 from ..runtime import mx
 from .losses import Array
 
 AUGMENTATIONS = ('color', 'shift', 'cutout', 'mirror')
 GREY = 0.5  # where something was cut out or shifted away: the paper's 0, in [-1, 1]
-COLORS = 3  # numbers that change the colour of a picture
+COLORS, MOVES, EDGES = 3, 3, 4  # numbers of a picture: its colour, its place, its hole
 FARTHEST = 0.125  # shift, as a share of each side
 HOLE = 0.5  # side of what is cut out, as a share of each side
 
@@ -46,14 +48,15 @@ class _Columns:
 
 
 class Augment(mx.gluon.HybridBlock):
-    """(x, prepared numbers) -> x augmented, of the same shape; differentiable in x.
+    """(x, numbers) -> x augmented, of the same shape; differentiable in x.
 
     names: of AUGMENTATIONS. shape: of a picture, (C, H, W); x may be flat. Its last `classes`
     channels, or values if `flat_labels`, are labels and stay as they are.
+    numbers: (N, ...) from `Augmentation.draw`.
 
-    All of it is products of matrices. They are exact where a picture is moved, and they compute no
-    gradient but that of x; MXNet's broadcasting operators compute all, which takes ten times as
-    long as the pass itself.
+    It is gluongan's own operator where that can be used, see `native`. Otherwise it is products of
+    matrices. They are exact where a picture is moved, and they compute no gradient but that of x;
+    MXNet's broadcasting operators compute all, which takes ten times as long as the pass itself.
     """
 
     def __init__(
@@ -72,21 +75,60 @@ class Augment(mx.gluon.HybridBlock):
         self.shifts = 'shift' in names
         self.moves = self.shifts or 'mirror' in names
         self.cuts = 'cutout' in names
+        self._operator: mx.nd.CachedOp | None = None
         self.hybridize(static_alloc=True)
 
+    def forward(self, x: Any, numbers: Any) -> Any:
+        if not isinstance(numbers, np.ndarray):  # what `prepared` returned, or a symbol
+            return super().forward(x, numbers)
+        if not self._has_operator_for(x):
+            return super().forward(x, mx.nd.array(self.prepared(numbers), ctx=x.ctx))
+        if self._operator is None:
+            self._operator = self._make_operator()
+        return self._operator(x, mx.nd.array(numbers, dtype=np.float32))
+
+    def _has_operator_for(self, x: Array) -> bool:
+        if not self._active or not native.is_available('augment'):
+            return False
+        is_plain = x.ctx.device_type == 'cpu' and x.dtype == np.float32
+        return is_plain and native.computes_at_once()
+
+    def _make_operator(self) -> mx.nd.CachedOp:
+        attributes = {'shape': ','.join(map(str, self._shape))}
+        flags = {'color': self.recolours, 'moves': self.moves, 'cuts': self.cuts}
+        attributes.update((name, str(int(is_on))) for name, is_on in flags.items())
+        inputs = Node(VARIABLE, 'x', {}, ()), Node(VARIABLE, 'numbers', {}, ())
+        graph = Graph((*inputs, Node('gluongan_augment', 'augment', attributes, (0, 1))), output=2)
+        return mx.nd.CachedOp(mx.sym.load_json(graph.json()), [('static_alloc', True)])
+
     def prepared(self, numbers: np.ndarray) -> np.ndarray:
-        """Return numbers (N, ...) from `Augmentation.draw` as the graph takes them, float32."""
-        channels, height, width = self._shape
+        """Return numbers as the products of matrices take them, float32."""
+        channels = self._shape[0]
         split = _Columns(np, numbers)
         parts = []
         if self.recolours:
             parts += self._colour_matrices(split.take(COLORS))
         if self.moves:
-            rows, columns = split.take(height), split.take(width)
+            rows, columns = self._sources(split.take(MOVES))
             parts += [columns, np.tile(rows, channels)] if self.shifts else [columns]
         if self.cuts:
-            parts += [np.tile(split.take(height), channels), split.take(width)]
+            rows, columns = self._holes(split.take(EDGES))
+            parts += [np.tile(rows, channels), columns]
         return np.concatenate(parts, axis=1, dtype=np.float32)
+
+    def _sources(self, moves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return which row and which column each one is taken from, (N, H) and (N, W)."""
+        down, right, is_mirrored = np.split(moves, MOVES, axis=1)
+        _, height, width = self._shape
+        rows, columns = np.arange(height), np.arange(width)
+        columns = np.where(is_mirrored, columns[::-1], columns)
+        return rows - down, columns - right
+
+    def _holes(self, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return in which rows and in which columns the holes are, (N, H) and (N, W)."""
+        top, bottom, left, right = np.split(edges, EDGES, axis=1)
+        rows, columns = (np.arange(side) for side in self._shape[1:])
+        return (top <= rows) & (rows < bottom), (left <= columns) & (columns < right)
 
     def _colour_matrices(self, colours: np.ndarray) -> list[np.ndarray]:
         """Return the matrix of each picture's channels, the weight of its sum, and what is added.
@@ -186,27 +228,23 @@ class Augmentation:
         classes: int = 0,
         flat_labels: bool = False,
         seed: int = 0,
-        device: mx.Context | None = None,
     ) -> None:
         check_augmentation(names, shape, probability)
         self.names = tuple(names)
         self.probability = probability
         self.block = Augment(names, shape, classes=classes, flat_labels=flat_labels)
         self._sides = shape[1:]
-        self._device = device or mx.cpu()
         self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 3])))
 
     def __call__(self, x: Array) -> Array:
         """Return x (N, ...) augmented. Inside `record()`, gradients go through it."""
-        numbers = self.block.prepared(self.draw(len(x)))
-        return self.block(x, mx.nd.array(numbers, ctx=self._device))
+        return self.block(x, self.draw(len(x)))
 
     def draw(self, count: int) -> np.ndarray:
         """Return the next numbers, (count, ...), float64: a row for each picture.
 
-        Brightness, saturation and contrast; for each row and each column of the result the one
-        that it is taken from, outside of the picture where there is none; for each row and each
-        column whether the hole is there.
+        Brightness, saturation and contrast; how far it is moved down and right, and 1 if it is
+        mirrored then; the first row and the row behind the last of the hole, and its columns.
         """
         parts = []
         if self.block.recolours:
@@ -227,33 +265,30 @@ class Augmentation:
         return np.where(chosen, drawn, (0, 1, 1))
 
     def _draw_moves(self, count: int) -> list[np.ndarray]:
-        """Return which row and which column each one is taken from, (count, H) and (count, W)."""
-        height, width = self._sides
-        rows, columns = (np.tile(np.arange(side), (count, 1)) for side in self._sides)
+        """Return how far down, how far right, and whether mirrored, (count, 1) each."""
+        moves = np.zeros((3, count, 1))
         if 'shift' in self.names:
             chosen = self._chosen(count)
-            rows = rows - np.where(chosen, self._offsets(count, height), 0)
-            columns = columns - np.where(chosen, self._offsets(count, width), 0)
+            moves[0] = chosen * self._offsets(count, self._sides[0])
+            moves[1] = chosen * self._offsets(count, self._sides[1])
         if 'mirror' in self.names:
-            chosen = self._chosen(count) & (self._generator.random((count, 1)) < 0.5)
-            columns = np.where(chosen, width - 1 - columns, columns)
-        return [rows, columns]
+            moves[2] = self._chosen(count) & (self._generator.random((count, 1)) < 0.5)
+        return list(moves)
 
     def _offsets(self, count: int, side: int) -> np.ndarray:
         farthest = int(FARTHEST * side + 0.5)
         return self._generator.integers(-farthest, farthest + 1, (count, 1))
 
     def _draw_holes(self, count: int) -> list[np.ndarray]:
-        """Return in which rows and in which columns the holes are, (count, H) and (count, W)."""
+        """Return the first row and the row behind the last of a hole, and its columns."""
         chosen = self._chosen(count)
-        return [chosen & self._spans(count, side) for side in self._sides]
+        return [chosen * edge for side in self._sides for edge in self._edges(count, side)]
 
-    def _spans(self, count: int, side: int) -> np.ndarray:
-        """Return spans of half a side, cut off at the edges, as (count, side) of True and False."""
+    def _edges(self, count: int, side: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return where spans of half a side begin and end, cut off at the edges, (count, 1)."""
         length = int(HOLE * side + 0.5)
         starts = self._generator.integers(0, side + 1 - length % 2, (count, 1)) - length // 2
-        places = np.arange(side)
-        return (places >= starts) & (places < starts + length)
+        return np.maximum(starts, 0), np.minimum(starts + length, side)
 
     def state(self) -> dict[str, Any]:
         """Return the generator's state, which JSON can hold and `restore` takes."""

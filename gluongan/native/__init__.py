@@ -8,6 +8,7 @@ updates: of the weights, with MXNet's own bits.
 batches: of the data, with MXNet's own bits.
 dense, norms: layers that add in another order than MXNet's, but always in the same one: their bits
 do not depend on the number of threads, nor on the processor. `dense` has the losses, too.
+augment: pictures changed for the discriminator; it adds in another order, too.
 
 Subnormal numbers count as 0 in all of them, see subnormal.h.
 """
@@ -28,7 +29,8 @@ from ..errors import InputError
 from ..runtime import THREADS, mx
 from ..threads import LIBRARY, SWITCH, chosen_parts, library
 
-ROUND_OTHERWISE = ('norms', 'dense')  # the parts whose bits are not those of MXNet's own operators
+# The parts whose bits are not those of MXNet's own operators.
+ROUND_OTHERWISE = ('norms', 'dense', 'augment')
 FLOAT = INT = 4  # bytes
 MAX_DIGITS = 19  # behind the point; MXNet ignores the others
 
