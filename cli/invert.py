@@ -9,6 +9,7 @@ import click
 
 from gluongan.runs.folder import INVERSION, is_run
 
+from .completing import complete, read_known
 from .faults import Usage, refusals
 from .knobs import PATH
 from .options import CHANGED_DATA, DATA_AT, DEVICE, RUN, THREADS, WHICH
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from gluongan.config import Config
+    from gluongan.data import Dataset
     from gluongan.gan.inversion import Inversion, Inverter
     from gluongan.nn.layers import Chain
 
@@ -38,7 +40,21 @@ HEADING = ('', 'number', 'median error', 'smallest', 'largest', 'found again')
 @click.option(
     '--resize',
     is_flag=True,
-    help='Crop and resize images of another size. [default: another size is refused]',
+    help='Crop and resize images, and a mask, of another size. [default: another size is refused]',
+)
+@click.option(
+    '--mask',
+    type=PATH,
+    metavar='FILE',
+    help='Inpainting: a picture of the size of the images, whose white pixels are known and whose '
+    'black pixels are missing (greys below 128 of 255 are black).',
+)
+@click.option(
+    '--downsample',
+    type=click.IntRange(2, 1024),
+    metavar='N',
+    help='Super-resolution: of the images, only the means of N × N pixels are known. N divides '
+    'their sides.',
 )
 @click.option(
     '--test',
@@ -97,6 +113,8 @@ def invert(
     run: Path,
     images: Path | None,
     resize: bool,
+    mask: Path | None,
+    downsample: int | None,
     test: int | None,
     starts: int,
     steps: int,
@@ -115,15 +133,16 @@ def invert(
     must be found again, and noise, which must not. It writes the originals, their reconstructions
     and the differences, a walk through the images' z as a PNG and a GIF, and all numbers.
 
+    With --mask or --downsample only a part of each image is looked at. It prints the errors of
+    what G makes of the rest, beside those of simpler answers, and says which is better.
+
     \b
     gluongan invert runs/00000-dense-mnist
     gluongan invert runs/00000-dense-mnist --test 64 --encoder 2000
     gluongan invert runs/00000-dense-mnist --images my-digits/ --out mine
+    gluongan invert runs/00000-dense-mnist --downsample 4
     """
-    if images is not None and test is not None:
-        raise Usage('--images and --test: must be only one of them')
-    if resize and images is None:
-        raise Usage('--resize: must be given together with --images')
+    _check_options(images, test, resize, mask, downsample, encoder)
     with refusals():
         from gluongan import loading
         from gluongan.gan.inversion import Inverter
@@ -140,8 +159,12 @@ def invert(
         classes = len(reading.class_names(run)) if config.conditional else 0
         if len(shape) != 3:
             raise Usage(f'{run}: generates points; must generate images')
+        known = read_known(run, mask, downsample, shape, resize)
+        train = None
+        if images is None or known is not None:
+            settled, train = _load_data(run, data_at, changed_data)
         if images is None:
-            x = _test_images(run, test or 16, data_at, changed_data)
+            x = _test_images(settled, train, test or 16)
         else:
             x = _read_images(run, images, shape, resize)
         net = None
@@ -157,12 +180,36 @@ def invert(
             prior=prior,
             seed=seed,
             encoder=net,
+            known=known,
         )
+        title = f'{config.recipe} on {config.data}'
+        if known is not None:
+            click.echo(complete(x, train, known, inverter.invert(x), folder, title))
+            return
         sets = {'images': x, **inverter.make_controls(len(x))}
         results = {name: inverter.invert(each) for name, each in sets.items()}
         click.echo(_table(results))
-        title = f'{config.recipe} on {config.data}'
         _write(folder, title, x, results, inverter)
+
+
+def _check_options(
+    images: Path | None,
+    test: int | None,
+    resize: bool,
+    mask: Path | None,
+    downsample: int | None,
+    encoder: int | None,
+) -> None:
+    """Raise Usage for options that contradict each other."""
+    if images is not None and test is not None:
+        raise Usage('--images and --test: must be only one of them')
+    if resize and images is None and mask is None:
+        raise Usage('--resize: must be given together with --images or --mask')
+    if mask is not None and downsample is not None:
+        raise Usage('--mask and --downsample: must be only one of them')
+    if encoder is not None and (mask is not None or downsample is not None):
+        name = '--mask' if mask is not None else '--downsample'
+        raise Usage(f'--encoder and {name}: must be only one of them; an encoder sees whole images')
 
 
 def _read_images(run: Path, path: Path, shape: tuple[int, ...], resize: bool) -> np.ndarray:
@@ -194,13 +241,20 @@ def _read_images(run: Path, path: Path, shape: tuple[int, ...], resize: bool) ->
     return samples.astype('float32') / 255
 
 
-def _test_images(run: Path, count: int, data_at: str | None, changed_data: bool) -> np.ndarray:
+def _load_data(run: Path, data_at: str | None, changed_data: bool) -> tuple[Config, Dataset]:
+    """Return the settings and the training data of a run, wherever its data is now."""
     from gluongan import build, loading
-    from gluongan.data import NoSplit
 
     config = loading.settle(run, data_at=data_at)
     train = build.load_data(config)
     loading.check_data(run, train, changed_data=changed_data)
+    return config, train
+
+
+def _test_images(config: Config, train: Dataset, count: int) -> np.ndarray:
+    from gluongan import build
+    from gluongan.data import NoSplit
+
     try:
         test = build.require_test(config, train)
     except NoSplit as error:

@@ -47,6 +47,7 @@ CHANGES = {
         '--steps': ['4'],
         '--prior': ['50'],
         '--encoder': ['3'],
+        '--downsample': ['2'],
         '--seed': ['1'],
         '--snapshot': ['10'],
     },
@@ -307,7 +308,7 @@ ELSEWHERE = {
         '--changed-data',
         '--init-from',
     },
-    'invert': {'--changed-data'},  # test_changed_data
+    'invert': {'--changed-data', '--mask'},  # test_changed_data, test_completion
     'bench': {  # test_cli_bench
         '--recipe',
         '--batch',

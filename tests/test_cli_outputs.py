@@ -126,6 +126,7 @@ TARGETS = {
 }
 INPUTS = ['train --config', 'train --resume', 'evaluate --judge', 'evaluate --calibration']
 INPUTS += ['train --init-from', 'judge calibrate --judge', 'invert --images']
+INPUTS += ['invert --mask']
 FILES = ['config.json', 'run.json', 'log.csv', 'reals.png', 'samples/000004.png', 'figures/new.png']
 FILES += ['snapshots/000004.snapshot', 'figures/x.svg', 'figures/deep/x.png', 'batches.csv']
 FOLDERS = ['.', 'samples', 'figures/new', 'snapshots', 'samples/../figures']

@@ -18,6 +18,7 @@ from . import adaptive, clips, curves, pictures
 from .clips import walk
 from .clouds import cloud
 from .comparison import compared_curves, compared_samples
+from .completions import completions, with_hole
 from .grids import grid, save, tiles
 from .inversions import inversions
 from .rows import beside
@@ -31,6 +32,7 @@ __all__ = [
     'cloud',
     'compared_curves',
     'compared_samples',
+    'completions',
     'draw_all',
     'grid',
     'inversions',
@@ -40,6 +42,7 @@ __all__ = [
     'tiles',
     'walk',
     'walks',
+    'with_hole',
 ]
 
 FIGURES: dict[str, Callable[[Path], Path | None]] = {

@@ -9,12 +9,14 @@ from math import cos, pi, prod, sqrt
 import numpy as np
 
 from .. import runtime
+from ..errors import InputError
 from ..nn.layers import Chain, Dense, frozen
 from ..nn.models import initialize
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
 from .labels import append_labels, one_hot
 from .noise import BOUNDS, Noise, draw_noise, interpolate
+from .partial import Known, seen
 from .sampling import Sampler, device_of, generate
 
 GUESSES_PER_PASS = 256
@@ -51,6 +53,7 @@ class Inverter:
     steps, lr: of Adam on z; the rate falls from `lr` to 0 along a cosine.
     prior: weight of mean z², which is added to the mean squared error and pulls z toward normal
     noise.
+    known: what is known of the images; all else is not looked at, so there can be no encoder.
 
     >>> import gluongan as gg
     >>> gg.runtime.seed(0)
@@ -74,7 +77,10 @@ class Inverter:
         prior: float = 1e-3,
         seed: int = 0,
         encoder: Chain | None = None,
+        known: Known | None = None,
     ) -> None:
+        if encoder is not None and known is not None:
+            raise InputError('looks at whole images; must be absent', setting='encoder')
         self._gen = gen
         self._view = frozen(gen, use_running_stats=True)
         self._device = device_of(gen)
@@ -87,21 +93,25 @@ class Inverter:
         self._prior = 0.0 if noise == 'uniform' else prior
         self._seed = seed
         self._encoder = encoder
+        self._known = known
 
     def invert(self, x: np.ndarray) -> Inversion:
-        """Return the nearest that the generator makes to images (N, *shape) in [0, 1]."""
+        """Return the nearest that the generator makes to images (N, *shape) in [0, 1].
+
+        The error is that of what is known of the images.
+        """
         x = x.astype(np.float32)
         guesses = self._guesses(x)
         per_image = guesses.shape[1]
         starts = np.concatenate(guesses)
-        targets = np.repeat(x, per_image, axis=0)
+        targets = np.repeat(self._seen(x), per_image, axis=0)
         z = []
         for start in range(0, len(starts), GUESSES_PER_PASS):
             part = slice(start, start + GUESSES_PER_PASS)
             z.append(self._descend(starts[part], targets[part]))
         z = np.concatenate(z)
         x_fake = generate(self._gen, z)
-        error = ((x_fake - targets) ** 2).reshape(len(x), per_image, -1).mean(axis=2)
+        error = ((self._seen(x_fake) - targets) ** 2).reshape(len(x), per_image, -1).mean(axis=2)
         best = np.arange(len(x)) * per_image + error.argmin(axis=1)
         return Inversion(z[best], x_fake[best], error.min(axis=1))
 
@@ -121,6 +131,9 @@ class Inverter:
         noise = np.random.default_rng(0).random(generated.shape, dtype=np.float32)
         return {'generated': generated, 'noise': noise}
 
+    def _seen(self, x: np.ndarray) -> np.ndarray:
+        return x if self._known is None else seen(self._known, x)
+
     def _guesses(self, x: np.ndarray) -> np.ndarray:
         """Return (N, guesses, latent + classes), the same for every image except the encoder's."""
         generator = np.random.default_rng([self._seed, 3])
@@ -137,7 +150,7 @@ class Inverter:
         return np.concatenate([z, labels], axis=2)
 
     def _descend(self, guesses: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Return the guesses (M, latent + classes) after all steps toward the images x (M, ...)."""
+        """Return the guesses (M, latent + classes) after all steps toward what is known, x."""
         z = mx.nd.array(guesses[:, : self._latent], ctx=self._device)
         target = mx.nd.array(x, ctx=self._device)
         labels = None
@@ -160,6 +173,8 @@ class Inverter:
     ) -> mx.nd.NDArray:
         """Return the objective summed over the images, so that each has its own gradient."""
         x = self._view(append_labels(z, labels))
+        if self._known is not None:
+            x = self._known(x)
         squared_error = mx.nd.square(x - target).sum() / prod(target.shape[1:])
         return squared_error + self._prior / self._latent * mx.nd.square(z).sum()
 
