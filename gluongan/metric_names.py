@@ -51,6 +51,8 @@ MEANINGS = {
     'sharpness': Meaning('sharpness, relative to the data', 'data'),
     'accuracy': Meaning('accuracy of the discriminator', 'data'),
     'gap': Meaning("discriminator's preference for training images", 'low'),
+    'path': Meaning('sample change per latent step', 'data'),
+    'path_spread': Meaning('unevenness of that change, 0 if even', 'low'),
     'caught': Meaning('modes caught', 'high'),
     'good': Meaning('share of points near a mode', 'high'),
     'swd': Meaning('sliced Wasserstein distance', 'low'),

@@ -219,6 +219,7 @@ def test_points_are_evaluated_by_their_modes(tmp_path):
     run = tiny.begun(tmp_path, data='ring8', image_size=None, iterations=2).folder
     result = evaluated(run)
     names = {'points_caught2500', 'points_good2500', 'points_kl2500'}
+    names |= {'gen_path1k', 'gen_path_spread1k'}
     assert set(read(run / 'evaluation.json')['metrics']) == names
     assert 'modes' in result.stdout.splitlines()[-1]
 

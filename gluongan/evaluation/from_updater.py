@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..gan.labels import one_hot
+from ..gan.sensitivity import slopes
 from ..gan.updater import GANUpdater
 from ..nn.layers import MinibatchDiscrimination, MinibatchStdDev, has_layer
 from ..nn.passes import ROWS, in_passes
@@ -27,7 +28,11 @@ def draw_samples(updater: GANUpdater, count: int, *, seed: int, source: str = 'r
     def critic(x: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         return discriminator_logits(updater, x, labels)
 
-    return Samples(source, x, labels, critic, updater.loss.is_probability)
+    def slopes_of(n: int) -> np.ndarray:
+        inputs = updater.fixed_inputs(n, seed, updater.labels_as_in_data(n))
+        return slopes(updater.sampler, inputs, updater.noise.size, seed)
+
+    return Samples(source, x, labels, critic, updater.loss.is_probability, slopes_of)
 
 
 def discriminator_logits(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+Slopes = Callable[[int], np.ndarray]
 Critic = Callable[[np.ndarray, 'np.ndarray | None'], np.ndarray]
 
 
@@ -18,6 +19,7 @@ class Samples:
     labels: the class that a conditional generator was asked for, (N,).
     critic: critic(x, labels) returns the discriminator's logits (N,), higher for real.
     is_classifier: whether the discriminator's logits are above 0 for real and below 0 for fake.
+    slopes: slopes(n) returns `gan.sensitivity.slopes` of n latent vectors of the generator.
 
     >>> samples = Samples('black', np.zeros((20, 1, 28, 28), dtype=np.float32))
     >>> len(samples), samples
@@ -29,6 +31,7 @@ class Samples:
     labels: np.ndarray | None = field(default=None, repr=False)
     critic: Critic | None = field(default=None, repr=False)
     is_classifier: bool = False
+    slopes: Slopes | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.x)

@@ -21,6 +21,7 @@ from ..data import toys
 from ..exports import is_export, load_export, load_sampler
 from ..gan.labels import labels_in_proportion
 from ..gan.sampling import Sampler
+from ..gan.sensitivity import slopes
 from ..metric_names import count_of
 from ..runs.folder import RunError, is_run
 from . import classifier
@@ -30,7 +31,7 @@ from .pictures import check_sizes, check_stored_sizes
 from .reference import Reference
 from .report import Report
 from .samples import Samples
-from .suite import Values, closest_to_training, evaluate, left_out
+from .suite import Values, closest_to_training, evaluate, left_out, left_out_of
 from .summary import summarize
 
 COUNT = 10_000
@@ -87,11 +88,18 @@ def _read_export(
     folder: Path, dataset: data.Dataset, request: Request
 ) -> tuple[Samples, int | None]:
     sampler = load_sampler(folder, which=request.which, device=request.device)
-    x, labels = sampler.sample(request.count, STREAM, _requested(folder, sampler, dataset, request))
+    asked = _requested(folder, sampler, dataset, request)
+    x, labels = sampler.sample(request.count, STREAM, asked)
     _check_shape(folder, x.shape[1:], dataset)
     if x.ndim == 4:
         x = np.clip(x, 0, 1)
-    return Samples(str(folder), x, labels), load_export(folder).manifest.iteration
+
+    def slopes_of(n: int) -> np.ndarray:
+        inputs = sampler.inputs(n, STREAM, None if labels is None else labels[:n])
+        return slopes(sampler.gen, inputs, sampler.latent, STREAM)
+
+    samples = Samples(str(folder), x, labels, slopes=slopes_of)
+    return samples, load_export(folder).manifest.iteration
 
 
 def _requested(
@@ -263,6 +271,7 @@ def evaluate_source(
         seconds=time.perf_counter() - start,
         known=known,
         notes=(
+            *left_out_of(samples),
             *notes,
             *left_out(reference),
             *_shortage(source, len(samples), count, is_asked_for),

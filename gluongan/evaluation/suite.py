@@ -18,6 +18,7 @@ from .samples import Samples
 Values = dict[str, float]
 
 K = 5  # neighbours that set the radius of a ball: precision, recall, density, coverage
+SENSITIVE = 100  # the least number of latent vectors whose spread means something
 LEAST = 1e-6  # a distance or a sharpness of the data that others can be divided by
 # From this number of classes on they are called modes (stacked MNIST). One sample covers a mode.
 MANY_CLASSES = 100
@@ -33,6 +34,7 @@ class Counts(NamedTuple):
     neighbours: int = 2_000
     diversity: int = 2_000
     memory: int = 1_000
+    sensitivity: int = 1_000
 
 
 COUNTS = Counts()
@@ -185,6 +187,16 @@ def _first(labels: np.ndarray | None, n: int) -> np.ndarray | None:
     return None if labels is None else labels[:n]
 
 
+def measure_sensitivity(samples: Samples, reference: Reference, counts: Counts) -> Values:
+    """Return how much a small step of the latent vector changes a sample, and how evenly."""
+    n = min(counts.sensitivity, len(samples))
+    result = metrics.sensitivity(samples.slopes(n))
+    values = _named(result, 'gen', n, ())
+    if result.path <= LEAST:
+        del values[metric_name('gen', 'path_spread', n)]
+    return values
+
+
 def measure_mixture(samples: Samples, reference: Reference, counts: Counts) -> Values:
     """Return how points cover a mixture whose modes are known."""
     n = len(samples)
@@ -204,10 +216,11 @@ def _named(result: NamedTuple, space: str, n: int, details: tuple[str, ...]) -> 
 
 def measurements(samples: Samples, reference: Reference) -> dict[str, Measure]:
     """Return the measurements that suit these samples, by the text that progress shows."""
-    if not reference.train.is_image:
-        is_mixture = reference.train.built_in in toys.MIXTURES
-        return {'modes': measure_mixture} if is_mixture else {}
     suitable: dict[str, Measure] = {}
+    if not reference.train.is_image:
+        if reference.train.built_in in toys.MIXTURES:
+            suitable['modes'] = measure_mixture
+        return suitable | _of_generator(samples)
     if reference.judge:
         suitable['features and classes'] = measure_by_judge
     suitable['precision, recall, density, coverage'] = measure_manifold
@@ -218,7 +231,27 @@ def measurements(samples: Samples, reference: Reference) -> dict[str, Measure]:
     suitable['pixels'] = measure_pixels
     if samples.critic:
         suitable['discriminator'] = measure_discriminator
-    return suitable
+    return suitable | _of_generator(samples)
+
+
+def _of_generator(samples: Samples) -> dict[str, Measure]:
+    if samples.slopes is None or len(samples) < SENSITIVE:
+        return {}
+    return {'sensitivity': measure_sensitivity}
+
+
+def left_out_of(samples: Samples) -> list[str]:
+    """Return a sentence for the metrics that these samples cannot have.
+
+    >>> left_out_of(Samples('x.npz', np.zeros((200, 2))))
+    ['no `path` and no `path_spread`: x.npz has no generator']
+    """
+    if samples.slopes is None:
+        return [f'no `path` and no `path_spread`: {samples.source} has no generator']
+    if len(samples) < SENSITIVE:
+        few = f'{len(samples)} samples; must be at least {SENSITIVE}'
+        return [f'no `path` and no `path_spread`: {few}']
+    return []
 
 
 def left_out(reference: Reference) -> list[str]:

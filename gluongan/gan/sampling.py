@@ -68,6 +68,16 @@ class Sampler:
         self._latent = latent
         self.classes = list(classes)
 
+    @property
+    def gen(self) -> mx.gluon.HybridBlock:
+        """The generator."""
+        return self._gen
+
+    @property
+    def latent(self) -> int:
+        """The size of z."""
+        return self._latent
+
     def sample_grid(
         self, seeds: list[int], class_name: str | None = None, trunc: float | None = None
     ) -> tuple[np.ndarray, int | None]:
@@ -91,13 +101,19 @@ class Sampler:
 
         labels: their classes; by default the classes take turns. Without classes they are None.
         """
+        if self.classes and labels is None:
+            labels = np.arange(count) % len(self.classes)
+        inputs = self.inputs(count, seed, labels)
+        return self._generate(inputs), labels if self.classes else None
+
+    def inputs(self, count: int, seed: int, labels: np.ndarray | None) -> np.ndarray:
+        """Return inputs of the generator (count, ...) whose noise depends on `seed` alone.
+
+        labels: their classes (count,), None where it has no classes.
+        """
         generator = np.random.default_rng([seed, 2])  # as in Noise.fixed
         z = draw_noise(generator, count, self._latent, self._noise)
-        if not self.classes:
-            return self._generate(z), None
-        if labels is None:
-            labels = np.arange(count) % len(self.classes)
-        return self._generate(self._append_labels(z, labels)), labels
+        return self._append_labels(z, labels) if self.classes else z
 
     def interpolate(
         self,

@@ -20,6 +20,7 @@ from .mixtures import Coverage, coverage
 from .neighbours import Halves, Memory, memory, nearest_neighbour_accuracy
 from .parzen import Parzen, parzen
 from .pixels import sharpness, sliced_wasserstein
+from .sensitivity import Sensitivity, sensitivity
 
 __all__ = [
     'BINS',
@@ -36,6 +37,7 @@ __all__ = [
     'Moments',
     'Pairs',
     'Parzen',
+    'Sensitivity',
     'chance_above',
     'classes',
     'classifier_score',
@@ -51,6 +53,7 @@ __all__ = [
     'nearest_neighbour_accuracy',
     'pairs',
     'parzen',
+    'sensitivity',
     'sharpness',
     'sliced_wasserstein',
     'uniform_kl',
