@@ -124,8 +124,10 @@ def _draw(
         given = figures.with_hole(pixels(x), known.known)
         composite = np.where(known.known, pixels(x), made[GENERATOR])
         rows = {'given': given, 'found by G': made[GENERATOR], 'composite': composite}
+        title += ': missing pixels filled'
     else:
         given = pixels(seen(known, x)).repeat(known.factor, 2).repeat(known.factor, 3)
         rows = {'given': given, 'found by G': made[GENERATOR], 'bicubic': made[BICUBIC]}
+        title += f': pictures enlarged {known.factor} × {known.factor} times'
     rows |= {'nearest training': made[NEAREST], 'original': pixels(x)}
     return figures.completions(rows, folder / 'inversion.png', title=title, note=note)
