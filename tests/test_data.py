@@ -160,7 +160,8 @@ def test_a_dataset_hands_its_arguments_to_batches(monkeypatch):
     module = types.SimpleNamespace(Batches=lambda *args, **options: (args, options))
     monkeypatch.setitem(sys.modules, 'gluongan.data.batches', module)
     data = load('synthetic')
-    assert data.batches(16, seed=3, device='gpu') == ((data, 16), {'seed': 3, 'device': 'gpu'})
+    options = {'seed': 3, 'device': 'gpu', 'mirror': True}
+    assert data.batches(16, **options) == ((data, 16), options)
 
 
 def test_data_is_read_without_mxnet_and_imported_without_pillow_or_network_code():

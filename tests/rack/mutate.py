@@ -235,6 +235,7 @@ def use_snapshot(folder):
 def read_run(folder):
     """Compare a run, and prepare to resume it."""
     from gluongan import launch
+    from gluongan.config import Config
     from gluongan.errors import GluonganError
     from gluongan.evaluation import comparison
     from gluongan.runs import snapshots
@@ -242,7 +243,7 @@ def read_run(folder):
 
     RunLock(folder).take()
     snapshots.best_snapshot(folder)
-    launch.check_environment(folder, ignore)
+    launch.check_environment(folder, Config(), ignore)
     refused = None
     try:
         launch.check_records(folder, ignore)
