@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 
 import numpy as np
 
 from gluongan import build, recipes
 from gluongan.data import Dataset
 from gluongan.gan.updater import GANUpdater
+
+from .turns import time_updates
 
 CASES = {  # recipe, shape of a picture, batch
     'dense': ('dense', (1, 28, 28), 128),
@@ -38,28 +39,18 @@ def updaters_of(case: str) -> dict[str, GANUpdater]:
     for variant, settings in VARIANTS.items():
         config = recipes.recipe(name).with_settings({**settings, 'batch': batch, 'device': 'cpu'})
         updaters[variant] = build.make_updater(config, dataset)
-        seconds(updaters[variant], 3)
+        time_updates(updaters[variant], 3)
     return updaters
-
-
-def seconds(updater: GANUpdater, iterations: int) -> float:
-    """Return how long some iterations take."""
-    start = time.perf_counter()
-    for _ in range(iterations):
-        updater.update()
-    updater.drain()
-    updater.take()
-    return time.perf_counter() - start
 
 
 def measure(case: str, rounds: int, duration: float) -> None:
     """Print a table of medians; the variants take turns of about `duration` seconds."""
     updaters = updaters_of(case)
-    iterations = max(2, round(3 * duration / seconds(updaters['none'], 3)))
+    iterations = max(2, round(3 * duration / time_updates(updaters['none'], 3)))
     times: dict[str, list[float]] = {variant: [] for variant in updaters}
     for _ in range(rounds):
         for variant, updater in updaters.items():
-            times[variant].append(seconds(updater, iterations) / iterations)
+            times[variant].append(time_updates(updater, iterations) / iterations)
     for variant, values in times.items():
         shares = [plain / value for plain, value in zip(times['none'], values)]
         print(

@@ -16,6 +16,8 @@ from gluongan import build, data, recipes
 from gluongan.data import Dataset, cache
 from gluongan.gan.updater import GANUpdater
 
+from .turns import time_updates
+
 SIDE, CHANNELS = 64, 3
 IN_MEMORY = 20_000  # pictures of the data that the speed is compared with
 GB = 1e6  # kilobytes
@@ -44,16 +46,6 @@ def updater_of(dataset: Dataset) -> GANUpdater:
     return updater
 
 
-def seconds(updater: GANUpdater, iterations: int) -> float:
-    """Return how long some iterations take."""
-    start = time.perf_counter()
-    for _ in range(iterations):
-        updater.update()
-    updater.drain()
-    updater.take()
-    return time.perf_counter() - start
-
-
 def resident() -> float:
     """Return the most memory that this process had so far, in GB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GB
@@ -76,7 +68,7 @@ def measure(count: int, rounds: int, iterations: int) -> None:
         updaters = updater_of(mapped), updater_of(held)
         ratios = []
         for _ in range(rounds):
-            of_mapped, of_held = (seconds(updater, iterations) for updater in updaters)
+            of_mapped, of_held = (time_updates(updater, iterations) for updater in updaters)
             ratios.append(of_held / of_mapped)
         print(
             f'mapped pictures train at {statistics.median(ratios):.2f} × the speed of those in '

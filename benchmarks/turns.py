@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from gluongan.bench import Trial
+from gluongan.gan.updater import GANUpdater
 
 from .driver import Peer
 
@@ -18,6 +19,16 @@ Sampler = Callable[[], float]
 WARM_UP = 10
 # Seconds between two turns. Threads of the last one spin for up to 0.2 s before they sleep.
 PAUSE = 0.3
+
+
+def time_updates(updater: GANUpdater, iterations: int) -> float:
+    """Return the seconds that some iterations take, in this process."""
+    start = time.perf_counter()
+    for _ in range(iterations):
+        updater.update()
+    updater.drain()
+    updater.take()
+    return time.perf_counter() - start
 
 
 class Block(NamedTuple):

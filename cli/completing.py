@@ -19,6 +19,7 @@ GENERATOR, NEAREST, FILL, BICUBIC = (
     'bicubic',
 )
 HEADING = ('', 'mean error', 'median', 'smallest', 'largest')
+LIGHT = 128  # of 255: from here on a pixel of a mask is known
 
 
 def read_known(
@@ -29,7 +30,7 @@ def read_known(
 
     known: Known | None = None
     if mask is not None:
-        known = KnownPixels(_read_mask(run, mask, shape, resize))
+        known = KnownPixels(_read_mask(run, mask, shape, resize), source=mask)
     if factor is not None:
         known = SmallPicture(factor)
     if known is not None:
@@ -39,14 +40,21 @@ def read_known(
 
 def _read_mask(run: Path, path: Path, shape: tuple[int, ...], resize: bool) -> np.ndarray:
     """Return where a picture is light, bool (H, W)."""
-    from gluongan.data.decoding import FITS, Target, read_picture
+    from gluongan.data.decoding import Target, read_picture
     from gluongan.evaluation.pictures import check_sizes
-    from gluongan.runs.folder import read_config
 
     if not resize:
         check_sizes(path, *shape[1:], str(run))
-    target = Target(shape[1], 1, fit=read_config(run).fit or FITS[0])
-    return read_picture(path, target)[0] >= 128
+    return read_picture(path, Target(shape[1], 1, **way_to_read(run)))[0] >= LIGHT
+
+
+def way_to_read(run: Path) -> dict[str, str]:
+    """Return how pictures are made square and opaque: as those of the run's data were."""
+    from gluongan.runs.folder import read_config
+
+    config = read_config(run)
+    way = {name: getattr(config, name) for name in ('fit', 'background')}
+    return {name: value for name, value in way.items() if value is not None}
 
 
 def complete(
@@ -128,6 +136,6 @@ def _draw(
     else:
         given = pixels(seen(known, x)).repeat(known.factor, 2).repeat(known.factor, 3)
         rows = {'given': given, 'found by G': made[GENERATOR], 'bicubic': made[BICUBIC]}
-        title += f': pictures enlarged {known.factor} × {known.factor} times'
+        title += f': pictures enlarged {known.factor} times'
     rows |= {'nearest training': made[NEAREST], 'original': pixels(x)}
     return figures.completions(rows, folder / 'inversion.png', title=title, note=note)

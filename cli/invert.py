@@ -9,7 +9,7 @@ import click
 
 from gluongan.runs.folder import INVERSION, is_run
 
-from .completing import complete, read_known
+from .completing import complete, read_known, way_to_read
 from .faults import Usage, refusals
 from .knobs import PATH
 from .options import CHANGED_DATA, DATA_AT, DEVICE, RUN, THREADS, WHICH
@@ -148,13 +148,8 @@ def invert(
         from gluongan.gan.inversion import Inverter
         from gluongan.runs import reading
 
-        stem = f'{INVERSION}{at_snapshot(run, which)}'
-        folder = out or run / default_stem(stem, without=['which'])
-        if out or is_run(run):  # else the run is at fault
-            check_target(folder, folder=True, setting=out and 'out')
-            first, *others = (folder / name for name in FILES)
-            check_beside(first, others, f'--out {folder}')
-        config, gen = loading.load_run(run, which=which, device=device)
+        folder = _target(run, out, which)
+        config, gen, iteration = loading.load_net(run, which=which, device=device)
         shape = reading.sample_shape(run)
         classes = len(reading.class_names(run)) if config.conditional else 0
         if len(shape) != 3:
@@ -182,7 +177,7 @@ def invert(
             encoder=net,
             known=known,
         )
-        title = f'{config.recipe} on {config.data}'
+        title = f'{reading.read_facts(run).about}, iteration {iteration:,}'
         if known is not None:
             click.echo(complete(x, train, known, inverter.invert(x), folder, title))
             return
@@ -190,6 +185,17 @@ def invert(
         results = {name: inverter.invert(each) for name, each in sets.items()}
         click.echo(_table(results))
         _write(folder, title, x, results, inverter)
+
+
+def _target(run: Path, out: Path | None, which: str) -> Path:
+    """Return the folder to write into, which was checked."""
+    stem = f'{INVERSION}{at_snapshot(run, which)}'
+    folder = out or run / default_stem(stem, without=['which'])
+    if out or is_run(run):  # else the run is at fault
+        check_target(folder, folder=True, setting=out and 'out')
+        first, *others = (folder / name for name in FILES)
+        check_beside(first, others, f'--out {folder}')
+    return folder
 
 
 def _check_options(
@@ -217,7 +223,6 @@ def _read_images(run: Path, path: Path, shape: tuple[int, ...], resize: bool) ->
     from gluongan.data import idx
     from gluongan.data.decoding import Target, read_picture
     from gluongan.evaluation.pictures import check_sizes
-    from gluongan.runs.folder import read_config
 
     channels, height, width = shape
     if height != width:
@@ -229,9 +234,7 @@ def _read_images(run: Path, path: Path, shape: tuple[int, ...], resize: bool) ->
         raise Usage(f'--images {path}: is a folder of idx files; must be one of pictures')
     if not resize:
         check_sizes(path, height, width, str(run))
-    config = read_config(run)  # pictures are read as those of the run's data were
-    way = {name: getattr(config, name) for name in ('fit', 'background')}
-    way = {name: value for name, value in way.items() if value is not None}
+    way = way_to_read(run)
     if path.is_dir():
         samples = data.load(path, image_size=height, channels=channels, **way).samples
     else:

@@ -9,7 +9,7 @@ import pytest
 import tiny
 
 import gluongan as gg
-from gluongan import build
+from gluongan import build, launch
 from gluongan.data import Dataset
 from gluongan.errors import InputError
 from gluongan.evaluation.from_updater import discriminator_logits
@@ -230,3 +230,14 @@ def test_augmentations_are_typed_as_names_with_commas():
 def test_a_probability_without_augmentation_has_no_effect_and_that_is_said():
     result = tiny.gluongan('train', '--dry-run', *tiny.flags(), '--augment-probability', '0.5')
     assert '--augment-probability has no effect without --augment' in result.stderr
+
+
+def test_a_resume_warns_of_other_operators_only_where_the_run_uses_them(tmp_path):
+    environment = launch.describe_environment()
+    parts = set(environment['native']) ^ {'augment'}
+    (tmp_path / 'environment.json').write_text(json.dumps({**environment, 'native': sorted(parts)}))
+    warnings = []
+    launch.check_environment(tmp_path, tiny.tiny(augment=('shift',)), warnings.append)
+    assert len(warnings) == 1 and 'operators in C++' in warnings[0]
+    launch.check_environment(tmp_path, tiny.tiny(), warnings.append)
+    assert len(warnings) == 1

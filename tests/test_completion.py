@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from importlib import import_module
 
 import numpy as np
@@ -153,14 +154,15 @@ def test_inpainting_prints_and_draws_what_is_missing(run, mask, tmp_path, monkey
     drawn = []
     draw = figures.completions
     monkeypatch.setattr(
-        figures, 'completions', lambda rows, *a, **k: drawn.append(rows) or draw(rows, *a, **k)
+        figures, 'completions', lambda rows, *a, **k: drawn.append((rows, k)) or draw(rows, *a, **k)
     )
     printed, content = completed(run, tmp_path / 'out', '--mask', mask, '--test', 6)
     names = ['G', 'the nearest training picture', 'the mean of the known pixels']
     assert list(content['errors']) == names
     assert all(len(error) == 6 and name in printed for name, error in content['errors'].items())
     assert content['words'] in printed and 'missing pixels' in content['error']
-    (rows,) = drawn
+    ((rows, texts),) = drawn
+    assert texts['title'] == 'dense on synthetic, iteration 3: missing pixels filled'
     composite, original, found = (rows[name] for name in ('composite', 'original', 'found by G'))
     np.testing.assert_array_equal(composite[:, :, HALF], original[:, :, HALF])
     np.testing.assert_array_equal(composite[:, :, ~HALF], found[:, :, ~HALF])
@@ -193,7 +195,7 @@ def test_a_mask_of_another_size_is_resized_on_request(run, tmp_path):
 def test_a_mask_without_a_hole_or_without_a_known_pixel_is_refused(run, tmp_path, level, share):
     Image.new('L', (8, 8), level).save(tmp_path / 'mask.png')
     message = tiny.refused('invert', run, '--mask', tmp_path / 'mask.png')
-    assert f'--mask: has {share} pixels known; must have some known and some missing' in message
+    assert f'mask.png: has {share} pixels known; must have some known and some missing' in message
 
 
 @pytest.mark.parametrize(
@@ -203,7 +205,7 @@ def test_a_mask_without_a_hole_or_without_a_known_pixel_is_refused(run, tmp_path
         (['--downsample', 1], '--downsample'),
         (['--downsample', 2, '--mask', 'x.png'], '--mask and --downsample: must be only one'),
         (['--downsample', 2, '--encoder', 9], '--encoder and --downsample: must be only one'),
-        (['--mask', 'nowhere.png'], 'nowhere.png: is not a regular file'),
+        (['--mask', 'nowhere.png'], 'nowhere.png: does not exist; must be a picture'),
         (['--downsample', 2, '--resize'], '--resize: must be given together with'),
     ],
     ids=str,
@@ -217,3 +219,18 @@ def test_points_are_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for words in (['--downsample', 2], ['--mask', 'x.png']):
         assert 'points' in tiny.refused('invert', folder, *words)
+
+
+def test_a_mask_is_read_as_pictures_of_the_run_are(run, tmp_path):
+    """Where its data stands on white, what is transparent is white, and so it is known."""
+    on_white = tmp_path / 'run'
+    shutil.copytree(run, on_white)
+    config = json.loads((on_white / 'config.json').read_text())
+    (on_white / 'config.json').write_text(json.dumps({**config, 'background': 'white'}))
+    levels = np.zeros((8, 8, 4), np.uint8)  # black, and transparent on the left
+    levels[..., 3] = np.where(HALF, 0, 255)
+    Image.fromarray(levels, 'RGBA').save(tmp_path / 'mask.png')
+    read_mask = import_module('gluongan.cli.completing')._read_mask
+    arguments = tmp_path / 'mask.png', (1, 8, 8), False
+    np.testing.assert_array_equal(read_mask(on_white, *arguments), HALF)
+    assert not read_mask(run, *arguments).any()

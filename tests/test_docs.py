@@ -131,7 +131,7 @@ def test_training_command_is_possible(words, tmp_path, monkeypatch):
     if '--data' in words and words[words.index('--data') + 1] not in here:
         # The settings hold for any images; these files are not on every machine.
         more = ['--data', 'synthetic' if '--image-size' in words else 'mnist']
-    if {'--fit', '--frames'} & set(words):
+    if {'--fit', '--frames', '--background'} & set(words):
         for number in range(128):  # a batch
             Image.new('RGBA', (9, 8)).save(f'{number}.png')
         more = ['--data', '.']

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -129,7 +130,8 @@ def read(path: Path, target: Target, frame: int = 0) -> Picture:
 @contextmanager
 def _as_data_errors(path: Path) -> Iterator[None]:
     if not path.is_file():  # a dangling link, or a named pipe that would wait for ever
-        raise DataError(f'{path}: is not a regular file; must be a picture')
+        problem = 'is not a regular file' if os.path.lexists(path) else 'does not exist'
+        raise DataError(f'{path}: {problem}; must be a picture')
     try:
         yield
     except DataError:

@@ -28,18 +28,20 @@ class KnownPixels:
     """The known pixels, where `known`, bool (H, W), is true; the missing ones become 0.
 
     They are scaled so that the mean square of the result is that of the known pixels alone.
+    source: where the mask comes from, for messages.
 
     >>> known = KnownPixels(np.array([[True, False], [False, False]]))
     >>> seen(known, np.ones((1, 1, 2, 2))).tolist()
     [[[[2.0, 0.0], [0.0, 0.0]]]]
     """
 
-    def __init__(self, known: np.ndarray) -> None:
+    def __init__(self, known: np.ndarray, source: object = None) -> None:
         if known.all() or not known.any():
             share = 'all' if known.all() else 'no'
             problem = f'has {share} pixels known; must have some known and some missing'
-            raise InputError(problem, setting='mask')
+            raise InputError(problem, setting='mask', value=source)
         self.known = known
+        self._source = source
         self._weights = (known * sqrt(known.size / known.sum())).astype(np.float32)[None, None]
 
     def __call__(self, x: mx.nd.NDArray) -> mx.nd.NDArray:
@@ -51,7 +53,7 @@ class KnownPixels:
         if self.known.shape != shape[1:]:
             high, wide = self.known.shape
             problem = f'has {wide} × {high} pixels; must have {shape[2]} × {shape[1]}'
-            raise InputError(problem, setting='mask')
+            raise InputError(problem, setting='mask', value=self._source)
 
 
 class SmallPicture:
