@@ -67,6 +67,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help='Crop and resize pictures to the size of the data. [default: another size is refused]',
 )
+@click.option(
+    '--utility',
+    is_flag=True,
+    help='Also train classifiers on samples, on real pictures and on both, and test them on real '
+    'pictures. It takes minutes, and needs classes.',
+)
 @DEVICE
 @THREADS
 @data_flags
@@ -80,6 +86,7 @@ def evaluate(
     figure: Path | None,
     changed_data: bool,
     resize: bool,
+    utility: bool,
     device: str,
     **flags: Any,
 ) -> None:
@@ -131,6 +138,7 @@ def evaluate(
             count=count,
             which=which,
             device=device,
+            utility=utility,
             on_step=_print_step,
         )
         if in_run:

@@ -2,8 +2,10 @@
 
 `lenet_fd10k_test` is a Fréchet distance (`fd`) in the feature space of LeNet, of 10,000 samples
 against the test images. `lenet` alone is the judge that ships with the package for the data; any
-other LeNet is called by its hash as well, as in `lenet-0123abcd_fd10k_test`. Quick metrics are
-shorter: `samples/swd` has a space and a stem alone.
+other LeNet is called by its hash as well, as in `lenet-0123abcd_fd10k_test`. The accuracies of
+LeNets that are trained for `evaluate --utility` are called by the network and the steps, as in
+`lenet_accuracy_samples60k_s2000_test`. Quick metrics are shorter: `samples/swd` has a space and a
+stem alone.
 """
 
 from __future__ import annotations
@@ -50,6 +52,9 @@ MEANINGS = {
     'std': Meaning('standard deviation of all pixels', 'data'),
     'sharpness': Meaning('sharpness, relative to the data', 'data'),
     'accuracy': Meaning('accuracy of the discriminator', 'data'),
+    'accuracy_samples': Meaning('test accuracy of a network trained on samples', 'high'),
+    'accuracy_real': Meaning('the same, trained on real pictures', 'data'),
+    'accuracy_both': Meaning('the same, trained on both', 'high'),
     'gap': Meaning("discriminator's preference for training images", 'low'),
     'path': Meaning('sample change per latent step', 'data'),
     'path_spread': Meaning('unevenness of that change, 0 if even', 'low'),

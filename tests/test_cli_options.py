@@ -140,13 +140,13 @@ def handed(monkeypatch):
 def test_evaluate_hands_on_each_option(handed, tmp_path):
     words = ['--judge', 'a.judge', '--calibration', 'b.json', '--snapshot', '7', '--samples', '123']
     words += ['--data', 'ring8', '--data-dir', 'd', '--image-size', '16', '--channels', '3']
-    words += ['--resize']
+    words += ['--resize', '--utility']
     given = handed(sources, 'evaluate_source', 'evaluate', tmp_path, *words, '--device', 'gpu(3)')
     assert given['arguments'] == (tmp_path,)
     assert str(given['judge_file']) == 'a.judge'
     assert str(given['calibration']) == 'b.json'
     assert (given['which'], given['count'], given['device']) == ('7', 123, 'gpu(3)')
-    assert given['resize']
+    assert given['resize'] and given['utility']
     config = given['config']
     assert (config.data, config.data_dir, config.image_size, config.channels) == (
         'ring8',
@@ -156,7 +156,8 @@ def test_evaluate_hands_on_each_option(handed, tmp_path):
     )
     words = ['--data', 'mnist', '--binarize']
     other = handed(sources, 'evaluate_source', 'evaluate', tmp_path, *words)
-    assert other['config'].binarize and not config.binarize and not other['resize']
+    assert other['config'].binarize and not config.binarize
+    assert not other['resize'] and not other['utility']
 
 
 def test_evaluate_hands_on_where_the_data_of_a_run_is(handed, run):
@@ -291,6 +292,7 @@ HANDED = {
         '--samples',
         '--resize',
         '--changed-data',
+        '--utility',
     },
     'judge train': {'--net', '--epochs', '--lr', '--seed'},
     'judge calibrate': {'--judge', '--samples', '--draws'},

@@ -16,7 +16,7 @@ from gluongan.config import Config
 from gluongan.data import DataError, load
 from gluongan.data.decoding import FITS, Target, read_picture
 from gluongan.data.description import describe
-from gluongan.evaluation import sources
+from gluongan.evaluation import source_kinds
 
 invert = import_module('gluongan.cli.invert')
 
@@ -234,10 +234,10 @@ def test_pictures_for_a_run_are_read_as_those_of_its_data(tmp_path, monkeypatch)
     run.mkdir()
     (run / 'config.json').write_text(json.dumps(config.to_dict()))
     monkeypatch.setattr(
-        sources, '_chosen', lambda path, pictures, *_: given.append(pictures.samples)
+        source_kinds, '_chosen', lambda path, pictures, *_: given.append(pictures.samples)
     )
     dataset = load_data(config)
-    sources._read_pictures(data, dataset, sources.Request(4, resize=True))
+    source_kinds._read_pictures(data, dataset, source_kinds.Request(4, resize=True))
     given.append(invert._read_images(run, data, (3, 8, 8), True) * 255)
     one = invert._read_images(run, data / '0.png', (3, 8, 8), True) * 255
     for samples in given:

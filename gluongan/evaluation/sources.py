@@ -1,212 +1,33 @@
-"""Evaluate a run, an export, pictures or arrays: a path in, a Report out.
-
-Each kind of source has an entry in SOURCE_KINDS.
-"""
+"""Evaluate a run, an export, pictures or arrays: a path in, a Report out."""
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from .. import data, loading
 from ..build import load_data, load_test
 from ..config import Config
 from ..data import toys
-from ..exports import is_export, load_export, load_sampler
-from ..gan.labels import labels_in_proportion
-from ..gan.sampling import Sampler
-from ..gan.sensitivity import slopes
 from ..metric_names import count_of
 from ..runs.folder import RunError, is_run
 from . import classifier
 from .calibration import CalibrationError, check_held_out, read_calibration, real_samples
-from .from_updater import draw_samples
-from .pictures import check_sizes, check_stored_sizes
 from .reference import Reference
 from .report import Report
-from .samples import Samples
+from .source_kinds import Request, SourceKind, config_of_pictures, kind_of
 from .suite import Values, closest_to_training, evaluate, left_out, left_out_of
 from .summary import summarize
+from .utility import Utility, check_utility, measure_utility
 
 COUNT = 10_000
 # Numbers of samples that papers use for these data sets.
 COUNTS = {'stacked-mnist': 26_000, **dict.fromkeys(toys.MIXTURES, toys.COUNTED)}
-# The noise stream of evaluations. Sample grids use 0, metrics during training 1 and 2.
-STREAM = 3
 
 OnStep = Callable[[str, float], None]
-
-
-class Request(NamedTuple):
-    """Which samples to draw: how many, from which snapshot of a run, on which device.
-
-    changed_data: whether the data of a run may be another than when it began.
-    resize: whether pictures of another size than the data are cropped and resized.
-    """
-
-    count: int
-    which: str = 'last'
-    device: str = 'cpu'
-    changed_data: bool = False
-    resize: bool = False
-
-
-@dataclass(frozen=True)
-class SourceKind:
-    """A kind of source.
-
-    matches(path): whether a path is of this kind.
-    data_config(path, given, data_at): the Config of the data that its samples are compared with.
-    can_resize: whether its samples are pictures in files, which have sizes of their own.
-    read(path, dataset, request): its Samples, and the iteration they are from, if any.
-    """
-
-    matches: Callable[[Path], bool]
-    data_config: Callable[[Path, Config | None, str | None], Config]
-    read: Callable[[Path, data.Dataset, Request], tuple[Samples, int | None]]
-    can_resize: bool = False
-
-
-def _read_run(run: Path, dataset: data.Dataset, request: Request) -> tuple[Samples, int]:
-    loading.check_data(run, dataset, changed_data=request.changed_data)
-    updater = loading.load_updater(run, dataset, which=request.which, device=request.device)
-    samples = draw_samples(updater, request.count, seed=STREAM, source=str(run))
-    return samples, updater.iteration
-
-
-def _config_of_run(run: Path, given: Config | None, data_at: str | None) -> Config:
-    return loading.settle(run, data_at=data_at)
-
-
-def _read_export(
-    folder: Path, dataset: data.Dataset, request: Request
-) -> tuple[Samples, int | None]:
-    sampler = load_sampler(folder, which=request.which, device=request.device)
-    asked = _requested(folder, sampler, dataset, request)
-    x, labels = sampler.sample(request.count, STREAM, asked)
-    _check_shape(folder, x.shape[1:], dataset)
-    if x.ndim == 4:
-        x = np.clip(x, 0, 1)
-
-    def slopes_of(n: int) -> np.ndarray:
-        inputs = sampler.inputs(n, STREAM, None if labels is None else labels[:n])
-        return slopes(sampler.gen, inputs, sampler.latent, STREAM)
-
-    samples = Samples(str(folder), x, labels, slopes=slopes_of)
-    return samples, load_export(folder).manifest.iteration
-
-
-def _requested(
-    folder: Path, sampler: Sampler, dataset: data.Dataset, request: Request
-) -> np.ndarray | None:
-    """Return the classes to ask an export for, in the data's proportions; None without classes."""
-    if not sampler.classes or dataset.labels is None:
-        return None
-    if tuple(sampler.classes) != dataset.classes:
-        raise RunError(
-            f'{folder}: its classes are {", ".join(sampler.classes)}; must be '
-            f'{", ".join(dataset.classes)}, as those of {dataset.name}'
-        )
-    return labels_in_proportion(dataset.labels, request.count)
-
-
-def _config_of_export(folder: Path, given: Config | None, data_at: str | None) -> Config:
-    """Return the data that the manifest names, unless other data was given.
-
-    A manifest may also name a path, which means nothing on this machine.
-    """
-    name = load_export(folder).manifest.data
-    if given is None and name in data.NAMES:
-        return Config(data=name)
-    return _given_data(folder, given)
-
-
-def _given_data(source: Path, given: Config | None) -> Config:
-    if given is None:
-        raise RunError(
-            f'is not given; must be the data that the samples of {source} imitate', setting='data'
-        )
-    return given
-
-
-def _read_arrays(path: Path, dataset: data.Dataset, request: Request) -> tuple[Samples, None]:
-    return _chosen(path, data.load(path), dataset, request)
-
-
-def _read_pictures(path: Path, dataset: data.Dataset, request: Request) -> tuple[Samples, None]:
-    if not dataset.is_image:
-        raise RunError(f'{path}: is made of pictures; must be points, as those of {dataset.name}')
-    channels, height, width = dataset.shape
-    if not request.resize and path.is_dir():
-        check_sizes(path, height, width, dataset.name)
-    origin = dataset.origin  # pictures are read as those of the data were
-    way = {'fit': origin.fit, 'background': origin.background} if origin else {}
-    pictures = data.load(path, image_size=height, channels=channels, **way)
-    if not request.resize:
-        check_stored_sizes(path, pictures.origin.sizes, (width, height), dataset.name)
-    return _chosen(path, pictures, dataset, request)
-
-
-def _chosen(
-    path: Path, pictures: data.Dataset, dataset: data.Dataset, request: Request
-) -> tuple[Samples, None]:
-    _check_shape(path, pictures.shape, dataset)
-    return Samples(str(path), pictures.floats(_order(pictures)[: request.count])), None
-
-
-def _order(pictures: data.Dataset) -> list[int]:
-    """Return a random order that depends on the pictures alone, not on the names of their files."""
-    digests = [hashlib.sha256(sample.tobytes()).digest() for sample in pictures.samples]
-    return sorted(range(len(pictures)), key=digests.__getitem__)
-
-
-def _are_arrays(path: Path) -> bool:
-    return _has_size_by_choice(path) is False
-
-
-def _are_pictures(path: Path) -> bool:
-    return _has_size_by_choice(path) is True
-
-
-def _has_size_by_choice(path: Path) -> bool | None:
-    """Return whether a size can be chosen for what is read, None where it is no data."""
-    try:
-        return data.has_shape_by_choice(path) if path.exists() else None
-    except data.DataError:
-        return None
-
-
-def _config_of_pictures(path: Path, given: Config | None, data_at: str | None) -> Config:
-    """Return the data that was given, or that of the run in whose folder the pictures are."""
-    if given is None and _is_in_run(path):
-        return loading.settle(path.resolve().parent)
-    return _given_data(path, given)
-
-
-def _is_in_run(path: Path) -> bool:
-    return is_run(path.resolve().parent)
-
-
-def _check_shape(source: Path, shape: tuple[int, ...], dataset: data.Dataset) -> None:
-    if shape != dataset.shape:
-        raise RunError(
-            f'{source}: its samples have shape {shape}; must be {dataset.shape}, '
-            f'as those of {dataset.name}'
-        )
-
-
-SOURCE_KINDS = (
-    SourceKind(is_run, _config_of_run, _read_run),
-    SourceKind(is_export, _config_of_export, _read_export),
-    SourceKind(_are_arrays, _config_of_pictures, _read_arrays),
-    SourceKind(_are_pictures, _config_of_pictures, _read_pictures, can_resize=True),
-)
 
 
 def evaluate_source(
@@ -221,6 +42,7 @@ def evaluate_source(
     count: int | None = None,
     which: str = 'last',
     device: str = 'cpu',
+    utility: bool = False,
     on_step: OnStep | None = None,
 ) -> Report:
     """Return the report of a run, an export, pictures in a folder or an archive, or arrays.
@@ -234,12 +56,13 @@ def evaluate_source(
     calibration: metrics of known sets to use instead of those that ship with the package; if none
     fit, only real images are measured beside the samples.
     count: how many samples, by default COUNTS or COUNT. which: of a run, the snapshot.
+    utility: also train classifiers on samples, see `measure_utility`; it takes minutes.
     on_step(name, seconds) is called after each step.
     Raises RunError, DataError, JudgeError, SnapshotError, CalibrationError.
     """
     start = time.perf_counter()
     on_step = on_step or _ignore
-    kind = _kind_of(source)
+    kind = kind_of(source)
     if resize and not kind.can_resize:
         raise RunError(f'does not apply to {source}; must be left out', setting='resize')
     reference = make_reference(kind.data_config(source, config, data_at), judge_file)
@@ -247,40 +70,65 @@ def evaluate_source(
     is_asked_for = count is not None
     count = count or COUNTS.get(reference.train.built_in, COUNT)
     request = Request(count, which, device, changed_data, resize)
-    if config is None and kind.data_config is _config_of_pictures:  # it is that of their run
+    if config is None and kind.data_config is config_of_pictures:  # it is that of their run
         loading.check_data(source.resolve().parent, reference.train, changed_data=changed_data)
+    lesson = _lesson(kind, source, reference, request) if utility else None  # may be refused
     samples, iteration = kind.read(source, reference.train, request)
     on_step(f'{len(samples):,} samples', time.perf_counter() - start)
     values = evaluate(samples, reference, on_step=on_step)
     known, notes = _columns(known, values, reference, len(samples), on_step)
-    nearest = closest_to_training(samples, reference) if reference.train.is_image else None
+    clauses = [_summary(values, known, reference)]
+    notes = [*left_out_of(samples), *notes, *left_out(reference)]
+    notes += _shortage(source, len(samples), count, is_asked_for)
+    if lesson is not None:
+        learned = _learn(lesson, reference, device, on_step)
+        values |= learned.values()
+        clauses.append(learned.sentence())
+        notes.append(learned.note())
     return Report(
         source=str(source),
         data=reference.train.name,
         count=len(samples),
         judge=_describe_judge(reference.judge),
         values=values,
-        summary=summarize(
-            values,
-            reference.classes,
-            known.get('real'),
-            _count_modes(reference),
-            images=len(reference.images) if reference.train.is_image else None,
-            shares=reference.class_shares,
-        ),
+        summary='; '.join(clauses),
         seconds=time.perf_counter() - start,
         known=known,
-        notes=(
-            *left_out_of(samples),
-            *notes,
-            *left_out(reference),
-            *_shortage(source, len(samples), count, is_asked_for),
-        ),
+        notes=tuple(notes),
         iteration=iteration,
         asked_for=which if is_run(source) else None,
         data_sha256=reference.sha256,
-        nearest=nearest,
+        nearest=closest_to_training(samples, reference) if reference.train.is_image else None,
     )
+
+
+def _summary(values: Values, known: dict[str, Values], reference: Reference) -> str:
+    return summarize(
+        values,
+        reference.classes,
+        known.get('real'),
+        _count_modes(reference),
+        images=len(reference.images) if reference.train.is_image else None,
+        shares=reference.class_shares,
+    )
+
+
+def _lesson(kind: SourceKind, source: Path, reference: Reference, request: Request) -> data.Dataset:
+    """Return the samples that classifiers will be trained on."""
+    check_utility(reference)
+    return kind.labelled(source, reference.train, request)
+
+
+def _learn(lesson: data.Dataset, reference: Reference, device: str, on_step: OnStep) -> Utility:
+    start = time.perf_counter()
+
+    def on_trained(pictures: str, accuracy: float) -> None:
+        nonlocal start
+        now = time.perf_counter()
+        on_step(f'trained on {pictures}: test accuracy {accuracy:.2%}', now - start)
+        start = now
+
+    return measure_utility(lesson, reference, device=device, on_trained=on_trained)
 
 
 def _shortage(source: Path, found: int, count: int, is_asked_for: bool) -> list[str]:
@@ -292,16 +140,6 @@ def _shortage(source: Path, found: int, count: int, is_asked_for: bool) -> list[
 
 def _ignore(name: str, seconds: float) -> None:
     pass
-
-
-def _kind_of(source: Path) -> SourceKind:
-    for kind in SOURCE_KINDS:
-        if kind.matches(source):
-            return kind
-    raise RunError(
-        f'{source}: must be a run folder, an export, a folder or an archive of pictures, or a file '
-        'of arrays (.npz, .npy, .csv)'
-    )
 
 
 def make_reference(config: Config, judge_file: Path | None = None) -> Reference:

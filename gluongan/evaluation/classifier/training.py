@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ...data import Dataset
+from ...data.batches import Batches
 from ...nn.optimizer import Optimizer
 from ...runtime import mx
 from ...runtime import seed as seed_mxnet
 from .judge import About, Judge, JudgeError
-from .networks import SMALLEST, initialised
+from .networks import SMALLEST, Net, initialised
 
 BATCH = 128
 REPORT_EVERY = 50  # steps
@@ -38,13 +39,14 @@ def train(
     Raises JudgeError for data that a judge cannot be trained on.
     """
     _check(data)
-    net = net or ('lenet' if data.shape[0] == 1 else 'resnet20')
+    net = net or default_net(data.shape)
     about = About(
         net, data.name, data.shape, data.classes, seed=seed, epochs=epochs, command=command
     )
     seed_mxnet(seed)
     judge = Judge(about, initialised(net, data.shape, len(data.classes), device))
-    _fit(judge, data, epochs, lr, on_step, device)
+    batches = data.batches(BATCH, seed=seed, device=device)
+    fit(judge.net, [batches], epochs * len(batches), lr=lr, on_step=on_step)
     held_out = test or data
     accuracy = judge.accuracy(held_out.floats(), held_out.labels)
     judge.about = replace(about, accuracy=accuracy, split=held_out.split)
@@ -70,24 +72,27 @@ def _check(data: Dataset) -> None:
         )
 
 
-def _fit(
-    judge: Judge,
-    data: Dataset,
-    epochs: int,
-    lr: float,
-    on_step: OnStep | None,
-    device: str | mx.Context,
+def fit(
+    net: Net,
+    sources: Sequence[Batches],
+    steps: int,
+    *,
+    lr: float = 1e-3,
+    on_step: OnStep | None = None,
 ) -> None:
-    body, head = judge.net
-    batches = data.batches(BATCH, seed=judge.about.seed, device=device)
-    steps = epochs * len(batches)
+    """Train a classifier on labelled data, with Adam and a cosine schedule down to 0.
+
+    sources: each gives a batch to every step, all of the same classes. on_step: as for `train`.
+    """
+    body, head = net
     schedule = {'schedule': 'cosine', 'schedule_steps': steps}
-    optimizers = [Optimizer(part, 'adam', lr=lr, beta1=0.9, **schedule) for part in judge.net]
+    optimizers = [Optimizer(part, 'adam', lr=lr, beta1=0.9, **schedule) for part in net]
     cross_entropy = mx.gluon.loss.SoftmaxCrossEntropyLoss(sparse_label=False)
     for step in range(1, steps + 1):
-        x = batches.draw()
+        x = _joined([source.draw() for source in sources])
+        labels = _joined([source.labels() for source in sources])
         with mx.autograd.record():
-            loss = cross_entropy(head(body(x)), batches.labels()).mean()
+            loss = cross_entropy(head(body(x)), labels).mean()
         loss.backward()
         for optimizer in optimizers:
             optimizer.step()
@@ -95,3 +100,16 @@ def _fit(
             loss = loss.asscalar().item()  # waits for the device, so that its queue stays short
             if on_step is not None:
                 on_step(step, steps, loss)
+
+
+def _joined(parts: list[mx.nd.NDArray]) -> mx.nd.NDArray:
+    return parts[0] if len(parts) == 1 else mx.nd.concat(*parts, dim=0)
+
+
+def default_net(shape: tuple[int, ...]) -> str:
+    """Return the network for pictures (C, H, W) where none is chosen, a key of NETS.
+
+    >>> default_net((1, 28, 28)), default_net((3, 32, 32))
+    ('lenet', 'resnet20')
+    """
+    return 'lenet' if shape[0] == 1 else 'resnet20'
