@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from math import ceil
 from pathlib import Path
@@ -150,7 +150,7 @@ class Trainer:
     stop: (number, 'iteration' | 'epoch').
     guard: is entered for as long as the run is trained, such as a lock of its folder.
     out: where the folder OUT/00000-run is made, with the next free number; or `folder` is used.
-    report: the newest numbers that the extensions have published, by name.
+    report: the newest numbers that the extensions have published, by name; see `publish`.
     interrupted: whether the run was interrupted, by `interrupt()` or because nobody reads what is
     printed any more (a closed pipe or terminal). stopped: why an extension ended it early, else ''.
 
@@ -189,7 +189,8 @@ class Trainer:
         self.updater = updater
         self.stop = stop
         self.extensions: list[tuple[Extension, Callable[[Updater], bool]]] = []
-        self.report: dict[str, float] = {}
+        self.report: dict[str, Any] = {}
+        self._published_at: dict[str, int] = {}
         self.interrupted = False
         self.stopped = ''
         self._guard = guard or nullcontext()
@@ -215,6 +216,19 @@ class Trainer:
     def done(self) -> bool:
         """Return whether `stop` has been reached, or an extension has ended the run early."""
         return self.updater.iteration >= self.total or bool(self.stopped)
+
+    def publish(self, numbers: Mapping[str, Any], iteration: int | None = None) -> None:
+        """Add numbers to `report`; they are of this iteration, or of `iteration`."""
+        at = self.updater.iteration if iteration is None else iteration
+        self.report.update(numbers)
+        self._published_at.update(dict.fromkeys(numbers, at))
+
+    def published_at(self, name: str) -> int | None:
+        """Return the iteration that a published number is of, None where there is no such number.
+
+        A number stays in `report` until there is a newer one, and the iterations go on.
+        """
+        return self._published_at.get(name) if name in self.report else None
 
     def stop_early(self, reason: str) -> None:
         """End the run after this iteration, as if `stop` had been reached."""

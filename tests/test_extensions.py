@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 import tiny
 from scipy.stats import wasserstein_distance
 
-from gluongan import build, figures, loading
+from gluongan import figures, loading
 from gluongan.errors import InputError
 from gluongan.evaluation.metrics import sliced_wasserstein
 from gluongan.extensions import (
@@ -24,7 +25,7 @@ from gluongan.extensions import (
 from gluongan.gan.sampling import generate, pixels
 from gluongan.runs import snapshots
 from gluongan.runtime import mx
-from gluongan.trainer import Extension, Trainer
+from gluongan.trainer import Extension
 
 LOSSES = ('dis/loss', 'gen/loss', 'dis/real', 'dis/fake')
 
@@ -42,17 +43,7 @@ def make(tmp_path):
     every: the period of the first extension, by default its own.
     """
 
-    def trainer(*extensions, iterations=20, every=None, **changes):
-        config = tiny.tiny(iterations=iterations, **changes)
-        updater = build.make_updater(config, build.load_data(config))
-        run = Trainer(updater, stop=(iterations, 'iteration'), folder=tmp_path)
-        trigger = (every, 'iteration') if every else None
-        for extension in extensions:
-            run.extend(extension, trigger=trigger)
-            trigger = None
-        return run
-
-    return trainer
+    return partial(tiny.trainer, tmp_path)
 
 
 def iterations_in(path):
@@ -299,7 +290,7 @@ def test_newest_and_best_snapshots_are_kept_with_their_scores(make, tmp_path):
 
     class Scorer(Extension):
         def __call__(self, trainer):
-            trainer.report['samples/swd'] = scores[trainer.updater.iteration - 1]
+            trainer.publish({'samples/swd': scores[trainer.updater.iteration - 1]})
 
     run = make(Scorer(), iterations=6)
     run.extend(Snapshot(keep=2), trigger=(1, 'iteration'))

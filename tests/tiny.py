@@ -157,3 +157,21 @@ def _run(trainer, until):
 
 def _no_warning(text):
     raise AssertionError(text)
+
+
+def trainer(folder, *extensions, iterations=20, every=None, **changes):
+    """Return a Trainer of the tiny run with these extensions and no others.
+
+    every: the period of the first extension, by default its own.
+    """
+    from gluongan import build
+    from gluongan.trainer import Trainer
+
+    config = tiny(iterations=iterations, **changes)
+    updater = build.make_updater(config, build.load_data(config))
+    run = Trainer(updater, stop=(iterations, 'iteration'), folder=folder)
+    trigger = (every, 'iteration') if every else None
+    for extension in extensions:
+        run.extend(extension, trigger=trigger)
+        trigger = None
+    return run

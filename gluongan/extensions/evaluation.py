@@ -54,7 +54,7 @@ class Evaluation(Extension):
         self._measured = row.pop('iteration', None)
         row.pop('epoch', None)
         self._published = list(row)
-        trainer.report.update(row)
+        trainer.publish(row, self._measured)
         if trainer.updater.iteration == 0:
             self(trainer)
 
@@ -68,9 +68,9 @@ class Evaluation(Extension):
         for name in self._published:  # the judge was another before a resume
             trainer.report.pop(name, None)
         self._published = list(values)
-        trainer.report.update(values)
+        trainer.publish(values)
         for stem in ('spread', 'support'):  # the progress line shows the newest of both
-            trainer.report[f'samples/{stem}'] = find_metric(values, stem)
+            trainer.publish({f'samples/{stem}': find_metric(values, stem)})
         row = {'iteration': updater.iteration, 'epoch': updater.epoch, **values}
         self._records.append([json_row(row)])
 

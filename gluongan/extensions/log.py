@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 import numpy as np
 
-from ..metric_names import find_metric
+from ..metric_names import find_metric_name
 from ..runs.folder import BATCHES, LOG, LOG_TABLE
 from ..runs.records import Records, as_written, csv_row, json_row
 from ..trainer import AnyOf, Every, Extension
@@ -104,7 +104,7 @@ class LogReport(Extension):
             row.update(self._adaptive.numbers())
         self._window = []
         self._last_call = (updater.iteration, now)
-        trainer.report.update(as_written(row))
+        trainer.publish(as_written(row))
         self._rows.append([json_row(row)])
         self._table.append([csv_row(row.values())])
 
@@ -179,15 +179,26 @@ class Progress(Extension):
         rate = (iteration - self._first) / max(elapsed, 1e-9)
         seconds_left = (trainer.total - iteration) / max(rate, 1e-9)
         left = timedelta(seconds=round(seconds_left))
-        return '  '.join([f'{rate:6.1f} it/s', f'{left} left', *_shown(trainer.report)])
+        return '  '.join([f'{rate:6.1f} it/s', f'{left} left', *_shown(trainer)])
 
 
-def _shown(report: dict[str, Any]) -> Iterator[str]:
-    """Yield the alarm if it is on, then the newest numbers, each with its label."""
+def _shown(trainer: Trainer) -> Iterator[str]:
+    """Yield the alarm if it is on, then the newest numbers, each with its label.
+
+    Those of earlier iterations than the losses stand behind their iteration.
+    """
+    report = trainer.report
     if 'alarm' in report:
         yield f'! {report["alarm"]}'
-    evaluated = {name: value for name, value in report.items() if '/' not in name}
-    for name, label, form, unit in SHOWN:
-        value = report.get(name) if '/' in name else find_metric(evaluated, name)
-        if value is not None:
-            yield f'{label} {value:{form}}{unit}'
+    evaluated = [name for name in report if '/' not in name]
+    said = trainer.published_at('dis/loss')
+    for stem, label, form, unit in SHOWN:
+        name = stem if '/' in stem else find_metric_name(evaluated, stem)
+        value = report.get(name)
+        if value is None:
+            continue
+        measured = trainer.published_at(name)
+        if measured != said:
+            said = measured
+            yield f'at {measured:,}:'
+        yield f'{label} {value:{form}}{unit}'

@@ -59,7 +59,8 @@ class QuickMetrics(Extension):
         self._pairs = pairs(self._reals) if data.is_image and count > 1 else None
         self._records = Records(trainer.folder / METRICS)
         self._records.start(updater.iteration)
-        trainer.report.update(newest(trainer.folder, METRICS))
+        row = newest(trainer.folder, METRICS)
+        trainer.publish(row, row.get('iteration'))
         self._measured = updater.iteration
         if updater.iteration == 0:
             self(trainer)
@@ -91,7 +92,7 @@ class QuickMetrics(Extension):
             if np.isfinite(real + fake):  # a pack may be larger than the test
                 row['dis/accuracy'] = (real + fake) / 2
         self._measured = updater.iteration
-        trainer.report.update(as_written(row))
+        trainer.publish(as_written(row))
         self._records.append([json_row(row)])
 
     def finish(self, trainer: Trainer) -> None:

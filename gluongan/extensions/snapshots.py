@@ -22,8 +22,8 @@ class Snapshot(Extension):
     best: the metric in `trainer.report` by which a snapshot is the best, by default the distance of
     the samples to the data; never a loss, which says nothing about the quality of the samples.
 
-    The score of each snapshot is in snapshots/scores.json. An old snapshot is deleted only once the
-    new one is on disk.
+    The scores are in snapshots/scores.json. A snapshot has one where the metric was measured at its
+    own iteration. An old snapshot is deleted only once the new one is on disk.
     """
 
     trigger = (1_000, 'iteration')
@@ -45,7 +45,7 @@ class Snapshot(Extension):
         trainer.flush()
         run = trainer.folder
         iteration = trainer.updater.iteration
-        if self._best in trainer.report:
+        if trainer.published_at(self._best) == iteration:
             self._scores[iteration] = trainer.report[self._best]
         # Before the snapshot: a resumed run would never write the score of the one it begins with.
         write_json(run / SCORES, {'metric': self._best, **self._scores})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from .. import snapshot
@@ -44,12 +44,22 @@ def find_snapshot(run: Path, which: str) -> Path:
     iteration = None
     if which == 'best':
         iteration = best_snapshot(run)
+        if iteration is None:
+            raise RunError(
+                f'{run}: no snapshot has a score; must be last or one of {_listed(files)}',
+                setting='snapshot',
+                value=which,
+            )
     elif which.isdecimal() and len(which) < 12:
         iteration = int(which)
     if iteration not in files:
-        kept = ', '.join(map(str, files))
-        raise RunError(f'must be last, best or one of {kept}', setting='snapshot', value=which)
+        message = f'must be last, best or one of {_listed(files)}'
+        raise RunError(message, setting='snapshot', value=which)
     return files[iteration]
+
+
+def _listed(iterations: Iterable[int]) -> str:
+    return ', '.join(map(str, iterations))
 
 
 def read_newest(run: Path, warn: Callable[[str], object] = print) -> tuple[Path, State]:
