@@ -1,14 +1,16 @@
-"""What `tests/faults.py` makes wrong in a source, and in which order."""
+"""What `tests/faults.py` makes wrong in a source, in which order, and what is no fault at all."""
 
 from __future__ import annotations
 
 import ast
 import copy
+import json
 import random
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
+EQUIVALENT = Path(__file__).with_name('equivalent_faults.jsonl')
 OTHER = {
     **{ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt},
     **{ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is},
@@ -19,7 +21,10 @@ OTHER = {
 
 
 class Fault(NamedTuple):
-    """The bytes old, which start there, become new. names: of the functions and classes there."""
+    """The bytes old, which start there, become new; the lines before become after.
+
+    names: of the classes and functions around it.
+    """
 
     path: str
     line: int
@@ -28,6 +33,13 @@ class Fault(NamedTuple):
     old: str
     new: str
     names: tuple[str, ...]
+    before: str
+    after: str
+
+    @property
+    def text(self):
+        """What tells a fault from others, also when other lines of its module have changed."""
+        return self.path, '.'.join(self.names), self.before, self.after
 
 
 def change(node):
@@ -65,10 +77,13 @@ def faults_of(path):
             names = (*names, node.name)
         if change(node):
             kind, changed = kind or change(node)[0], change(node)[1]
-            start = sum(map(len, lines[: node.lineno - 1])) + node.col_offset
-            end = sum(map(len, lines[: node.end_lineno - 1])) + node.end_col_offset
+            first, last = (sum(map(len, lines[:to])) for to in (node.lineno - 1, node.end_lineno))
+            start = first + node.col_offset
+            end = last - len(lines[node.end_lineno - 1]) + node.end_col_offset
             old, new = text[start:end].decode(), ast.unparse(changed)
-            yield Fault(path, node.lineno, kind, start, old, new, names)
+            after = text[first:start].decode() + new + text[end:last].decode()
+            edit = (text[first:last].decode().strip(), after.strip())
+            yield Fault(path, node.lineno, kind, start, old, new, names, *edit)
         for field, value in ast.iter_fields(node):
             for child in value if isinstance(value, list) else [value]:
                 # The places of what stands in f-strings are unknown before Python 3.12.
@@ -92,3 +107,20 @@ def draw(seed, only):
                 fault = chance.choice([fault for fault in left[path] if fault.kind == kind])
                 left[path].remove(fault)
                 yield fault
+
+
+def equivalent():
+    """Return {text of a fault: why nobody can observe it}."""
+    rows = map(json.loads, EQUIVALENT.read_text(encoding='utf-8').splitlines())
+    return {
+        tuple(row[key] for key in ('path', 'function', 'before', 'after')): row['why']
+        for row in rows
+    }
+
+
+def found_again(rows):
+    """Yield the faults of earlier results that are still possible, wherever they stand now."""
+    for row in rows:
+        text = (row['path'], '.'.join(row['names']), row['before'], row['after'])
+        if (ROOT / row['path']).exists():
+            yield from [fault for fault in faults_of(row['path']) if fault.text == text][:1]
