@@ -11,11 +11,10 @@ import click
 from click.core import ParameterSource
 
 from gluongan.errors import as_typed
-from gluongan.knob import Knob
 from gluongan.trainer import Interrupt
 
 from .faults import Usage, refusals, warn
-from .knobs import PATH, Value
+from .knobs import PATH, number_option
 from .options import THREADS
 
 if TYPE_CHECKING:
@@ -101,12 +100,12 @@ def _refusal(param: click.Parameter | None, value: str, allowed: str) -> click.U
     help='How MXNet runs the networks: operator by operator, as a graph, or as a graph whose '
     'memory is allocated once, which is how `gluongan train` runs them.',
 )
-@click.option(
-    '--seconds',
-    type=Value('seconds', Knob('float', '', low=0.1, high=3600.0)),
+@number_option(
+    'seconds',
+    'How long to time each case, in at least 3 samples of 0.2 s or more.',
+    low=0.1,
+    high=3600.0,
     default=5.0,
-    show_default=True,
-    help='How long to time each case, in at least 3 samples of 0.2 s or more.',
 )
 @click.option(
     '--split',
@@ -130,12 +129,12 @@ def _refusal(param: click.Parameter | None, value: str, allowed: str) -> click.U
     metavar='OLD.json NEW.json',
     help='Compare two results and time nothing; the exit code is 1 if a case has become slower.',
 )
-@click.option(
-    '--tolerance',
-    type=Value('tolerance', Knob('float', '', low=0.0, high=10.0)),
+@number_option(
+    'tolerance',
+    'With --compare: relative difference up to which two times count as equal.',
+    low=0,
+    high=10,
     default=0.05,
-    show_default=True,
-    help='With --compare: relative difference up to which two times count as equal.',
 )
 @click.pass_context
 def bench(

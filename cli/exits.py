@@ -240,8 +240,6 @@ def _allowed(kind: click.ParamType) -> str | None:
         return Knob('str', '', choices=tuple(kind.choices)).allowed()
     if isinstance(kind, click.IntRange):
         return Knob('int', '', low=kind.min, high=kind.max).allowed()
-    if isinstance(kind, click.FloatRange):
-        return Knob('float', '', low=kind.min, high=kind.max).allowed()
     return None
 
 

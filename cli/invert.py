@@ -11,7 +11,7 @@ from gluongan.runs.folder import INVERSION, is_run
 
 from .completing import complete, read_known, way_to_read
 from .faults import Usage, refusals
-from .knobs import PATH
+from .knobs import PATH, number_option
 from .options import CHANGED_DATA, DATA_AT, DEVICE, RUN, THREADS, WHICH
 from .outputs import at_snapshot, check_beside, check_target, default_stem
 
@@ -76,12 +76,12 @@ HEADING = ('', 'number', 'median error', 'smallest', 'largest', 'found again')
     show_default=True,
     help='Steps of gradient descent on z.',
 )
-@click.option(
-    '--prior',
-    type=click.FloatRange(0, 100),
+@number_option(
+    'prior',
+    'Weight of the term that pulls z toward the noise that the generator was trained on.',
+    low=0,
+    high=100,
     default=1e-3,
-    show_default=True,
-    help='Weight of the term that pulls z toward the noise that the generator was trained on.',
 )
 @click.option(
     '--encoder',

@@ -14,7 +14,7 @@ from gluongan.metric_names import metric_stem
 from gluongan.runs.folder import run_name
 
 from .faults import refusals
-from .knobs import PATH, data_flags, typed
+from .knobs import PATH, data_flags, number_option, typed
 from .options import DEVICE, JUDGE, THREADS
 from .outputs import check_target, unused
 
@@ -64,12 +64,12 @@ def list_() -> None:
     show_default=True,
     help='Passes through the data.',
 )
-@click.option(
-    '--lr',
-    type=click.FloatRange(1e-6, 1),
+@number_option(
+    'lr',
+    'The initial learning rate; a cosine schedule reduces it to 0.',
+    low=1e-6,
+    high=1,
     default=1e-3,
-    show_default=True,
-    help='The initial learning rate; a cosine schedule reduces it to 0.',
 )
 @click.option(
     '--seed',

@@ -102,6 +102,19 @@ def _option(name: str, knob: Knob) -> Command:
     return click.option(flag(name), name, type=Value(name, knob), default=None, help=help)
 
 
+def number_option(
+    name: str, help: str, *, low: float, high: float, default: float | None = None
+) -> Command:
+    """Return the option of a number that is no setting of a run; its help ends with its range.
+
+    click.FloatRange is no type for it: NaN passes through.
+    """
+    knob = Knob('float', help, low=low, high=high)
+    stated = 'none' if default is None else _plain(default)
+    help = f'{help} [{_plain(low)} to {_plain(high)}; default: {stated}]'
+    return click.option(flag(name), name, type=Value(name, knob), default=default, help=help)
+
+
 def _help(name: str, knob: Knob) -> str:
     """Return a knob's help with its range and default in brackets."""
     notes = []

@@ -9,12 +9,11 @@ from pathlib import Path
 import click
 
 from gluongan.errors import as_typed
-from gluongan.knob import Knob
 from gluongan.threads import request_threads
 
 from .exits import remember_run
 from .faults import Usage, refusals
-from .knobs import PATH, Value
+from .knobs import PATH, number_option
 
 MOST = 100_000
 MOST_DIGITS = 10
@@ -43,13 +42,12 @@ CLASS = click.option(
     metavar='NAME',
     help='Make samples of one class of a conditional run: its name, or #3 by number, from #0 on.',
 )
-# Not click.FloatRange, which lets NaN through.
-TRUNC = click.option(
-    '--trunc',
-    type=Value('trunc', Knob('float', '', low=0.05, high=10)),
-    metavar='FLOAT',
-    help='Draw values of z beyond ±FLOAT again: better samples, less variety. At most 2 where the '
-    'noise of the run is truncated, none where it is uniform. [0.05 to 10; default: none]',
+TRUNC = number_option(
+    'trunc',
+    'Draw values of z beyond ±FLOAT again: better samples, less variety. At most 2 where the noise '
+    'of the run is truncated, none where it is uniform.',
+    low=0.05,
+    high=10,
 )
 DATA_AT = click.option(
     '--data',
