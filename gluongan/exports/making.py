@@ -220,7 +220,7 @@ def _check_free(out: Path) -> None:
         )
     if out.exists() or out.is_symlink():
         raise RunError('exists already; must be a new folder', setting='out', value=out)
-    check_writable(out, folder=True, setting='out')
+    check_writable(out, setting='out')
 
 
 def _check_manifest(target: Path) -> None:
