@@ -114,7 +114,7 @@ class Scripted(Suite):
 
 
 A, X, Y = 'tests/test_a.py', 'tests/test_a.py::x', 'tests/test_a.py::y'
-FAILS, HANGS, SLOW = ([X], 1.0), ([], 1e9), ([], 200.0)
+FAILS, HANGS, SLOW = ([X], 1.0), ([], 1e9), ([], 400.0)
 CASES = {
     'nothing fails': ({}, ('survives', None)),
     'a test fails twice': ({(A, True): FAILS, (X, True): FAILS}, ('caught', X)),

@@ -21,7 +21,7 @@ from rack.faults import ROOT
 EVERY = ('test_docstrings.py', 'test_defaults.py', 'test_architecture.py')  # concern every module
 NEXT = 4  # files that are tried before those
 FIRST = 10  # files that are tried whether or not they name what has the fault
-SECONDS = 120  # for a file, until it is known how long it takes without a fault
+SECONDS = 300  # for a file, until it is known how long it takes without a fault
 AT_MOST = 900  # for a file without a fault
 
 
