@@ -74,6 +74,12 @@ def test_test_data_has_the_range_of_the_training_data(tmp_path):
     assert np.array_equal(load(tmp_path / 'a.npz', split='test').samples[:, 0], GREY)
 
 
+def test_test_data_alone_has_classes_of_its_own(tmp_path):
+    np.savez(tmp_path / 'a.npz', x_test=GREY, y_test=np.array([9, 5] * 20))
+    test = load(tmp_path / 'a.npz', split='test')
+    assert test.classes == ('5', '9') and test.labels.tolist() == [1, 0] * 20
+
+
 def test_an_array_alone_has_no_test_split_and_may_be_no_pickle(tmp_path):
     np.save(tmp_path / 'a.npy', GREY)
     with pytest.raises(NoSplit):

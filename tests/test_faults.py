@@ -146,7 +146,7 @@ CASES = {
 def test_a_fault_is_caught_by_what_fails_because_of_it(tmp_path, source, table, expected):
     suite = Scripted(tmp_path, source, table)
     fault = next(faults_of('gluongan/area.py'))
-    verdict = suite.judge(fault, 500)
+    verdict = suite.judge(fault, 1000)
     assert (verdict.outcome, verdict.test) == expected
     assert suite.known.read_text(encoding='utf-8') == SOURCE
     assert suite.calls[0] == (A, True) and verdict.of == 2
