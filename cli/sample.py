@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gluongan.runs.folder import SEEDS
 
+from .datasets import OF_DATA, data_options, refuse, write
 from .faults import refusals, warn
 from .knobs import PATH
 from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, parse_seeds
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     help='Enlarge each pixel in the PNG this many times. [default: so that small images are '
     'about 56 pixels wide]',
 )
+@data_options
 @DEVICE
 @THREADS
 def sample(
@@ -60,6 +62,8 @@ def sample(
     cols: int | None,
     scale: int | None,
     device: str,
+    to: Path | None,
+    **request: Any,
 ) -> None:
     """Make new samples with the generator of RUN: a sheet as PNG, and values in [0, 1] as .npy.
 
@@ -73,7 +77,12 @@ def sample(
     gluongan sample runs/00000-dense-mnist --seeds 7,11,100-115 --snapshot best --out best.png
     gluongan sample runs/00001-conditional-mnist --class 3 --scale 3
     gluongan sample generator --seeds 7
+    gluongan sample runs/00000-dense-mnist --to digits.npz --count 60000
     """
+    if to is not None:
+        common = {'class_name': name, 'trunc': trunc, 'which': which, 'device': device}
+        return write(run, to, {**common, **request})
+    refuse(OF_DATA, 'has no effect without --to; must be left out')
     numbers = None if seeds is None else parse_seeds(seeds)
     with refusals():
         from gluongan.exports import load_sampler

@@ -132,13 +132,16 @@ def staging(target: str | Path) -> Iterator[Path]:
             raise OSError(error.errno, error.strerror, str(target)) from error
 
 
-def publish(staged: Path, target: Path) -> None:
+def publish(staged: Path, target: Path, *, many: bool = False) -> None:
     """Flush a staged file or folder to the disk and rename it to `target`.
 
     A file of that name is replaced. A folder of that name must be empty, else OSError is raised.
+    many: of a folder of thousands of files; they are flushed together and never listed.
     """
     with naming_target(target):
-        for path in [staged, *staged.rglob('*')]:
+        if many:
+            os.sync()
+        for path in [] if many else [staged, *staged.rglob('*')]:
             if path.is_file():
                 _flush_to_disk(path)
         os.replace(staged, target)

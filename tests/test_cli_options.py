@@ -310,6 +310,14 @@ ELSEWHERE = {
         '--changed-data',
         '--init-from',
     },
+    'sample': {  # test_samples_as_data
+        '--to',
+        '--count',
+        '--per-class',
+        '--seed',
+        '--data',
+        '--changed-data',
+    },
     'invert': {'--changed-data', '--mask'},  # test_changed_data, test_completion
     'bench': {  # test_cli_bench
         '--recipe',

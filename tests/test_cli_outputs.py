@@ -112,6 +112,7 @@ DATA = ['--data', 'synthetic', '--image-size', 12]
 TARGETS = {
     'train --out': (['train', *tiny.flags(iterations=1)], True, ''),
     'sample --out': (['sample', 'RUN'], False, '.png'),
+    'sample --to': (['sample', 'RUN'], True, ''),
     'interpolate --out': (['interpolate', 'RUN'], False, '.png'),
     'evaluate --json': (['evaluate', 'RUN'], False, ''),
     'evaluate --figure': (['evaluate', 'RUN'], False, '.png'),

@@ -28,6 +28,7 @@ KEYS = {
     },
     'test': {'x_test': 'y_test', 'test_images': 'test_labels'},
 }
+CLASS_NAMES = 'class_names'  # of the labels 0, 1, ...
 MAX_CLASSES = 10_000
 DEFLATE_RATIO = 1032  # the highest compression that deflate reaches
 
@@ -36,7 +37,8 @@ def load(path: Path, split: str = 'train') -> Dataset:
     """Return the images of `split` as uint8 (N, C, H, W), and their labels if there are any.
 
     `arrays.as_images` says which types, ranges and shapes images may have. Labels are integers of
-    shape (N,) or (N, 1). Raises NoSplit where there are no images of the split, and DataError for
+    shape (N,) or (N, 1); an array of texts `class_names` says what 0, 1, ... are called. Raises
+    NoSplit where there are no images of the split, and DataError for
     damage, and for pickled arrays.
     """
     with _opened(path) as archive:
@@ -96,6 +98,13 @@ def _read_labels(
     if key is None:
         return None, ()
     labels = _as_labels(_read_array(archive, key, path), count, f'{path}[{key}]')
+    labels, classes = _number_labels(archive, split, labels, path)
+    return labels, _named(archive, classes, path)
+
+
+def _number_labels(
+    archive: zipfile.ZipFile, split: str, labels: np.ndarray, path: Path
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
     if split == 'train' or not _first_key(archive, KEYS['train']):
         return number_labels(labels)
     train_key = _label_key(archive, 'train')
@@ -103,7 +112,29 @@ def _read_labels(
         return None, ()
     array = _read_array(archive, train_key, path)
     of_train = _as_labels(array, array.shape[0] if array.ndim else 0, f'{path}[{train_key}]')
-    return number_labels(labels, of_train, f'{path}[{key}]')
+    return number_labels(labels, of_train, f'{path}[{_label_key(archive, split)}]')
+
+
+def _named(archive: zipfile.ZipFile, numbers: tuple[str, ...], path: Path) -> tuple[str, ...]:
+    """Return the names of classes that are called by numbers, where the archive holds names."""
+    if not numbers or _first_key(archive, [CLASS_NAMES]) is None:
+        return numbers
+    array, where = _read_array(archive, CLASS_NAMES, path), f'{path}[{CLASS_NAMES}]'
+    if array.dtype.kind != 'U' or array.ndim != 1:
+        raise DataError(
+            f'{where}: has the type {array.dtype} and the shape {array.shape}; '
+            'must be texts (K,), one for each class'
+        )
+    highest = max(map(int, numbers))
+    if highest >= len(array):
+        raise DataError(
+            f'{where}: has {len(array)} names for labels up to {highest}; '
+            f'must be at least {highest + 1}'
+        )
+    try:
+        return tuple(str(array[int(number)]) for number in numbers)
+    except (ValueError, SystemError) as error:  # no code points
+        raise DataError(f'{where}: holds no text ({reason(error)}); must be texts') from None
 
 
 def _unused(archive: zipfile.ZipFile) -> tuple[str, ...]:
@@ -111,7 +142,8 @@ def _unused(archive: zipfile.ZipFile) -> tuple[str, ...]:
     used = set()
     for split, keys in KEYS.items():
         key = _first_key(archive, keys)
-        used |= {key, _label_key(archive, split) if key else None}
+        labels = _label_key(archive, split) if key else None
+        used |= {key, labels, CLASS_NAMES if labels else None}
     names = [name.removesuffix('.npy') for name in archive.namelist()]
     return tuple(name for name in names if name not in used)
 

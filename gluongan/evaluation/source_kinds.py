@@ -14,6 +14,7 @@ from .. import data, loading
 from ..config import Config
 from ..data.description import list_names
 from ..exports import is_export, load_export, load_sampler
+from ..exports.samples import check_classes
 from ..gan.labels import labels_in_proportion
 from ..gan.sampling import Sampler, pixels
 from ..gan.sensitivity import slopes
@@ -98,11 +99,7 @@ def _requested(
     """Return the classes to ask an export for, in the data's proportions; None without classes."""
     if not sampler.classes or dataset.labels is None:
         return None
-    if tuple(sampler.classes) != dataset.classes:
-        raise RunError(
-            f'{folder}: its classes are {", ".join(sampler.classes)}; must be '
-            f'{", ".join(dataset.classes)}, as those of {dataset.name}'
-        )
+    check_classes(folder, sampler, dataset)
     return labels_in_proportion(dataset.labels, request.count)
 
 

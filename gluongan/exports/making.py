@@ -107,7 +107,7 @@ def export_run(
         tuple(class_names(run)) if config.conditional else (),
         is_image=len(sample_shape(run)) == 3,
         recipe=config.recipe,
-        data=_data_name(config.data),
+        data=data_name(config.data),
         iteration=iteration,
         ema=bool(config.ema) and network == 'gen',
     )
@@ -117,7 +117,7 @@ def export_run(
     return Export(tuple(out / file.name for file in staged.files), staged.difference)
 
 
-def _data_name(name: str) -> str:
+def data_name(name: str) -> str:
     """Return what a manifest calls the data of a run: a name for built-in data alone."""
     return name if name in data.NAMES else f'./{Path(name).name}'
 

@@ -5,6 +5,8 @@ Mirza and Osindero 2014, arXiv 1411.1784.
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -86,11 +88,45 @@ def labels_in_proportion(labels: np.ndarray, count: int) -> np.ndarray:
     >>> labels_in_proportion(np.array([0, 0, 0, 1]), 8).tolist()
     [0, 0, 1, 0, 0, 0, 1, 0]
     """
-    quotas = np.bincount(labels) * (count / len(labels))
+    return spread(numbers_in_proportion(np.bincount(labels), count))
+
+
+def numbers_in_proportion(sizes: np.ndarray, count: int) -> np.ndarray:
+    """Return how many of `count` samples each class has, in proportion to the sizes of classes.
+
+    >>> numbers_in_proportion(np.array([30, 10, 0]), 6).tolist()
+    [5, 1, 0]
+    """
+    quotas = sizes * (count / sizes.sum())
     numbers = np.floor(quotas + 1e-9).astype(int)
     # The largest remainders first; rounded, so that equal ones stay in the order of their classes.
     order = np.argsort(np.round(numbers - quotas, 9), kind='stable')
     numbers[order[: count - numbers.sum()]] += 1
+    return numbers
+
+
+def spread(numbers: np.ndarray) -> np.ndarray:
+    """Return labels (N,) with so many of each class, evenly spread.
+
+    >>> spread(np.array([4, 0, 2])).tolist()
+    [0, 2, 0, 0, 2, 0]
+    """
     repeated = np.repeat(np.arange(len(numbers)), numbers)
-    rank = np.arange(count) - np.repeat(np.cumsum(numbers) - numbers, numbers)
+    rank = np.arange(len(repeated)) - np.repeat(np.cumsum(numbers) - numbers, numbers)
     return repeated[np.argsort((rank + 0.5) / numbers[repeated], kind='stable')]
+
+
+def spread_one_by_one(numbers: np.ndarray) -> Iterator[int]:
+    """Yield what `spread` returns, in memory that does not grow with the numbers.
+
+    >>> list(spread_one_by_one(np.array([4, 0, 2])))
+    [0, 2, 0, 0, 2, 0]
+    """
+    present = [(label, int(number)) for label, number in enumerate(numbers) if number]
+    return (label for _, label in heapq.merge(*(_places(*each) for each in present)))
+
+
+def _places(label: int, number: int) -> Iterator[tuple[float, int]]:
+    """Yield where the samples of a class stand, from 0 to 1."""
+    for rank in range(number):
+        yield (rank + 0.5) / number, label

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -171,7 +172,7 @@ def truncated_normal(
 
 
 def noise_from_seeds(
-    seeds: list[int], size: int, distribution: str, trunc: float | None = None
+    seeds: Sequence[int], size: int, distribution: str, trunc: float | None = None
 ) -> np.ndarray:
     """Return one z per seed, (len(seeds), size); a seed's z does not depend on the other seeds.
 

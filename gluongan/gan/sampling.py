@@ -94,6 +94,16 @@ class Sampler:
             return self._generate(self._append_labels(z, labels)), len(seeds)
         return self._generate(self._append_class(z, class_name)), None
 
+    def of_seeds(
+        self, seeds: Sequence[int], labels: np.ndarray | None = None, trunc: float | None = None
+    ) -> np.ndarray:
+        """Return one sample per seed (N, *shape), as `sample_grid` does.
+
+        labels: their classes (N,), None where the generator has no classes.
+        """
+        z = self._noise_from_seeds(seeds, trunc)
+        return self._generate(z if labels is None else self._append_labels(z, labels))
+
     def sample(
         self, count: int, seed: int, labels: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray | None]:
@@ -139,7 +149,7 @@ class Sampler:
             )
         return x
 
-    def _noise_from_seeds(self, seeds: list[int], trunc: float | None) -> np.ndarray:
+    def _noise_from_seeds(self, seeds: Sequence[int], trunc: float | None) -> np.ndarray:
         try:
             check_trunc(trunc, self._noise)
         except InputError as error:
@@ -153,15 +163,16 @@ class Sampler:
     def _append_class(self, z: np.ndarray, class_name: str | None) -> np.ndarray:
         if class_name is None:
             return z
+        return self._append_labels(z, np.full(len(z), self.class_index(class_name)))
+
+    def class_index(self, class_name: str) -> int:
+        """Return the number of a class, given its name or '#3'. Raises SamplingError."""
         if not self.classes:
             raise SamplingError(
                 'this run is not conditional, so its generator has no classes; must be left out',
                 setting='class',
                 value=class_name,
             )
-        return self._append_labels(z, np.full(len(z), self._class_index(class_name)))
-
-    def _class_index(self, class_name: str) -> int:
         if class_name in self.classes:
             return self.classes.index(class_name)
         number = re.fullmatch('#([0-9]{1,8})', class_name)
