@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import tiny
 
+from gluongan import data
 from gluongan.evaluation.metrics import sensitivity
+from gluongan.evaluation.reference import Reference
 from gluongan.evaluation.samples import Samples
 from gluongan.evaluation.suite import COUNTS, left_out_of, measure_sensitivity
 from gluongan.gan.sensitivity import slopes
@@ -89,9 +91,12 @@ def test_an_export_has_the_values_of_its_run(tmp_path):
 
 
 def test_it_is_left_out_of_few_samples_and_where_there_is_no_generator(tmp_path):
+    ring = Reference(data.load('ring8'))
     few = Samples('few', np.zeros((99, 2)), slopes=np.ones)
-    assert left_out_of(few) == ['no `path` and no `path_spread`: 99 samples; must be at least 100']
-    assert left_out_of(Samples('enough', np.zeros((100, 2)), slopes=np.ones)) == []
+    assert left_out_of(few, ring) == [
+        'no `path` and no `path_spread`: 99 samples; must be at least 100'
+    ]
+    assert left_out_of(Samples('enough', np.zeros((100, 2)), slopes=np.ones), ring) == []
     np.save(tmp_path / 'x.npy', np.random.RandomState(0).rand(120, 1, 8, 8).astype('float32'))
     printed = evaluated(tmp_path / 'x.npy', '--data', 'synthetic', '--image-size', 8)
     assert 'x.npy has no generator' in printed and 'gen_path' not in printed

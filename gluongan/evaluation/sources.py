@@ -78,7 +78,7 @@ def evaluate_source(
     values = evaluate(samples, reference, on_step=on_step)
     known, notes = _columns(known, values, reference, len(samples), on_step)
     clauses = [_summary(values, known, reference)]
-    notes = [*left_out_of(samples), *notes, *left_out(reference)]
+    notes = [*left_out_of(samples, reference), *notes, *left_out(reference)]
     notes += _shortage(source, len(samples), count, is_asked_for)
     if lesson is not None:
         learned = _learn(lesson, reference, device, on_step)

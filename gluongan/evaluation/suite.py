@@ -18,6 +18,7 @@ from .samples import Samples
 Values = dict[str, float]
 
 K = 5  # neighbours that set the radius of a ball: precision, recall, density, coverage
+FEWEST = 20  # samples, and images of the data, whose comparison means something
 SENSITIVE = 100  # the least number of latent vectors whose spread means something
 LEAST = 1e-6  # a distance or a sharpness of the data that others can be divided by
 # From this number of classes on they are called modes (stacked MNIST). One sample covers a mode.
@@ -221,15 +222,19 @@ def measurements(samples: Samples, reference: Reference) -> dict[str, Measure]:
         if reference.train.built_in in toys.MIXTURES:
             suitable['modes'] = measure_mixture
         return suitable | _of_generator(samples)
-    if reference.judge:
+    enough = _can_be_compared(samples, reference)
+    if enough and reference.judge:
         suitable['features and classes'] = measure_by_judge
-    suitable['precision, recall, density, coverage'] = measure_manifold
-    suitable['bins'] = measure_bins
-    suitable['nearest neighbours'] = measure_neighbours
-    suitable['diversity'] = measure_diversity
+    if enough:
+        suitable['precision, recall, density, coverage'] = measure_manifold
+    if len(samples) >= metrics.BINS:
+        suitable['bins'] = measure_bins
+    if enough:
+        suitable['nearest neighbours'] = measure_neighbours
+        suitable['diversity'] = measure_diversity
     suitable['copies of training images'] = measure_memory
     suitable['pixels'] = measure_pixels
-    if samples.critic:
+    if enough and samples.critic:
         suitable['discriminator'] = measure_discriminator
     return suitable | _of_generator(samples)
 
@@ -240,18 +245,36 @@ def _of_generator(samples: Samples) -> dict[str, Measure]:
     return {'sensitivity': measure_sensitivity}
 
 
-def left_out_of(samples: Samples) -> list[str]:
-    """Return a sentence for the metrics that these samples cannot have.
+def _can_be_compared(samples: Samples, reference: Reference) -> bool:
+    return min(len(samples), len(reference.images)) >= FEWEST
 
-    >>> left_out_of(Samples('x.npz', np.zeros((200, 2))))
+
+def left_out_of(samples: Samples, reference: Reference) -> list[str]:
+    """Return a sentence for the metrics that these samples cannot have beside this data.
+
+    >>> from gluongan import data
+    >>> ring = Reference(data.load('ring8'))
+    >>> left_out_of(Samples('x.npz', ring.images[:200]), ring)
     ['no `path` and no `path_spread`: x.npz has no generator']
     """
+    notes = []
     if samples.slopes is None:
-        return [f'no `path` and no `path_spread`: {samples.source} has no generator']
-    if len(samples) < SENSITIVE:
+        notes.append(f'no `path` and no `path_spread`: {samples.source} has no generator')
+    elif len(samples) < SENSITIVE:
         few = f'{len(samples)} samples; must be at least {SENSITIVE}'
-        return [f'no `path` and no `path_spread`: {few}']
-    return []
+        notes.append(f'no `path` and no `path_spread`: {few}')
+    if not reference.train.is_image:
+        return notes
+    if not _can_be_compared(samples, reference):
+        notes.append(
+            'no metric of variety, features, neighbours or the discriminator: '
+            f'{len(samples)} samples and {len(reference.images)} images of {reference.train.name} '
+            f'to compare them with; must be at least {FEWEST} each'
+        )
+    if len(samples) < metrics.BINS <= reference.distinct:
+        few = f'{len(samples)} samples; must be at least {metrics.BINS}'
+        notes.append(f'no `ndb` and no `jsd`: {few}')
+    return notes
 
 
 def left_out(reference: Reference) -> list[str]:
@@ -265,11 +288,12 @@ def left_out(reference: Reference) -> list[str]:
         return []
     name = reference.train.name
     notes = []
-    if reference.pairs.mean <= LEAST:
+    pairs = reference.pairs if len(reference.images) >= FEWEST else None
+    if pairs and pairs.mean <= LEAST:
         notes.append(f'no `spread` and no `sharpness`: the images of {name} are all alike')
     elif reference.sharpness <= LEAST:
         notes.append(f'no `sharpness`: the images of {name} have no edges')
-    if reference.pairs.alike <= LEAST**2:
+    if pairs and pairs.alike <= LEAST**2:
         notes.append(f'no `support`: {name} has copies of images')
     if reference.distinct < metrics.BINS:
         notes.append(
