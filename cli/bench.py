@@ -16,6 +16,7 @@ from gluongan.trainer import Interrupt
 from .faults import Usage, refusals, warn
 from .knobs import PATH, number_option
 from .options import THREADS
+from .printing import echo, echo_text
 
 if TYPE_CHECKING:
     from gluongan.bench.measure import Subject
@@ -234,7 +235,7 @@ def _report(trials: list[Trial], facts: dict[str, Any], out: Path) -> None:
     session = Trials(tuple(trials), facts)
     recipes = dict.fromkeys(str(trial.facts['recipe']) for trial in trials)
     parts = [report.machine(facts), report.table(trials), report.ratios(trials)]
-    click.echo('\n\n'.join(part for part in parts if part))
+    echo_text('\n\n'.join(part for part in parts if part))
     for caution in report.cautions(trials):
         warn(caution)
     name = '-'.join(recipes)[:80]
@@ -265,9 +266,9 @@ def _look_inside(subject: Subject, trial: Trial, split: bool, profile: bool) -> 
 
     iterations = max(3, trial.iterations)
     if split:
-        click.echo(f'\n{report.parts(trial, parts(subject.updater, iterations))}')
+        echo_text(f'\n{report.parts(trial, parts(subject.updater, iterations))}')
     if profile:
-        click.echo(f'\n{report.operators(trial, operators(subject.updater, iterations))}')
+        echo_text(f'\n{report.operators(trial, operators(subject.updater, iterations))}')
 
 
 def _compare(old_file: Path, new_file: Path, tolerance: float) -> int:
@@ -278,9 +279,9 @@ def _compare(old_file: Path, new_file: Path, tolerance: float) -> int:
     text, verdicts = report.compare(old, new, tolerance=tolerance)
     for difference in report.differences(old, new):
         warn(difference)
-    click.echo(text)
+    echo_text(text)
     return int(any(verdict.verdict == 'regression' for verdict in verdicts))
 
 
 def _log(text: str) -> None:
-    click.echo(text, err=True)
+    echo(text, err=True)

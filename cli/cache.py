@@ -8,6 +8,7 @@ from gluongan.errors import FailureError
 from gluongan.files import text_table
 
 from .faults import refusals
+from .printing import echo, echo_text
 
 MB = 10**6
 
@@ -32,13 +33,13 @@ def cache(remove: bool) -> None:
             return
         entries = kept.entries()
     if not entries:
-        click.echo(f'{kept.place()}: is empty')
+        echo(f'{kept.place()}: is empty')
         return
     rows = [('pictures of', 'number', 'MB', 'in')]
     for entry in entries:
         size = f'{entry.size / MB:,.0f}'
         rows.append((entry.source, f'{entry.pictures:,}', size, str(entry.path)))
-    click.echo(text_table(rows, left=(0, 3)))
+    echo_text(text_table(rows, left=(0, 3)))
 
 
 def _remove() -> None:
@@ -49,4 +50,4 @@ def _remove() -> None:
     except OSError as error:
         raise FailureError(f'{error.filename}: cannot be removed ({error.strerror})') from error
     size = sum(entry.size for entry in removed)
-    click.echo(f'removed {len(removed)} from {kept.place()}: {size / MB:,.0f} MB')
+    echo(f'removed {len(removed)} from {kept.place()}: {size / MB:,.0f} MB')

@@ -13,6 +13,7 @@ from gluongan.runs.folder import is_run
 from .faults import refusals
 from .knobs import PATH
 from .outputs import check_target, safe
+from .printing import echo, echo_text
 
 DEFAULT = 'compared'  # begins the name of the folder beside the first run
 CURVES = 'curves.png'
@@ -67,7 +68,7 @@ def _is_skipped(path: Path) -> bool:
     """Return whether a folder holds a comparison, which patterns such as runs/* match; say so."""
     is_comparison = not is_run(path) and any((path / name).is_file() for name in (CURVES, SAMPLES))
     if is_comparison:
-        click.echo(f'not a run: {path} (it holds a comparison)', err=True)
+        echo(f'not a run: {path} (it holds a comparison)', err=True)
     return is_comparison
 
 
@@ -78,9 +79,9 @@ def print_comparison(runs: list[Path], out: Path) -> None:
 
     groups = comparison.compare(runs)
     paths = [(group.name, [run.path for run in group.runs]) for group in groups]
-    click.echo(comparison.make_table(groups))
+    echo_text(comparison.make_table(groups))
     curves = figures.compared_curves(paths, out / CURVES)
     samples = figures.compared_samples(paths, out / SAMPLES)
     for path in (curves, samples):
         if path:
-            click.echo(path, err=True)
+            echo(path, err=True)

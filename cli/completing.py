@@ -61,6 +61,7 @@ def complete(
     x: np.ndarray, train: Dataset, known: Known, found: Inversion, folder: Path, title: str
 ) -> str:
     """Write numbers and a figure of pictures that G completed, and return what to print."""
+    from gluongan.errors import as_printable
     from gluongan.evaluation.completion import squared_error, verdict
     from gluongan.files import write_json
 
@@ -78,7 +79,7 @@ def complete(
         f'{name} {error.mean():.4f}' for name, error in errors.items()
     )
     sheet = _draw(x, known, answers, folder, title, note)
-    return f'{_table(errors, noun, len(x))}\n{words}\n{sheet}'
+    return f'{_table(errors, noun, len(x))}\n{words}\n{as_printable(str(sheet))}'
 
 
 def _answers(

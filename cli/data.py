@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from .faults import refusals, with_flags
 from .knobs import PATH, picture_flags, typed
 from .notes import hidden
 from .outputs import output
+from .printing import echo, echo_json
 
 if TYPE_CHECKING:
     from gluongan.data import Dataset
@@ -56,10 +56,10 @@ def data(path: str, sheet: Path | None, as_json: bool, **flags: Any) -> None:
         if target is not None:
             _draw(dataset, target)
     if as_json:
-        click.echo(json.dumps(facts, indent=1, ensure_ascii=False))
+        echo_json(facts)
     else:
         for line in _lines(facts):
-            click.echo(with_flags(line))
+            echo(with_flags(line))
 
 
 def _draw(dataset: Dataset, target: Path) -> None:

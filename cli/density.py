@@ -8,6 +8,7 @@ import click
 
 from .faults import refusals
 from .options import CHANGED_DATA, DATA_AT, DEVICE, RUN, THREADS, WHICH
+from .printing import echo
 
 
 @click.command(
@@ -37,6 +38,6 @@ def density(run: Path, which: str, data_at: str | None, changed_data: bool, devi
             run, which=which, device=device, data_at=data_at, changed_data=changed_data
         )
     mean, error, sigma = result.parzen
-    click.echo(f'{mean:.0f} ± {error:.1f} nats   {result.samples:,} samples, sigma {sigma:.3f}')
+    echo(f'{mean:.0f} ± {error:.1f} nats   {result.samples:,} samples, sigma {sigma:.3f}')
     if result.is_mnist:
-        click.echo(MNIST_VALUES)
+        echo(MNIST_VALUES)

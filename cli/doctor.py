@@ -11,6 +11,7 @@ import click
 from gluongan.errors import GluonganError
 
 from .options import THREADS
+from .printing import echo
 
 PACKAGES = ('mxnet', 'gluoncv', 'numpy', 'matplotlib', 'click', 'pillow')
 
@@ -26,13 +27,13 @@ def doctor() -> None:
     for problem in problems:
         _line('problem', problem)
     if problems:
-        click.echo(f'problems found: {len(problems)}')
+        echo(f'problems found: {len(problems)}')
         sys.exit(1)
-    click.echo('no problems found')
+    echo('no problems found')
 
 
 def _line(title: str, text: object) -> None:
-    click.echo(f'{title:<13} {text}')
+    echo(f'{title:<13} {text}')
 
 
 def _check_versions() -> list[str]:

@@ -14,6 +14,7 @@ from .faults import Usage, flag, refusals
 from .knobs import PATH, data_flags, typed
 from .options import CHANGED_DATA, DEVICE, JUDGE, THREADS, WHICH, remembered
 from .outputs import check_target
+from .printing import echo, echo_text
 
 if TYPE_CHECKING:
     from gluongan.evaluation import Report
@@ -145,11 +146,11 @@ def evaluate(
             out, figure = _places_in(source, report, out, figure)
         if out:
             report.write(out)
-            click.echo(out, err=True)
+            echo(out, err=True)
         if figure and report.nearest:
-            click.echo(_draw(report, figure), err=True)
-    lines = [report.table(), '', *report.notes, report.origin(), report.summary]
-    click.echo('\n'.join(lines))
+            echo(_draw(report, figure), err=True)
+    echo_text(report.table())
+    echo('', *report.notes, report.origin(), report.summary)
 
 
 def _places_in(
@@ -164,14 +165,14 @@ def _places_in(
     path = report_path(run, report)
     first = run / EVALUATION
     if out is None and path != first and first.exists():
-        click.echo(f'{first} is of other settings and stays as it is', err=True)
+        echo(f'{first} is of other settings and stays as it is', err=True)
     if out is not None:  # the figure in the run is that of the report in the run
         return out, figure
     return path, figure or nearest_path(run, path)
 
 
 def _print_step(name: str, seconds: float) -> None:
-    click.echo(f'{seconds:7.1f} s  {name}', err=True)
+    echo(f'{seconds:7.1f} s  {name}', err=True)
 
 
 def _draw(report: Report, path: Path) -> Path:

@@ -10,7 +10,6 @@ import itertools
 import os
 import platform
 import re
-import shlex
 import signal
 import sys
 import tempfile
@@ -26,12 +25,13 @@ from typing import Any, NoReturn
 import click
 
 from gluongan import __version__
-from gluongan.errors import as_typed
+from gluongan.errors import as_printable, as_typed
 from gluongan.files import write_text
 from gluongan.knob import Knob
 from gluongan.runs.folder import TRACEBACK, is_run, traceback_path
 
 from .faults import parameter_name, refusals
+from .printing import echo, shell_word
 
 RUN = f'{__name__}.run'  # the key of `remember_run`
 AGAIN = 0.02  # seconds until a swallowed signal is raised again
@@ -51,7 +51,7 @@ class CommandLine(click.Group):
         if not standalone_mode:
             return super().main(*args, standalone_mode=False, **extra)
         open_closed_streams()
-        print_any_text()
+        print_any_letters()
         try:
             with kill_at_second_interrupt():
                 code = super().main(*args, standalone_mode=False, **extra)
@@ -157,14 +157,10 @@ def open_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, 'w'))  # noqa: SIM115 - open until the end
 
 
-def print_any_text() -> None:
-    """Let stdout take names of files that are no text, and letters that its encoding does not have.
-
-    stderr takes everything already.
-    """
+def print_any_letters() -> None:
+    """Let stdout take letters that its encoding does not have, as stderr does already."""
     if getattr(sys.stdout, 'errors', None) == 'strict':
-        is_utf8 = sys.stdout.encoding.lower().replace('_', '-') in ('utf-8', 'utf8')
-        sys.stdout.reconfigure(errors='surrogateescape' if is_utf8 else 'backslashreplace')
+        sys.stdout.reconfigure(errors='backslashreplace')
 
 
 def drop_broken_streams() -> None:
@@ -182,10 +178,10 @@ def drop_broken_streams() -> None:
                 os.close(nowhere)
 
 
-def say(text: str) -> None:
-    """Print to stderr, if there is anybody to read it."""
+def say(*lines: str) -> None:
+    """Print lines to stderr, if there is anybody to read them."""
     with suppress(OSError, ValueError):
-        click.echo(text, err=True)
+        echo(*lines, err=True)
     drop_broken_streams()
 
 
@@ -263,7 +259,7 @@ def _without_stop(text: str) -> str:
 
 def _unexpected(error: Exception, run: Path | None) -> click.ClickException:
     """Write the traceback to a file, and return a sentence that says where it is."""
-    what = f'{type(error).__name__}: {error}'.partition('\n')[0].rstrip(':. ')
+    what = as_printable(f'{type(error).__name__}: {error}'.partition('\n')[0].rstrip(':. '))
     if 'bad_alloc' in str(error) or 'Failed to allocate' in str(error):  # MXNet's words
         return click.ClickException(f'out of memory ({what:.200})')
     file = _write_traceback(error, run)
@@ -275,17 +271,18 @@ def _unexpected(error: Exception, run: Path | None) -> click.ClickException:
 
 
 def _write_traceback(error: Exception, run: Path | None) -> Path | None:
+    trace = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
     lines = [
         f'gluongan {__version__}, Python {platform.python_version()}, {platform.platform()}',
-        f'command: {shlex.join(["gluongan", *sys.argv[1:]])}',
+        f'command: {" ".join(map(shell_word, ["gluongan", *sys.argv[1:]]))}',
         f'time: {datetime.now().astimezone().isoformat(timespec="seconds")}',
         '',
-        ''.join(traceback.format_exception(type(error), error, error.__traceback__)),
+        *trace.split('\n'),
     ]
     for path in _places(run):
         with suppress(OSError):
             file = _free(path)
-            write_text(file, '\n'.join(lines))
+            write_text(file, '\n'.join(map(as_printable, lines)))
             return file
     return None
 

@@ -10,6 +10,7 @@ from .faults import refusals
 from .knobs import PATH
 from .options import RUN, THREADS, WHICH
 from .outputs import check_not_taken
+from .printing import echo
 
 OUT = click.option(
     '--out',
@@ -61,5 +62,5 @@ def export(run: Path, out: Path, network: str, which: str, format: str) -> None:
 
         exported = export_run(run, out, network=network, which=which, format=format)
     for file in exported.files:
-        click.echo(file)
-    click.echo(exported.verification(), err=True)
+        echo(file)
+    echo(exported.verification(), err=True)

@@ -16,6 +16,8 @@ import click
 from gluongan.config import ConfigError, knobs
 from gluongan.errors import GluonganError, as_typed
 
+from .printing import echo
+
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SETTING = re.compile(r'`([a-z][a-z0-9_]*)`')
 
@@ -120,4 +122,4 @@ def parameter_name(parameter: click.Parameter | None) -> str:
 
 def warn(text: str) -> None:
     """Print a warning of the package to stderr, with its settings as flags."""
-    click.echo(f'Warning: {with_flags(text)}', err=True)
+    echo(f'Warning: {with_flags(text)}', err=True)

@@ -12,6 +12,7 @@ from .faults import Usage, refusals
 from .knobs import PATH
 from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, parse_seeds
 from .outputs import at_snapshot, default_stem, output, safe, sheet_title
+from .printing import echo
 
 
 @click.command(short_help='Walk through the latent space from sample to sample: a PNG and a GIF.')
@@ -86,5 +87,5 @@ def interpolate(
             note='from each seed to the next',
             names=[f'{first} to {last}' for first, last in zip(numbers, numbers[1:])],
         )
-        click.echo(sheet)
-        click.echo(figures.walk(pixels(x), path.with_suffix('.gif')))
+        echo(sheet)
+        echo(figures.walk(pixels(x), path.with_suffix('.gif')))

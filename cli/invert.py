@@ -14,6 +14,7 @@ from .faults import Usage, refusals
 from .knobs import PATH, number_option
 from .options import CHANGED_DATA, DATA_AT, DEVICE, RUN, THREADS, WHICH
 from .outputs import at_snapshot, check_beside, check_target, default_stem
+from .printing import echo, echo_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -179,11 +180,11 @@ def invert(
         )
         title = f'{reading.read_facts(run).about}, iteration {iteration:,}'
         if known is not None:
-            click.echo(complete(x, train, known, inverter.invert(x), folder, title))
+            echo_text(complete(x, train, known, inverter.invert(x), folder, title))
             return
         sets = {'images': x, **inverter.make_controls(len(x))}
         results = {name: inverter.invert(each) for name, each in sets.items()}
-        click.echo(_table(results))
+        echo_text(_table(results))
         _write(folder, title, x, results, inverter)
 
 
@@ -271,9 +272,7 @@ def _train_encoder(
     from gluongan.gan.inversion import train_encoder
 
     def report_progress(iteration: int, loss: float) -> None:
-        click.echo(
-            f'encoder, iteration {iteration:,}: mean squared error of z {loss:.3f}', err=True
-        )
+        echo(f'encoder, iteration {iteration:,}: mean squared error of z {loss:.3f}', err=True)
 
     return train_encoder(
         gen,
@@ -332,7 +331,7 @@ def _write(
         f'generated images {medians["generated"]:.5f}, noise {medians["noise"]:.3f}',
         title=f'{title}: images and the nearest that the generator makes',
     )
-    click.echo(sheet)
+    echo(sheet)
     if len(x) > 1:
         _write_walk(out, title, pixels(inverter.walk(inversion.z[:WALK_IMAGES])))
 
@@ -348,5 +347,5 @@ def _write_walk(out: Path, title: str, walk: np.ndarray) -> None:
         title=f'{title}: from image to image',
         note='interpolation between the reconstructions',
     )
-    click.echo(sheet)
-    click.echo(figures.walk(walk, out / CLIP))
+    echo(sheet)
+    echo(figures.walk(walk, out / CLIP))

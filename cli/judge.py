@@ -17,6 +17,7 @@ from .faults import refusals
 from .knobs import PATH, data_flags, number_option, typed
 from .options import DEVICE, JUDGE, THREADS
 from .outputs import check_target, unused
+from .printing import echo
 
 SHOWN = ('fd', 'coverage', 'ndb')  # stems of the metrics that `calibrate` prints as it goes on
 
@@ -46,8 +47,8 @@ def list_() -> None:
         for name, entry in SHIPPED.items():
             about = load_shipped(name).about
             accuracy = f'{about.split} accuracy {about.accuracy:.2%}'
-            click.echo(f'{name:<14} {about.net}  {accuracy}  {entry.sha256}')
-            click.echo(f'{"":14} {about.command}')
+            echo(f'{name:<14} {about.net}  {accuracy}  {entry.sha256}')
+            echo(f'{"":14} {about.command}')
 
 
 @judge.command(short_help='Train a judge on labelled data.')
@@ -120,7 +121,7 @@ def train(
         )
         trained.write(path)
     about = trained.about
-    click.echo(f'{path}: {about.split} accuracy {about.accuracy:.2%}')
+    echo(f'{path}: {about.split} accuracy {about.accuracy:.2%}')
 
 
 def _data_name(config: Config) -> str:
@@ -130,7 +131,7 @@ def _data_name(config: Config) -> str:
 
 def _print_step(step: int, steps: int, loss: float) -> None:
     if step % 200 == 0 or step == steps:
-        click.echo(f'{step:>7,}/{steps:,}  cross entropy {loss:.4f}', err=True)
+        echo(f'{step:>7,}/{steps:,}  cross entropy {loss:.4f}', err=True)
 
 
 @judge.command(short_help='Measure known sets: pictures with known faults.')
@@ -180,9 +181,9 @@ def calibrate(
         count = count or sources.COUNTS.get(config.data, sources.COUNT)
         calibration = evaluation.calibrate(reference, count, draws=draws, on_set=_print_set)
         calibration.write(path)
-    click.echo(path)
+    echo(path)
 
 
 def _print_set(name: str, means: dict[str, float]) -> None:
     shown = [f'  {key} {value:.4g}' for key, value in means.items() if metric_stem(key) in SHOWN]
-    click.echo(f'{name:<14}' + ''.join(shown), err=True)
+    echo(f'{name:<14}' + ''.join(shown), err=True)

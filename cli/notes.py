@@ -10,7 +10,10 @@ from typing import Any
 
 import click
 
+from gluongan.errors import as_printable
+
 from .faults import warn
+from .printing import echo
 
 
 class _Lines(logging.Handler):
@@ -26,14 +29,14 @@ class _Lines(logging.Handler):
         if record.levelno >= logging.WARNING:
             warn(text)
         else:
-            click.echo(text, err=True)
+            echo(text, err=True)
 
     def _show_progress(self, record: Any) -> None:
         """Move the bar, where stderr is a terminal."""
         if sys.stderr is None or not sys.stderr.isatty():
             return
         if self._bar is None:
-            label = record.title
+            label = as_printable(record.title)
             self._bar = click.progressbar(length=record.total, label=label, file=sys.stderr)
             self._bar.__enter__()
         self._bar.update(record.done - self._bar.pos)

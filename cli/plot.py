@@ -10,6 +10,7 @@ from gluongan.runs.folder import FACTS
 
 from .faults import Usage, refusals
 from .options import RUN
+from .printing import echo
 
 
 @click.command(short_help='Redraw the figures of a run from its files.')
@@ -33,4 +34,4 @@ def plot(run: Path) -> None:
     if not paths:
         raise Usage(f'{run}: has nothing to draw yet')
     for path in paths:
-        click.echo(path)
+        echo(path)

@@ -11,6 +11,7 @@ from gluongan.files import as_json, text_table
 from gluongan.recipes import RECIPES, recipe
 
 from .faults import Usage, flag, refusals
+from .printing import echo_text
 
 HEADING = ('recipe', 'generator', 'discriminator', 'loss', 'optimizer', 'iterations', '')
 
@@ -36,11 +37,11 @@ def recipes(name: str | None, only_settings: bool) -> None:
     with refusals():
         if name is None:
             rows = [_row(each) for each in RECIPES]
-            click.echo(text_table([HEADING, *rows], left=range(len(HEADING))))
+            echo_text(text_table([HEADING, *rows], left=range(len(HEADING))))
         elif only_settings:
-            click.echo(as_json(recipe(name).to_dict()), nl=False)
+            echo_text(as_json(recipe(name).to_dict()).rstrip())
         else:
-            click.echo(_description(name))
+            echo_text(_description(name))
 
 
 def _row(name: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from .faults import refusals, warn
 from .knobs import PATH
 from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, parse_seeds
 from .outputs import at_snapshot, default_stem, output, safe, sheet_title
+from .printing import echo
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,8 +104,8 @@ def sample(
         # Before the file beside it, so that the command can be repeated if it is killed in between.
         _draw(x, path, numbers, sheet_title('samples of', run, name, which), classes, cols, scale)
         write_array(path.with_suffix('.npy'), x)
-        click.echo(path)
-        click.echo(path.with_suffix('.npy'))
+        echo(path)
+        echo(path.with_suffix('.npy'))
 
 
 def _draw(

@@ -16,6 +16,7 @@ from gluongan.runs.folder import read_config
 from .faults import Usage, refusals
 from .knobs import PATH
 from .outputs import output
+from .printing import echo, echo_text
 
 if TYPE_CHECKING:
     from gluongan.nn.layers import Chain
@@ -62,7 +63,7 @@ def summary(name: str, network: str | None, drawing: Path | None) -> None:
         print_networks = _print_export if is_export(Path(name)) else _print_networks
         draw = print_networks(name, network)
         if drawing:
-            click.echo(draw(drawing))
+            echo(draw(drawing))
 
 
 def _print_export(name: str, network: str | None) -> Draw:
@@ -78,7 +79,8 @@ def _print_export(name: str, network: str | None) -> Draw:
             f'must be {loaded.manifest.network} or left out'
         )
     rows = summary.rows(loaded.graph, loaded.weights, loaded.shapes, loaded.batch)
-    click.echo(f'{title} of {name}\n{format_table(rows)}\n')
+    echo(f'{title} of {name}')
+    echo_text(f'{format_table(rows)}\n')
     return lambda path: summary.draw(loaded.graph, loaded.shapes, path)
 
 
@@ -96,7 +98,8 @@ def _print_networks(name: str, network: str | None) -> Draw:
     nets = []
     for key in [network] if network else list(makers):
         net = makers[key](config, shape, classes, 'cpu')
-        click.echo(f'{TITLES[key]} of {name}\n{net}\n')
+        echo(f'{TITLES[key]} of {name}')
+        echo_text(f'{net}\n')
         nets.append(net)
     return lambda path: _draw(nets[0], config.pack, path)
 

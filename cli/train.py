@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import sys
 from collections.abc import Collection
@@ -34,6 +33,7 @@ from .faults import Usage, refusals, settings_from, warn
 from .knobs import PATH, Grouped, knob_flags, typed
 from .options import CHANGED_DATA, THREADS, parse_seeds, remembered
 from .outputs import check_target
+from .printing import echo, echo_text, shell_word
 
 if TYPE_CHECKING:
     from gluongan.trainer import Trainer
@@ -263,12 +263,12 @@ def _begin(
 
 
 def _print_plan(config: Config, resume: Path | None, out: Path) -> None:
-    click.echo(as_json(config.to_dict()), nl=False)
+    echo_text(as_json(config.to_dict()).rstrip())
     if resume:
-        click.echo(f'would continue {resume}', err=True)
+        echo(f'would continue {resume}', err=True)
         return
     folder = out / f'{next_number(out):05d}-{run_name(config)}'
-    click.echo(f'would make {folder}', err=True)
+    echo(f'would make {folder}', err=True)
 
 
 def _announce(run: Trainer, config: Config) -> None:
@@ -294,19 +294,20 @@ def _train(run: Trainer, interrupt: Interrupt) -> None:
     except (NonFinite, SnapshotError) as error:
         raise type(error)(f'{error}; {_rescue(run.folder)}') from None
     iteration = run.updater.iteration
-    folder = shlex.quote(str(run.folder))
+    folder = shell_word(run.folder)
     if run.interrupted:
         say(
-            f'Stopped at iteration {iteration:,}; continue with\n  gluongan train --resume {folder}'
+            f'Stopped at iteration {iteration:,}; continue with',
+            f'  gluongan train --resume {folder}',
         )
         sys.exit(128 + (interrupt.signal or signal.SIGPIPE))
     if run.stopped:
-        click.echo(f'Stopped at iteration {iteration:,}: {run.stopped}', err=True)
-    click.echo(
-        f'Figures    {run.folder / FIGURES_FOLDER} and {run.folder / CLIP}\n'
-        f'Sample     gluongan sample {folder} --seeds 0-63\n'
-        f'Evaluate   gluongan evaluate {folder}\n'
-        f'Continue   gluongan train --resume {folder} --iterations {2 * run.total}'
+        echo(f'Stopped at iteration {iteration:,}: {run.stopped}', err=True)
+    echo(
+        f'Figures    {run.folder / FIGURES_FOLDER} and {run.folder / CLIP}',
+        f'Sample     gluongan sample {folder} --seeds 0-63',
+        f'Evaluate   gluongan evaluate {folder}',
+        f'Continue   gluongan train --resume {folder} --iterations {2 * run.total}',
     )
 
 

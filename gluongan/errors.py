@@ -15,7 +15,7 @@ LONGEST_REASON = 160  # letters of what another library says
 class GluonganError(Exception):
     """What the package raises for a user's mistake or a failed run: one sentence.
 
-    message: what is wrong, and what is allowed.
+    message: what is wrong, and what is allowed; names in it become printable.
     setting: the setting or argument at fault, such as `gen_lr`; None where no single one is.
     value: what it was given; None where that says nothing.
     exit_code: that of a command which ends with this error: 2 for usage or bad data, 1 for failure.
@@ -30,7 +30,7 @@ class GluonganError(Exception):
 
     def __init__(self, message: str, *, setting: str | None = None, value: Any = None) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = as_printable(message)
         self.setting = setting
         self.value = value
 
@@ -39,7 +39,7 @@ class GluonganError(Exception):
             return self.message
         if self.value is None:
             return f'{self.setting}: {self.message}'
-        return f'{self.setting} {as_typed(self.value)}: {self.message}'
+        return f'{self.setting} {as_printable(as_typed(self.value))}: {self.message}'
 
 
 class InputError(GluonganError, ValueError):
@@ -67,6 +67,25 @@ def as_typed(value: Any) -> str:
     return str(value) or "''"
 
 
+def as_printable(text: str) -> str:
+    r"""Return a text in which each character that cannot be printed is an escape.
+
+    Those are control characters and line breaks, marks that turn the direction of text, and what
+    stands for bytes that are no text. No two characters become the same escape.
+
+    >>> print(as_printable('a' + chr(10) + 'b' + chr(27) + '[2J'), as_printable('café'))
+    a\nb\x1b[2J café
+    """
+    if text.isprintable():
+        return text
+    return ''.join(each if each.isprintable() else escape(each) for each in text)
+
+
+def escape(character: str) -> str:
+    r"""Return a character as Python writes it where it cannot be shown, such as `\x1b`."""
+    return character.encode('unicode_escape').decode('ascii')
+
+
 def reason(error: BaseException) -> str:
     r"""Return what an error of another library says, fit for a part of a sentence.
 
@@ -85,7 +104,7 @@ def reason(error: BaseException) -> str:
         return 'it is nested too deeply'
     if 'set_int_max_str_digits' in str(error):  # a remedy for programmers
         return 'a number has too many digits'
-    text = getattr(error, 'strerror', None) or str(error).partition('\n')[0]
+    text = as_printable(getattr(error, 'strerror', None) or str(error).partition('\n')[0])
     return text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + '…'
 
 

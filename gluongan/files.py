@@ -21,7 +21,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from .errors import InputError
+from .errors import InputError, as_printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -252,13 +252,14 @@ def text_table(rows: Sequence[Sequence[str]], *, left: Collection[int] = (0,)) -
     """Return rows of cells as text; the first row is the heading.
 
     Every column is as wide as its longest cell, with two spaces between columns. The columns whose
-    numbers are in `left` are aligned to the left, the others to the right.
+    numbers are in `left` are aligned to the left, the others to the right. Cells become printable.
 
     >>> print(text_table([('recipe', 'images/s'), ('dense-mnist', '9,120'), ('wgan', '870')]))
     recipe       images/s
     dense-mnist     9,120
     wgan              870
     """
+    rows = [[as_printable(cell) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(*rows)]
     return '\n'.join(_text_row(row, widths, left) for row in rows)
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, as_printable
 from .threads import HIDDEN, Threads, environment, library, prepare, take_openmp
 
 
@@ -92,7 +92,8 @@ def drop_unreadable_variables() -> None:
         if value.lower() in _WORDS and not _TEXTS.fullmatch(name):
             os.environ[name] = _WORDS[value.lower()]
         elif value.strip() and sys.stderr:
-            print(f'Warning: {name}={value:.80}: must be {allowed}; it is ignored', file=sys.stderr)
+            complaint = f'Warning: {name}={value:.80}: must be {allowed}; it is ignored'
+            print(as_printable(complaint), file=sys.stderr)
 
 
 def _why_unreadable(name: str, value: str) -> str | None:

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import InputError
+from .errors import InputError, as_printable
 
 # The library that native/ describes. Not *.so, which Python would take for a module.
 LIBRARY = Path(__file__).with_name('native') / 'libgluongan.so.1'
@@ -45,7 +45,7 @@ def choose_parts(text: str) -> tuple[str, ...]:
     named = {name.strip() for name in text.split(',')}
     if not named.issubset(PARTS):
         allowed = f'must be 0, 1, or some of {",".join(PARTS)}'
-        print(f'Warning: {SWITCH}={text}: {allowed}; all are used', file=sys.stderr)
+        print(as_printable(f'Warning: {SWITCH}={text}: {allowed}; all are used'), file=sys.stderr)
         return PARTS
     return tuple(part for part in PARTS if part in named)
 
@@ -190,7 +190,7 @@ def prepare() -> Threads:
         os.environ['OMP_NUM_THREADS'] = str(threads.count)
     complaint = _complaint(threads, given.get('OMP_NUM_THREADS', ''))
     if complaint and sys.stderr:
-        print(f'Warning: {complaint}', file=sys.stderr)
+        print(as_printable(f'Warning: {complaint}'), file=sys.stderr)
     return threads
 
 

@@ -129,6 +129,22 @@ def test_mxnet_comes_in_by_one_door():
     assert doors == {'gluongan/runtime.py'}
 
 
+PRINTING = ('click.echo', 'click.secho', 'print', 'sys.stdout.write', 'sys.stderr.write')
+
+
+def test_what_is_printed_goes_through_what_makes_it_printable():
+    """Names of the user may move the cursor; the package prints nothing but text made printable."""
+    bare = set()
+    for path in SOURCES:
+        for node in ast.walk(TREES[path]):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in PRINTING:
+                argument = ast.unparse(node.args[0]) if node.args else ''
+                if not argument.startswith('as_printable('):
+                    bare.add(str(path.relative_to(ROOT)))
+    own_text = {'gluongan/extensions/collapse_alarm.py', 'gluongan/data/bundled.py'}
+    assert bare == {'cli/printing.py'} | own_text
+
+
 def without_mxnet():
     """The modules that promise to work without MXNet."""
     rooms = ('errors', 'files', 'knob', 'config', 'recipes', 'metric_names', 'trainer', 'figures')

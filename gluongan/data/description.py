@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import as_printable
 from .mapped import blocks
 
 if TYPE_CHECKING:
@@ -66,17 +67,6 @@ def list_names(names: Collection[object]) -> str:
     if len(texts) > SHOWN:
         texts = [*texts[: SHOWN - 1], f'… {texts[-1]}']
     return ', '.join(texts)
-
-
-def as_printable(text: str) -> str:
-    """Return a name with what cannot be printed as escapes.
-
-    >>> as_printable('a' + chr(10) + 'b')
-    'a\\\\nb'
-    """
-    if text.isprintable():
-        return text
-    return text.encode('unicode_escape').decode('ascii')
 
 
 def describe(dataset: Dataset) -> str:

@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..errors import as_printable
 from . import archives, cifar, decoding, fashion, folder, idx, npz, table, toys
 from .dataset import DataError, Dataset
-from .description import as_printable, describe, oddities
+from .description import describe, oddities
 from .reading import as_data_errors
 
 log = logging.getLogger(__name__)

@@ -175,6 +175,8 @@ def _describe(
     """Return the manifest of files that have been written."""
     facts = asdict(about)
     del facts['is_image']
+    facts['classes'] = tuple(map(manifest.fitting, about.classes))
+    facts['data'] = about.data and manifest.fitting(about.data)
     output_name = f'{OUTPUT_NAMES[about.network]}_output'
     output_shape = symbol.output_shape(net, _batch(net))
     latent = net.shape_in[0] - len(about.classes) if about.network == 'gen' else None

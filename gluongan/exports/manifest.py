@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import FailureError
+from ..errors import FailureError, as_printable
 from ..files import read_bytes, write_json
 from ..gan.noise import DISTRIBUTIONS
 from ..nn.graph import parse_json
@@ -23,10 +23,21 @@ MAX_BYTES = {'.json': 2**22, '.params': 2**31, '.onnx': 2**31}
 MAX_MANIFEST = 2**20
 MAX_SIDE = 2**24
 MAX_CLASSES = 65536
+MAX_TEXT = 1000
 
 
 class ExportError(FailureError):
     """An export that cannot be made or cannot be trusted: one sentence that names the file."""
+
+
+def fitting(name: str) -> str:
+    """Return a name as a manifest may hold it: printable, and not too long.
+
+    >>> len(fitting('x' * 2000)), fitting('cat')
+    (1000, 'cat')
+    """
+    text = as_printable(name)
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + '…'
 
 
 class Port(NamedTuple):
@@ -218,8 +229,9 @@ def _bool(value: Any) -> bool:
 
 def _text(value: Any) -> str:
     _require(type(value) is str, f'has {_short(value)}; must be text')
-    fault = 'has text that is too long or not printable; must be at most 1,000 printable characters'
-    _require(len(value) <= 1000 and value.isprintable(), fault)
+    fault = 'has text that is too long or not printable'
+    fault += f'; must be at most {MAX_TEXT:,} printable characters'
+    _require(len(value) <= MAX_TEXT and value.isprintable(), fault)
     return value
 
 

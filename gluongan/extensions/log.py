@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 import numpy as np
 
+from ..errors import as_printable
 from ..metric_names import find_metric_name
 from ..runs.folder import BATCHES, LOG, LOG_TABLE
 from ..runs.records import Records, as_written, csv_row, json_row
@@ -166,7 +167,7 @@ class Progress(Extension):
             self._shown = iteration
         elif iteration % self._lines_every == 0:
             line = f'{iteration:>9,}/{trainer.total:,}  {self._line(trainer)}'
-            click.echo(line, file=self._stream)
+            click.echo(as_printable(line), file=self._stream)
 
     def close(self, trainer: Trainer) -> None:
         if self._bar:

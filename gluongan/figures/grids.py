@@ -11,6 +11,7 @@ from PIL import Image
 from ..errors import reason
 from ..files import replacing
 from ..runs.folder import RunError
+from .text import drawable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -145,11 +146,17 @@ def save(image: Image.Image | Figure, path: str | Path) -> Path:
 
 
 def _make_literal(figure: Figure) -> None:
-    """Let names in a figure be drawn as they are: `$` begins no formula, a bad byte is escaped."""
+    """Let names in a figure be drawn as they are: `$` begins no formula, what has no glyph escaped.
+
+    The numbers of an axis, which matplotlib sets as formulas, stay.
+    """
+    from matplotlib.axis import Axis
     from matplotlib.text import Text
 
+    numbers = {id(text) for axis in figure.findobj(Axis) for text in axis.findobj(Text)}
+    labels = {id(axis.label) for axis in figure.findobj(Axis)}
     for text in figure.findobj(Text):
-        content = text.get_text()
-        if '$' in content and r'\mathdefault' not in content:  # that of an axis's numbers
-            text.set_parse_math(False)
-        text.set_text(content.encode('utf-8', 'backslashreplace').decode('utf-8'))
+        if id(text) in numbers - labels:
+            continue
+        text.set_parse_math(False)
+        text.set_text('\n'.join(map(drawable, text.get_text().split('\n'))))

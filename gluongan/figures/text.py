@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from PIL import ImageFont
 
+from ..errors import escape
 from .plotting import load_matplotlib
 
 if TYPE_CHECKING:
@@ -68,8 +69,7 @@ def drawable(text: str) -> str:
     >>> drawable('runs/猫')
     'runs/\\u732b'
     """
-    escaped = (each.encode('unicode_escape').decode() for each in text)
-    return ''.join(each if _has_glyph(each) else code for each, code in zip(text, escaped))
+    return ''.join(each if _has_glyph(each) else escape(each) for each in text)
 
 
 def class_labels(names: Sequence[str]) -> list[str]:
