@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import click
 
-from gluongan.runs.folder import is_run
+from gluongan.files import real_path
+from gluongan.runs.folder import CONFIG, is_run
 
 from .faults import refusals
 from .knobs import PATH
@@ -36,15 +38,15 @@ def compare(runs: tuple[Path, ...], out: Path | None) -> None:
     was interrupted has a column of its own. The table includes the metrics of `gluongan evaluate
     RUN` for each run that was evaluated. Above them stands the iteration that they are of, with the
     snapshot, the data and the version of gluongan; metrics of other ones have other lines, and the
-    table says which are stale. This command works without MXNet. Folders of earlier comparisons are
-    skipped, so RUN may be a pattern.
+    table says which are stale. This command works without MXNet. Files and folders that are no runs
+    are skipped with a line that says so, so RUN may be a pattern.
 
     \b
     gluongan compare runs/00000-dense-mnist runs/00001-dcgan-mnist
-    gluongan compare runs/*-dense-mnist
+    gluongan compare runs/*
     """
     with refusals():
-        kept = [path for path in runs if not _is_skipped(path)] or list(runs)
+        kept = _runs_among(runs)
         folder = out or _parent(kept[0]) / _default_name(kept)
         check_target(folder, folder=True, setting=out and 'out')
         print_comparison(kept, folder)
@@ -57,19 +59,38 @@ def _parent(run: Path) -> Path:
 
 def _default_name(runs: list[Path]) -> str:
     """Return a name that no other comparison has: the numbers of the runs, or their names."""
-    places = [run.resolve() for run in runs]
+    places = [real_path(run) for run in runs]
     names = [place.name.partition('-')[0] for place in places]
     if len({place.parent for place in places}) > 1 or not all(map(str.isdecimal, names)):
         names = [*names, sha256(b'\n'.join(map(os.fsencode, places))).hexdigest()[:8]]
     return f'{DEFAULT}-{safe("-".join(names))}'
 
 
-def _is_skipped(path: Path) -> bool:
-    """Return whether a folder holds a comparison, which patterns such as runs/* match; say so."""
-    is_comparison = not is_run(path) and any((path / name).is_file() for name in (CURVES, SAMPLES))
-    if is_comparison:
-        echo(f'not a run: {path} (it holds a comparison)', err=True)
-    return is_comparison
+def _runs_among(paths: Sequence[Path]) -> list[Path]:
+    """Return the runs among paths, and say of each other in one line why it is skipped.
+
+    Patterns such as runs/* match everything. What does not exist was typed, and stays; so do all
+    where none is a run, for the error that says so.
+    """
+    others = {path: _why_no_run(path) for path in paths if not is_run(path)}
+    kept = [path for path in paths if not others.get(path)]
+    if not any(map(is_run, paths)):
+        return list(paths)
+    for path, why in others.items():
+        if why:
+            echo(f'not a run: {path} ({why})', err=True)
+    return kept
+
+
+def _why_no_run(path: Path) -> str:
+    """Return what a path is that is no run, '' for nothing at all."""
+    if not os.path.lexists(path):
+        return ''
+    if not path.is_dir():
+        return 'it is not a folder'
+    if any((path / name).is_file() for name in (CURVES, SAMPLES)):
+        return 'it holds a comparison'
+    return f'it has no {CONFIG}'
 
 
 def print_comparison(runs: list[Path], out: Path) -> None:

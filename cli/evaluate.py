@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gluongan.config import Config
+from gluongan.files import real_path
 from gluongan.runs.folder import EVALUATION, is_run, nearest_path
 
 from .faults import Usage, flag, refusals
@@ -115,7 +116,7 @@ def evaluate(
         others = [name for name in given if name != 'data']
         if others:
             raise Usage(f'{flag(others[0])}: {source} is a run, which has its own; leave it out')
-    elif changed_data and (given or not is_run(source.resolve().parent)):
+    elif changed_data and (given or not is_run(real_path(source).parent)):
         raise Usage(f'--changed-data: {source} is no run, whose data is known; leave it out')
     elif given and 'data' not in given:
         raise Usage(f'{flag(next(iter(given)))}: must be given together with --data')

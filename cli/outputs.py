@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Iterable
 from hashlib import sha256
@@ -11,7 +10,7 @@ from pathlib import Path
 import click
 
 from gluongan.errors import InputError, as_typed
-from gluongan.files import check_writable
+from gluongan.files import check_writable, real_path
 from gluongan.runs.folder import check_not_of_run, is_run
 
 from .faults import Usage, flag, parameter_name, refusals
@@ -46,14 +45,14 @@ def check_not_taken(path: Path, setting: str, *, folder: bool = False) -> None:
 
 def _check_not_given_twice(path: Path, setting: str) -> None:
     """Raise InputError where another argument of the running command names `path` or its folder."""
-    place = Path(os.path.realpath(path))
+    place = real_path(path)
     context = click.get_current_context()
     for parameter in context.command.params:
         given = context.params.get(parameter.name or '')
         is_path = isinstance(given, Path) or parameter.name in READ
         if given in (None, '') or not is_path or flag(setting) in parameter.opts:
             continue
-        other = Path(os.path.realpath(given))
+        other = real_path(given)
         is_option = isinstance(parameter, click.Option)
         name = parameter_name(parameter) if is_option else 'the argument'
         is_within = place.exists() and other in place.parents
@@ -157,7 +156,7 @@ def default_stem(base: str, without: Collection[str] = ()) -> str:
 
 
 def _text(value: object) -> str:
-    return str(value.resolve()) if isinstance(value, Path) else as_typed(value)
+    return str(real_path(value)) if isinstance(value, Path) else as_typed(value)
 
 
 def safe(text: str) -> str:
@@ -183,7 +182,7 @@ def safe(text: str) -> str:
 
 def sheet_title(kind: str, run: Path, name: str | None, which: str) -> str:
     """Return what a sheet shows: the run, the class that was asked for, and the snapshot."""
-    parts = [f'{kind} {run.resolve().name}']
+    parts = [f'{kind} {real_path(run).name}']
     if name is not None:
         parts.append(f'class {name}')
     if which != 'last':

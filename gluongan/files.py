@@ -38,6 +38,11 @@ _serial = itertools.count()
 _in_use: set[str] = set()  # the temporary names of this process
 
 
+def real_path(path: str | Path) -> Path:
+    """Return an absolute path without links; one in a loop stays, where `Path.resolve` raises."""
+    return Path(os.path.realpath(path))
+
+
 # Writing
 
 

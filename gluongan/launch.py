@@ -30,7 +30,7 @@ from .extensions import (
     Snapshot,
 )
 from .extensions.log import log_records
-from .files import next_folder, write_json
+from .files import next_folder, real_path, write_json
 from .gan.updater import GANUpdater
 from .loading import check_data, settle
 from .runs.folder import (
@@ -132,7 +132,7 @@ def settings_to_keep(config: Config, shape: tuple[int, ...]) -> dict[str, Any]:
 
 
 def _absolute(path: str) -> str:
-    return str(Path(os.path.expanduser(path)).resolve())
+    return str(real_path(os.path.expanduser(path)))
 
 
 def resume(

@@ -129,6 +129,12 @@ def test_mxnet_comes_in_by_one_door():
     assert doors == {'gluongan/runtime.py'}
 
 
+def test_no_path_is_resolved_by_what_raises_for_a_loop_of_links():
+    for path in SOURCES:
+        for node in ast.walk(TREES[path]):
+            assert not (isinstance(node, ast.Attribute) and node.attr == 'resolve'), path
+
+
 PRINTING = ('click.echo', 'click.secho', 'print', 'sys.stdout.write', 'sys.stderr.write')
 
 

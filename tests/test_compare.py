@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import statistics
 
@@ -292,6 +293,12 @@ def test_one_run_or_the_same_twice_or_no_run_is_refused(runs, tmp_path):
     ):
         with pytest.raises(RunError, match=message):
             comparison.compare(paths)
+    for paths, message in (
+        ([runs[0]], 'is the only run; must be at least two runs'),
+        ([runs[0], runs[0]], 'is given twice; must be given once'),
+        ([tmp_path, tmp_path / 'x'], f'{tmp_path}: is not a run folder'),
+        ([runs[0], runs[1], tmp_path / 'x'], 'x: is not a run folder'),  # typed, not matched
+    ):
         assert message in tiny.refused('compare', *paths)
 
 
@@ -326,6 +333,25 @@ def test_a_dry_run_of_several_seeds_makes_no_run(tmp_path):
 def test_seeds_beside_a_seed_or_a_resume_are_refused(words):
     message = tiny.refused('train', '--seeds', '0-1', *words)
     assert f'must be used without {words[0]}' in message
+
+
+def test_what_is_no_run_is_skipped_with_one_line_each_and_changes_nothing(runs, tmp_path):
+    (tmp_path / 'file.txt').write_text('x')
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'loop').symlink_to(tmp_path / 'loop')
+    os.mkfifo(tmp_path / 'pipe')
+    why = {'file.txt': 'it is not a folder', 'empty': 'it has no config.json'}
+    why |= {'loop': 'it is not a folder', 'pipe': 'it is not a folder'}
+    paths = [tmp_path / name for name in why]
+    result = tiny.gluongan('compare', *paths, *runs[:2], '--out', tmp_path / 'new')
+    assert result.exit_code == 0, result.stderr
+    skipped = [f'not a run: {path} ({why[path.name]})' for path in paths]
+    assert result.stderr.splitlines()[: len(paths)] == skipped
+    plain = tiny.gluongan('compare', *runs[:2], '--out', tmp_path / 'plain')
+    assert result.stdout == plain.stdout
+    only = tiny.gluongan('compare', *paths, runs[0])
+    assert only.exit_code == 2 and 'is the only run' in only.stderr.splitlines()[-1]
+    assert tiny.refused('compare', *paths).startswith(f'{paths[0]}: is a file')
 
 
 def test_folders_of_earlier_comparisons_are_skipped_with_one_line(runs, tmp_path):

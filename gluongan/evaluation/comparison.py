@@ -14,7 +14,7 @@ from typing import Any
 
 from ..config import Config, knobs
 from ..errors import as_typed
-from ..files import text_table
+from ..files import real_path, text_table
 from ..metric_names import metric_meaning
 from ..runs import reading
 from ..runs.folder import LOG_TABLE, RunError, distinct_names, read_config
@@ -273,9 +273,9 @@ def compare(paths: Sequence[Path]) -> list[Group]:
     """
     folders = set()
     for path in paths:
-        if path.resolve() in folders:
+        if real_path(path) in folders:
             raise RunError(f'{path}: is given twice; must be given once')
-        folders.add(path.resolve())
+        folders.add(real_path(path))
     if len(paths) < 2:
         given = f'{paths[0]}: is the only run' if paths else 'no run is given'
         raise RunError(f'{given}; must be at least two runs')

@@ -15,6 +15,7 @@ from ..config import Config
 from ..data.description import list_names
 from ..exports import is_export, load_export, load_sampler
 from ..exports.samples import check_classes
+from ..files import real_path
 from ..gan.labels import labels_in_proportion
 from ..gan.sampling import Sampler, pixels
 from ..gan.sensitivity import slopes
@@ -225,12 +226,12 @@ def _has_size_by_choice(path: Path) -> bool | None:
 def config_of_pictures(path: Path, given: Config | None, data_at: str | None) -> Config:
     """Return the data that was given, or that of the run in whose folder the pictures are."""
     if given is None and _is_in_run(path):
-        return loading.settle(path.resolve().parent)
+        return loading.settle(real_path(path).parent)
     return _given_data(path, given)
 
 
 def _is_in_run(path: Path) -> bool:
-    return is_run(path.resolve().parent)
+    return is_run(real_path(path).parent)
 
 
 def _check_shape(source: Path, shape: tuple[int, ...], dataset: data.Dataset) -> None:

@@ -12,6 +12,7 @@ from .. import data, loading
 from ..build import load_data, load_test
 from ..config import Config
 from ..data import toys
+from ..files import real_path
 from ..metric_names import count_of
 from ..runs.folder import RunError, is_run
 from . import classifier
@@ -71,7 +72,7 @@ def evaluate_source(
     count = count or COUNTS.get(reference.train.built_in, COUNT)
     request = Request(count, which, device, changed_data, resize)
     if config is None and kind.data_config is config_of_pictures:  # it is that of their run
-        loading.check_data(source.resolve().parent, reference.train, changed_data=changed_data)
+        loading.check_data(real_path(source).parent, reference.train, changed_data=changed_data)
     lesson = _lesson(kind, source, reference, request) if utility else None  # may be refused
     samples, iteration = kind.read(source, reference.train, request)
     on_step(f'{len(samples):,} samples', time.perf_counter() - start)

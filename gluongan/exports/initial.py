@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import snapshot
+from ..files import real_path
 from ..gan.updater import GANUpdater
 from ..nn.layers import weights
 from ..runs.folder import INITIAL, RunError, is_run
@@ -109,7 +110,7 @@ def begin_with(updater: GANUpdater, source: str | Path) -> Initial:
         live[name][:] = arrays[name]
     _begin_average(updater, live, taken)
     unused = sorted(set(arrays) - set(live))
-    initial = Initial(str(source.resolve()), iteration, taken, kept, unused)
+    initial = Initial(str(real_path(source)), iteration, taken, kept, unused)
     log.info('%s', initial.sentence())
     return initial
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..config import Config, ConfigError, knobs
 from ..errors import InputError, as_typed, reason
+from ..files import real_path
 from ..recipes import RECIPES, recipe
 
 CONFIG = 'config.json'  # every setting
@@ -136,7 +137,7 @@ def distinct_names(folders: Sequence[Path]) -> list[str]:
     >>> distinct_names([Path('/a/run'), Path('/b/run'), Path('/b/other')])
     ['a/run', 'b/run', 'other']
     """
-    parts = [folder.resolve().parts for folder in folders]
+    parts = [real_path(folder).parts for folder in folders]
     counts = [1] * len(parts)
     while True:
         names = ['/'.join(path[-count:]) for path, count in zip(parts, counts)]
@@ -159,7 +160,7 @@ def traceback_path(run: Path) -> Path:
     >>> traceback_path(Path('runs/00000-dense-mnist')).as_posix()
     'runs/00000-dense-mnist-gluongan-traceback.txt'
     """
-    run = run.resolve() if run.name in ('', '..') else run
+    run = real_path(run) if run.name in ('', '..') else run
     return run.with_name(f'{run.name}-{TRACEBACK}')
 
 
@@ -178,7 +179,7 @@ def check_not_of_run(
 
     >>> check_not_of_run(Path('no run/reals.png'))
     """
-    place = Path(os.path.realpath(path))
+    place = real_path(path)
     if not folder:  # a link is replaced, not what it leads to
         place = Path(os.path.realpath(path.parent), path.name)
     run = next((each for each in (place, *place.parents) if is_run(each)), None)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..files import HOST, is_running, naming_target, read_bytes, remove_leftovers
+from ..files import HOST, is_running, naming_target, read_bytes, real_path, remove_leftovers
 from .folder import LOCK, RunError
 
 MOST = 1000  # bytes
@@ -41,7 +41,7 @@ class RunLock:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._path = folder.resolve() / LOCK
+        self._path = real_path(folder) / LOCK
         self._file: int | None = None
 
     def take(self) -> None:
