@@ -58,7 +58,13 @@ def way_to_read(run: Path) -> dict[str, str]:
 
 
 def complete(
-    x: np.ndarray, train: Dataset, known: Known, found: Inversion, folder: Path, title: str
+    x: np.ndarray,
+    train: Dataset,
+    known: Known,
+    found: Inversion,
+    folder: Path,
+    title: str,
+    iteration: int,
 ) -> str:
     """Write numbers and a figure of pictures that G completed, and return what to print."""
     from gluongan.errors import as_printable
@@ -69,6 +75,7 @@ def complete(
     errors = {name: squared_error(x, answer, where) for name, answer in answers.items()}
     words = verdict(errors)
     content = {
+        'iteration': iteration,
         'error': f'mean squared error of {noun}, pixels in [0, 1]',
         'errors': {name: error.tolist() for name, error in errors.items()},
         'error_of_what_is_known': found.error.tolist(),

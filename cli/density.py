@@ -38,6 +38,7 @@ def density(run: Path, which: str, data_at: str | None, changed_data: bool, devi
             run, which=which, device=device, data_at=data_at, changed_data=changed_data
         )
     mean, error, sigma = result.parzen
-    echo(f'{mean:.0f} ± {error:.1f} nats   {result.samples:,} samples, sigma {sigma:.3f}')
+    samples = f'{result.samples:,} samples at iteration {result.iteration:,}'
+    echo(f'{mean:.0f} ± {error:.1f} nats   {samples}, sigma {sigma:.3f}')
     if result.is_mnist:
         echo(MNIST_VALUES)

@@ -83,7 +83,7 @@ def interpolate(
         sheet = figures.walks(
             split_walk(pixels(x), steps),
             path,
-            title=sheet_title('walk through', run, name, which),
+            title=sheet_title('walk through', run, name, sampler.iteration, which),
             note='from each seed to the next',
             names=[f'{first} to {last}' for first, last in zip(numbers, numbers[1:])],
         )

@@ -180,12 +180,14 @@ def invert(
         )
         title = f'{reading.read_facts(run).about}, iteration {iteration:,}'
         if known is not None:
-            echo_text(complete(x, train, known, inverter.invert(x), folder, title))
+            echo(title)
+            echo_text(complete(x, train, known, inverter.invert(x), folder, title, iteration))
             return
         sets = {'images': x, **inverter.make_controls(len(x))}
         results = {name: inverter.invert(each) for name, each in sets.items()}
+        echo(title)
         echo_text(_table(results))
-        _write(folder, title, x, results, inverter)
+        _write(folder, title, iteration, x, results, inverter)
 
 
 def _target(run: Path, out: Path | None, which: str) -> Path:
@@ -309,7 +311,12 @@ def _table_row(name: str, result: Inversion) -> tuple[str, ...]:
 
 
 def _write(
-    out: Path, title: str, x: np.ndarray, results: dict[str, Inversion], inverter: Inverter
+    out: Path,
+    title: str,
+    iteration: int,
+    x: np.ndarray,
+    results: dict[str, Inversion],
+    inverter: Inverter,
 ) -> None:
     import numpy as np
 
@@ -321,7 +328,7 @@ def _write(
     inversion = results['images']
     medians = {name: np.median(result.error) for name, result in results.items()}
     errors = {name: result.error.tolist() for name, result in results.items()}
-    write_json(out / ERRORS, errors)
+    write_json(out / ERRORS, {'iteration': iteration, **errors})
     write_array(out / Z, inversion.z)
     sheet = figures.inversions(
         pixels(x),

@@ -180,11 +180,18 @@ def safe(text: str) -> str:
     return f'{short[: LONGEST // 2]}-{sha256(content).hexdigest()[:8]}'
 
 
-def sheet_title(kind: str, run: Path, name: str | None, which: str) -> str:
-    """Return what a sheet shows: the run, the class that was asked for, and the snapshot."""
+def sheet_title(
+    kind: str, run: Path, name: str | None, iteration: int | None, which: str = 'last'
+) -> str:
+    """Return what a sheet shows: the run, the class that was asked for, and the iteration.
+
+    iteration: None where it is not known, as of some exports. which: the snapshot that was asked
+    for, which is said of the best one.
+    """
     parts = [f'{kind} {real_path(run).name}']
     if name is not None:
         parts.append(f'class {name}')
-    if which != 'last':
-        parts.append(f'snapshot {which}')
+    if iteration is not None:
+        best = ' (best)' if which == 'best' else ''
+        parts.append(f'iteration {iteration:,}{best}')
     return ', '.join(parts)

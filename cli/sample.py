@@ -102,7 +102,8 @@ def sample(
             warn(f'{run}: generates points; --cols and --scale have no effect')
         classes = sampler.classes if width else []
         # Before the file beside it, so that the command can be repeated if it is killed in between.
-        _draw(x, path, numbers, sheet_title('samples of', run, name, which), classes, cols, scale)
+        title = sheet_title('samples of', run, name, sampler.iteration, which)
+        _draw(x, path, numbers, title, classes, cols, scale)
         write_array(path.with_suffix('.npy'), x)
         echo(path)
         echo(path.with_suffix('.npy'))

@@ -172,6 +172,6 @@ def load_updater(
 
 def load_sampler(run: str | Path, *, which: str = 'last', device: Device = 'cpu') -> Sampler:
     """Return a sampler that draws from a run by seed and class; see `load_net`."""
-    config, gen = load_run(run, which=which, device=device)
+    config, gen, iteration = load_net(run, which=which, device=device)
     classes = class_names(run) if config.conditional else []
-    return Sampler(gen, config.noise, config.latent, classes)
+    return Sampler(gen, config.noise, config.latent, classes, iteration)

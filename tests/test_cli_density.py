@@ -42,7 +42,7 @@ def test_samples_validation_and_test_images_are_those_of_the_protocol(tmp_path, 
     calls = request.getfixturevalue('parzen_calls')
     result = tiny.gluongan('density', run)
     assert result.exit_code == 0, result.stderr
-    assert result.stdout == '161 ± 1.3 nats   10,000 samples, sigma 0.167\n'
+    assert result.stdout == '161 ± 1.3 nats   10,000 samples at iteration 2, sigma 0.167\n'
 
     ((samples, valid, test),) = calls
     assert samples.shape == (10_000, 1, 8, 8)
@@ -57,7 +57,7 @@ def test_python_users_get_the_same_numbers(tmp_path, request):
     run = tiny.begun(tmp_path, until=2).folder
     request.getfixturevalue('parzen_calls')
     result = density.measure_density(run)
-    assert result == (metrics.Parzen(161.3, 1.26, 0.1668), 10_000, False)
+    assert result == (metrics.Parzen(161.3, 1.26, 0.1668), 10_000, 2, False)
 
 
 def test_published_values_are_printed_for_mnist(tmp_path, request):

@@ -198,6 +198,7 @@ def test_accuracy_covers_the_data_in_batches_of_200(run_of_50):
     rows = tiny.rows(run_of_50.folder / 'accuracy.csv')
     updater = run_of_50.updater
     assert [row['batch'] for row in rows] == [0, 1]  # 512 samples
+    assert [row['iteration'] for row in rows] == [50, 50]
     for row, start in zip(rows, (0, 200)):
         x_real = updater.real.dataset.floats(slice(start, start + 200))
         y_real = updater.dis(mx.nd.array(x_real)).asnumpy()

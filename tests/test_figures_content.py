@@ -174,7 +174,7 @@ def test_the_scores_of_a_critic_have_their_difference_below(run, drawn):
 
 def test_accuracy_after_training_is_above_accuracy_over_training(run, drawn):
     (run / 'accuracy.csv').write_text(
-        'batch,real,fake,accuracy\n1,0.875,0.25,0.5\n2,0.625,0.25,0.75\n'
+        'batch,real,fake,accuracy,iteration\n1,0.875,0.25,0.5,15\n2,0.625,0.25,0.75,15\n'
     )
     write_rows(run / 'metrics.jsonl', [{'iteration': k, 'dis/accuracy': k / 50} for k in (10, 20)])
     FIGURES['accuracy'](run)
@@ -187,6 +187,9 @@ def test_accuracy_after_training_is_above_accuracy_over_training(run, drawn):
     }
     check_lines(above, expected)
     assert above.get_xlabel() == 'mini-batch'
+    when = 'after training to iteration 15, over the data set: 2 mini-batches'
+    assert above.get_title('left') == when
+    assert drawn[0].get_suptitle().endswith(', iteration 20')
     check_lines(below, {'overall': ([10, 20], [0.2, 0.4], DIS), 'ideal, 0.5': (None, 0.5, RULE)})
     assert below.get_xlabel() == 'iteration'
 

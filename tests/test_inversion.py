@@ -228,6 +228,7 @@ def test_command_writes_sheets_and_numbers_and_prints_the_three_sets(run, tmp_pa
     names = ['errors.json', 'inversion.png', 'walk.gif', 'walk.png', 'z.npy']
     assert sorted(path.name for path in out.iterdir()) == names
     errors = json.loads((out / 'errors.json').read_text())
+    assert errors.pop('iteration') == 3
     counts = {name: len(each) for name, each in errors.items()}
     assert counts == {'images': 5, 'generated': 16, 'noise': 16}
     assert np.load(out / 'z.npy').shape == (5, 9)

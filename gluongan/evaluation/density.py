@@ -32,11 +32,12 @@ class Density(NamedTuple):
     """The result of the protocol.
 
     parzen: the log-likelihood in nats, its error and the window's width. samples: their number.
-    is_mnist: whether the data is that of MNIST_VALUES.
+    iteration: of the snapshot that made them. is_mnist: whether the data is that of MNIST_VALUES.
     """
 
     parzen: Parzen
     samples: int
+    iteration: int
     is_mnist: bool
 
 
@@ -69,4 +70,5 @@ def measure_density(
     else:
         x, _ = sampler.sample_grid(list(range(SAMPLES)))
     result = parzen(x, train.floats(VALID), test.floats(slice(TEST)))
-    return Density(result, len(x), config.data == 'mnist' and not config.binarize)
+    is_mnist = config.data == 'mnist' and not config.binarize
+    return Density(result, len(x), sampler.iteration, is_mnist)

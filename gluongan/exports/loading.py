@@ -97,8 +97,8 @@ def load_sampler(
     description = loaded.manifest
     if description.network != 'gen':
         raise RunError(f'{source}: is the export of a discriminator; must be of a generator')
-    net = loaded.network(device)
-    return Sampler(net, description.noise, description.latent, description.classes)
+    of = description
+    return Sampler(loaded.network(device), of.noise, of.latent, of.classes, of.iteration)
 
 
 def _parse_file(

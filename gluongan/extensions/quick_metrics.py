@@ -104,7 +104,7 @@ class QuickMetrics(Extension):
     def _over_the_data(self, updater: GANUpdater, path: Path) -> None:
         """Write the discriminator's accuracy on every 200 samples of the data."""
         data = updater.real.dataset
-        records = Records(path, header='batch,real,fake,accuracy\n')
+        records = Records(path, header='batch,real,fake,accuracy,iteration\n')
         records.start(-1)
         count = len(data) // HALF * HALF
         labels = updater.labels_as_in_data(count)
@@ -120,7 +120,8 @@ class QuickMetrics(Extension):
             )
             asked = None if labels is None else labels[here]
             fake = _share_right(updater, x_fake, asked, -1)
-            records.append([csv_row((batch, real, fake, (real + fake) / 2))])
+            row = (batch, real, fake, (real + fake) / 2, updater.iteration)
+            records.append([csv_row(row)])
 
 
 def _share_right(updater: GANUpdater, x: np.ndarray, labels: np.ndarray | None, sign: int) -> float:

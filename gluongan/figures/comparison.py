@@ -81,7 +81,9 @@ def compared_curves(groups: Groups, path: Path) -> Path | None:
         return None
     named = sum(line.label is not None for panel in drawn for line in panel.lines)
     height = 1.2 + 2.6 * len(drawn) + 0.2 * named  # each name may need a line of a legend
-    figure, panels = page('Runs compared', rows=len(drawn), height=height)
+    last = max(line.x[-1] for panel in drawn for line in panel.lines)
+    title = f'Runs compared, to iteration {last:,.0f}'
+    figure, panels = page(title, rows=len(drawn), height=height)
     for axes, panel in zip(panels, drawn):
         for line in panel.lines:
             _draw_line(axes, line)

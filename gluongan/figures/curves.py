@@ -127,12 +127,17 @@ def scores(run: Path) -> Path | None:
 def accuracy(run: Path) -> Path | None:
     """Draw `figures/accuracy.png`: the discriminator's accuracy after and during training."""
     facts = reading.read_facts(run)
-    after = reading.table(run / ACCURACY, 'batch', 'real', 'fake', 'accuracy')
+    after = reading.table(
+        run / ACCURACY, 'batch', 'real', 'fake', 'accuracy', optional=['iteration']
+    )
     iterations, during = reading.series(run, 'dis/accuracy')
     rows = int(after is not None) + int(len(iterations) > 0)
     if facts is None or rows == 0:
         return None
-    figure, panels = page(f"D's accuracy: {facts.about}", rows=rows)
+    title = f"D's accuracy: {facts.about}"
+    if len(iterations):
+        title += f', iteration {iterations[-1]:,.0f}'
+    figure, panels = page(title, rows=rows)
     if after is not None:
         _draw_accuracy_after(panels[0], after)
     if len(iterations):
@@ -148,7 +153,10 @@ def _draw_accuracy_after(axes: Axes, after: dict[str, np.ndarray]) -> None:
         finite = after[name][np.isfinite(after[name])]
         mean = f'{finite.mean():.3f}' if len(finite) else 'unknown'
         _draw_curve(axes, after['batch'], after[name], colour, f'{label}, mean {mean}')
-    subtitle(axes, f'after training, over the data set: {len(after["batch"]):,} mini-batches')
+    when = 'after training'
+    if 'iteration' in after:
+        when += f' to iteration {after["iteration"][0]:,.0f}'
+    subtitle(axes, f'{when}, over the data set: {len(after["batch"]):,} mini-batches')
     _finish_accuracy(axes, 'mini-batch')
 
 

@@ -93,22 +93,23 @@ def epochs(run: Path) -> Path | None:
     if not ends:
         return None
     ends = ends[::-1][:: -(-len(ends) // MOST_ROWS)]
-    steps = {newer - older for (newer, _), (older, _) in zip(ends, ends[1:])}
-    images = np.concatenate([tiles(path, facts.shape)[:PER_EPOCH] for _, path in ends])
+    steps = {newer[0] - older[0] for newer, older in zip(ends, ends[1:])}
+    images = np.concatenate([tiles(path, facts.shape)[:PER_EPOCH] for _, path, _ in ends])
     title = f'{facts.about}: a row of samples after {_which(steps)}'
-    note = 'epochs at the left, the newest at the top; every row from the same noise'
+    newest = f'the newest, of iteration {ends[0][2]:,}, at the top'
+    note = f'epochs at the left, {newest}; every row from the same noise'
     sheet = enlarged_to(grid(images, len(images) // len(ends)), EPOCHS_WIDTH)
-    names = [f'{epoch:,}' for epoch, _ in ends]
+    names = [f'{epoch:,}' for epoch, _, _ in ends]
     return save(titled(labelled(sheet, names), title, note), figure_path(run, 'epochs'))
 
 
-def _epoch_ends(run: Path, facts: reading.Facts) -> list[tuple[int, Path]]:
-    """Return (epoch, file) of each file of samples that was written when an epoch was complete."""
+def _epoch_ends(run: Path, facts: reading.Facts) -> list[tuple[int, Path, int]]:
+    """Return (epoch, file, iteration) of each file of samples written when an epoch ended."""
     ends = []
     for iteration, path in reading.sample_files(run, facts):
         epoch = facts.epochs(iteration)
         if iteration > 0 and epoch > facts.epochs(iteration - 1):
-            ends.append((epoch, path))
+            ends.append((epoch, path, iteration))
     return ends
 
 

@@ -48,6 +48,7 @@ class Sampler:
 
     noise, latent: the distribution and the size of z that the generator was trained on.
     classes: their names, in the order of the one-hot labels.
+    iteration: of training, after which the generator was kept; None where nobody knows.
 
     >>> import gluongan as gg
     >>> gen = gg.dense_generator([5 + 2, 16, 64])
@@ -61,12 +62,18 @@ class Sampler:
     """
 
     def __init__(
-        self, gen: mx.gluon.HybridBlock, noise: str, latent: int, classes: Sequence[str] = ()
+        self,
+        gen: mx.gluon.HybridBlock,
+        noise: str,
+        latent: int,
+        classes: Sequence[str] = (),
+        iteration: int | None = None,
     ) -> None:
         self._gen = gen
         self._noise = noise
         self._latent = latent
         self.classes = list(classes)
+        self.iteration = iteration
 
     @property
     def gen(self) -> mx.gluon.HybridBlock:

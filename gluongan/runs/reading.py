@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from .folder import (
 LARGEST_SIDE = 4096  # pixels
 MOST_ENVIRONMENT = 1 << 20  # bytes
 
+Columns = dict[str, np.ndarray]
 Row = dict[str, float]  # of a .jsonl file: `iteration`, and numbers by name
 
 
@@ -191,10 +193,13 @@ def reals_file(run: Path, facts: Facts) -> Path | None:
     return path if path.is_file() else None
 
 
-def table(path: Path, *columns: str) -> dict[str, np.ndarray] | None:
+def table(
+    path: Path, *columns: str, optional: Collection[str] = ()
+) -> dict[str, np.ndarray] | None:
     """Return the named columns of a CSV of numbers, each (rows,) float64; None without a row.
 
     Rows are ordered by the first column. NaN and infinity are kept.
+    optional: further columns, which older versions did not write.
     Raises RunError where the file is not a table of numbers, or lacks a column.
     """
     lines = _complete_lines(path)
@@ -205,7 +210,8 @@ def table(path: Path, *columns: str) -> dict[str, np.ndarray] | None:
         if name not in names:
             raise RunError(f'{path}: has no column {name!r}; its first line is {lines[0][:80]!r}')
     values = _numbers(path, lines[1:], len(names))
-    return {name: values[:, names.index(name)] for name in columns}
+    found = [*columns, *(name for name in optional if name in names)]
+    return {name: values[:, names.index(name)] for name in found}
 
 
 def _complete_lines(path: Path) -> list[str]:
