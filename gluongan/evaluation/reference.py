@@ -84,10 +84,22 @@ class Reference:
         """The names of the classes that metrics count: those of the judge, if there is one."""
         return self.judge.about.classes if self.judge else self.train.classes
 
+    @property
+    def judge_of(self) -> str | None:
+        """The data whose classes metrics count where it is other data than this, else None."""
+        return self.judge.about.data if self.classes != self.train.classes else None
+
     @cached_property
     def class_shares(self) -> np.ndarray | None:
-        """The share of each class in the training data (K,); None where its classes are others."""
-        if self.train.labels is None or self.classes != self.train.classes:
+        """The share of each class that metrics count in the data (K,); None where nobody knows.
+
+        Classes of a judge of other data are those that it sees in the images: the share of those
+        that it hardly ever sees is 0.
+        """
+        if self.judge_of is not None:
+            shares = metrics.classes(self.judgement.probabilities).shares
+            return np.where(shares < metrics.COVERED / len(shares), 0, shares)
+        if self.train.labels is None:
             return None
         return np.bincount(self.train.labels, minlength=len(self.classes)) / len(self.train)
 

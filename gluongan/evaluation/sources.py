@@ -111,6 +111,7 @@ def _summary(values: Values, known: dict[str, Values], reference: Reference) -> 
         _count_modes(reference),
         images=len(reference.images) if reference.train.is_image else None,
         shares=reference.class_shares,
+        judge_of=reference.judge_of,
     )
 
 

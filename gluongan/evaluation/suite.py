@@ -73,7 +73,7 @@ def measure_by_judge(samples: Samples, reference: Reference, counts: Counts) -> 
         metric_name(net, 'kd', n, split): kernel.value,
         metric_name(net, 'kd_error', n, split): kernel.error,
         metric_name(net, 'score', n): metrics.classifier_score(probabilities),
-        metric_name(net, 'classes', n): len(classes.shares) - len(classes.missing),
+        metric_name(net, 'classes', n): _expected(reference, classes) - len(classes.missing),
         metric_name(net, 'kl', n, 'uniform'): classes.kl,
         metric_name(net, 'sure', n): float(is_sure.mean()),
     }
@@ -86,6 +86,12 @@ def measure_by_judge(samples: Samples, reference: Reference, counts: Counts) -> 
     if samples.labels is not None and reference.classes == reference.train.classes:
         values[metric_name(net, 'asked', n)] = float((label == samples.labels).mean())
     return values
+
+
+def _expected(reference: Reference, classes: metrics.Classes) -> int:
+    """Return how many classes samples should cover."""
+    shares = reference.class_shares
+    return len(classes.shares) if shares is None else int(np.count_nonzero(shares))
 
 
 def measure_manifold(samples: Samples, reference: Reference, counts: Counts) -> Values:

@@ -28,10 +28,12 @@ def summarize(
     modes: int | None = None,
     images: int | None = None,
     shares: Sequence[float] | None = None,
+    judge_of: str | None = None,
 ) -> str:
     """Return what metrics mean, as one sentence.
 
-    classes: the names of the classes, and `shares` their shares in the data, by default equal.
+    classes: the names of the classes, and `shares` their shares in the data, by default equal;
+    those with a share of 0 are not expected. judge_of: the data that has these classes, if other.
     real: the same metrics of real images, if they are known. modes: how many the mixture has, for
     points of one. images: how many images samples were compared with; with few, nothing is said of
     variety, unless the samples are alike.
@@ -45,7 +47,7 @@ def summarize(
     "covers 1 of 2 classes (dog is missing); blurred (0.50 of the data's sharpness); no copies"
     """
     clauses = [
-        _classes(values, classes, shares),
+        _classes(values, classes, shares, judge_of),
         _modes(values),
         _points(values, modes),
         _sharpness(values),
@@ -57,19 +59,29 @@ def summarize(
     return '; '.join(clause for clause in clauses if clause)
 
 
-def _classes(values: Values, classes: Sequence[str], expected: Sequence[float] | None) -> str:
+def _classes(
+    values: Values,
+    classes: Sequence[str],
+    expected: Sequence[float] | None,
+    judge_of: str | None,
+) -> str:
     shares = find_metrics(values, 'share')
     if not shares:
         return ''
     missing = missing_classes(np.array(shares), None if expected is None else np.array(expected))
-    total = len(shares)
+    total = len(shares) if expected is None else int(np.count_nonzero(expected))
+    noun = 'class' if total == 1 else 'classes'
+    if judge_of is not None:
+        if not total:
+            return f'the judge of {judge_of} sees none of its classes in the data'
+        noun += f' that the judge of {judge_of} sees in the data'
     if not missing:
-        return f'covers all {total} classes'
+        return f'covers all {total} {noun}'
     if len(missing) == total:
-        return f'covers none of the {total} classes'
+        return f'covers none of the {total} {noun}'
     names = [classes[i] if i < len(classes) else str(i) for i in missing]
     verb = 'is' if len(names) == 1 else 'are'
-    return f'covers {total - len(missing)} of {total} classes ({_list(names)} {verb} missing)'
+    return f'covers {total - len(missing)} of {total} {noun} ({_list(names)} {verb} missing)'
 
 
 def _list(names: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .bins import BINS, Bins, Difference, jensen_shannon
 from .classes import (
+    COVERED,
     SURE,
     Classes,
     chance_above,
@@ -24,6 +25,7 @@ from .sensitivity import Sensitivity, sensitivity
 
 __all__ = [
     'BINS',
+    'COVERED',
     'SURE',
     'Bins',
     'Classes',

@@ -75,6 +75,8 @@ def missing_classes(
 ) -> list[int]:
     """Return the classes whose share (K,) is less than `covered` times the expected one, or 1 / K.
 
+    A class that is not expected, with a share of 0, is never missing.
+
     >>> missing_classes(np.array([0.96, 0.04])), missing_classes(np.array([0.96, 0.04, 0.0]))
     ([1], [2])
     >>> missing_classes(np.array([0.96, 0.04]), expected=np.array([0.9, 0.1]))
