@@ -32,11 +32,12 @@ COMPARISON = ('case', 'old minimum ms', 'new minimum ms', 'times as fast', 'verd
 def machine(environment: Mapping[str, Any]) -> str:
     """Return the machine, its threads and its load in one line."""
     threads, cores = environment.get('threads'), environment.get('cores')
-    load = environment.get('load') or ['unknown']
+    load = environment.get('load')
+    before = f'{load[0]:.3}' if load else 'unknown'
     return (
         f'{environment.get("processor")}, {_counted(threads, "thread")} on '
         f'{_counted(cores, "core")}, {_counted(environment.get("gpus"), "GPU")}, '
-        f'MXNet {environment.get("mxnet")}; load before: {load[0]:.3}'
+        f'MXNet {environment.get("mxnet")}; load before: {before}'
     )
 
 
