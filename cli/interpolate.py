@@ -75,9 +75,10 @@ def interpolate(
         base = f'{WALK}-{safe(seeds)}{at_snapshot(run, which)}'
         stem = default_stem(base, without=['seeds', 'which'])
         path = output(out, run / f'{stem}.png', '.png', beside=['.gif'])
-        x = sampler.interpolate(numbers, steps, name, trunc)
-        if x.ndim != 4:
+        if len(sampler.shape) != 3:
             raise Usage(f'{run}: generates points; must generate images')
+        figures.lay_out_walks(len(numbers) - 1, steps + 1, sampler.shape)
+        x = sampler.interpolate(numbers, steps, name, trunc)
         if sampler.classes and name is None:
             name = sampler.classes[0]
         sheet = figures.walks(

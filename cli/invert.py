@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gluongan.nn.layers import Chain
 
 MOST = 256
+COPIES = 8  # of all images as float32, that are in memory at once
 ERRORS, Z, SHEET, STRIP, CLIP = 'errors.json', 'z.npy', 'inversion.png', 'walk.png', 'walk.gif'
 FILES = (ERRORS, Z, SHEET, STRIP, CLIP)  # in the order in which they are written
 HEADING = ('', 'number', 'median error', 'smallest', 'largest', 'found again')
@@ -225,6 +226,7 @@ def _read_images(run: Path, path: Path, shape: tuple[int, ...], resize: bool) ->
     from gluongan import data
     from gluongan.data import idx
     from gluongan.data.decoding import Target, read_picture
+    from gluongan.data.listing import list_pictures
     from gluongan.evaluation.pictures import check_sizes
 
     channels, height, width = shape
@@ -235,6 +237,8 @@ def _read_images(run: Path, path: Path, shape: tuple[int, ...], resize: bool) ->
         )
     if path.is_dir() and idx.is_idx_folder(path):
         raise Usage(f'--images {path}: is a folder of idx files; must be one of pictures')
+    if path.is_dir():
+        _check_number(path, len(list_pictures(path).paths), shape)
     if not resize:
         check_sizes(path, height, width, str(run))
     way = way_to_read(run)
@@ -242,9 +246,16 @@ def _read_images(run: Path, path: Path, shape: tuple[int, ...], resize: bool) ->
         samples = data.load(path, image_size=height, channels=channels, **way).samples
     else:
         samples = read_picture(path, Target(height, channels, **way))[None]
-    if len(samples) > MOST:
-        raise Usage(f'--images {path}: holds {len(samples):,} images; must be at most {MOST}')
+    _check_number(path, len(samples), shape)
     return samples.astype('float32') / 255
+
+
+def _check_number(path: Path, count: int, shape: tuple[int, ...]) -> None:
+    from gluongan.evaluation.memory import check_memory
+
+    if count > MOST:
+        raise Usage(f'--images {path}: holds {count:,} images; must be at most {MOST}')
+    check_memory(count, shape, copies=COPIES, setting='images')
 
 
 def _load_data(run: Path, data_at: str | None, changed_data: bool) -> tuple[Config, Dataset]:
@@ -260,7 +271,9 @@ def _load_data(run: Path, data_at: str | None, changed_data: bool) -> tuple[Conf
 def _test_images(config: Config, train: Dataset, count: int) -> np.ndarray:
     from gluongan import build
     from gluongan.data import NoSplit
+    from gluongan.evaluation.memory import check_memory
 
+    check_memory(count, train.shape, copies=COPIES, setting='test')
     try:
         test = build.require_test(config, train)
     except NoSplit as error:
@@ -322,7 +335,7 @@ def _write(
 
     from gluongan import figures
     from gluongan.files import write_array, write_json
-    from gluongan.gan.inversion import WALK_IMAGES
+    from gluongan.gan.inversion import WALK_IMAGES, WALK_STEPS
     from gluongan.gan.sampling import pixels
 
     inversion = results['images']
@@ -340,7 +353,8 @@ def _write(
     )
     echo(sheet)
     if len(x) > 1:
-        _write_walk(out, title, pixels(inverter.walk(inversion.z[:WALK_IMAGES])))
+        legs = figures.most_walks(WALK_IMAGES - 1, WALK_STEPS + 1, x.shape[1:])
+        _write_walk(out, title, pixels(inverter.walk(inversion.z[: legs + 1])))
 
 
 def _write_walk(out: Path, title: str, walk: np.ndarray) -> None:

@@ -87,6 +87,7 @@ def sample(
     numbers = None if seeds is None else parse_seeds(seeds)
     with refusals():
         from gluongan.exports import load_sampler
+        from gluongan.figures import lay_out
         from gluongan.files import write_array
 
         sampler = load_sampler(run, which=which, device=device)
@@ -97,10 +98,13 @@ def sample(
         base = f'{SEEDS}-{safe(seeds)}{at_snapshot(run, which)}'
         stem = default_stem(base, without=['seeds', 'which'])
         path = output(out, run / f'{stem}.png', '.png', beside=['.npy'])
-        x, width = sampler.sample_grid(numbers, name, trunc)
-        if x.ndim == 2 and (cols or scale):
+        classes = sampler.classes if name is None else []
+        if len(sampler.shape) == 3:
+            of_class = len(classes)
+            lay_out(len(numbers), sampler.shape, classes=of_class, cols=cols, scale=scale)
+        elif cols or scale:
             warn(f'{run}: generates points; --cols and --scale have no effect')
-        classes = sampler.classes if width else []
+        x, _ = sampler.sample_grid(numbers, name, trunc)
         # Before the file beside it, so that the command can be repeated if it is killed in between.
         title = sheet_title('samples of', run, name, sampler.iteration, which)
         _draw(x, path, numbers, title, classes, cols, scale)

@@ -17,6 +17,7 @@ from .config import QUICK_METRICS, Config, ConfigError, defaults
 from .data import Dataset
 from .errors import as_typed
 from .evaluation import Reference, classifier, metric_meaning
+from .evaluation.memory import check_memory
 from .exports.initial import begin_with
 from .extensions import (
     CollapseAlarm,
@@ -72,6 +73,7 @@ def prepare(
     if run is not None:
         check_data(run, dataset, changed_data=changed_data)
     updater = make_updater(config, dataset)
+    _sample_grid(config, updater).check(dataset.shape)
     if config.judge_every is None and not dataset.built_in:
         _point_out_bad_test(config, dataset)
     return updater, make_evaluation(config, dataset)
@@ -271,6 +273,7 @@ def make_evaluation(config: Config, dataset: Dataset) -> Evaluation | None:
     """
     if config.judge_every is None:
         return None
+    check_memory(config.judge_samples, dataset.shape, setting='judge_samples')
     file = config.judge and Path(os.path.expanduser(config.judge))
     judge = classifier.find_judge(dataset, file)
     reference = Reference(dataset, load_test(config, dataset), judge)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..files import write_text
+from .memory import COPIES, check_memory
 from .samples import Samples
 from .suite import evaluate
 
@@ -125,6 +126,7 @@ def calibrate(
     split.
     """
     check_held_out(reference)
+    check_memory(count, reference.train.shape, copies=2 * COPIES)  # noise is drawn in float64
     sets = {}
     for name in known_sets(reference.train):
         sets[name] = _mean_and_deviation(list(_measured(name, reference, count, draws)))

@@ -14,6 +14,7 @@ from ..build import Device, load_data, require_test
 from ..gan.labels import labels_in_proportion
 from ..loading import check_data, load_sampler, settle
 from ..runs.folder import RunError
+from .memory import check_memory
 from .metrics import Parzen, parzen
 
 TRAIN = 60_000
@@ -64,6 +65,7 @@ def measure_density(
             f'{run}: its data has {len(train):,} training and {len(test):,} test images; '
             f'must be at least {TRAIN:,} and {TEST:,}'
         )
+    check_memory(SAMPLES, train.shape, copies=3, setting='data')
     sampler = load_sampler(run, which=which, device=device)
     if sampler.classes:
         x, _ = sampler.sample(SAMPLES, 0, labels_in_proportion(train.labels, SAMPLES))

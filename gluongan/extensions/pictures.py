@@ -42,6 +42,11 @@ class SampleGrid(Extension):
         self._count = rows * cols if count is None else count
         self._seed = seed
 
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise InputError where pictures of samples of this shape would be too large."""
+        if len(shape) == 3:
+            figures.check_grid(self._count, shape, self._cols)
+
     def start(self, trainer: Trainer) -> None:
         updater = trainer.updater
         dataset = updater.real.dataset

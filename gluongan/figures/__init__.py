@@ -19,16 +19,17 @@ from .clips import walk
 from .clouds import cloud
 from .comparison import compared_curves, compared_samples
 from .completions import completions, with_hole
-from .grids import grid, save, tiles
+from .grids import check_grid, grid, save, tiles
 from .inversions import inversions
 from .rows import beside
-from .sheets import range_of, seeds, walks
+from .sheets import lay_out, lay_out_walks, most_walks, range_of, seeds, walks
 
 __all__ = [
     'FIGURES',
     'RunError',
     'are_current',
     'beside',
+    'check_grid',
     'cloud',
     'compared_curves',
     'compared_samples',
@@ -36,6 +37,9 @@ __all__ = [
     'draw_all',
     'grid',
     'inversions',
+    'lay_out',
+    'lay_out_walks',
+    'most_walks',
     'range_of',
     'save',
     'seeds',

@@ -18,6 +18,7 @@ from .text import font
 
 MOST_FRAMES = 80
 MOST_STEPS = 2000  # of a walk
+MOST_WALKED = 2**27  # pixels of all its frames, which Pillow keeps in memory
 WIDTH = 480  # pixels
 LARGEST = 1600  # pixels of a side: 80 frames of thousands would take minutes and gigabytes
 HOLD = 2000  # ms that the last frame is shown
@@ -67,10 +68,11 @@ def walk(images: np.ndarray, path: Path, *, pace: int = 80) -> Path:
     """Draw a clip of images (N, C, H, W), uint8, there and back, and return its path.
 
     Each frame is shown for `pace` ms; each pixel is enlarged, of small images to 4 × 4. Of more
-    than 2,000 images, as many are shown, evenly chosen.
+    than 2,000 images, as many are shown, evenly chosen; of large images fewer.
     """
-    images = images[evenly(range(len(images)), MOST_STEPS)]
     scale = max(1, min(4, LARGEST // max(images.shape[2:])))
+    most = MOST_WALKED // (scale**2 * images.shape[2] * images.shape[3])
+    images = images[evenly(range(len(images)), max(2, min(MOST_STEPS, most)))]
     frames = []
     for index in range(len(images)):
         frames.append(_reduced(enlarged(grid(images[index : index + 1]), scale)))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .grids import enlarged_to, grid, save
+from .grids import enlarged_to, grid, most_images, save
 from .inversions import COLS, WIDTH
 from .pictures import labelled, titled
 from .sheets import filled
@@ -16,7 +16,12 @@ HOLE = (230, 0, 150)  # red, green, blue of missing pixels
 
 
 def completions(rows: Mapping[str, np.ndarray], path: Path, *, title: str, note: str) -> Path:
-    """Draw pictures, uint8 (N, C, H, W) by the name of their row, and return the file's path."""
+    """Draw pictures, uint8 (N, C, H, W) by the name of their row, and return the file's path.
+
+    The first that have room are drawn.
+    """
+    shape = next(iter(rows.values())).shape[1:]
+    rows = {name: x[: most_images(shape) // len(rows)] for name, x in rows.items()}
     rows = {name: np.broadcast_to(x, (len(x), 3, *x.shape[2:])) for name, x in rows.items()}
     count = len(next(iter(rows.values())))
     cols = min(COLS, count)

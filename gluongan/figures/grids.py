@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from ..errors import reason
+from ..errors import InputError, reason
 from ..files import replacing
 from ..runs.folder import RunError
 from .text import drawable
@@ -20,6 +20,44 @@ PAD = 2  # pixels between two tiles, and around all of them
 # White as paper: a grey would look like a dull sample. An empty place looks alike, and is told by
 # its value from a sample that is white all over.
 SEPARATOR, EMPTY = 255, 254
+MOST_PIXELS = 2**25  # of a picture: it takes up to 1 GB to make, and nobody looks at more
+
+
+def check_pixels(width: int, height: int, remedy: str) -> None:
+    """Raise InputError for a picture that is too large, before anything is made for it.
+
+    remedy: what makes it smaller.
+
+    >>> check_pixels(5_000, 5_000, 'fewer samples')
+    >>> check_pixels(50_000, 5_000, 'fewer samples')
+    Traceback (most recent call last):
+    gluongan.errors.InputError: the picture would have 50,000 × 5,000 pixels, 250 million; must be \
+at most 33 million (fewer samples)
+    """
+    if width * height > MOST_PIXELS:
+        raise InputError(
+            f'the picture would have {width:,} × {height:,} pixels, '
+            f'{max(34, round(width * height / 1e6)):,} million; must be at most '
+            f'{MOST_PIXELS // 10**6} million ({remedy})'
+        )
+
+
+def check_grid(count: int, shape: tuple[int, ...], cols: int) -> None:
+    """Raise InputError where a `grid` of that many images (C, H, W) would be too large."""
+    _, height, width = shape
+    rows = -(-count // cols)
+    size = cols * (width + PAD) + PAD, rows * (height + PAD) + PAD
+    check_pixels(*size, remedy='fewer `samples`, a smaller `image_size`')
+
+
+def most_images(shape: tuple[int, ...], scale: int = 1) -> int:
+    """Return how many images (C, H, W) have room in a picture of MOST_PIXELS, at least one.
+
+    >>> most_images((1, 30, 30)), most_images((1, 30, 30), scale=8)
+    (32768, 512)
+    """
+    _, height, width = shape
+    return max(1, MOST_PIXELS // (scale**2 * (height + PAD) * (width + PAD)))
 
 
 def grid(images: np.ndarray, cols: int = 8, *, scale: int = 1) -> Image.Image:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .grids import enlarged_to, grid, save
+from .grids import enlarged_to, grid, most_images, save
 from .pictures import INK, labelled, titled
 from .sheets import filled
 from .text import font, text_width
@@ -23,8 +23,11 @@ def inversions(
 ) -> Path:
     """Draw images above their reconstructions and the differences, and return the picture's path.
 
-    x, reconstructions: both uint8 (N, C, H, W). Below them is the scale of the differences.
+    x, reconstructions: both uint8 (N, C, H, W), of which the first that have room are drawn. Below
+    them is the scale of the differences.
     """
+    x = x[: most_images(x.shape[1:]) // len(LABELS)]
+    reconstructions = reconstructions[: len(x)]
     difference = np.abs(x.astype(np.int16) - reconstructions).astype(np.uint8)
     cols = min(COLS, len(x))
     rows, names = [], []

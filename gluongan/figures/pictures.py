@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from ..runs import reading
 from ..runs.folder import figure_path, is_run, read_config
 from . import clouds
-from .grids import PAD, enlarged, enlarged_to, grid, save, tiles
+from .grids import PAD, enlarged, enlarged_to, grid, most_images, save, tiles
 from .text import class_labels, drawable, font, text_width, wrapped
 
 INK, FAINT, PAPER = (34, 34, 34), (102, 102, 102), (255, 255, 255)
@@ -92,7 +92,8 @@ def epochs(run: Path) -> Path | None:
     ends = _epoch_ends(run, facts)
     if not ends:
         return None
-    ends = ends[::-1][:: -(-len(ends) // MOST_ROWS)]
+    most = min(MOST_ROWS, max(1, most_images(facts.shape) // PER_EPOCH))
+    ends = ends[::-1][:: -(-len(ends) // most)]
     steps = {newer[0] - older[0] for newer, older in zip(ends, ends[1:])}
     images = np.concatenate([tiles(path, facts.shape)[:PER_EPOCH] for _, path, _ in ends])
     title = f'{facts.about}: a row of samples after {_which(steps)}'
@@ -203,11 +204,12 @@ def _spot(run: Path, name: str, *, answer: bool) -> Path | None:
         return None
     if facts.binarize:
         images = np.where(images > 127, 255, 0).astype(np.uint8)
-    sheet = grid(images, SIDE, scale=ZOOM).convert('RGB')
+    zoom = next((n for n in range(ZOOM, 1, -1) if most_images(facts.shape, n) >= SIDE**2), 1)
+    sheet = grid(images, SIDE, scale=zoom).convert('RGB')
     title = f'Spot the fake: {FAKES} of these {SIDE * SIDE}'
     if answer:
         title = f'The {FAKES} fakes, framed in orange'
-        _frame(sheet, np.flatnonzero(fake_positions()), facts.shape)
+        _frame(sheet, np.flatnonzero(fake_positions()), facts.shape, zoom)
     note = f'{facts.about}, iteration {iteration:,}'
     return save(titled(sheet, title, note), figure_path(run, name))
 
@@ -224,16 +226,16 @@ def _mixed(reals: np.ndarray, fakes: np.ndarray) -> np.ndarray | None:
     return images
 
 
-def _frame(sheet: Image.Image, marked: np.ndarray, shape: tuple[int, ...]) -> None:
+def _frame(sheet: Image.Image, marked: np.ndarray, shape: tuple[int, ...], zoom: int) -> None:
     """Draw an orange frame around the marked images."""
     _, height, width = shape
     # Only half of the separator, so that a real image between four fakes has no frame of its own.
-    thick = PAD * ZOOM // 2
+    thick = PAD * zoom // 2
     draw = ImageDraw.Draw(sheet)
     for position in marked.tolist():
         row, col = divmod(position, SIDE)
-        x, y = (col * (width + PAD) + PAD) * ZOOM, (row * (height + PAD) + PAD) * ZOOM
-        right, bottom = x + width * ZOOM - 1, y + height * ZOOM - 1
+        x, y = (col * (width + PAD) + PAD) * zoom, (row * (height + PAD) + PAD) * zoom
+        right, bottom = x + width * zoom - 1, y + height * zoom - 1
         box = (x - thick, y - thick, right + thick, bottom + thick)
         draw.rectangle(box, outline=ORANGE, width=thick)
 

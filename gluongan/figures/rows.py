@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .grids import grid, save
+from .grids import grid, most_images, save
 from .pictures import labelled, titled
 
 WIDTH = 1000  # pixels
@@ -20,6 +20,7 @@ def beside(
 
     Returns the path of the picture. Pictures in the same column belong together.
     """
+    rows = [row[: most_images(row.shape[1:]) // len(rows)] for row in rows]
     count, _, _, width = rows[0].shape
     scale = max(1, round(WIDTH / (count * width)))
     sheet = grid(np.concatenate(rows), count, scale=scale)

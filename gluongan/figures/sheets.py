@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import isqrt
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from .grids import EMPTY, PAD, grid, save
-from .pictures import MARGIN, PAPER, labelled, titled
+from ..errors import InputError
+from .grids import EMPTY, PAD, check_pixels, grid, save
+from .pictures import HEADER, LONGEST_NAME, MARGIN, NARROWEST, PAPER, labelled, titled
 from .text import class_labels
 
 WIDTH = 1000  # pixels of a sheet, unless its images are larger than those of most data sets
@@ -19,6 +22,51 @@ MOST_ENLARGED = 2000  # images; more of them, enlarged, would take gigabytes
 FEWEST_COLS = 8
 DATA_COLS = 10  # pictures of each class of a data set
 MOST_ROWS = 20  # classes above each other; of more, some stand beside these
+GUTTER = LONGEST_NAME + 12  # pixels before a row, at most
+TITLE = 100  # pixels above a sheet, about
+Shape = tuple[int, ...]
+
+
+class Layout(NamedTuple):
+    """How samples are laid out: images in a row, the scale of each pixel, classes in a block."""
+
+    cols: int
+    scale: int
+    high: int
+
+
+def lay_out(
+    count: int, shape: Shape, *, classes: int = 0, cols: int | None = None, scale: int | None = None
+) -> Layout:
+    """Return how a sheet of samples of this shape (C, H, W) is laid out, for `seeds`.
+
+    count: of the seeds. classes: how many of them each seed has a sample of, 0 where it has one
+    sample. Raises InputError where the sheet would be too large: this is called before the samples
+    are made.
+    """
+    images = count * max(1, classes)
+    scale = scale or _scale(images, shape)
+    width, height = (scale * (side + PAD) for side in (shape[2], shape[1]))
+    most = _most_cols(width)
+    if classes:
+        cols = min(cols or most, most, count)
+        beside = min(-(-classes // MOST_ROWS), max(1, WIDTH // ((cols + 2) * width)))
+        high = -(-classes // beside)
+        size = (
+            beside * (GUTTER + cols * width + MARGIN),
+            -(-count // cols) * (HEADER + high * height + MARGIN),
+        )
+        _check_page(*size, remedy='fewer `seeds`, one `class`, a smaller `scale`')
+        return Layout(cols, scale, high)
+    cols = min(cols or min(isqrt(count - 1) + 1, most), count)
+    size = GUTTER + cols * width, -(-count // cols) * height
+    _check_page(*size, remedy='fewer `seeds`, a smaller `scale`')
+    return Layout(cols, scale, 0)
+
+
+def _check_page(width: int, height: int, remedy: str) -> None:
+    """Raise InputError where a sheet with its names and its title would be too large."""
+    check_pixels(max(width, NARROWEST) + 2 * MARGIN, height + TITLE, remedy)
 
 
 def seeds(
@@ -39,26 +87,22 @@ def seeds(
     seed. What would be too wide is continued below.
     cols: images in a row, by default a square. scale: of each pixel, by default as the images need.
     """
-    scale = scale or _scale(images)
-    most = _most_cols(images, scale)
+    layout = lay_out(len(numbers), images.shape[1:], classes=len(classes), cols=cols, scale=scale)
     if classes:
-        sheet = _by_class(images, numbers, class_labels(classes), min(cols or most, most), scale)
+        sheet = _by_class(images, numbers, class_labels(classes), layout)
     else:
-        cols = min(cols or min(isqrt(len(images) - 1) + 1, most), len(images))
+        cols = layout.cols
         rows = [numbers[start : start + cols] for start in range(0, len(numbers), cols)]
-        sheet = labelled(grid(images, cols, scale=scale), [range_of(row) for row in rows])
+        sheet = labelled(grid(images, cols, scale=layout.scale), [range_of(row) for row in rows])
     return save(titled(sheet, title, note), path)
 
 
 def _by_class(
-    images: np.ndarray, numbers: Sequence[int], classes: Sequence[str], cols: int, scale: int
+    images: np.ndarray, numbers: Sequence[int], classes: Sequence[str], layout: Layout
 ) -> Image.Image:
     """Return blocks of at most `cols` seeds, and of fewer classes where they have room."""
     images = images.reshape(len(classes), len(numbers), *images.shape[1:])
-    cols = min(cols, len(numbers))
-    tile = scale * (images.shape[-1] + PAD)
-    beside = min(-(-len(classes) // MOST_ROWS), max(1, WIDTH // ((cols + 2) * tile)))
-    high = -(-len(classes) // beside)
+    cols, scale, high = layout
     bands = []
     for start in range(0, len(numbers), cols):
         part = slice(start, start + cols)
@@ -84,11 +128,14 @@ def data_sheet(
 
     images: uint8 (N, C, H, W). labels: (N,), numbers of `classes`, or None.
     """
+    shape = images.shape[1:]
     if labels is None:
-        chosen = _spread(np.arange(len(images)), DATA_COLS**2)
+        most = _largest(DATA_COLS**2, lambda n: lay_out(n, shape, cols=DATA_COLS))
+        chosen = _spread(np.arange(len(images)), most)
         return seeds(images[chosen], chosen.tolist(), path, title=title, cols=DATA_COLS)
-    shown = _spread(np.unique(labels), MOST_ROWS)
-    rows = [images[_spread(np.flatnonzero(labels == number), DATA_COLS)] for number in shown]
+    shown = _spread(np.unique(labels), _largest(MOST_ROWS, lambda n: lay_out(1, shape, classes=n)))
+    most = _largest(DATA_COLS, lambda n: lay_out(n, shape, classes=len(shown)))
+    rows = [images[_spread(np.flatnonzero(labels == number), most)] for number in shown]
     cols = max(map(len, rows))
     note = '' if len(shown) == len(classes) else f'{len(shown)} of {len(classes)} classes'
     return seeds(
@@ -101,9 +148,37 @@ def data_sheet(
     )
 
 
+def most_walks(most: int, count: int, shape: Shape) -> int:
+    """Return how many walks of `count` images, `most` at most, have room on a sheet."""
+    return _largest(most, lambda walks: lay_out_walks(walks, count, shape))
+
+
+def _largest(most: int, lay: Callable[[int], object]) -> int:
+    """Return the largest number, `most` at most, with which a sheet is not too large."""
+    for number in range(most, 1, -1):
+        with suppress(InputError):
+            lay(number)
+            return number
+    return 1
+
+
 def _spread(values: np.ndarray, most: int) -> np.ndarray:
     """Return values at equal distances, at most so many."""
     return values[np.linspace(0, len(values) - 1, min(len(values), most)).astype(int)]
+
+
+def lay_out_walks(walks: int, count: int, shape: Shape) -> tuple[int, int, int]:
+    """Return the columns, the scale, and the rows of each walk of `count` images (C, H, W).
+
+    Raises InputError where the sheet would be too large, before the images are made.
+    """
+    scale = _scale(walks * count, shape)
+    width, height = (scale * (side + PAD) for side in (shape[2], shape[1]))
+    lines = -(-count // _most_cols(width))
+    cols = -(-count // lines)
+    size = GUTTER + cols * width, walks * lines * height + HEADER
+    _check_page(*size, remedy='fewer `seeds`, fewer `steps`')
+    return cols, scale, lines
 
 
 def walks(
@@ -116,10 +191,8 @@ def walks(
     '1 to 2', '2 to 3' and so on.
     """
     names = names or [f'{number} to {number + 1}' for number in range(1, len(rows) + 1)]
-    scale = _scale(np.concatenate(rows))
     count = len(rows[0])
-    lines = -(-count // _most_cols(rows[0], scale))  # for each walk
-    cols = -(-count // lines)
+    cols, scale, lines = lay_out_walks(len(rows), count, rows[0].shape[1:])
     places = [f'{place:.2f}' for place in np.linspace(0, 1, count)]
     parts, labels = [], []
     for row, name in zip(rows, names):
@@ -152,14 +225,15 @@ def range_of(numbers: Sequence[int]) -> str:
     return ', '.join(map(str, numbers))
 
 
-def _scale(images: np.ndarray) -> int:
-    if len(images) > MOST_ENLARGED:
+def _scale(images: int, shape: Shape) -> int:
+    if images > MOST_ENLARGED:
         return 1
-    return max(1, round(TILE / max(images.shape[2:])))
+    return max(1, round(TILE / max(shape[1:])))
 
 
-def _most_cols(images: np.ndarray, scale: int) -> int:
-    return max(FEWEST_COLS, WIDTH // (scale * (images.shape[-1] + PAD)))
+def _most_cols(width: int) -> int:
+    """Return how many images of that width, with their gaps, are in a row at most."""
+    return max(FEWEST_COLS, WIDTH // width)
 
 
 def _pasted(pictures: Sequence[Image.Image], *, across: bool) -> Image.Image:

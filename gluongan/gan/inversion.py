@@ -101,19 +101,38 @@ class Inverter:
         The error is that of what is known of the images.
         """
         x = x.astype(np.float32)
-        guesses = self._guesses(x)
-        per_image = guesses.shape[1]
-        starts = np.concatenate(guesses)
-        targets = np.repeat(self._seen(x), per_image, axis=0)
-        z = []
-        for start in range(0, len(starts), GUESSES_PER_PASS):
-            part = slice(start, start + GUESSES_PER_PASS)
-            z.append(self._descend(starts[part], targets[part]))
-        z = np.concatenate(z)
-        x_fake = generate(self._gen, z)
-        error = ((self._seen(x_fake) - targets) ** 2).reshape(len(x), per_image, -1).mean(axis=2)
-        best = np.arange(len(x)) * per_image + error.argmin(axis=1)
-        return Inversion(z[best], x_fake[best], error.min(axis=1))
+        targets = self._seen(x)
+        points, encoded = self._starting_points(), self._encode(x)
+        best = Inversion(
+            np.empty((len(x), points.shape[1]), np.float32),
+            np.empty_like(x),
+            np.full(len(x), np.inf, np.float32),
+        )
+        total = len(x) * len(points)
+        for start in range(0, total, GUESSES_PER_PASS):
+            guess = np.arange(start, min(start + GUESSES_PER_PASS, total))
+            image = guess // len(points)
+            z = points[guess % len(points)]
+            if encoded is not None:
+                is_first = guess % self._starts == 0
+                z[is_first, : self._latent] = encoded[image[is_first]]
+            self._keep_best(best, image, self._descend(z, targets[image]), targets)
+        return best
+
+    def _keep_best(
+        self, best: Inversion, image: np.ndarray, z: np.ndarray, targets: np.ndarray
+    ) -> None:
+        """Put each z into `best` whose G(z) is nearer to its image than that of any before.
+
+        image: which image each z is for.
+        """
+        x = generate(self._gen, z)
+        error = (self._seen(x) - targets[image]) ** 2
+        error = error.reshape(len(z), -1).mean(axis=1)
+        for guess, number in enumerate(image):
+            if error[guess] < best.error[number] or np.isnan(error[guess]):
+                best.z[number], best.x[number] = z[guess], x[guess]
+                best.error[number] = error[guess]
 
     def make_controls(self, count: int) -> dict[str, np.ndarray]:
         """Return two sets of images, which tell whether the inversion of `count` others worked.
@@ -134,20 +153,20 @@ class Inverter:
     def _seen(self, x: np.ndarray) -> np.ndarray:
         return x if self._known is None else seen(self._known, x)
 
-    def _guesses(self, x: np.ndarray) -> np.ndarray:
-        """Return (N, guesses, latent + classes), the same for every image except the encoder's."""
+    def _starting_points(self) -> np.ndarray:
+        """Return the guesses (starts · classes, latent + classes), the same for every image."""
         generator = np.random.default_rng([self._seed, 3])
         z = draw_noise(generator, self._starts, self._latent, self._noise)
-        z = np.repeat(z[None], len(x), axis=0)
-        if self._encoder is not None:
-            encoded = self._encoder(mx.nd.array(x, ctx=self._device))
-            z[:, 0] = self._clip_to_bounds(encoded).asnumpy()
         if not self._classes:
             return z
         labels = one_hot(np.repeat(np.arange(self._classes), self._starts), self._classes)
-        z = np.tile(z, (1, self._classes, 1))
-        labels = np.repeat(labels[None], len(x), axis=0)
-        return np.concatenate([z, labels], axis=2)
+        return np.concatenate([np.tile(z, (self._classes, 1)), labels], axis=1)
+
+    def _encode(self, x: np.ndarray) -> np.ndarray | None:
+        """Return what the encoder makes of images (N, latent), the first guess of each class."""
+        if self._encoder is None:
+            return None
+        return self._clip_to_bounds(self._encoder(mx.nd.array(x, ctx=self._device))).asnumpy()
 
     def _descend(self, guesses: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Return the guesses (M, latent + classes) after all steps toward what is known, x."""

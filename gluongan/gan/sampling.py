@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -84,6 +85,12 @@ class Sampler:
     def latent(self) -> int:
         """The size of z."""
         return self._latent
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one sample: (C, H, W) of an image, (2,) of a point."""
+        z = np.zeros((1, self._latent + len(self.classes)), np.float32)
+        return generate(self._gen, z).shape[1:]
 
     def sample_grid(
         self, seeds: list[int], class_name: str | None = None, trunc: float | None = None
@@ -201,4 +208,6 @@ def pixels(x: np.ndarray) -> np.ndarray:
     """
     if x.dtype == np.uint8:
         return x
-    return (np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8)
+    values = np.clip(x, 0, 1)
+    values = np.multiply(values, 255, out=values)
+    return np.add(values, 0.5, out=values).astype(np.uint8)
