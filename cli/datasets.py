@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from .faults import Usage, flag, parameter_name, refusals
 from .knobs import PATH
 from .options import CHANGED_DATA, DATA_AT
 from .outputs import check_target
+from .printing import echo, shell_word
 
 OF_DATA = ('count', 'per_class', 'seed', 'data_at', 'changed_data')
 OF_SHEET = ('seeds', 'out', 'cols', 'scale')
@@ -73,8 +73,8 @@ def write(run: Path, to: Path, request: Mapping[str, Any]) -> None:
         check_target(manifest_of(to), setting='to')
         given = {name: value for name, value in request.items() if value is not None}
         written = write_samples(run, to, Request(**given))
-    click.echo(written.data)
-    click.echo(written.manifest)
+    echo(written.data)
+    echo(written.manifest)
     settings = [f' {flag(name)} {value}' for name, value in written.settings.items()]
-    path = shlex.quote(str(written.data))
-    click.echo(f'to train on them: gluongan train --data {path}{"".join(settings)}', err=True)
+    path = shell_word(written.data)
+    echo(f'to train on them: gluongan train --data {path}{"".join(settings)}', err=True)

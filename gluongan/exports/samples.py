@@ -18,7 +18,7 @@ from ..config import Config
 from ..data import progress, writing
 from ..data.writing import Pictures
 from ..errors import InputError, check_count
-from ..files import as_json, check_writable, publish, staging
+from ..files import as_json, check_writable, publish, real_path, staging
 from ..gan.labels import numbers_in_proportion, spread_one_by_one
 from ..gan.sampling import Sampler, pixels
 from ..nn.passes import ROWS
@@ -263,10 +263,10 @@ def _describe_source(source: Path, which: str) -> dict[str, Any]:
     if manifest.is_export(source):
         of = manifest.read(source)
         about = {'recipe': of.recipe, 'data': of.data, 'iteration': of.iteration}
-        return {'export': source.resolve().name, **about}
+        return {'export': real_path(source).name, **about}
     config = read_config(source)
     return {
-        'run': source.resolve().name,
+        'run': real_path(source).name,
         'recipe': config.recipe,
         'data': data_name(config.data),
         'iteration': int(find_snapshot(source, which).stem),
