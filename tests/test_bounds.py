@@ -12,6 +12,7 @@ from PIL import Image
 import gluongan as gg
 from gluongan import figures
 from gluongan.evaluation import density, memory
+from gluongan.exports import verify
 from gluongan.figures import clips, grids, sheets
 from gluongan.gan import inversion, sampling
 from gluongan.gan.inversion import Inverter
@@ -27,8 +28,13 @@ def here(tmp_path, monkeypatch):
 @pytest.fixture(scope='module')
 def runs(tmp_path_factory):
     out = tmp_path_factory.mktemp('runs')
+    small = tiny.begun(out, until=1).folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify, 'same_bits', lambda *_: None)  # a new process
+        gg.exports.export_run(small, out / 'export')
     return {
-        'TINY': tiny.begun(out, until=1).folder,
+        'TINY': small,
+        'EXPORT': out / 'export',
         'RUN': tiny.begun(out, until=1, image_size=32).folder,
         'CONDITIONAL': tiny.begun(out, until=1, image_size=32, conditional=True).folder,
     }
@@ -178,30 +184,32 @@ def little(monkeypatch):
     monkeypatch.setattr(memory, 'of_machine', lambda: 1000 * memory.COPIES * 4 * 64)
 
 
-SAMPLED = {
-    'evaluate TINY --samples 1001': '--samples 1001: take about 0.0 GB',
-    'evaluate TINY': '--samples 10000: take',
-    'judge calibrate --data synthetic --image-size 8 --samples 501': '--samples 501: take',
-    'train --data synthetic --image-size 8 --judge-every 5 --judge-samples 1001': '--judge-samples',
-    'invert TINY --test 256': '--test 256: take',
-    'invert TINY --images many': '--images 200: take',
-}
+# The words of a command, how its refusal begins, and for how many samples the machine has room.
+SAMPLED = [
+    ('evaluate TINY --samples 1001', '--samples 1001: take', 1000, 5),
+    ('evaluate TINY', '--samples 10000: take', 9999, 5),
+    ('evaluate EXPORT --data synthetic --image-size 8', '--samples 10000: take', 9999, 5),
+    ('evaluate many.npz --data synthetic --image-size 8', '--samples 1200: take', 1199, 5),
+    ('judge calibrate --data synthetic --image-size 8', '--samples 10000: take', 9999, 10),
+    ('train JUDGED --judge-samples 101', '--judge-samples 101: take', 100, 5),
+    ('invert TINY --test 256', '--test 256: take', 255, 8),
+    ('invert TINY --images many', '--images 20: take', 19, 8),
+]
 
 
-@pytest.mark.parametrize('words', SAMPLED)
+@pytest.mark.parametrize('words, start, room, copies', SAMPLED, ids=lambda each: str(each))
 def test_more_samples_than_memory_are_refused_before_they_are_made(
-    runs, no_work, monkeypatch, here, words
+    runs, no_work, monkeypatch, here, words, start, room, copies
 ):
-    copies = 80 if 'invert' in words else memory.COPIES
-    monkeypatch.setattr(memory, 'of_machine', lambda: 1000 * 4 * 64 * copies // (copies // 5))
+    monkeypatch.setattr(memory, 'of_machine', lambda: room * copies * 4 * 64)
+    np.savez('many.npz', images=np.zeros((1200, 8, 8), np.uint8))
     (here / 'many').mkdir()
-    for number in range(200):
+    for number in range(20):
         Image.new('L', (8, 8)).save(here / 'many' / f'{number}.png')
-    if 'invert' in words:
-        monkeypatch.setattr(memory, 'of_machine', lambda: 100 * 4 * 64 * 8)
+    words = words.replace('JUDGED', '--data synthetic --image-size 8 --judge-every 5')
     message = tiny.refused(*(runs.get(word, word) for word in words.split()))
-    assert message.startswith(SAMPLED[words]) and '1 × 8 × 8 values each' in message
-    assert 'are here; must be at most ' in message
+    assert message.startswith(start) and '1 × 8 × 8 values each' in message
+    assert message.endswith(f'are here; must be at most {room:,}')
 
 
 def test_as_many_samples_as_have_room_are_not_refused(little):

@@ -21,6 +21,7 @@ from ..gan.sampling import Sampler, pixels
 from ..gan.sensitivity import slopes
 from ..runs.folder import RunError, is_run
 from .from_updater import draw_samples
+from .memory import check_memory
 from .pictures import check_sizes, check_stored_sizes
 from .samples import Samples
 
@@ -66,6 +67,7 @@ class SourceKind:
 
 
 def _read_run(run: Path, dataset: data.Dataset, request: Request) -> tuple[Samples, int]:
+    check_memory(request.count, dataset.shape)
     loading.check_data(run, dataset, changed_data=request.changed_data)
     updater = loading.load_updater(run, dataset, which=request.which, device=request.device)
     samples = draw_samples(updater, request.count, seed=STREAM, source=str(run))
@@ -79,6 +81,7 @@ def _config_of_run(run: Path, given: Config | None, data_at: str | None) -> Conf
 def _read_export(
     folder: Path, dataset: data.Dataset, request: Request
 ) -> tuple[Samples, int | None]:
+    check_memory(request.count, dataset.shape)
     sampler = load_sampler(folder, which=request.which, device=request.device)
     asked = _requested(folder, sampler, dataset, request)
     x, labels = sampler.sample(request.count, STREAM, asked)
@@ -198,6 +201,7 @@ def _chosen(
     path: Path, pictures: data.Dataset, dataset: data.Dataset, request: Request
 ) -> tuple[Samples, None]:
     _check_shape(path, pictures.shape, dataset)
+    check_memory(min(request.count, len(pictures)), dataset.shape)
     return Samples(str(path), pictures.floats(_order(pictures)[: request.count])), None
 
 

@@ -17,7 +17,6 @@ from ..metric_names import count_of
 from ..runs.folder import RunError, is_run
 from . import classifier
 from .calibration import CalibrationError, check_held_out, read_calibration, real_samples
-from .memory import check_memory
 from .reference import Reference
 from .report import Report
 from .source_kinds import Request, SourceKind, config_of_pictures, kind_of
@@ -71,7 +70,6 @@ def evaluate_source(
     known = _known_sets(reference, calibration)  # first, because the file may be bad
     is_asked_for = count is not None
     count = count or COUNTS.get(reference.train.built_in, COUNT)
-    check_memory(count, reference.train.shape)
     request = Request(count, which, device, changed_data, resize)
     if config is None and kind.data_config is config_of_pictures:  # it is that of their run
         loading.check_data(real_path(source).parent, reference.train, changed_data=changed_data)
