@@ -290,6 +290,17 @@ def test_no_drawer_for_odds_and_ends():
     assert parts & {'utils', 'util', 'helpers', 'common', 'misc'} == set()
 
 
+def test_networks_run_as_graphs_whose_memory_is_allocated_once():
+    """Which is faster, and nothing else: no test of numbers would notice. `bench` measures it."""
+    calls = []
+    for path in MODULES.values():
+        nodes = [node for node in ast.walk(TREES[path]) if isinstance(node, ast.Call)]
+        if room(module_name(path)) != 'bench':
+            calls += [ast.unparse(node) for node in nodes]
+    calls = {call.partition('.hybridize')[2] for call in calls if '.hybridize(' in call}
+    assert calls == {'(static_alloc=True)'}
+
+
 # How long things may be
 
 
