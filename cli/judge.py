@@ -1,11 +1,11 @@
-"""gluongan judge: the classifiers that metrics use."""
+"""gluongan judge: the networks whose features and classes metrics use."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,14 +19,19 @@ from .options import DEVICE, JUDGE, THREADS
 from .outputs import check_target, unused
 from .printing import echo
 
+if TYPE_CHECKING:
+    from gluongan.data import Dataset
+    from gluongan.evaluation.classifier import About
+
 SHOWN = ('fd', 'coverage', 'ndb')  # stems of the metrics that `calibrate` prints as it goes on
 
 
-@click.group(short_help='Train, calibrate and list judges, the classifiers that metrics use.')
+@click.group(short_help='Train, calibrate and list judges, the networks that metrics use.')
 def judge() -> None:
-    """A judge is a small classifier of the data itself, whose features and classes metrics use.
+    """A judge is a small network trained on the data itself, whose features metrics use.
 
-    Judges of MNIST and Fashion-MNIST ship with the package.
+    One that was trained with labels classifies pictures, too. Judges of MNIST and Fashion-MNIST
+    ship with the package.
 
     \b
     gluongan judge list
@@ -51,19 +56,18 @@ def list_() -> None:
             echo(f'{"":14} {about.command}')
 
 
-@judge.command(short_help='Train a judge on labelled data.')
+@judge.command(short_help='Train a judge, with or without labels.')
 @data_flags
 @click.option(
     '--net',
-    type=click.Choice(['lenet', 'resnet20']),
-    help='The network. [default: lenet for grey pictures, resnet20 for colour]',
+    type=click.Choice(['lenet', 'resnet20', 'autoencoder']),
+    help='The network; autoencoder needs no labels. [default: with labels lenet for grey pictures '
+    'and resnet20 for colour, without labels autoencoder]',
 )
 @click.option(
     '--epochs',
     type=click.IntRange(1, 1000),
-    default=7,
-    show_default=True,
-    help='Passes through the data.',
+    help='Passes through the data. [default: 7; autoencoder: as many as make 3,000 steps]',
 )
 @number_option(
     'lr',
@@ -88,15 +92,25 @@ def list_() -> None:
 @DEVICE
 @THREADS
 def train(
-    net: str | None, epochs: int, lr: float, seed: int, out: Path | None, device: str, **flags: Any
+    net: str | None,
+    epochs: int | None,
+    lr: float,
+    seed: int,
+    out: Path | None,
+    device: str,
+    **flags: Any,
 ) -> None:
-    """Train a judge on labelled data, for use with `--judge FILE` of other commands.
+    """Train a judge, for use with `--judge FILE` of other commands.
 
-    Grey pictures get LeNet-5, which has 84 features; colour gets gluoncv's cifar_resnet20_v1, which
-    has 64. MNIST takes about a minute.
+    With labels it is a classifier. Grey pictures get LeNet-5, which has 84 features; colour gets
+    gluoncv's cifar_resnet20_v1, which has 64. MNIST takes about a minute.
+
+    Without labels, or with --net autoencoder, it learns to restore each picture from 64 features.
+    `evaluate` then gives distances of features, and nothing about classes.
 
     \b
     gluongan judge train --data mnist
+    gluongan judge train --data mnist --net autoencoder
     gluongan judge train --data path/to/pictures --image-size 32 --epochs 30 --out mine.judge
     """
     with refusals():
@@ -108,6 +122,8 @@ def train(
         path = out or unused(Path(f'{_data_name(config)}.judge'))
         check_target(path, setting=out and 'out')
         dataset = build.load_data(config)
+        if net is None and classifier.default_net(dataset) in classifier.WITHOUT_LABELS:
+            echo(_without_labels(dataset), err=True)
         trained = classifier.train(
             dataset,
             build.load_test(config, dataset),
@@ -120,8 +136,20 @@ def train(
             on_step=_print_step,
         )
         trained.write(path)
-    about = trained.about
-    echo(f'{path}: {about.split} accuracy {about.accuracy:.2%}')
+    echo(f'{path}: {_result(trained.about)}')
+
+
+def _without_labels(dataset: Dataset) -> str:
+    """Return why a judge is trained without labels where nobody asked for that."""
+    found = 'only one class' if dataset.classes else 'no classes'
+    return f'{dataset.name} has {found}: the judge is trained without labels, net autoencoder'
+
+
+def _result(about: About) -> str:
+    """Return how well a judge does what it was trained for."""
+    if about.has_classes:
+        return f'{about.split} accuracy {about.accuracy:.2%}'
+    return f'restores {about.accuracy:.1%} of the variance of the {about.split} pictures'
 
 
 def _data_name(config: Config) -> str:
@@ -131,7 +159,7 @@ def _data_name(config: Config) -> str:
 
 def _print_step(step: int, steps: int, loss: float) -> None:
     if step % 200 == 0 or step == steps:
-        echo(f'{step:>7,}/{steps:,}  cross entropy {loss:.4f}', err=True)
+        echo(f'{step:>7,}/{steps:,}  loss {loss:.4f}', err=True)
 
 
 @judge.command(short_help='Measure known sets: pictures with known faults.')

@@ -2,10 +2,10 @@
 
 `lenet_fd10k_test` is a Fréchet distance (`fd`) in the feature space of LeNet, of 10,000 samples
 against the test images. `lenet` alone is the judge that ships with the package for the data; any
-other LeNet is called by its hash as well, as in `lenet-0123abcd_fd10k_test`. The accuracies of
-LeNets that are trained for `evaluate --utility` are called by the network and the steps, as in
-`lenet_accuracy_samples60k_s2000_test`. Quick metrics are shorter: `samples/swd` has a space and a
-stem alone.
+other judge is called by its hash as well, as in `lenet-0123abcd_fd10k_test`, or, without labels,
+`autoencoder-0123abcd_fd10k_test`. The accuracies of LeNets that are trained for `evaluate
+--utility` are called by the network and the steps, as in `lenet_accuracy_samples60k_s2000_test`.
+Quick metrics are shorter: `samples/swd` has a space and a stem alone.
 """
 
 from __future__ import annotations

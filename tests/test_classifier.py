@@ -120,7 +120,7 @@ def test_colour_is_judged_by_gluoncvs_residual_network():
 @pytest.mark.parametrize(
     'settings, message',
     [
-        ({'name': 'ring8'}, 'is made of points; must be pictures with labels'),
+        ({'name': 'ring8'}, 'is made of points; must be pictures'),
         ({'name': 'synthetic', 'image_size': 8}, 'must be at least 12 × 12'),
     ],
 )

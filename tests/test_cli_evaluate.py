@@ -322,10 +322,11 @@ def test_a_judge_that_cannot_be_read_is_refused(run):
     assert 'FILE.npz' in message
 
 
-def test_no_judge_is_trained_on_data_without_labels(tmp_path):
+def test_no_classifier_is_trained_on_data_without_labels(tmp_path):
     np.savez(tmp_path / 'x.npz', x=np.zeros((200, 12, 12), np.uint8))
     words = ['judge', 'train', '--data', tmp_path / 'x.npz', '--out', tmp_path / 'j']
-    assert 'has no labels; must have two or more classes' in tiny.refused(*words)
+    needed = '--net lenet: needs two or more classes, and x has no labels; must be autoencoder'
+    assert tiny.refused(*words, '--net', 'lenet') == needed
     assert not (tmp_path / 'j').exists()
 
 

@@ -43,7 +43,7 @@ FAULTS = {
     'invert run --prior x': '--prior x: must be a number from 0 to 100',
     'export run --out x --network z': '--network z: must be gen or dis',
     'judge foo': 'foo: is not a command; must be one of calibrate, list, train',
-    'judge train --net x': '--net x: must be lenet or resnet20',
+    'judge train --net x': '--net x: must be lenet, resnet20 or autoencoder',
 }
 
 

@@ -14,6 +14,7 @@ import gluongan.exports
 from gluongan import build
 from gluongan.config import knobs
 from gluongan.evaluation import classifier, density, sources
+from gluongan.evaluation.classifier import training
 from gluongan.evaluation.metrics import Parzen
 from gluongan.runs.reading import read_facts
 
@@ -172,7 +173,7 @@ def test_only_a_run_has_data_that_may_have_changed(tmp_path):
     assert '--changed-data' in message and 'is no run' in message
 
 
-@pytest.mark.parametrize('net', ['lenet', 'resnet20'])
+@pytest.mark.parametrize('net', ['lenet', 'resnet20', 'autoencoder'])
 def test_judge_train_hands_on_each_option(handed, tmp_path, net):
     words = ['--net', net, '--epochs', '3', '--lr', '0.5', '--seed', '9', '--image-size', '16']
     words += ['--data', 'synthetic', '--out', tmp_path / 'x.judge']
@@ -186,7 +187,8 @@ def test_judge_train_hands_on_each_option(handed, tmp_path, net):
 def test_judge_train_makes_the_judges_that_are_shipped_where_nothing_is_said(handed, tmp_path):
     words = ['--data', 'synthetic', '--out', tmp_path / 'x.judge']
     given = handed(classifier, 'train', 'judge', 'train', *words)
-    assert (given['net'], given['epochs'], given['lr'], given['seed']) == (None, 7, 1e-3, 0)
+    assert (given['net'], given['epochs'], given['lr'], given['seed']) == (None, None, 1e-3, 0)
+    assert training.EPOCHS == 7
 
 
 def test_judge_calibrate_hands_on_each_option(handed, monkeypatch, tmp_path):

@@ -45,7 +45,7 @@ class Reference:
     (The order is random because the first half of the
     MNIST test set is cleaner than the second, and no part of it is like the whole.)
 
-    judge: the classifier that computes features and classes, if there is one.
+    judge: what computes features, and classes if it has any; None where there is none.
 
     >>> from gluongan import data
     >>> train = data.load('synthetic', image_size=8)
@@ -81,8 +81,10 @@ class Reference:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes that metrics count: those of the judge, if there is one."""
-        return self.judge.about.classes if self.judge else self.train.classes
+        """The names of the classes that metrics count: those of the judge, if it has any."""
+        if self.judge is None or not self.judge.about.has_classes:
+            return self.train.classes
+        return self.judge.about.classes
 
     @property
     def judge_of(self) -> str | None:
@@ -110,7 +112,7 @@ class Reference:
 
     @cached_property
     def judgement(self) -> Judgement:
-        """Features and class probabilities of the images, by the judge."""
+        """Features of the images by the judge, and class probabilities if it has classes."""
         return self.judge(self.images)
 
     @cached_property

@@ -21,6 +21,7 @@ K = 5  # neighbours that set the radius of a ball: precision, recall, density, c
 FEWEST = 20  # samples, and images of the data, whose comparison means something
 SENSITIVE = 100  # the least number of latent vectors whose spread means something
 LEAST = 1e-6  # a distance or a sharpness of the data that others can be divided by
+OF_CLASSES = ('score', 'classes', 'kl', 'sure', 'modes', 'share', 'asked')  # stems of `_of_classes`
 # From this number of classes on they are called modes (stacked MNIST). One sample covers a mode.
 MANY_CLASSES = 100
 
@@ -58,20 +59,31 @@ def measure_pixels(samples: Samples, reference: Reference, counts: Counts) -> Va
 
 
 def measure_by_judge(samples: Samples, reference: Reference, counts: Counts) -> Values:
-    """Return the metrics that need the judge: distances of features, and classes."""
+    """Return the metrics that need the judge: distances of features, and classes if it has any."""
     net = reference.space
     split = reference.split
     n = len(samples)
     features, probabilities = reference.judge(samples.x)
     kernel = metrics.kernel_distance(features, reference.judgement.features)
     frechet = metrics.frechet_distance(metrics.moments(features), reference.moments)
-    classes = metrics.classes(probabilities, reference.class_shares)
-    label = probabilities.argmax(axis=1)
-    is_sure = probabilities.max(axis=1) >= metrics.SURE
     values = {
         metric_name(net, 'fd', n, split): frechet,
         metric_name(net, 'kd', n, split): kernel.value,
         metric_name(net, 'kd_error', n, split): kernel.error,
+    }
+    if probabilities is None:
+        return values
+    return values | _of_classes(probabilities, samples, reference)
+
+
+def _of_classes(probabilities: np.ndarray, samples: Samples, reference: Reference) -> Values:
+    """Return the metrics of the judge's class probabilities (N, classes)."""
+    net = reference.space
+    n = len(samples)
+    classes = metrics.classes(probabilities, reference.class_shares)
+    label = probabilities.argmax(axis=1)
+    is_sure = probabilities.max(axis=1) >= metrics.SURE
+    values = {
         metric_name(net, 'score', n): metrics.classifier_score(probabilities),
         metric_name(net, 'classes', n): _expected(reference, classes) - len(classes.missing),
         metric_name(net, 'kl', n, 'uniform'): classes.kl,
@@ -230,7 +242,8 @@ def measurements(samples: Samples, reference: Reference) -> dict[str, Measure]:
         return suitable | _of_generator(samples)
     enough = _can_be_compared(samples, reference)
     if enough and reference.judge:
-        suitable['features and classes'] = measure_by_judge
+        has_classes = reference.judge.about.has_classes
+        suitable['features and classes' if has_classes else 'features'] = measure_by_judge
     if enough:
         suitable['precision, recall, density, coverage'] = measure_manifold
     if len(samples) >= metrics.BINS:
@@ -294,6 +307,9 @@ def left_out(reference: Reference) -> list[str]:
         return []
     name = reference.train.name
     notes = []
+    if reference.judge and not reference.judge.about.has_classes:
+        stems = ' and no '.join(f'`{stem}`' for stem in OF_CLASSES)
+        notes.append(f'no {stems}: the judge was trained without labels')
     pairs = reference.pairs if len(reference.images) >= FEWEST else None
     if pairs and pairs.mean <= LEAST:
         notes.append(f'no `spread` and no `sharpness`: the images of {name} are all alike')

@@ -143,7 +143,7 @@ def measure_utility(
     """
     check_utility(reference)
     train = reference.train
-    net = classifier.default_net(train.shape)
+    net = classifier.default_net(train)
     kinds = {'samples': [samples], 'real pictures': [train], 'both': [samples, train]}
     accuracies: dict[str, list[float]] = {kind: [] for kind in kinds}
     for seed in seeds:

@@ -1,13 +1,14 @@
-"""The judge: a small classifier of the data itself, whose features and classes metrics use.
+"""The judge: a small network trained on the data itself, whose features and classes metrics use.
 
 Inception features mean little on digits and need a download (mseitzer/pytorch-fid issue 12). These
-networks are trained on the data in question, and two of them ship with the package.
+networks are trained on the data in question, and two of them ship with the package. A judge of data
+without labels has features alone.
 """
 
 from __future__ import annotations
 
 from .judge import About, Judge, JudgeError, Judgement, read
-from .networks import NETS, SMALLEST, initialised
+from .networks import NETS, SMALLEST, WITHOUT_LABELS, initialised
 from .shipped import SHIPPED, calibration_file, find_judge, is_shipped_for, load_shipped
 from .training import default_net, fit, train
 
@@ -15,6 +16,7 @@ __all__ = [
     'NETS',
     'SHIPPED',
     'SMALLEST',
+    'WITHOUT_LABELS',
     'About',
     'Judge',
     'JudgeError',

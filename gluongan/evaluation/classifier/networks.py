@@ -1,22 +1,32 @@
-"""The networks of judges: LeNet-5 for grey pictures, a small residual network for colour."""
+"""The networks of judges.
+
+With labels: LeNet-5 for grey pictures, a small residual network for colour. Without: an
+autoencoder.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from math import prod
+from typing import Any, NamedTuple
 
-from ...nn.layers import Centre, Chain, Dense
+from ...nn.layers import Centre, Chain, Conv, Deconv, Dense, Reshape
 from ...runtime import device as context
 from ...runtime import import_gluoncv, mx
 
 nn = mx.gluon.nn
 
 SMALLEST = 12  # pixels on a side; two convolutions and poolings leave nothing of a smaller image
+FEATURES = 64  # of an autoencoder
+# Channels of its convolutions from fine to coarse; all further ones have the last.
+WIDTHS = (16, 32, 64)
+COARSE = 4  # pixels; it halves the sides until the longer one is no longer than this
 
 
 class Net(NamedTuple):
-    """A classifier in two parts.
+    """A network in two parts.
 
-    body: pictures (N, C, H, W) to features (N, D). head: features to logits (N, classes).
+    body: pictures (N, C, H, W) to features (N, D). head: features to logits (N, classes) of a
+    classifier, to pictures (N, C, H, W) of an autoencoder.
     """
 
     body: Chain
@@ -53,7 +63,44 @@ def resnet20(shape: tuple[int, int, int], classes: int) -> Net:
     return Net(Chain(Centre(), net.features, nn.Flatten(), shape_in=shape), net.output)
 
 
-NETS = {'lenet': lenet, 'resnet20': resnet20}
+class Cropped(mx.gluon.HybridBlock):
+    """The top left part of pictures: (N, C, ...) -> (N, C, height, width)."""
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self._end = (None, None, height, width)
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
+        return F.slice(x, begin=(None, None, 0, 0), end=self._end)
+
+
+def autoencoder(shape: tuple[int, int, int], classes: int = 0) -> Net:
+    """Return an encoder to 64 features and a decoder back, both of strided convolutions.
+
+    shape: of one picture, with sides of at least SMALLEST pixels. classes: it has none. The
+    features are an affine function of the last layer.
+    """
+    channels, height, width = shape
+    widths: list[int] = []
+    sides = height, width
+    while max(sides) > COARSE <= min(sides):
+        widths.append(WIDTHS[min(len(widths), len(WIDTHS) - 1)])
+        sides = sides[0] // 2, sides[1] // 2
+    ins = (channels, *widths)
+    down = [Conv(out, 'leaky_relu', in_channels=n) for n, out in zip(ins, widths)]
+    units = widths[-1] * sides[0] * sides[1]
+    body = Chain(*down, nn.Flatten(), Dense(FEATURES, in_units=units), shape_in=shape)
+
+    coarse = (widths[-1], *(-(-side // 2 ** len(widths)) for side in (height, width)))
+    up = [Deconv(out, 'leaky_relu', in_channels=n) for n, out in zip(widths[::-1], widths[-2::-1])]
+    first = Dense(prod(coarse), 'leaky_relu', in_units=FEATURES)
+    last = Deconv(channels, in_channels=widths[0])
+    head = Chain(first, Reshape(coarse), *up, last, Cropped(height, width), shape_in=(FEATURES,))
+    return Net(body, head)
+
+
+NETS = {'lenet': lenet, 'resnet20': resnet20, 'autoencoder': autoencoder}
+WITHOUT_LABELS = ('autoencoder',)
 
 
 def initialised(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...snapshot import SnapshotError
-from .judge import JudgeError, read
+from .judge import JudgeError, OtherVersion, read
 from .stacked import Stacked
 
 if TYPE_CHECKING:
@@ -93,6 +93,9 @@ def is_shipped_for(judge: Judge, dataset: Dataset) -> bool:
 def _read_given(file: Path) -> Judge:
     try:
         return read(file)
+    except OtherVersion as error:
+        problem = error.message.removeprefix(f'{file}: ')
+        raise JudgeError(problem, setting='judge', value=file) from error
     except (JudgeError, SnapshotError) as error:
         problem = 'is not a judge' if file.exists() else 'does not exist'
         raise JudgeError(
