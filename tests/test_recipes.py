@@ -175,6 +175,20 @@ PUBLISHED = {
         'loss': 'nonsaturating',
         'optimizer': 'adam',
     },
+    'sn_projection': {
+        'network': 'conv',
+        'conditional': True,
+        'dis_projection': True,
+        'dis_spectral': True,
+        'loss': 'hinge',
+        'optimizer': 'adam',
+        'lr': 2e-4,
+        'beta1': 0.0,
+        'beta2': 0.9,
+        'dis_steps': 5,
+        'gen_activation': 'relu',
+        'dis_activation': 'relu',
+    },
     'mixture': {
         'data': 'grid25',
         'latent': 2,
@@ -187,6 +201,10 @@ PUBLISHED = {
 # Where we depart from a published setting: our value, and the text by which the docstring says so.
 DEPARTURES = {
     ('vanilla', 'beta1'): (0.5, '`--beta1 0.9`'),
+    ('sn_projection', 'beta1'): (0.5, 'beta1 0.5'),
+    ('sn_projection', 'beta2'): (0.999, 'beta2 0.999'),
+    ('sn_projection', 'dis_steps'): (1, '1 update'),
+    ('sn_projection', 'dis_activation'): ('leaky_relu', 'ReLU in\nboth networks'),
     ('projection', 'network'): ('dense', 'fully connected layers'),
     ('projection', 'gen_activation'): ('leaky_relu', 'LeakyReLU'),
 }
@@ -235,6 +253,7 @@ def test_docstring_names_source_and_deviations(name):
         ('goodfellow', ('1406.2661', '20,000', '10^6', '0.1', '0.5')),
         ('wgan', ('1701.07875', '5 critic', '20,000', '10^6')),
         ('projection', ('drops 0.3', '0.999')),
+        ('sn_projection', ('32 filters', 'input of the generator', '12,000', '0.999')),
     ],
 )
 def test_docstring_says_what_is_ours(name, parts):
@@ -253,6 +272,22 @@ def test_projection_is_conditional_with_a_projected_label_and_dropout():
         'snapshot_every',
     }
     assert (projection.dis_dropout, projection.ema) == (0.3, 0.999)
+
+
+def test_sn_projection_is_a_conditional_sngan_with_half_of_its_filters():
+    sngan, conditional = recipes.recipe('sngan'), recipes.recipe('sn_projection')
+    assert conditional.differences(sngan).keys() == {
+        'recipe',
+        'conditional',
+        'dis_projection',
+        'conv_width',
+        'ema',
+        'iterations',
+        'sample_every',
+        'eval_every',
+        'snapshot_every',
+    }
+    assert (sngan.conv_width, conditional.conv_width) == (64, 32)
 
 
 def test_every_recipe_is_written_out_here():

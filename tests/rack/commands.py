@@ -31,7 +31,7 @@ SMALL = {
 RECIPES = {
     **{name: SMALL['dense'] for name in ('dense', 'vanilla', 'binarized', 'goodfellow', 'wgan')},
     **{name: SMALL['dense'] for name in ('conditional', 'wgan_gp', 'projection')},
-    **{name: SMALL['conv'] for name in ('dcgan', 'lsgan', 'dragan', 'sngan')},
+    **{name: SMALL['conv'] for name in ('dcgan', 'lsgan', 'dragan', 'sngan', 'sn_projection')},
     'mixture': SMALL['points'],
 }
 # Of these the clock is a part.
