@@ -15,6 +15,8 @@ from gluongan.errors import InputError
 from gluongan.evaluation import classifier, source_kinds, utility
 from gluongan.evaluation.reference import Reference
 from gluongan.evaluation.utility import Utility, measure_utility
+from gluongan.exports import samples
+from gluongan.exports.samples import write_samples
 
 STEPS = 60
 SIZE = 12
@@ -221,6 +223,16 @@ def test_the_report_has_the_accuracies_and_the_verdict_a_clause(tmp_path, quick)
     assert 'test accuracy of a network trained on samples' in result.stdout
     assert 'trained from 2 seeds, 4 steps' in result.stdout
     assert result.stderr.count('trained on both: test accuracy') == 2
+
+
+def test_the_samples_are_those_that_are_written_as_data(tmp_path):
+    run, train = begun(tmp_path, conditional=True), load()
+    learned = source_kinds.kind_of(run).labelled(run, train, source_kinds.Request(8))
+    write_samples(run, tmp_path / 'x.npz', samples.Request(count=10_000))
+    written = data.load(tmp_path / 'x.npz')
+    assert len(learned) == 10_000 > source_kinds.BLOCK
+    assert (written.samples == learned.samples).all()
+    assert (written.labels == learned.labels).all() and written.classes == learned.classes
 
 
 def test_without_it_nothing_is_trained(tmp_path):

@@ -127,7 +127,10 @@ def _given_data(source: Path, given: Config | None) -> Config:
 
 
 def _labelled_by_generator(source: Path, dataset: data.Dataset, request: Request) -> data.Dataset:
-    """Return new samples of a conditional generator, in the proportions of the data's classes."""
+    """Return samples of a conditional generator, in the proportions of the data's classes.
+
+    They are those that `exports.samples.write_samples` writes.
+    """
     sampler = load_sampler(source, which=request.which, device=request.device)
     if not sampler.classes:
         raise RunError(
@@ -139,10 +142,9 @@ def _labelled_by_generator(source: Path, dataset: data.Dataset, request: Request
     labels = _requested(source, sampler, dataset, request._replace(count=count))
     blocks = []
     for start in range(0, count, BLOCK):  # a block at a time, because floats need much memory
-        x, _ = sampler.sample(
-            len(labels[start:][:BLOCK]), STREAM + 1 + start, labels[start:][:BLOCK]
-        )
-        blocks.append(pixels(x))
+        of_block = labels[start : start + BLOCK]
+        seeds = range(start, start + len(of_block))
+        blocks.append(pixels(sampler.of_seeds(seeds, of_block)))
     return data.Dataset(str(source), np.concatenate(blocks), labels, dataset.classes)
 
 
