@@ -286,6 +286,7 @@ def test_doctor_says_how_to_fix_each_problem_and_fails(monkeypatch):
     result = tiny.gluongan('doctor')
     assert result.exit_code == 1
     assert 'problem       no-such-package is not installed: pip install' in result.stdout
+    assert re.search('^no-such-package +missing$', result.stdout, re.MULTILINE)
     assert result.stdout.splitlines()[-1] == 'problems found: 1'
 
 

@@ -6,6 +6,7 @@ import ast
 import collections
 import dataclasses
 import inspect
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -19,7 +20,14 @@ from gluongan.config import Config
 from gluongan.data import Dataset
 from gluongan.data.batches import Batches
 from gluongan.evaluation.classifier.training import train
-from gluongan.extensions import Evaluation, SampleGrid, Snapshot
+from gluongan.extensions import (
+    CollapseAlarm,
+    Evaluation,
+    LogReport,
+    QuickMetrics,
+    SampleGrid,
+    Snapshot,
+)
 from gluongan.extensions.log import log_records
 from gluongan.gan.augmentation import Augment, Augmentation, check_augmentation
 from gluongan.gan.inversion import Inverter
@@ -29,6 +37,7 @@ from gluongan.nn import models
 from gluongan.nn.layers.spectral import move_singular_vectors, power_iteration
 from gluongan.nn.optimizer import Optimizer
 from gluongan.recipes import recipe
+from gluongan.trainer import as_trigger
 
 COMMON = {
     'bias': 'True',
@@ -100,6 +109,35 @@ def test_a_part_of_training_that_is_made_alone_takes_the_defaults_of_a_config(pa
     shared -= {'device'}  # a part alone is on the CPU
     assert len(shared) >= least
     assert {name: given[name] for name in shared} == {name: settings[name] for name in shared}
+
+
+@pytest.mark.parametrize(
+    'extension, setting',
+    [
+        (LogReport, 'log_every'),
+        (SampleGrid, 'sample_every'),
+        (QuickMetrics, 'eval_every'),
+        (CollapseAlarm, 'eval_every'),
+        (Snapshot, 'snapshot_every'),
+    ],
+)
+def test_an_extension_that_is_made_alone_is_called_as_often_as_by_a_config(extension, setting):
+    every, trigger = defaults_of_settings()[setting], as_trigger(extension.trigger)
+    updater = SimpleNamespace(epoch=0.5, previous_epoch=0.5, iterations_per_epoch=10**9)
+    fired = []
+    for updater.iteration in range(1, 2 * every + 1):
+        fired += [updater.iteration] * trigger(updater)
+    assert fired == [every, 2 * every]
+
+
+@pytest.mark.parametrize('iterations_per_epoch, epochs', [(500, 1), (100, 1), (99, 2), (20, 5)])
+def test_samples_are_made_at_ends_of_epochs_that_are_100_iterations_apart(
+    iterations_per_epoch, epochs
+):
+    updater = SimpleNamespace(iteration=1, iterations_per_epoch=iterations_per_epoch)
+    for updater.epoch in range(1, 11):
+        updater.previous_epoch = updater.epoch - 0.01
+        assert SampleGrid.trigger(updater) == (updater.epoch % epochs == 0)
 
 
 def test_extensions_that_are_made_alone_take_the_defaults_of_a_config():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gluongan.figures import FIGURES, RunError, draw_all, grid, pictures, save
+from gluongan.figures import FIGURES, RunError, are_current, draw_all, grid, pictures, save
 
 FILES = [
     'figures/samples.png',
@@ -207,6 +208,20 @@ def test_values_that_are_not_finite_do_not_stop_the_drawing(run):
     (run / 'batches.csv').write_text(HEADER + '1,nan,inf,nan,-inf\n2,nan,inf,nan,0.5\n')
     (run / 'metrics.jsonl').write_text('{"iteration": 1, "pixels/mean": NaN, "pixels/std": null}\n')
     assert draw_names(run) == FILES
+
+
+def test_figures_are_current_from_the_newest_samples_on(run):
+    assert not are_current(run)
+    FIGURES['training'](run)
+    clip = run / 'training.gif'
+    newest = sorted((run / 'samples').iterdir())[-1].stat().st_mtime
+    for seconds, expected in ((-1, False), (0, True), (1, True)):
+        os.utime(clip, (newest + seconds, newest + seconds))
+        assert are_current(run) == expected
+    for path in (run / 'samples').iterdir():
+        path.unlink()
+    os.utime(clip, (0, 0))
+    assert are_current(run)
 
 
 def draw_clip(run):

@@ -8,6 +8,7 @@ import os
 import numpy as np
 import pytest
 
+from gluongan.evaluation import from_updater
 from gluongan.evaluation.from_updater import discriminator_logits
 from gluongan.nn.passes import ROWS, in_passes
 from gluongan.runtime import mx, threads
@@ -114,3 +115,23 @@ def test_only_complete_packs_are_scored(tiny_updater, pack):
     np.testing.assert_array_equal(scores, discriminator_logits(updater, x[: 4 * pack]))
     assert len(np.unique(scores)) == 4
     assert discriminator_logits(updater, x[: pack - 1]).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    'pack, most, rows', [(1, 8, [8, 8, 4]), (2, 9, [8, 8, 4]), (4, 3, 5 * [4])]
+)
+def test_a_discriminator_that_compares_samples_gets_as_many_as_are_stated(
+    tiny_updater, monkeypatch, pack, most, rows
+):
+    updater = tiny_updater(dis={'pack': pack, 'stddev': True})
+    seen, look = [], updater.as_seen_by_dis
+
+    def count(x, *others, **settings):
+        seen.append(len(x))
+        return look(x, *others, **settings)
+
+    monkeypatch.setattr(updater, 'as_seen_by_dis', count)
+    monkeypatch.setattr(from_updater, 'MIXED', most)
+    x = np.random.RandomState(0).uniform(0, 1, (20, 1, 4, 4)).astype(np.float32)
+    assert discriminator_logits(updater, x).shape == (20 // pack,)
+    assert seen == rows

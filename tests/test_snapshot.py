@@ -14,6 +14,7 @@ import pytest
 
 from gluongan import snapshot
 from gluongan.runs import snapshots
+from gluongan.runs.folder import RunError
 from gluongan.snapshot import MAGIC, SnapshotError
 
 META = {'iteration': 7, 'noise': [2**64 - 1, 2**63, 0], 'real': {'state': 2**128 - 1}, 'text': 'é'}
@@ -265,6 +266,17 @@ def test_listed_counts_snapshots_alone_and_by_number(run):
     for name in ('scores.json', '.000021.snapshot.77.tmp', 'x.snapshot', '000022.snapshot.bak'):
         (folder / 'snapshots' / name).write_text('')
     assert numbers(folder) == [3, 20, 999_999, 1_000_000]
+
+
+@pytest.mark.parametrize('which, number', [('20', 20), ('000020', 20), ('1000000', 1_000_000)])
+def test_a_snapshot_is_found_by_its_iteration_or_the_number_of_its_file(run, which, number):
+    assert snapshots.find_snapshot(run(3, 20, 1_000_000), which).stem == f'{number:06d}'
+
+
+@pytest.mark.parametrize('which', ['2', '0020', '-20', '20.0', '٢٠', '2' * 9999, ''])
+def test_a_snapshot_that_is_not_there_is_refused_with_those_that_are(run, which):
+    with pytest.raises(RunError, match=r'must be last, best or one of 3, 20$'):
+        snapshots.find_snapshot(run(3, 20), which)
 
 
 @pytest.mark.parametrize('damaged, used', [((), 30), ((30,), 20), ((30, 20), 10), ((20,), 30)])

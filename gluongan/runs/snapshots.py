@@ -41,17 +41,14 @@ def find_snapshot(run: Path, which: str) -> Path:
         raise RunError(f'{run}: has no snapshot yet')
     if which == 'last':
         return files[max(files)]
-    iteration = None
-    if which == 'best':
-        iteration = best_snapshot(run)
-        if iteration is None:
-            raise RunError(
-                f'{run}: no snapshot has a score; must be last or one of {_listed(files)}',
-                setting='snapshot',
-                value=which,
-            )
-    elif which.isdecimal() and len(which) < 12:
-        iteration = int(which)
+    numbers = {text: each for each in files for text in (f'{each}', f'{each:06d}')}
+    iteration = best_snapshot(run) if which == 'best' else numbers.get(which)
+    if which == 'best' and iteration is None:
+        raise RunError(
+            f'{run}: no snapshot has a score; must be last or one of {_listed(files)}',
+            setting='snapshot',
+            value=which,
+        )
     if iteration not in files:
         message = f'must be last, best or one of {_listed(files)}'
         raise RunError(message, setting='snapshot', value=which)
