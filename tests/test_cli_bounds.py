@@ -16,7 +16,13 @@ from gluongan.config import knobs
 SEEDS = (0, 2**31 - 1)
 # Written down here once more, as in test_config_bounds.
 BOUNDS = {
-    'sample': {'--trunc': (0.05, 10.0), '--cols': (1, 1000), '--scale': (1, 32)},
+    'sample': {
+        '--trunc': (0.05, 10.0),
+        '--cols': (1, 1000),
+        '--scale': (1, 32),
+        '--count': (1, 10**9),
+        '--seed': (0, 10**10 - 1),
+    },
     'interpolate': {'--trunc': (0.05, 10.0), '--steps': (1, 1000)},
     'evaluate': {'--samples': (100, 100_000)},
     'judge train': {'--epochs': (1, 1000), '--lr': (1e-6, 1.0), '--seed': SEEDS},
