@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files import read_at_most, real_path
+from ..files import read_at_most
 from .archives import MAX_FILE, storage_order
 from .dataset import DataError, Dataset
 from .pickled import read_pickled
@@ -79,7 +79,7 @@ def load(folder: Path, split: str = 'train') -> Dataset:
             f'{folder}: has the label {labels.max()}; must be one of the {len(classes)} classes '
             f'in {layout.names}'
         )
-    return Dataset(real_path(folder).name, samples, labels, classes, split)
+    return Dataset(folder.resolve().name, samples, labels, classes, split)
 
 
 def _content(path: Path) -> bytes:

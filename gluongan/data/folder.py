@@ -10,7 +10,6 @@ from statistics import median_low
 
 import numpy as np
 
-from ..files import real_path
 from . import cache, progress
 from .archives import Member, storage_order
 from .dataset import DataError, Dataset
@@ -55,7 +54,7 @@ def load(
     labels = listing.labels
     if labels is not None and counts is not None:
         labels = np.repeat(labels, counts)
-    name = real_path(folder).name
+    name = folder.resolve().name
     origin = _with_listing(origin, listing)
     return Dataset(name, samples, labels, listing.classes, split, origin=origin)
 
@@ -117,7 +116,7 @@ def _decoded(
 
     if prod(shape) >= cache.FROM:
         facts = [asdict(target), [_identity(folder, *each) for each in frames]]
-        return cache.kept(str(real_path(folder)), cache.key_of(facts), shape, rows)
+        return cache.kept(str(folder.resolve()), cache.key_of(facts), shape, rows)
     samples, notes = _room(folder, shape), np.empty((len(frames), NOTES), np.int64)
     for index, pixels, note in rows():
         samples[index], notes[index] = pixels, note

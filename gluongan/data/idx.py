@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..files import read_at_most, real_path
+from ..files import read_at_most
 from .dataset import DataError, Dataset, NoSplit, number_labels
 from .reading import MAX_UNPACKED, open_unpacked
 
@@ -43,7 +43,7 @@ def load(folder: Path, split: str = 'train') -> Dataset:
         labels = None
     else:
         labels, classes = number_labels(labels, of_train, where)
-    return Dataset(real_path(folder).name, images[:, None], labels, classes, split)
+    return Dataset(folder.resolve().name, images[:, None], labels, classes, split)
 
 
 def _read_images(folder: Path, split: str) -> np.ndarray:
