@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gluongan.errors import FailureError
+from gluongan.errors import FailureError, reason
 from gluongan.files import text_table
 
 from .faults import refusals
@@ -32,8 +32,9 @@ def cache(remove: bool) -> None:
             _remove()
             return
         entries = kept.entries()
+        place = kept.place()
     if not entries:
-        echo(f'{kept.place()}: is empty')
+        echo(f'{place}: is empty')
         return
     rows = [('pictures of', 'number', 'MB', 'in')]
     for entry in entries:
@@ -48,6 +49,7 @@ def _remove() -> None:
     try:
         removed = kept.remove_all()
     except OSError as error:
-        raise FailureError(f'{error.filename}: cannot be removed ({error.strerror})') from error
+        what = error.filename or kept.place()
+        raise FailureError(f'{what}: cannot be removed ({reason(error)})') from error
     size = sum(entry.size for entry in removed)
     echo(f'removed {len(removed)} from {kept.place()}: {size / MB:,.0f} MB')

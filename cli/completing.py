@@ -41,8 +41,14 @@ def read_known(
 def _read_mask(run: Path, path: Path, shape: tuple[int, ...], resize: bool) -> np.ndarray:
     """Return where a picture is light, bool (H, W)."""
     from gluongan.data.decoding import Target, read_picture
+    from gluongan.errors import InputError
     from gluongan.evaluation.pictures import check_sizes
 
+    if path.is_dir():
+        raise InputError('is a folder; must be a picture', setting='mask', value=path)
+    if shape[1] != shape[2]:
+        of = f'this run generates images of {shape[2]} × {shape[1]} pixels'
+        raise InputError(f'{of}; must be a run with square images', setting='mask', value=path)
     if not resize:
         check_sizes(path, *shape[1:], str(run))
     return read_picture(path, Target(shape[1], 1, **way_to_read(run)))[0] >= LIGHT

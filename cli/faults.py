@@ -19,6 +19,7 @@ from gluongan.errors import GluonganError, as_typed
 from .printing import echo
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP)  # what was typed can be no path
 _SETTING = re.compile(r'`([a-z][a-z0-9_]*)`')
 
 
@@ -41,7 +42,7 @@ def refusals() -> Iterator[None]:
     except GluonganError as error:
         raise _refusal(sentence(error), error.exit_code) from None
     except OSError as error:
-        raise click.ClickException(_reason(error)) from None
+        raise _refusal(_reason(error), 2 if error.errno in NO_PATH else 1) from None
     except MemoryError as error:
         raise click.ClickException(str(error) or 'out of memory') from None
 
@@ -69,6 +70,8 @@ def _reason(error: OSError) -> str:
         return 'the working folder: no longer exists; must be one that exists'
     if error.filename is None or not error.strerror:
         return str(error)
+    if error.errno == errno.ENAMETOOLONG:
+        return f'{error.filename}: is too long; must be a path of names of up to 255 bytes each'
     return f'{error.filename}: {error.strerror}'
 
 

@@ -16,6 +16,7 @@ from gluongan.runs.folder import check_not_of_run, is_run
 from .faults import Usage, flag, parameter_name, refusals
 
 MANIFEST = 'manifest.json'
+PICTURE = '.png'
 READ = ('data', 'data_at', 'path')  # options that are text and may name a file
 LONGEST = 80  # bytes of a part of a name
 # Options that change where or how a result is computed, and not what it is.
@@ -37,14 +38,18 @@ def check_not_taken(path: Path, setting: str, *, folder: bool = False) -> None:
 
     That is a run, an export, or another command in the folder of a run.
     """
-    _check_not_given_twice(path, setting)
+    _check_not_given_twice(path, setting, folder)
     command = click.get_current_context().command.name
     check_not_of_run(path, setting, folder=folder, command=command)
     _check_not_of_export(path, setting)
 
 
-def _check_not_given_twice(path: Path, setting: str) -> None:
-    """Raise InputError where another argument of the running command names `path` or its folder."""
+def _check_not_given_twice(path: Path, setting: str, folder: bool) -> None:
+    """Raise InputError where another argument of the running command names `path` or its folder.
+
+    In a folder of pictures that the command reads, a new picture would be read the next time.
+    """
+    makes_pictures = folder or path.suffix == PICTURE
     place = real_path(path)
     context = click.get_current_context()
     for parameter in context.command.params:
@@ -55,14 +60,25 @@ def _check_not_given_twice(path: Path, setting: str) -> None:
         other = real_path(given)
         is_option = isinstance(parameter, click.Option)
         name = parameter_name(parameter) if is_option else 'the argument'
-        is_within = place.exists() and other in place.parents
+        is_within = other in (place, *place.parents) and _is_read(other, given)
         if place == other and not place.is_dir():
             problem = f'is also given as {name}; must be another name'
-        elif is_within and not is_run(other) and not _is_export(other):
+        elif is_within and place.is_file():
             problem = f'is a file in {given}, which the command reads; must be another name'
+        elif is_within and makes_pictures:
+            problem = f'is in {given}, whose pictures the command reads; must be in another folder'
         else:
             continue
         raise InputError(problem, setting=setting, value=path)
+
+
+def _is_read(folder: Path, given: object) -> bool:
+    """Return whether a path is a folder whose files are read as data."""
+    if not folder.is_dir() or is_run(folder) or _is_export(folder):
+        return False
+    from gluongan.data import NAMES
+
+    return given not in NAMES  # built-in data is no folder
 
 
 def _check_not_of_export(path: Path, setting: str) -> None:

@@ -13,8 +13,8 @@ import click
 from click.core import ParameterSource
 
 from gluongan.config import Config, knobs
-from gluongan.errors import as_typed
-from gluongan.files import as_json, check_writable, next_number
+from gluongan.errors import as_typed, reason
+from gluongan.files import as_json, check_writable, next_number, read_text
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runs.folder import (
     CLIP,
@@ -156,6 +156,9 @@ def train(
 def _check_seeds(seeds: str | None, resume: Path | None, given: Collection[str]) -> None:
     if seeds is None:
         return
+    numbers = parse_seeds(seeds)
+    if len(set(numbers)) < len(numbers):
+        raise Usage(f'--seeds {seeds}: has a seed twice, which would be the same run; must be once')
     for flag, is_given in (('--resume', resume is not None), ('--seed', 'seed' in given)):
         if is_given:
             raise Usage(
@@ -175,11 +178,11 @@ def _check_out(resume: Path | None, out: Path) -> None:
 
 def _read_settings(file: Path) -> dict[str, Any]:
     try:
-        text = file.read_text(encoding='utf-8-sig')
-    except UnicodeDecodeError:
-        raise Usage(f'--config {file}: is not UTF-8 text') from None
-    except OSError as error:
-        raise Usage(f'--config {file}: cannot be read ({error.strerror})') from None
+        text = read_text(file)
+    except (OSError, ValueError) as error:
+        raise Usage(
+            f'--config {file}: cannot be read ({reason(error)}); must be a JSON file of settings'
+        ) from None
     return parse_json(text, f'--config {file}')
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 CHUNK = 2**20  # bytes to ask a stream for at a time
 NOT_WRITTEN = 'cannot be written'
+MOST_TEXT = 2**27  # bytes of a JSON file that anybody may have written
 MAX_NPY_HEADER = 4096  # bytes; numpy itself writes 128 for an array without fields
 
 HOST = os.uname().nodename
@@ -71,16 +72,14 @@ def check_writable(path: str | Path, *, folder: bool = False, setting: str | Non
     Called before long work, so that its result is not lost. It writes nothing.
     folder: whether `path` is to be a folder. setting: the one that gave `path`, if any.
 
-    >>> check_writable('no such folder/report.json')
     >>> check_writable('.', setting='json')
     Traceback (most recent call last):
     gluongan.errors.InputError: json .: is a folder; must be a file or a new name
     """
     problem = _why_not_writable(os.fspath(path), folder)
-    if problem and setting is None:
-        raise InputError(f'{path}: {problem}')
     if problem:
-        raise InputError(problem, setting=setting, value=path)
+        message = problem if setting else f'{path}: {problem}'
+        raise InputError(message, setting=setting, value=path)
 
 
 def _why_not_writable(path: str, folder: bool) -> str:
@@ -89,6 +88,8 @@ def _why_not_writable(path: str, folder: bool) -> str:
         return 'is not a folder; must be a folder or a new name'
     if not folder and os.path.isdir(path):
         return 'is a folder; must be a file or a new name'
+    if not folder and os.path.exists(path) and not os.path.isfile(path):  # as /dev/null
+        return 'is not a regular file; must be a file or a new name'
     nearest = os.path.abspath(path if folder else os.path.dirname(path))
     while not os.path.lexists(nearest):
         nearest = os.path.dirname(nearest)
@@ -146,8 +147,8 @@ def publish(staged: Path, target: Path, *, many: bool = False) -> None:
     with naming_target(target):
         if many:
             os.sync()
-        for path in [] if many else [staged, *staged.rglob('*')]:
-            if path.is_file():
+        else:
+            for path in filter(Path.is_file, [staged, *staged.rglob('*')]):
                 _flush_to_disk(path)
         os.replace(staged, target)
 
@@ -270,9 +271,8 @@ def text_table(rows: Sequence[Sequence[str]], *, left: Collection[int] = (0,)) -
 
 
 def _text_row(row: Sequence[str], widths: Sequence[int], left: Collection[int]) -> str:
-    cells = []
-    for column, (cell, width) in enumerate(zip(row, widths)):
-        cells.append(cell.ljust(width) if column in left else cell.rjust(width))
+    parts = enumerate(zip(row, widths))
+    cells = (c.ljust(w) if column in left else c.rjust(w) for column, (c, w) in parts)
     return '  '.join(cells).rstrip()
 
 
@@ -294,11 +294,15 @@ def read_bytes(path: Path, most: int) -> bytes:
         return file.read(most)
 
 
-def read_at_most(stream: BinaryIO, limit: int) -> bytearray:
-    """Return what a stream still holds, cut after `limit` + 1 bytes. One too many shows
-    that it is too long.
+def read_text(path: Path, most: int = MOST_TEXT) -> str:
+    """Return the text of a file in UTF-8, as `read_bytes`; UnicodeDecodeError is a ValueError."""
+    return read_bytes(path, most).decode('utf-8-sig')
 
-    Memory grows with the bytes that arrive, not with the limit.
+
+def read_at_most(stream: BinaryIO, limit: int) -> bytearray:
+    """Return what a stream still holds, cut after `limit` + 1 bytes, one too many.
+
+    Memory grows with what arrives.
 
     >>> read_at_most(io.BytesIO(b'abcdef'), 3)
     bytearray(b'abcd')

@@ -69,16 +69,24 @@ def read(path: Path) -> State:
     Raises SnapshotError for a file that differs from what was written in a single bit.
     """
     try:
-        content = path.read_bytes()
+        content = _content(path)
     except OSError as error:
         raise SnapshotError(
             f'{path}: cannot be read ({reason(error)}); must be a readable file'
         ) from None
-    if content[: len(MAGIC)] != MAGIC:
-        raise SnapshotError(f'{path}: is not a snapshot; must be a file that gluongan wrote')
     if hashlib.sha256(content[_BODY:]).digest() != content[len(MAGIC) : _BODY]:
         raise SnapshotError(f'{path}: is damaged (its SHA-256 does not match)')
     return _unpack(path, content[_BODY:])
+
+
+def _content(path: Path) -> bytes:
+    """Return the content of a snapshot; of any other file hardly anything is read."""
+    if path.exists() and not path.is_file():  # a named pipe would wait for ever
+        raise SnapshotError(f'{path}: is not a regular file; must be a file that gluongan wrote')
+    with open(path, 'rb') as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise SnapshotError(f'{path}: is not a snapshot; must be a file that gluongan wrote')
+        return MAGIC + file.read()
 
 
 def _unpack(path: Path, body: bytes) -> State:

@@ -118,7 +118,7 @@ def test_other_content_is_refused(written, change):
 def test_missing_file_and_folder_are_refused(tmp_path, written):
     missing = refused(tmp_path / 'missing.snapshot')
     assert missing.endswith('cannot be read (No such file or directory); must be a readable file')
-    assert 'directory' in refused(written.parent)
+    assert 'is not a regular file; must be' in refused(written.parent)
 
 
 # Forgery: the hash is right, so someone made it on purpose

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import reason
-from ..files import write_text
+from ..files import read_text, write_text
 from .trial import Trial, TrialError
 
 FORMAT = 'gluongan bench 1'
@@ -58,12 +58,15 @@ def read(path: str | Path) -> Trials:
     Raises TrialError, which names the file, for anything else.
     """
     try:
-        text = Path(path).read_text(encoding='utf-8-sig')
+        text = read_text(Path(path))
+    except (OSError, ValueError) as error:
+        raise TrialError(
+            f'{path}: cannot be read ({reason(error)}); must be JSON of `gluongan bench`'
+        ) from None
+    try:
         return _parse_session(json.loads(text, parse_constant=_refuse_constant))
     except TrialError as error:
         raise TrialError(f'{path}: {error}') from None
-    except OSError as error:
-        raise TrialError(f'{path}: cannot be read ({error.strerror})') from None
     except (ValueError, RecursionError) as error:
         raise TrialError(f'{path}: is not JSON ({reason(error)})') from None
 

@@ -40,15 +40,16 @@ class Entry(NamedTuple):
 
 
 def place() -> Path:
-    """Return the folder of all entries.
+    """Return the folder of all entries. Raises DataError where it is something else.
 
     It is $GLUONGAN_CACHE, else gluongan in $XDG_CACHE_HOME or in ~/.cache.
     """
     named = os.environ.get('GLUONGAN_CACHE')
-    if named:
-        return Path(named)
     base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    return Path(base, 'gluongan')
+    folder = Path(named) if named else Path(base, 'gluongan')
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise DataError(f'{folder}: is not a folder; must be one, or GLUONGAN_CACHE must name one')
+    return folder
 
 
 def entries() -> list[Entry]:

@@ -83,6 +83,8 @@ def load(folder: Path, split: str = 'train') -> Dataset:
 
 
 def _content(path: Path) -> bytes:
+    if not path.is_file():  # a named pipe would wait for ever
+        raise DataError(f'{path}: is not a regular file; must be a file')
     with as_data_errors(path), path.open('rb') as file:
         content = read_at_most(file, MAX_FILE)
     if len(content) > MAX_FILE:

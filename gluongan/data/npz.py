@@ -156,6 +156,8 @@ def _label_key(archive: zipfile.ZipFile, split: str) -> str | None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    if path.exists() and not path.is_file():  # a named pipe would wait for ever
+        raise DataError(f'{path}: is not a regular file; must be an .npz archive')
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive

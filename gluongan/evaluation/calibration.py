@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
-from ..files import write_text
+from ..files import read_text, write_text
 from .memory import COPIES, check_memory
 from .samples import Samples
 from .suite import evaluate
@@ -214,7 +214,7 @@ def _json_line(metric: str, pair: tuple[float, float]) -> str:
 def read_calibration(path: Path) -> Calibration:
     """Return the calibration in a file. Raises CalibrationError if it is not one."""
     try:
-        content = json.loads(path.read_text(encoding='utf-8-sig'))
+        content = json.loads(read_text(path))
         sets = {}
         for name, metrics in content['sets'].items():
             pairs = metrics.items()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..files import text_table, write_text
+from ..files import read_text, text_table, write_text
 from ..metric_names import metric_meaning, metric_stem
 from ..runs.folder import RunError, evaluation_files, new_evaluation_path
 from .suite import Values
@@ -143,7 +143,7 @@ class Reported:
 def read_report(path: Path) -> Reported:
     """Return what a report's JSON file says. Raises RunError if it is not a report."""
     try:
-        content = json.loads(path.read_text(encoding='utf-8-sig'))
+        content = json.loads(read_text(path))
         metrics = content['metrics'].items()
         return Reported(
             {name: float(value) for name, value in metrics},

@@ -37,6 +37,8 @@ class Window(NamedTuple):
 def load(path: Path) -> np.ndarray:
     """Return the finite points in a `.npy` file, float (N, 2). Raises RunError for other files."""
     try:
+        if not path.is_file():  # a named pipe would wait for ever
+            raise ValueError('is not a regular file')
         with open(path, 'rb') as stream:
             points = read_npy(stream, path.stat().st_size)
     except (OSError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,6 +133,8 @@ def _pixels(name: str, image: Image.Image, channels: int) -> np.ndarray:
 
 
 def _read(path: str | Path) -> Image.Image:
+    if os.path.exists(path) and not os.path.isfile(path):  # a named pipe would wait for ever
+        raise RunError(f'{path}: is not a regular file; must be a picture')
     try:
         with Image.open(path) as image:
             image.load()

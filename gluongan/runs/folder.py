@@ -15,7 +15,7 @@ from typing import Any
 
 from ..config import Config, ConfigError, knobs
 from ..errors import InputError, as_typed, reason
-from ..files import real_path
+from ..files import read_text, real_path
 from ..recipes import RECIPES, recipe
 
 CONFIG = 'config.json'  # every setting
@@ -210,8 +210,8 @@ def read_config(run: Path) -> Config:
         raise RunError(f'{run}: is not a run folder (it has no {CONFIG})')
     path = run / CONFIG
     try:
-        text = path.read_text(encoding='utf-8-sig')
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path)
+    except (OSError, ValueError) as error:
         raise RunError(f'{path}: cannot be read ({reason(error)})') from None
     try:
         settings = parse_json(text, str(path))

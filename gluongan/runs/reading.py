@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import reason
-from ..files import read_bytes
+from ..files import read_bytes, read_text
 from ..metric_names import find_metric, metric_meaning
 from .folder import (
     ENVIRONMENT,
@@ -32,6 +32,7 @@ from .folder import (
 
 LARGEST_SIDE = 4096  # pixels
 MOST_ENVIRONMENT = 1 << 20  # bytes
+MOST_ROWS = 1 << 32  # bytes
 
 Columns = dict[str, np.ndarray]
 Row = dict[str, float]  # of a .jsonl file: `iteration`, and numbers by name
@@ -125,7 +126,7 @@ def read_facts(run: Path) -> Facts | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding='utf-8-sig'))
+        content = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f'{path}: cannot be read as JSON ({reason(error)})') from error
     try:
@@ -218,7 +219,7 @@ def _complete_lines(path: Path) -> list[str]:
     if not path.is_file():
         return []
     try:
-        text = path.read_text(encoding='utf-8-sig')
+        text = read_text(path, MOST_ROWS)
     except ValueError as error:
         raise RunError(f'{path}: is not text ({reason(error)})') from error
     # A kill can cut the last line anywhere, even inside a number, where the remainder still parses.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from .. import snapshot
+from ..files import read_text
 from ..metric_names import metric_meaning
 from ..snapshot import SUFFIX, SnapshotError, State
 from .folder import SCORES, SNAPSHOTS_FOLDER, RunError
@@ -96,7 +97,7 @@ def read_scores(run: Path) -> tuple[str, dict[int, float]]:
     Both are empty where the file is missing or broken.
     """
     try:
-        content = json.loads((run / SCORES).read_text(encoding='utf-8-sig'))
+        content = json.loads(read_text(run / SCORES))
         metric = str(content.pop('metric', 'samples/swd'))
         return metric, {int(iteration): float(score) for iteration, score in content.items()}
     except (OSError, ValueError, AttributeError, TypeError, OverflowError, RecursionError):
