@@ -214,7 +214,10 @@ def test_figures_are_current_from_the_newest_samples_on(run):
     assert not are_current(run)
     FIGURES['training'](run)
     clip = run / 'training.gif'
-    newest = sorted((run / 'samples').iterdir())[-1].stat().st_mtime
+    newest = 0
+    for path in sorted((run / 'samples').iterdir()):
+        newest += 10
+        os.utime(path, (newest, newest))
     for seconds, expected in ((-1, False), (0, True), (1, True)):
         os.utime(clip, (newest + seconds, newest + seconds))
         assert are_current(run) == expected
