@@ -57,7 +57,9 @@ def test_everything_is_shown_in_words(pets):
 
 
 def test_the_same_is_printed_as_json(pets):
-    facts = json.loads(tiny.gluongan('data', pets, '--json', '--image-size', 8).stdout)
+    text = tiny.gluongan('data', pets, '--json', '--image-size', 8).stdout
+    assert '8 × 8' in text  # every letter as it is
+    facts = json.loads(text)
     assert (facts['count'], facts['shape']) == (9, [3, 8, 8])
     assert facts['classes'] == {'cats': 5, 'dogs': 4}
     assert facts['left_out'] == {'files': {'.txt': 1}, 'folders': ['empty']}

@@ -19,16 +19,18 @@ SOURCE = '''
 def area(width, height=3):
     """é: bytes and characters are counted apart."""
     if width < 0 or not height:
-        raise ValueError(max(width, height))
+        raise ValueError(divmod(width, height), max(width, height))
     return width * height
 '''
+RAISE = 'raise ValueError(divmod(width, height), max(width, height))'
 EDITS = {
     ('def area(width, height=3):', 'def area(width, height=4):'),
     ('if width < 0 or not height:', 'if width <= 0 or not height:'),
     ('if width < 0 or not height:', 'if width < 1 or not height:'),
     ('if width < 0 or not height:', 'if width < 0 and (not height):'),
-    ('raise ValueError(max(width, height))', 'pass'),
-    ('raise ValueError(max(width, height))', 'raise ValueError(max(height, width))'),
+    (RAISE, 'pass'),
+    (RAISE, 'raise ValueError(max(width, height), divmod(width, height))'),
+    (RAISE, RAISE.replace('divmod(width, height)', 'divmod(height, width)')),
     ('return width * height', 'return width / height'),
 }
 

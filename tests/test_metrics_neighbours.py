@@ -12,6 +12,7 @@ from scipy.spatial.distance import cdist, jensenshannon, pdist
 from sklearn.cluster import KMeans
 from sklearn.neighbors import KNeighborsClassifier
 
+from gluongan.errors import InputError
 from gluongan.evaluation import metrics
 from gluongan.evaluation.metrics import distances
 from gluongan.evaluation.metrics.bins import ROUNDS, centres
@@ -203,6 +204,25 @@ def test_the_same_seed_makes_the_same_bins():
     data = pictures(0, 500)
     assert np.array_equal(centres(data, 7, seed=3), centres(data, 7, seed=3))
     assert not np.array_equal(centres(data, 7, seed=3), centres(data, 7, seed=4))
+
+
+# Fewest samples
+
+FEWEST = {
+    'pairs': (metrics.pairs, 2),
+    'kernel distance': (lambda x: metrics.kernel_distance(x, x, blocks=4), 8),
+    'manifold': (lambda x: metrics.manifold(x, x, k=3), 4),
+    'radii': (lambda x: distances.squared_radii(x, 2), 3),
+    'manifold, by default': (lambda x: metrics.manifold(x, x), 6),
+}
+
+
+@pytest.mark.parametrize('measure, fewest', FEWEST.values(), ids=FEWEST)
+def test_the_fewest_samples_that_are_stated_are_enough_and_no_fewer(measure, fewest):
+    x = rows(pictures(0, fewest)).astype(np.float32)
+    assert np.isfinite(measure(x)).all()
+    with pytest.raises(InputError, match=rf'^{fewest - 1} .*must be at least {fewest}\b'):
+        measure(x[:-1])
 
 
 # Diversity

@@ -18,6 +18,7 @@ OTHER = {
     **{ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult},
     **{ast.FloorDiv: ast.Mult, ast.Mod: ast.FloorDiv, ast.Pow: ast.Mult},
 }
+SYMMETRIC = ('max', 'min', 'maximum', 'minimum', 'array_equal')  # the order changes nothing
 
 
 class Fault(NamedTuple):
@@ -58,6 +59,7 @@ def change(node):
         changed.args[:2] = changed.args[1::-1]
         starred = any(isinstance(argument, ast.Starred) for argument in node.args[:2])
         same = ast.dump(changed) == ast.dump(node)
+        same |= ast.unparse(node.func).rpartition('.')[2] in SYMMETRIC
         return None if starred or same else ('swapped arguments', changed)
     effect = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
     if isinstance(node, ast.Assign):
