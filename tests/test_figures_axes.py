@@ -28,8 +28,12 @@ def shown_ticks(axis):
 
 
 def check_layout(figure):
-    """No two texts of a figure overlap, none is cut off, no ticks repeat, no legend is on data."""
+    """No two texts of a figure overlap, none is cut off, no ticks repeat, no legend is on data.
+
+    It is 1024 pixels wide, its lines are thin, and no text is larger than its title.
+    """
     figure.canvas.draw()
+    assert round(figure.bbox.width) == 1024
     renderer = figure.canvas.get_renderer()
     texts = [figure._suptitle]
     for axes in figure.axes:
@@ -40,6 +44,8 @@ def check_layout(figure):
             assert axis.get_offset_text().get_text() == '' or axis is axes.yaxis
             texts += [*ticks, axis.label]
         texts += [axes.title, axes._left_title]
+        widths = [line.get_linewidth() for line in axes.lines]
+        assert all(0.6 <= width < 1.7 for width in widths), widths
         legend = axes.get_legend()
         if legend:
             texts += legend.get_texts()
@@ -47,6 +53,7 @@ def check_layout(figure):
             assert not overlaps(box, axes.bbox.shrunk(1, 0.99))
     boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in texts]
     boxes = [(text, box) for text, box in boxes if text]
+    assert max(text.get_fontsize() for text in texts) == figure._suptitle.get_fontsize() == 13
     for text, box in boxes:
         assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1, text
         assert figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1, text
@@ -188,3 +195,14 @@ def test_letters_are_large_enough_for_a_telephone(tmp_path, drawn):
     sizes = [text.get_fontsize() for text in (*shown_ticks(axes.yaxis), axes._left_title)]
     telephone = 375 / (72 * figure.get_figwidth())  # points to pixels of a narrow telephone
     assert min(sizes) * telephone >= 8
+
+
+@pytest.mark.parametrize('name', ['scores', 'accuracy', 'modes'])
+def test_shares_have_an_axis_a_little_longer_than_from_0_to_1(tmp_path, drawn, name):
+    write_facts(tmp_path, **({'shape': (2,)} if name == 'modes' else {}))
+    write_batches(tmp_path, {'dis/real': np.full(40, 0.5), 'dis/fake': np.full(40, 0.4)})
+    rows = [{'iteration': 40, 'dis/accuracy': 0.5, 'modes/caught': 4, 'modes/good': 0.5}]
+    write_rows(tmp_path / 'metrics.jsonl', rows)
+    FIGURES[name](tmp_path)
+    low, high = drawn[0].axes[-1].get_ylim()
+    assert -0.05 <= low < 0 and 1 < high <= 1.05
