@@ -118,11 +118,16 @@ def reshape_like(attrs: Attrs, x: Shape, y: Shape) -> Shape:
 
 
 def slice_axis(attrs: Attrs, x: Shape) -> Shape:
-    """Cut one axis to `begin`:`end`."""
-    axis = attrs['axis']
+    """Cut one axis to `begin`:`end`, neither of which is beyond it.
+
+    >>> slice_axis({'axis': 1, 'begin': -10, 'end': None}, (32, 110))
+    (32, 10)
+    """
+    axis, begin, end = attrs['axis'], attrs['begin'], attrs['end']
     require(0 <= axis < len(x))
-    side = len(range(x[axis])[attrs['begin'] : attrs['end']])
-    return (*x[:axis], side, *x[axis + 1 :])
+    require(-x[axis] <= begin < x[axis])
+    require(end is None or -x[axis] <= end <= x[axis])
+    return (*x[:axis], len(range(x[axis])[begin:end]), *x[axis + 1 :])
 
 
 def concat(attrs: Attrs, *parts: Shape) -> Shape:
