@@ -119,7 +119,7 @@ def folder_names(classes: Sequence[str]) -> list[str]:
         plain = re.sub(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff/\\:*?"<>|]', '_', name).strip(' ')
         short = plain.encode()[:LONGEST].decode(errors='ignore').strip('. ')
         chosen = plain
-        if plain != short or not plain or _is_special(plain) or _folded(plain) in taken:
+        if plain != short or not plain or _is_special(plain):
             chosen = f'{short or "class"}-{number}'
         while _folded(chosen) in taken:
             chosen += f'-{number}'
