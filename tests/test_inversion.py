@@ -208,6 +208,21 @@ def test_a_trained_encoder_starts_nearer_than_chance(gen):
     assert np.median(guided.error) < 0.5 * np.median(blind.error)
 
 
+def test_what_the_encoder_says_is_tried_with_each_class():
+    gen = dense_generator([LATENT + CLASSES, 16, 64], batchnorm=False, init='he')
+    z = np.repeat(draw(20, seed=9), CLASSES, axis=0)
+    labels = np.tile(np.arange(CLASSES), 20)
+    x = generate(gen, np.concatenate([z, one_hot(labels, CLASSES)], axis=1))
+
+    def encoder(images):
+        return mx.nd.array(z)
+
+    inverter = Inverter(gen, LATENT, classes=CLASSES, starts=3, steps=1, lr=0, encoder=encoder)
+    found = inverter.invert(x)
+    assert np.array_equal(found.z[:, :LATENT], z) and found.error.max() < 1e-12
+    assert np.array_equal(found.z[:, LATENT:].argmax(axis=1), labels)
+
+
 # The command
 
 
