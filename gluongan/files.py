@@ -260,10 +260,9 @@ def text_table(rows: Sequence[Sequence[str]], *, left: Collection[int] = (0,)) -
     Every column is as wide as its longest cell, with two spaces between columns. The columns whose
     numbers are in `left` are aligned to the left, the others to the right. Cells become printable.
 
-    >>> print(text_table([('recipe', 'images/s'), ('dense-mnist', '9,120'), ('wgan', '870')]))
+    >>> print(text_table([('recipe', 'images/s'), ('dense-mnist', '9,120')]))
     recipe       images/s
     dense-mnist     9,120
-    wgan              870
     """
     rows = [[as_printable(cell) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(*rows)]
@@ -328,9 +327,6 @@ def read_npy(stream: BinaryIO, size: int) -> np.ndarray:
     >>> np.save(packed, np.array([3, 4], np.int16))
     >>> read_npy(io.BytesIO(packed.getvalue()), len(packed.getvalue()))
     array([3, 4], dtype=int16)
-    >>> read_npy(io.BytesIO(packed.getvalue()), 1000)
-    Traceback (most recent call last):
-    ValueError: has a header of int16 (2,), 132 bytes in all; must be the size of the file, 1,000
     """
     import numpy as np
 
