@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
-from gluongan.cli.knobs import Float
 from PIL import Image
 
 from gluongan import figures
@@ -151,7 +150,6 @@ def test_nan_is_in_no_range(run, monkeypatch, tmp_path):
     message = tiny.refused('invert', run, '--prior', 'nan')
     assert message == '--prior nan: must be a number from 0 to 100'
     assert '--lr NaN: must be' in tiny.refused('judge', 'train', '--lr', 'NaN')
-    assert Float(0, 1).convert('0.5', None, None) == 0.5
 
 
 def test_a_seed_that_is_given_twice_would_be_the_same_run(tmp_path, monkeypatch):
@@ -170,13 +168,6 @@ def test_a_cache_that_is_no_folder_is_refused(tmp_path, monkeypatch):
         assert tiny.refused(*words) == expected
         monkeypatch.setenv('GLUONGAN_CACHE', 'new')
         assert tiny.gluongan(*words).exit_code == 0
-
-
-def test_too_few_pictures_are_named(tmp_path, run, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    np.savez('few.npz', images=np.zeros((3, 8, 8), np.uint8))
-    message = tiny.refused(*['evaluate', 'few.npz', '--data', 'synthetic', '--image-size', 8])
-    assert message == 'few.npz: has 3 pictures; must be at least 6 to be evaluated'
 
 
 def test_a_mask_suits_square_pictures_alone(tmp_path, monkeypatch):

@@ -116,10 +116,10 @@ def test_channels_that_may_be_first_or_last_are_refused(tmp_path, shape):
 
 def test_a_class_is_asked_for_by_its_name_and_by_number_only_with_a_sign():
     sampler = Sampler(None, 'normal', 5, classes=['10', '1', '01'])
-    assert [sampler._class_index(name) for name in ('10', '1', '01', '#1')] == [0, 1, 2, 1]
+    assert [sampler.class_index(name) for name in ('10', '1', '01', '#1')] == [0, 1, 2, 1]
     for name in ('0', '2', '#3', '#', '# 1', '#-1'):
         with pytest.raises(SamplingError, match='must be one of 10, 1, 01, or a number from #0'):
-            sampler._class_index(name)
+            sampler.class_index(name)
 
 
 # Splits

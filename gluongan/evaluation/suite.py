@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data import toys
-from ..errors import InputError
 from ..metric_names import metric_name
 from . import metrics
 from .reference import Floats, Reference
@@ -110,9 +109,6 @@ def _expected(reference: Reference, classes: metrics.Classes) -> int:
 def measure_manifold(samples: Samples, reference: Reference, counts: Counts) -> Values:
     """Return precision, recall, density and coverage in pixel space."""
     n = min(counts.manifold, len(samples), len(reference.images))
-    if n <= K:
-        name = reference.train.name if n == len(reference.images) else samples.source
-        raise InputError(f'{name}: has {n} pictures; must be at least {K + 1} to be evaluated')
     radii = reference.squared_radii(n, K)
     result = metrics.manifold(reference.images[:n], samples.x[:n], k=K, radii=radii)
     details = (f'k{K}', reference.split)
