@@ -115,11 +115,17 @@ def evaluate(
     if is_run(source):
         others = [name for name in given if name != 'data']
         if others:
-            raise Usage(f'{flag(others[0])}: {source} is a run, which has its own; leave it out')
+            raise Usage(
+                f'{flag(others[0])}: {source} is a run, whose data is known; must be left out'
+            )
     elif changed_data and (given or not is_run(real_path(source).parent)):
-        raise Usage(f'--changed-data: {source} is no run, whose data is known; leave it out')
+        raise Usage(
+            f'--changed-data: {source} is no run, so its data is not known; must be left out'
+        )
     elif given and 'data' not in given:
-        raise Usage(f'{flag(next(iter(given)))}: must be given together with --data')
+        raise Usage(
+            f'{flag(next(iter(given)))}: says how data is read; must be given together with --data'
+        )
     if figure and figure.suffix != '.png':
         raise Usage(f'--figure {figure}: must end in .png')
     with refusals():

@@ -64,7 +64,7 @@ def interpolate(
     """
     numbers = parse_seeds(seeds)
     if len(numbers) < 2:
-        raise Usage(f'--seeds {seeds}: must be two or more, such as 0,1')
+        raise Usage(f'--seeds {seeds}: is one sample; must be two or more, such as 0,1')
     with refusals():
         from gluongan import figures
         from gluongan.exports import load_sampler
@@ -76,7 +76,7 @@ def interpolate(
         stem = default_stem(base, without=['seeds', 'which'])
         path = output(out, run / f'{stem}.png', '.png', beside=['.gif'])
         if len(sampler.shape) != 3:
-            raise Usage(f'{run}: generates points; must generate images')
+            raise Usage(f'{run}: is of points; must be of images')
         figures.lay_out_walks(len(numbers) - 1, steps + 1, sampler.shape)
         x = sampler.interpolate(numbers, steps, name, trunc)
         if sampler.classes and name is None:

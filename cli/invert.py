@@ -155,7 +155,7 @@ def invert(
         shape = reading.sample_shape(run)
         classes = len(reading.class_names(run)) if config.conditional else 0
         if len(shape) != 3:
-            raise Usage(f'{run}: generates points; must generate images')
+            raise Usage(f'{run}: is a run of points; must be a run of images')
         known = read_known(run, mask, downsample, shape, resize)
         train = None
         if images is None or known is not None:
@@ -212,14 +212,17 @@ def _check_options(
 ) -> None:
     """Raise Usage for options that contradict each other."""
     if images is not None and test is not None:
-        raise Usage('--images and --test: must be only one of them')
+        raise Usage('--images and --test: are given together; must be only one of them')
     if resize and images is None and mask is None:
         raise Usage('--resize: must be given together with --images or --mask')
     if mask is not None and downsample is not None:
-        raise Usage('--mask and --downsample: must be only one of them')
+        raise Usage('--mask and --downsample: are given together; must be only one of them')
     if encoder is not None and (mask is not None or downsample is not None):
         name = '--mask' if mask is not None else '--downsample'
-        raise Usage(f'--encoder and {name}: must be only one of them; an encoder sees whole images')
+        raise Usage(
+            f'--encoder and {name}: are given together; must be only one of them, as an encoder '
+            'sees whole images'
+        )
 
 
 def _read_images(run: Path, path: Path, shape: tuple[int, ...], resize: bool) -> np.ndarray:
@@ -277,7 +280,7 @@ def _test_images(config: Config, train: Dataset, count: int) -> np.ndarray:
     try:
         test = build.require_test(config, train)
     except NoSplit as error:
-        raise Usage(f'{error}; or give --images') from None
+        raise Usage(f'{error}, or --images must be given') from None
     return test.floats(slice(0, count))
 
 

@@ -105,7 +105,8 @@ def parse_seeds(text: str) -> list[int]:
     for part in text.split(','):
         match = re.fullmatch(r'\s*(\d+)(?:-(\d+))?\s*', part)
         if match is None:
-            raise _seeds_refusal(text, '')
+            named = f'{as_typed(part.strip())} is no number and no range; '
+            raise _seeds_refusal(text, named if part.strip() else 'a number is missing; ')
         if max(map(len, match.groups(''))) > MOST_DIGITS:
             raise _seeds_refusal(text, f'a number has more than {MOST_DIGITS} digits; ')
         first = int(match[1])

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from gluongan.runs.folder import FACTS
+from gluongan.files import check_writable
+from gluongan.runs.folder import FACTS, FIGURES_FOLDER, check_folder
 
 from .faults import Usage, refusals
 from .options import RUN
@@ -23,15 +24,13 @@ def plot(run: Path) -> None:
     \b
     gluongan plot runs/00000-dense-mnist
     """
-    from gluongan import figures
-
-    if run.is_file():
-        raise Usage(f'{run}: is a file; must be a run folder')
-    if not (run / FACTS).is_file():
-        raise Usage(f'{run}: is not a run folder (it has no {FACTS})')
     with refusals():
+        from gluongan import figures
+
+        check_folder(run, FACTS)
+        check_writable(run / FIGURES_FOLDER, folder=True)
         paths = figures.draw_all(run)
     if not paths:
-        raise Usage(f'{run}: has nothing to draw yet')
+        raise Usage(f'{run}: has no samples and no logs yet; must be a run that has begun to train')
     for path in paths:
         echo(path)

@@ -253,7 +253,7 @@ def _restore(updater: GANUpdater, folder: Path, config: Config, warn: Warn) -> N
     snapshot.check_counts(path, meta, 'iteration', 'gen_steps', 'dis_steps')
     if config.iterations < meta['iteration']:
         raise ConfigError(
-            f'{folder} is already at {meta["iteration"]}; must be at least that',
+            f'{folder} is already at iteration {meta["iteration"]}; must be at least that',
             setting='iterations',
             value=config.iterations,
         )

@@ -75,7 +75,9 @@ def read(path: Path) -> State:
             f'{path}: cannot be read ({reason(error)}); must be a readable file'
         ) from None
     if hashlib.sha256(content[_BODY:]).digest() != content[len(MAGIC) : _BODY]:
-        raise SnapshotError(f'{path}: is damaged (its SHA-256 does not match)')
+        raise SnapshotError(
+            f'{path}: is damaged (its SHA-256 does not match); must be as it was written'
+        )
     return _unpack(path, content[_BODY:])
 
 

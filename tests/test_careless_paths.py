@@ -140,7 +140,7 @@ def test_no_picture_is_written_into_the_pictures_that_are_read(tmp_path, run, mo
 def test_a_name_that_is_too_long_is_the_users_mistake(tmp_path, run, monkeypatch):
     monkeypatch.chdir(tmp_path)
     name = 'x' * 300
-    for words in (['plot', name], ['sample', run, '--out', f'{name}.png'], ['evaluate', name]):
+    for words in (['sample', run, '--out', f'{name}.png'], ['evaluate', name]):
         message = tiny.refused(*words)
         assert message.endswith('is too long; must be a path of names of up to 255 bytes each')
 

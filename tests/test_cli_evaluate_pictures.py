@@ -128,7 +128,7 @@ def test_pictures_without_data_are_refused_instead_of_held_against_digits(pictur
 
 def test_other_flags_of_data_need_its_name(pictures):
     message = tiny.refused('evaluate', pictures, '--image-size', SIZE)
-    assert message == '--image-size: must be given together with --data'
+    assert message == '--image-size: says how data is read; must be given together with --data'
 
 
 def test_pictures_in_the_folder_of_a_run_are_compared_with_its_data(run, shapes, tmp_path):

@@ -188,4 +188,4 @@ def test_onnx_reports_its_difference_and_opset(run, tmp_path, network):
 def test_an_onnx_export_is_not_sampled(run, tmp_path):
     out = export(run, tmp_path / 'x', '--format', 'onnx')
     for words in (['sample', out, '--out', 'y.png'], ['evaluate', out]):
-        assert 'is an ONNX export; must be an MXNet export' in tiny.refused(*words)
+        assert 'is an export in ONNX; must be one in the format of MXNet' in tiny.refused(*words)

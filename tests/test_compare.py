@@ -297,7 +297,10 @@ def test_one_run_or_the_same_twice_or_no_run_is_refused(runs, tmp_path):
         ([runs[0]], 'is the only run; must be at least two runs'),
         ([runs[0], runs[0]], 'is given twice; must be given once'),
         ([tmp_path, tmp_path / 'x'], f'{tmp_path}: is not a run folder'),
-        ([runs[0], runs[1], tmp_path / 'x'], 'x: is not a run folder'),  # typed, not matched
+        (
+            [runs[0], runs[1], tmp_path / 'x'],
+            'x: does not exist; must be a run folder',
+        ),  # typed, not matched
     ):
         assert message in tiny.refused('compare', *paths)
 
@@ -351,7 +354,7 @@ def test_what_is_no_run_is_skipped_with_one_line_each_and_changes_nothing(runs, 
     assert result.stdout == plain.stdout
     only = tiny.gluongan('compare', *paths, runs[0])
     assert only.exit_code == 2 and 'is the only run' in only.stderr.splitlines()[-1]
-    assert tiny.refused('compare', *paths).startswith(f'{paths[0]}: is a file')
+    assert tiny.refused('compare', *paths).startswith(f'{paths[0]}: is not a folder; must be')
 
 
 def test_folders_of_earlier_comparisons_are_skipped_with_one_line(runs, tmp_path):

@@ -218,7 +218,11 @@ def a_foreign_manifest(path):
         (lambda path: None, '--init-from {}: does not exist; must be the folder of a run or', 2),
         (no_run, '--init-from {}: is neither a run nor an export; must be', 2),
         (a_file, '--init-from {}: is neither a run nor an export; must be', 2),
-        (a_run_without_snapshots, '{}: has no snapshot yet', 2),
+        (
+            a_run_without_snapshots,
+            '{}: has no snapshot yet; must have one',
+            2,
+        ),
         (damaged_snapshot, '{}/snapshots/000001.snapshot: is damaged', 1),
         (not_finite, '{}/snapshots/000001.snapshot: gen/2.bias holds NaN or infinity; must', 1),
         (nothing_in_common, '--init-from {}: has no weights with the names and shapes of', 2),

@@ -159,7 +159,7 @@ def test_without_a_config_a_run_continues_with_its_own(folder):
 
 def test_fewer_iterations_than_a_run_has_are_refused_and_no_file_changes(stopped):
     before = contents(stopped)
-    with pytest.raises(ConfigError, match='is already at 3; must be at least that'):
+    with pytest.raises(ConfigError, match='is already at iteration 3; must be at least that'):
         launch.resume(stopped, read_config(stopped).with_settings({'iterations': 2}))
     assert contents(stopped) == before
 
@@ -197,9 +197,9 @@ def test_settings_that_change_no_number_may_change(folder):
 @pytest.mark.parametrize(
     'make, fault',
     [
-        (lambda path: None, 'is not a run folder (it has no config.json)'),
+        (lambda path: None, 'does not exist; must be a run folder'),
         (lambda path: path.mkdir(), 'is not a run folder (it has no config.json)'),
-        (lambda path: path.write_text(''), 'is a file; must be a run folder'),
+        (lambda path: path.write_text(''), 'is not a folder; must be a run folder'),
     ],
     ids=['missing', 'empty folder', 'file'],
 )

@@ -92,9 +92,9 @@ def test_broken_config_is_a_run_error_that_names_file_and_fault_once(tmp_path, c
 @pytest.mark.parametrize(
     'make, fault',
     [
-        (lambda path: None, 'is not a run folder'),
+        (lambda path: None, 'does not exist; must be a run folder'),
         (lambda path: path.mkdir(), 'is not a run folder'),
-        (lambda path: path.write_text('x'), 'is a file; must be a run folder'),
+        (lambda path: path.write_text('x'), 'is not a folder; must be a run folder'),
         (lambda path: (path / 'config.json').mkdir(parents=True), 'is not a run folder'),
     ],
     ids=['missing', 'empty', 'file', 'folder config.json'],
@@ -250,7 +250,7 @@ def test_history_joins_metrics_and_evaluations_and_finds_names_by_stem(write_row
 @pytest.mark.parametrize(
     'text, problem',
     [
-        ('iteration,b\n1,2\n', "no column 'a'"),
+        ('iteration,b\n1,2\n', "columns iteration,b; must have 'a' among them"),
         ('iteration,a\n1,x\n', 'not a number'),
         ('iteration,a\n1\n', 'must be 2 numbers each'),
         ('iteration,a\n1,2,3\n4\n', 'must be 2 numbers each'),

@@ -189,7 +189,8 @@ def test_a_drawing_without_dot_names_the_package(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     result = tiny.gluongan('summary', 'dense', '--graph', 'x.svg')
     assert result.exit_code == 1
-    message = 'Error: --graph x.svg: needs the program dot; apt-get install graphviz\n'
+    remedy = 'must be installed (apt-get install graphviz)'
+    message = f'Error: --graph x.svg: needs the program dot; {remedy}\n'
     assert result.stderr == message
     assert list(tmp_path.iterdir()) == []
 

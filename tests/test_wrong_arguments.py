@@ -34,9 +34,9 @@ def test_what_is_no_run_is_refused_as_such(words):
     def refused(name):
         return tiny.refused(*(name if word == 'X' else word for word in words))
 
-    assert refused('file').startswith('file: is a file; must be a run folder')
+    assert refused('file').startswith('file: is not a folder; must be a run folder')
     assert refused('folder').startswith('folder: is not a run folder (it has no ')
-    assert 'nowhere: is not a run folder' in refused('nowhere')
+    assert 'nowhere: does not exist; must be a run folder' in refused('nowhere')
 
 
 def test_images_in_idx_files_are_refused_by_what_was_given(here):

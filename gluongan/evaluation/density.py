@@ -63,7 +63,7 @@ def measure_density(
     if len(train) < TRAIN or len(test) < TEST:
         raise RunError(
             f'{run}: its data has {len(train):,} training and {len(test):,} test images; '
-            f'must be at least {TRAIN:,} and {TEST:,}'
+            f'must be at least {TRAIN:,} and {TEST:,} for this protocol'
         )
     check_memory(SAMPLES, train.shape, copies=3, setting='data')
     sampler = load_sampler(run, which=which, device=device)

@@ -156,7 +156,9 @@ def read_report(path: Path) -> Reported:
             _optional(str, content.get('gluongan')),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise RunError(f'{path}: is not a report of `gluongan evaluate`') from None
+        raise RunError(
+            f'{path}: is not a report; must be a file that `gluongan evaluate` wrote'
+        ) from None
 
 
 def report_path(run: Path, report: Report) -> Path:

@@ -22,7 +22,7 @@ from ..runs.folder import RunError
 from ..runtime import device as context
 from ..runtime import mx
 from . import manifest, params
-from .manifest import FILE, ExportError, Manifest
+from .manifest import ExportError, Manifest
 from .operators import check_operators, infer_shapes, output_range
 from .symbol import INPUT
 
@@ -64,9 +64,7 @@ def load_export(folder: str | Path) -> Loaded:
     folder = Path(folder)
     description = manifest.read(folder)
     if description.format != 'mxnet':
-        raise RunError(
-            f'{folder / FILE}: is an ONNX export; must be an MXNet export to be loaded here'
-        )
+        raise RunError(f'{folder}: is an export in ONNX; must be one in the format of MXNet')
     graph = _parse_file(folder, description, '.json', _graph)
     weights = _parse_file(folder, description, '.params', _weights)
     batch = description.pack * -(-ROWS // description.pack)

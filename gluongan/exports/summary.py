@@ -92,7 +92,9 @@ def draw(graph: Graph, shapes: Sequence[Shape], path: Path) -> Path:
         write_bytes(path, picture.pipe(format='svg'))
     except graphviz.ExecutableNotFound:
         raise ExportError(
-            'needs the program dot; apt-get install graphviz', setting='graph', value=path
+            'needs the program dot; must be installed (apt-get install graphviz)',
+            setting='graph',
+            value=path,
         ) from None
     return path
 

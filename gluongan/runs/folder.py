@@ -202,17 +202,33 @@ def _why_taken(run: Path, inside: Sequence[str], command: str | None) -> str:
     return ''
 
 
+def check_folder(run: Path, file: str = CONFIG) -> None:
+    """Raise RunError where `run` is no folder of a run, which has `file`.
+
+    >>> check_folder(Path('no run'))
+    Traceback (most recent call last):
+    gluongan.runs.folder.RunError: no run: does not exist; must be a run folder
+    """
+    if not os.path.lexists(run):
+        raise RunError(f'{run}: does not exist; must be a run folder')
+    if not run.is_dir():
+        raise RunError(f'{run}: is not a folder; must be a run folder')
+    if not (run / file).is_file():
+        raise RunError(
+            f'{run}: is not a run folder (it has no {file}); must be one that `gluongan train` made'
+        )
+
+
 def read_config(run: Path) -> Config:
     """Return the Config of the run in folder `run`. Raises RunError where there is none."""
-    if run.is_file():
-        raise RunError(f'{run}: is a file; must be a run folder')
-    if not is_run(run):
-        raise RunError(f'{run}: is not a run folder (it has no {CONFIG})')
+    check_folder(run)
     path = run / CONFIG
     try:
         text = read_text(path)
     except (OSError, ValueError) as error:
-        raise RunError(f'{path}: cannot be read ({reason(error)})') from None
+        raise RunError(
+            f'{path}: cannot be read ({reason(error)}); must be as gluongan wrote it'
+        ) from None
     try:
         settings = parse_json(text, str(path))
     except ConfigError as error:  # it names the file

@@ -128,7 +128,9 @@ def read_facts(run: Path) -> Facts | None:
     try:
         content = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f'{path}: cannot be read as JSON ({reason(error)})') from error
+        raise RunError(
+            f'{path}: cannot be read as JSON ({reason(error)}); must be as gluongan wrote it'
+        ) from error
     try:
         return Facts(**_facts_in(content))
     except ValueError as error:
@@ -175,7 +177,7 @@ def class_names(run: str | Path) -> list[str]:
 def _required_facts(run: Path) -> Facts:
     facts = read_facts(run)
     if facts is None:
-        raise RunError(f'{run}: has no {FACTS}, which holds the shape of its samples')
+        raise RunError(f'{run}: has no {FACTS}; must have it, as it holds the shape of samples')
     return facts
 
 
@@ -209,7 +211,8 @@ def table(
     names = lines[0].split(',')
     for name in columns:
         if name not in names:
-            raise RunError(f'{path}: has no column {name!r}; its first line is {lines[0][:80]!r}')
+            given = lines[0][:80]
+            raise RunError(f'{path}: has the columns {given}; must have {name!r} among them')
     values = _numbers(path, lines[1:], len(names))
     found = [*columns, *(name for name in optional if name in names)]
     return {name: values[:, names.index(name)] for name in found}
@@ -221,7 +224,9 @@ def _complete_lines(path: Path) -> list[str]:
     try:
         text = read_text(path, MOST_ROWS)
     except ValueError as error:
-        raise RunError(f'{path}: is not text ({reason(error)})') from error
+        raise RunError(
+            f'{path}: cannot be read ({reason(error)}); must be as gluongan wrote it'
+        ) from error
     # A kill can cut the last line anywhere, even inside a number, where the remainder still parses.
     return text[: text.rfind('\n') + 1].splitlines()
 
@@ -233,7 +238,9 @@ def _numbers(path: Path, lines: list[str], width: int) -> np.ndarray:
         try:
             flat = np.fromstring(','.join(lines), sep=',')
         except (ValueError, DeprecationWarning) as error:
-            raise RunError(f'{path}: holds something that is not a number') from error
+            raise RunError(
+                f'{path}: has a cell that is not a number; must be as gluongan wrote it'
+            ) from error
     commas = {line.count(',') for line in lines}
     if commas != {width - 1} or flat.size != len(lines) * width:
         raise RunError(f'{path}: has rows of another length; must be {width} numbers each')

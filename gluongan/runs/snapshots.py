@@ -39,7 +39,7 @@ def find_snapshot(run: Path, which: str) -> Path:
     """
     files = dict(list_snapshots(run))
     if not files:
-        raise RunError(f'{run}: has no snapshot yet')
+        raise RunError(f'{run}: has no snapshot yet; must have one, which training writes')
     if which == 'last':
         return files[max(files)]
     numbers = {text: each for each in files for text in (f'{each}', f'{each:06d}')}
