@@ -72,6 +72,16 @@ def test_the_scale_below_reconstructions_has_room_for_its_words(written, tmp_pat
     figures.inversions(x, x, tmp_path / 'x.png', title=LONG, note=LONG)
 
 
+@pytest.mark.parametrize('side, count', [(8, 16), (28, 8), (64, 3)])
+def test_sheets_are_about_a_thousand_pixels_wide_whatever_their_pictures(tmp_path, side, count):
+    x = np.zeros((count, 1, side, side), np.uint8)
+    figures.beside([x, x], ['a', 'b'], tmp_path / '1.png', 'title')
+    figures.inversions(x, x, tmp_path / '2.png', title='t', note='n')
+    for path in tmp_path.iterdir():
+        with Image.open(path) as page:
+            assert 800 < page.width < 1300, path
+
+
 def test_sheets_of_classes_have_room_for_their_names(written, tmp_path):
     x = np.zeros((12, 1, 12, 10), np.uint8)
     figures.seeds(x, [5, 80, 10**6, 7], tmp_path / 'x.png', title=LONG, classes=NAMES)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .grids import grid, most_images, save
+from .grids import enlarged_to, grid, most_images, save
 from .pictures import labelled, titled
 
 WIDTH = 1000  # pixels
@@ -21,7 +21,5 @@ def beside(
     Returns the path of the picture. Pictures in the same column belong together.
     """
     rows = [row[: most_images(row.shape[1:]) // len(rows)] for row in rows]
-    count, _, _, width = rows[0].shape
-    scale = max(1, round(WIDTH / (count * width)))
-    sheet = grid(np.concatenate(rows), count, scale=scale)
+    sheet = enlarged_to(grid(np.concatenate(rows), len(rows[0])), WIDTH)
     return save(titled(labelled(sheet, names), title, note), path)
