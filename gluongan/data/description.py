@@ -60,8 +60,8 @@ class Origin:
 def list_names(names: Collection[object]) -> str:
     """Return some names as text, the first few of many, in printable characters.
 
-    >>> list_names(['cat', 'dog']), list_names(range(11))
-    ('cat, dog', '0, 1, 2, 3, … 10')
+    >>> list_names('abcde'), list_names(range(6))
+    ('a, b, c, d, e', '0, 1, 2, 3, … 5')
     """
     texts = [as_printable(str(name)) for name in names]
     if len(texts) > SHOWN:
