@@ -3,20 +3,20 @@
     gluongan judge train --data mnist --net autoencoder --out autoencoder.judge
 
     python -m benchmarks.judged --data mnist autoencoder.judge shipped
-    python -m benchmarks.judged --data emoji --background white autoencoder.judge emoji.judge
+    python -m benchmarks.judged --data emoji --background white --image-size 32 emoji.judge
 
-Training images get a fault of several strengths and are compared with the test images, or with
-the training images where there are none. In a row, a distance should be below the next one, and
-all should be above that of images without a fault; where one is not, the sign is bold. Each judge
-is a file, or `shipped` for the one that ships with the package. `untrained` is an encoder with
-random weights: what training gives must be better than that. Ranks are compared over all sets
-(Spearman).
+One half of the training images gets a fault of several strengths and is compared with the other
+half, so that nothing else differs. In a row, a distance should be below the next one, and all
+should be above that of images without a fault; where one is not, it is bold. Each judge is a file,
+or `shipped` for the one that ships with the package. `untrained` is an autoencoder with random
+weights: training must give more than that. Ranks are compared over all sets (Spearman).
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
 
-from gluongan.build import load_data, load_test
+from gluongan.build import load_data
 from gluongan.config import Config
 from gluongan.evaluation import Reference, Samples, classifier, evaluate, find_metric
 from gluongan.evaluation.calibration import binarized, noisy, real, uniform_noise
@@ -113,49 +113,63 @@ def faulty_sets(dataset: Dataset, count: int) -> Iterator[tuple[str, float, np.n
             yield name, strength, make(dataset, count, Random(0), strength)
 
 
+def halves(dataset: Dataset) -> tuple[Dataset, Dataset]:
+    """Return two random halves of the data."""
+    order = Random(0).permutation(len(dataset))
+    return tuple(
+        replace(
+            dataset,
+            samples=dataset.samples[chosen],
+            labels=None if dataset.labels is None else dataset.labels[chosen],
+        )
+        for chosen in (np.sort(order[::2]), np.sort(order[1::2]))
+    )
+
+
 def untrained(dataset: Dataset) -> classifier.Judge:
-    """An encoder with random weights, whose features have the scale of a trained one."""
+    """An autoencoder with random weights, whose features have the scale of a trained one."""
     seed(0)
     net = initialised('autoencoder', dataset.shape, 0)
     autoencoding.standardise(net, dataset)
     return classifier.Judge(classifier.About('autoencoder', 'none', dataset.shape, ()), net)
 
 
-def references(config: Config, judges: list[str]) -> dict[str, Reference]:
-    """Return what each judge compares samples with, by the judge's name."""
-    dataset = load_data(config)
-    test = load_test(config, dataset)
+def find_judges(dataset: Dataset, names: list[str]) -> dict[str, classifier.Judge]:
+    """Return the judges by name, and first an untrained one."""
     found = {'untrained': untrained(dataset)}
-    for name in judges:
-        file = None if name == 'shipped' else Path(name)
-        found[name] = classifier.find_judge(dataset, file)
-    return {name: Reference(dataset, test, judge) for name, judge in found.items()}
+    for name in names:
+        found[name] = classifier.find_judge(dataset, None if name == 'shipped' else Path(name))
+    return found
 
 
-def row(name: str, distances: dict[float, float], least: float) -> str:
-    """Return the distances of a fault with the signs that they have; wrong ones are bold."""
-    values = list(distances.values())
-    text = f'{values[0]:.3g}' if values[0] > least else f'**{values[0]:.3g}**'
-    for low, high in zip(values, values[1:]):
-        text += f' {"<" if low < high else "**≥**"} {high:.3g}'
-    return text
+def row(distances: dict[float, float], least: float) -> str:
+    """Return the distances of a fault; bold where one is not above the one before and `least`."""
+    cells = []
+    for value in distances.values():
+        cells.append(f'{value:.3g}' if value > least else f'**{value:.3g}**')
+        least = max(least, value)
+    return ', '.join(cells)
 
 
 def main() -> None:
     """Print the table, and the correlations below it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('judges', nargs='+')
+    parser.add_argument('judges', nargs='*')
     parser.add_argument('--data', required=True)
     parser.add_argument('--background')
+    parser.add_argument('--image-size', type=int)
     parser.add_argument('--samples', type=int, default=5_000)
     given = parser.parse_args()
-    settings = {'data': given.data, 'background': given.background}
-    config = Config(**{name: value for name, value in settings.items() if value})
-    judged = references(config, given.judges)
-    found: dict[str, dict[str, dict[float, float]]] = {name: {} for name in judged}
-    train = next(iter(judged.values())).train
-    for fault, strength, x in faulty_sets(train, given.samples):
-        for name, reference in judged.items():
+    names = ('data', 'background', 'image_size')
+    settings = {name: getattr(given, name) for name in names}
+    config = Config(**{name: value for name, value in settings.items() if value is not None})
+    dataset = load_data(config)
+    faulty, compared = halves(dataset)
+    judges = find_judges(dataset, given.judges)
+    references = {name: Reference(compared, None, judge) for name, judge in judges.items()}
+    found: dict[str, dict[str, dict[float, float]]] = {name: {} for name in judges}
+    for fault, strength, x in faulty_sets(faulty, given.samples):
+        for name, reference in references.items():
             values = evaluate(Samples(fault, x), reference, only=[measure_by_judge])
             found[name].setdefault(fault, {})[strength] = find_metric(values, 'fd')
     show(found)
@@ -171,7 +185,7 @@ def show(found: dict[str, dict[str, dict[float, float]]]) -> None:
         cells = []
         for name in names:
             least = -1.0 if fault == REAL else found[name][REAL][0]
-            cells.append(row(fault, found[name][fault], least))
+            cells.append(row(found[name][fault], least))
         title = fault if len(distances) == 1 else f'{fault}: {strengths}'
         print(f'| {title} | ' + ' | '.join(cells) + ' |')
     flat = {n: [d for of in found[n].values() for d in of.values()] for n in names}

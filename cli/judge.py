@@ -67,7 +67,7 @@ def list_() -> None:
 @click.option(
     '--epochs',
     type=click.IntRange(1, 1000),
-    help='Passes through the data. [default: 7; autoencoder: as many as make 3,000 steps]',
+    help='Passes through the data. [default: 7; autoencoder: as many as make 1,000 steps]',
 )
 @number_option(
     'lr',

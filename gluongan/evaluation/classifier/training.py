@@ -20,7 +20,7 @@ from .networks import SMALLEST, WITHOUT_LABELS, Net, initialised
 
 BATCH, UNLABELLED_BATCH = 128, 64
 EPOCHS = 7  # of a classifier
-STEPS = 3_000  # of a judge without labels, at least
+STEPS = 1_000  # of a judge without labels, at least
 REPORT_EVERY = 50  # steps
 
 OnStep = Callable[[int, int, float], None]
@@ -44,7 +44,7 @@ def train(
     test: the data that its accuracy is measured on; by default the training data, and then the
     judge's `about.split` is `train`. net: `lenet`, `resnet20` or `autoencoder`, by default
     `default_net`; the last one needs no labels. epochs: by default 7, of a judge without labels as
-    many as make 3,000 steps. on_step(step, steps, loss) is called every 50 steps.
+    many as make 1,000 steps. on_step(step, steps, loss) is called every 50 steps.
     Raises JudgeError for data that a judge cannot be trained on.
     """
     net = net or default_net(data)
@@ -56,7 +56,7 @@ def train(
     about = About(net, data.name, data.shape, classes, seed=seed, epochs=epochs, command=command)
     seed_mxnet(seed)
     judge = Judge(about, initialised(net, data.shape, len(classes), device))
-    loss = cross_entropy if has_classes else autoencoding.loss
+    loss = cross_entropy if has_classes else _restoring_loss()
     fit(judge.net, [batches], epochs * len(batches), loss=loss, lr=lr, on_step=on_step)
     held_out = test or data
     if has_classes:
@@ -117,6 +117,11 @@ def cross_entropy(net: Net, x: mx.nd.NDArray, labels: mx.nd.NDArray) -> mx.nd.ND
     """Return the mean cross entropy of pictures (N, C, H, W) with one-hot labels (N, classes)."""
     of_each = mx.gluon.loss.SoftmaxCrossEntropyLoss(sparse_label=False)
     return of_each(net.head(net.body(x)), labels).mean()
+
+
+def _restoring_loss() -> Loss:
+    of_errors = autoencoding.RestoringLoss()
+    return lambda net, x, labels: of_errors(net.head(net.body(x)) - x)
 
 
 def fit(
