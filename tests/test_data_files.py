@@ -235,6 +235,14 @@ def test_local_fashion_is_read_without_the_network(tmp_path, tiny, network, fold
     assert location(tmp_path / 'given') == f'in {tmp_path / folder}'
 
 
+def test_the_files_of_fashion_are_those_that_its_authors_describe():
+    for prefix, count in (('train', 60_000), ('t10k', 10_000)):
+        assert fashion.FILES[f'{prefix}-images'].shape == (count, 28, 28)
+        assert fashion.FILES[f'{prefix}-labels'].shape == (count,)
+    sums = {original.sha256 for original in fashion.FILES.values()}
+    assert len(sums) == 4 and all(len(bytes.fromhex(each)) == 32 for each in sums)
+
+
 def test_a_changed_fashion_file_is_refused_by_name(tmp_path, tiny, images):
     for name in tiny:
         (tmp_path / name).write_bytes(gzip.compress(idx_bytes(images ^ 1)))
