@@ -132,9 +132,10 @@ def test_training_command_is_possible(words, tmp_path, monkeypatch):
         # The settings hold for any images; these files are not on every machine.
         more = ['--data', 'synthetic' if '--image-size' in words else 'mnist']
     if {'--fit', '--frames', '--background'} & set(words):
+        Path('pictures').mkdir()
         for number in range(128):  # a batch
-            Image.new('RGBA', (9, 8)).save(f'{number}.png')
-        more = ['--data', '.']
+            Image.new('RGBA', (9, 8)).save(f'pictures/{number}.png')
+        more = ['--data', 'pictures']
     result = tiny.gluongan(*words, *more, '--dry-run')
     if 'bfloat16' in words and not runtime.HAS_AMX:
         assert result.exit_code == 2 and 'matrix units' in result.stderr
