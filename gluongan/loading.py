@@ -10,7 +10,7 @@ import numpy as np
 
 from . import data, snapshot
 from .build import Device, make_discriminator, make_generator, make_updater
-from .config import Config
+from .config import Config, knobs
 from .data.description import list_names
 from .gan.sampling import Sampler
 from .gan.updater import GANUpdater
@@ -81,7 +81,14 @@ def settle(run: str | Path, config: Config | None = None, *, data_at: str | None
     if facts is None or facts.has_points or not data.has_shape_by_choice(config.data):
         return config
     # Older runs did not write down what was chosen.
-    channels, side, _ = facts.shape
+    channels, side, width = facts.shape
+    if side != width or not knobs()['image_size'].accepts(side):
+        raise RunError(
+            f'is read as square pictures; must be where the data of {run} is now, '
+            f'whose pictures are {width} × {side}',
+            setting='data',
+            value=config.data,
+        )
     return config.with_settings(
         {'image_size': config.image_size or side, 'channels': config.channels or channels}
     )

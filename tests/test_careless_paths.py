@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import stat
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from gluongan.errors import InputError
 from gluongan.evaluation.calibration import CalibrationError, read_calibration
 from gluongan.evaluation.report import read_report
 from gluongan.figures import clouds, grids
+from gluongan.files import check_writable
 from gluongan.runs.folder import RunError
 from gluongan.snapshot import SnapshotError, read
 
@@ -102,9 +102,8 @@ def test_no_output_replaces_a_device_or_a_pipe(here, run):
             ['evaluate', run, '--json', f'{name}.json'],
         ):
             assert 'is not a regular file; must be a file or a new name' in tiny.refused(*words)
-    message = tiny.refused('judge', 'train', '--data', 'synthetic', '--out', '/dev/null')
-    assert message == '--out /dev/null: is not a regular file; must be a file or a new name'
-    assert stat.S_ISCHR(os.stat('/dev/null').st_mode)
+    with pytest.raises(InputError, match=r'out /dev/null: is not a regular file; must be a file'):
+        check_writable('/dev/null', setting='out')  # a command might replace it
 
 
 def pictures(folder):
@@ -177,3 +176,20 @@ def test_a_mask_suits_square_pictures_alone(tmp_path, monkeypatch):
         read_known(tmp_path, Path('x'), None, (1, 8, 16), True)
     with pytest.raises(InputError, match='is a folder; must be a picture'):
         read_known(tmp_path, tmp_path, None, (1, 8, 8), True)
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (1, 128), (8, 16)])
+def test_a_folder_of_pictures_is_not_where_arrays_of_other_shapes_have_moved(
+    shape, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(figures, 'draw_all', lambda run: [])
+    images = np.random.RandomState(0).randint(0, 256, (40, *shape)).astype(np.uint8)
+    np.save('pixels.npy', images)
+    run = tiny.begun(tmp_path, iterations=1, batch=8, data='pixels.npy', image_size=None).folder
+    pets = pictures(tmp_path / 'pets')
+    high, wide = shape
+    allowed = f'must be where the data of {run} is now, whose pictures are {wide} × {high}'
+    for words in (['invert', run, '--test', 1], ['train', '--resume', run, '--iterations', 2]):
+        message = tiny.refused(*words, '--data', pets)
+        assert message == f'--data {pets}: is read as square pictures; {allowed}'
