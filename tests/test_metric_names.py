@@ -63,3 +63,11 @@ def test_metrics_are_found_by_their_stem():
     assert find_metrics(values, 'share') == [0.1, 0.2]
     assert find_metric_name(values, 'fd') == 'lenet_fd2k_test'
     assert metric_meaning('lenet_fd2k_test').better == 'low'
+
+
+def test_every_metric_is_explained_and_has_a_better_direction():
+    texts = [meaning.text for meaning in MEANINGS.values()]
+    assert len(set(texts)) == len(texts) and all(len(text.split()) > 1 for text in texts)
+    assert {meaning.better for meaning in MEANINGS.values()} == {'low', 'high', 'data'}
+    for word, better in (('divergence', 'low'), ('covered', 'high'), ('accuracy', 'data')):
+        assert {each.better for each in MEANINGS.values() if word in each.text} == {better}
