@@ -96,6 +96,8 @@ def test_a_bar_of_the_chart_is_the_speed_of_its_trial(tmp_path, monkeypatch):
     assert bars[1].get_facecolor() == to_rgba(chart.COLOURS['static'])
     bottom, top = axes.get_ylim()
     assert bottom > top  # the first on top
+    left, right = axes.get_xlim()
+    assert left == 0 and 5 < right < 6  # room for the text beside the longest bar
     texts = {round(text.xy[1]): text.get_text() for text in axes.texts}
     assert texts == {0: '2 it/s, 128 images/s', 1: '4 it/s, 256 images/s'}
 
