@@ -192,6 +192,6 @@ def test_spread_and_support_are_in_every_row_of_images(tmp_path):
 
 
 def test_spread_and_support_are_in_no_row_of_points(tmp_path):
-    run = tiny.begun(tmp_path, iterations=2, data='ring8', image_size=None, batch=16)
+    run = tiny.begun(tmp_path, iterations=2, data='ring8', image_size=None, loss='hinge')
     row = tiny.rows(run.folder / 'metrics.jsonl')[-1]
     assert 'modes/caught' in row and not {'samples/spread', 'samples/support'} & row.keys()
