@@ -176,3 +176,14 @@ def test_tampered_exports_are_refused_or_load_and_nothing_else_happens(tmp_path)
     assert set(verdicts) == {'refused', 'loaded'}, verdicts
     assert len(verdicts['refused']) > 300
     assert len(verdicts['loaded']) > 20
+
+
+@pytest.mark.parametrize(
+    'shape',
+    [5, None, 'ab', {'a': 1}, [1, 2, 3, 4], [0], [2**24 + 1], [True], [1.0], ['1']],
+    ids=str,
+)
+@pytest.mark.parametrize('port', ['input', 'output'])
+def test_a_shape_that_is_none_is_refused(folder, port, shape):
+    edit(folder / MANIFEST, lambda manifest: manifest[port].update(shape=shape))
+    assert_refused(folder, MANIFEST, 'has a shape', 'must be at most three integers')
