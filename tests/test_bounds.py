@@ -11,6 +11,7 @@ from PIL import Image
 
 import gluongan as gg
 from gluongan import figures
+from gluongan.data import inspection, mapped
 from gluongan.evaluation import density, memory
 from gluongan.exports import verify
 from gluongan.figures import clips, grids, sheets
@@ -241,7 +242,20 @@ def test_the_memory_of_a_container_is_that_of_its_cgroup(tmp_path):
     assert memory.of_machine(limit) == 4096
 
 
-# Inversion
+# Inspection and inversion
+
+
+def test_memory_of_a_search_for_like_pictures_is_that_of_a_block(monkeypatch):
+    images = np.random.RandomState(0).randint(0, 256, (200, 3, 64, 64)).astype(np.uint8)
+    images[7] = images[3] // 2 * 2
+    dataset = gg.data.Dataset('x', images)
+    found = inspection.count_nearly_alike(dataset)
+    monkeypatch.setattr(mapped, 'BLOCK', 2**18)
+    tracemalloc.start()
+    assert inspection.count_nearly_alike(dataset) == found == 1
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6e6  # all of them as floats have 10 MB
 
 
 def test_memory_of_an_inversion_does_not_grow_with_the_starts(monkeypatch):

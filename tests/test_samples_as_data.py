@@ -268,6 +268,19 @@ def test_what_is_there_stays(runs, here, target):
     assert [path.read_text() for path in here.iterdir()] == ['mine']
 
 
+@pytest.mark.parametrize('target', TARGETS)
+def test_a_manifest_without_its_data_is_left_over_and_replaced(runs, monkeypatch, target):
+    made(runs['plain'], 'made.npz', '--count', 2)
+    message = tiny.refused('sample', runs['plain'], '--to', 'made')  # it is that of made.npz
+    assert 'its manifest would be made.json' in message
+    Path('made.npz').unlink()
+    for content in ('[]', '{}', '{', '1'):
+        Path('made.json').write_text(content)
+        assert 'exists already' in tiny.refused('sample', runs['plain'], '--to', target)
+    Path('made.json').write_text('{"gluongan samples": 1}')
+    assert len(made(runs['plain'], target, '--count', 3)) == 3
+
+
 def test_points_are_refused_in_a_sentence(runs):
     for target in TARGETS:
         message = tiny.refused('sample', runs['points'], '--to', target)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from . import mapped
 from .dataset import Dataset
 from .description import describe, oddities
 
@@ -103,7 +104,10 @@ def count_nearly_alike(dataset: Dataset) -> int | None:
     first = _first_of_each(dataset)
     if len(first) > MOST_COMPARED:
         return None
-    means = _block_means(dataset.samples[first])
+    step = max(1, mapped.BLOCK // (4 * dataset.samples[:1].nbytes))  # as floats
+    starts = range(0, len(first), step)
+    means = [_block_means(dataset.samples[first[start : start + step]]) for start in starts]
+    means = np.concatenate(means)
     limit = min(ALIKE, SHARE * _median_distance(means))
     count = 0
     for start in range(0, len(means), BLOCK):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from itertools import chain, islice, repeat
@@ -18,7 +19,7 @@ from ..config import Config
 from ..data import progress, writing
 from ..data.writing import Pictures
 from ..errors import InputError, check_count
-from ..files import as_json, check_writable, publish, real_path, staging
+from ..files import as_json, check_writable, publish, read_bytes, real_path, staging
 from ..gan.labels import numbers_in_proportion, spread_one_by_one
 from ..gan.sampling import Sampler, pixels
 from ..nn.passes import ROWS
@@ -28,7 +29,9 @@ from . import manifest
 from .loading import load_sampler
 from .making import data_name
 
+MARK = 'gluongan samples'  # of a manifest
 VERSION = 1
+MOST_BYTES = 2**24  # of a manifest
 COUNT = 10_000
 MOST_SEEDS = 10**10
 BLOCK = 2**22  # bytes of samples that are in memory at a time, unless one pass has more
@@ -117,7 +120,7 @@ def _check_request(target: Path, request: Request) -> None:
     check_count('seed', request.seed, 0)
     writing.check_target(target, 'to')
     described = manifest_of(target)
-    if os.path.lexists(described):
+    if os.path.lexists(described) and not _is_left_over(described):
         raise InputError(
             f'its manifest would be {described}, which exists already; must be another name',
             setting='to',
@@ -128,6 +131,17 @@ def _check_request(target: Path, request: Request) -> None:
         raise InputError(
             'is given together with `class`; must be only one of them', setting='per_class'
         )
+
+
+def _is_left_over(described: Path) -> bool:
+    """Return whether a manifest describes nothing: its process was killed before the data came."""
+    stem = described.with_suffix('')
+    if os.path.lexists(stem) or os.path.lexists(f'{stem}{writing.ARRAYS}'):
+        return False
+    try:
+        return MARK in json.loads(read_bytes(described, MOST_BYTES))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return False
 
 
 def _numbers(source: Path, sampler: Sampler, request: Request) -> np.ndarray | None:
@@ -247,7 +261,7 @@ def _describe(source: Path, target: Path, maker: _Maker, request: Request) -> di
     """Return what the manifest of samples says; it names no place on this machine."""
     counts = [] if maker.numbers is None else maker.numbers.tolist()
     return {
-        'gluongan samples': VERSION,
+        MARK: VERSION,
         **_describe_source(source, request.which),
         'samples': maker.total,
         'shape': list(maker.shape),
