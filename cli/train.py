@@ -179,6 +179,8 @@ def _check_out(resume: Path | None, out: Path) -> None:
 def _read_settings(file: Path) -> dict[str, Any]:
     try:
         text = read_text(file)
+    except UnicodeDecodeError:
+        raise Usage(f'--config {file}: is not UTF-8 text; must be saved as UTF-8') from None
     except (OSError, ValueError) as error:
         raise Usage(
             f'--config {file}: cannot be read ({reason(error)}); must be a JSON file of settings'
