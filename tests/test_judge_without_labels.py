@@ -109,6 +109,16 @@ def test_the_same_seed_makes_the_same_judge(nameless):
     assert not np.array_equal(first, other)
 
 
+def test_no_more_pictures_are_measured_than_fit_into_memory(nameless, monkeypatch):
+    seen = []
+    monkeypatch.setattr(autoencoding, 'in_passes', lambda run, x: seen.append(len(x)) or [x])
+    monkeypatch.setattr(autoencoding, 'MOST_VALUES', 50 * SIDE**2)
+    autoencoding.explained(None, nameless)
+    monkeypatch.setattr(autoencoding, 'MEASURED', 20)
+    autoencoding.explained(None, nameless)
+    assert seen == [50, 20]
+
+
 def test_training_takes_1000_steps_where_nothing_is_said(nameless, monkeypatch):
     monkeypatch.setattr(training, 'STEPS', 5)
     few = data.Dataset('few', nameless.samples[:200])  # three batches of 64
@@ -196,8 +206,8 @@ def test_its_metrics_are_distances_of_features_and_a_line_says_which_are_left_ou
     )
     assert reference.classes == digits.classes
     assert left_out(reference)[0] == (
-        'no `score` and no `classes` and no `kl` and no `sure` and no `modes` and no `share` and '
-        'no `asked`: the judge was trained without labels'
+        'no `score`, `classes`, `kl`, `sure`, `modes`, `share` or `asked`: '
+        'the judge was trained without labels'
     )
     assert not any('without labels' in line for line in left_out(Reference(digits)))
 

@@ -308,8 +308,8 @@ def left_out(reference: Reference) -> list[str]:
     name = reference.train.name
     notes = []
     if reference.judge and not reference.judge.about.has_classes:
-        stems = ' and no '.join(f'`{stem}`' for stem in OF_CLASSES)
-        notes.append(f'no {stems}: the judge was trained without labels')
+        *stems, last = (f'`{stem}`' for stem in OF_CLASSES)
+        notes.append(f'no {", ".join(stems)} or {last}: the judge was trained without labels')
     pairs = reference.pairs if len(reference.images) >= FEWEST else None
     if pairs and pairs.mean <= LEAST:
         notes.append(f'no `spread` and no `sharpness`: the images of {name} are all alike')

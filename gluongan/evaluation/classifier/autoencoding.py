@@ -6,6 +6,7 @@ Salakhutdinov 2006, Science 313).
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from .networks import Net
 
 EDGES = 4.0  # weight of the differences between neighbouring pixels
 MEASURED = 10_000  # pictures whose features set the scale, and that `explained` restores, at most
+MOST_VALUES = 2**26  # of all their pixels: 256 MB as floats
 
 
 class RestoringLoss(mx.gluon.HybridBlock):
@@ -73,8 +75,9 @@ def standardise(net: Net, data: Dataset) -> None:
 
 
 def _some(data: Dataset) -> np.ndarray:
-    """Return at most MEASURED pictures, the same ones every time, as floats."""
-    chosen = np.random.RandomState(0).permutation(len(data))[:MEASURED]
+    """Return as many pictures as are measured, the same ones every time, as floats."""
+    count = min(MEASURED, max(1, MOST_VALUES // prod(data.shape)))
+    chosen = np.random.RandomState(0).permutation(len(data))[:count]
     return data.floats(np.sort(chosen))
 
 
