@@ -289,8 +289,8 @@ def read_bytes(path: Path, most: int) -> bytes:
         raise ValueError('is not a regular file')
     if status.st_size > most:
         raise ValueError(f'has {status.st_size:,} bytes; must be at most {most:,}')
-    with open(path, 'rb') as file:
-        return file.read(most)
+    with open(path, 'rb') as file:  # `file.read(most)` would take memory for `most` bytes at once
+        return bytes(read_at_most(file, most))
 
 
 def read_text(path: Path, most: int = MOST_TEXT) -> str:

@@ -203,8 +203,14 @@ def test_a_mask_without_a_hole_or_without_a_known_pixel_is_refused(run, tmp_path
     [
         (['--downsample', 3], '--downsample 3: must divide the sides of pictures of 8 × 8'),
         (['--downsample', 1], '--downsample'),
-        (['--downsample', 2, '--mask', 'x.png'], '--mask and --downsample: must be only one'),
-        (['--downsample', 2, '--encoder', 9], '--encoder and --downsample: must be only one'),
+        (
+            ['--downsample', 2, '--mask', 'x.png'],
+            '--mask and --downsample: are given together; must be only one',
+        ),
+        (
+            ['--downsample', 2, '--encoder', 9],
+            '--encoder and --downsample: are given together; must be only one',
+        ),
         (['--mask', 'nowhere.png'], 'nowhere.png: does not exist; must be a picture'),
         (['--downsample', 2, '--resize'], '--resize: must be given together with'),
     ],
