@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gluongan import runtime
-from gluongan.errors import as_typed
+from gluongan.errors import as_printable, as_typed
 from gluongan.runtime import DeviceError, device, mx
 
 # The interpreter, in new processes
@@ -146,7 +146,8 @@ def test_a_missing_gpu_is_refused_with_what_mxnet_sees(
 def test_an_unknown_device_is_refused_with_the_known_ones(name):
     with pytest.raises(DeviceError) as caught:
         device(name)
-    assert str(caught.value) == f'device {as_typed(name)}: must be auto, cpu, gpu or gpu(i)'
+    given = as_printable(as_typed(name))
+    assert str(caught.value) == f'device {given}: must be auto, cpu, gpu or gpu(i)'
 
 
 def test_a_driver_that_fails_counts_as_no_gpu(monkeypatch):

@@ -66,7 +66,7 @@ def test_other_errors_time_and_memory_are_findings(tmp_path, monkeypatch):
     assert judged(fills, tmp_path).startswith('took 0.1 GB')
     monkeypatch.setattr(watched, 'SECONDS', 0.001)
     assert judged(computes, tmp_path).startswith('took 0 s')
-    assert watched.refusal(InputError('two\nlines')).startswith('not one sentence')
+    assert watched.refusal(ValueError('two\nlines')).startswith('not one sentence')
     assert watched.refusal(InputError('one')) == 'refused'
 
 

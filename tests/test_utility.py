@@ -220,7 +220,7 @@ def test_the_report_has_the_accuracies_and_the_verdict_a_clause(tmp_path, quick)
         'lenet_accuracy_both10512_s4_test',
     ]
     assert 'right on test pictures when trained on 10,000 samples' in report['words']
-    assert 'test accuracy of a network trained on samples' in result.stdout
+    assert 'test images right by a network trained on samples' in result.stdout
     assert 'trained from 2 seeds, 4 steps' in result.stdout
     assert result.stderr.count('trained on both: test accuracy') == 2
 
