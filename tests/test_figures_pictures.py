@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+import tiny
 from PIL import Image
 from test_figures_content import grey, read_pixels, write_facts, write_greys
 
@@ -148,3 +151,23 @@ def test_points_with_a_forged_header_are_refused_by_name(tmp_path, shape):
     with pytest.raises(RunError, match=r'a\.npy: cannot be read as a NumPy array') as caught:
         clouds.load(tmp_path / 'a.npy')
     assert '\n' not in str(caught.value)
+
+
+def test_epochs_of_a_conditional_run_show_each_class_under_its_name(tmp_path, texts):
+    run = tmp_path / 'run'
+    write_facts(run, classes=['cat', 'dog', 'emu'], shape=[1, 8, 8])
+    (run / 'config.json').write_text(json.dumps(tiny.tiny(conditional=True).to_dict()))
+    (run / 'samples').mkdir()
+    levels = np.repeat(np.array([50, 100, 150], np.uint8), 10)
+    sheet = figures.grid(np.broadcast_to(levels[:, None, None, None], (30, 1, 8, 8)), 10)
+    for name in ('reals.png', 'samples/000010.png', 'samples/000020.png'):
+        figures.save(sheet, run / name)
+    pixels_of = read_pixels(FIGURES['epochs'](run))
+    (first, *_) = np.flatnonzero((pixels_of == 50).sum(axis=1) > 100)
+    row = [value for value in dict.fromkeys(pixels_of[first].tolist()) if value in (50, 100, 150)]
+    assert row == [50, 100, 150]
+    assert [text for text, *_ in texts if text in ('cat', 'dog', 'emu')] == (
+        ['cat'] * 5 + ['dog'] * 5 + ['emu'] * 5
+    )
+    with Image.open(FIGURES['training'](run)) as clip:
+        assert clip.width > 2 * clip.height  # a row of ten for each class, not a square

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -13,7 +11,7 @@ from ..files import replacing
 from ..runs import reading
 from ..runs.folder import CLIP
 from . import clouds
-from .grids import enlarged, grid, tiles
+from .grids import enlarged, evenly, grid, sheet_of
 from .text import font
 
 MOST_FRAMES = 80
@@ -28,8 +26,6 @@ SHORTEST, LONGEST = 100, 400  # ms that a frame is shown
 # compresses well, would make up most of the file.
 GREYS, COLOURS = 16, 64
 BAR = 34  # pixels above the images, for the iteration
-
-Item = TypeVar('Item')
 
 
 def training(run: Path) -> Path | None:
@@ -46,22 +42,10 @@ def training(run: Path) -> Path | None:
     else:
         frames = []
         for iteration, path in files:
-            frames.append(_frame(grid(tiles(path, facts.shape)), iteration))
+            frames.append(_frame(sheet_of(path, facts.shape), iteration))
     pace = min(LONGEST, max(SHORTEST, DURATION // len(frames)))
     durations = [pace] * (len(frames) - 1) + [HOLD]
     return _save_gif(frames, durations, run / CLIP)
-
-
-def evenly(items: Sequence[Item], most: int) -> list[Item]:
-    """Return at most `most` of the items, evenly spread; the first and the last are among them.
-
-    >>> evenly(range(100), 5)
-    [0, 25, 50, 74, 99]
-    """
-    if len(items) <= most:
-        return list(items)
-    chosen = np.linspace(0, len(items) - 1, most).round().astype(int)
-    return [items[index] for index in chosen]
 
 
 def walk(images: np.ndarray, path: Path, *, pace: int = 80) -> Path:

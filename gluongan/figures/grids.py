@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -22,6 +23,8 @@ PAD = 2  # pixels between two tiles, and around all of them
 # its value from a sample that is white all over.
 SEPARATOR, EMPTY = 255, 254
 MOST_PIXELS = 2**25  # of a picture: it takes up to 1 GB to make, and nobody looks at more
+
+Item = TypeVar('Item')
 
 
 def check_pixels(width: int, height: int, remedy: str) -> None:
@@ -201,3 +204,23 @@ def _make_literal(figure: Figure) -> None:
             continue
         text.set_parse_math(False)
         text.set_text('\n'.join(map(drawable, text.get_text().split('\n'))))
+
+
+def sheet_of(path: Path, shape: tuple[int, ...]) -> Image.Image:
+    """Return the images (C, H, W) of a file as a grid with as many columns as the file has."""
+    images = tiles(path, shape)
+    with Image.open(path) as image:
+        cols = image.width // (shape[2] + PAD)
+    return grid(images, cols)
+
+
+def evenly(items: Sequence[Item], most: int) -> list[Item]:
+    """Return at most `most` of the items, evenly spread; the first and the last are among them.
+
+    >>> evenly(range(100), 5)
+    [0, 25, 50, 74, 99]
+    """
+    if len(items) <= most:
+        return list(items)
+    chosen = np.linspace(0, len(items) - 1, most).round().astype(int)
+    return [items[index] for index in chosen]

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from ..runs import reading
 from ..runs.folder import figure_path, is_run, read_config
 from . import clouds
-from .grids import PAD, enlarged, enlarged_to, grid, most_images, save, tiles
+from .grids import PAD, enlarged, enlarged_to, evenly, grid, most_images, save, sheet_of, tiles
 from .text import class_labels, drawable, font, text_width, wrapped
 
 INK, FAINT, PAPER = (34, 34, 34), (102, 102, 102), (255, 255, 255)
@@ -45,21 +45,13 @@ def samples(run: Path) -> Path | None:
     reals_path = reading.reals_file(run, facts)
     if reals_path is None:
         return None
-    reals, fakes = _sheet(reals_path, facts), _sheet(newest, facts)
+    reals, fakes = sheet_of(reals_path, facts.shape), sheet_of(newest, facts.shape)
     scale = max(1, round(PANEL / max(reals.width, fakes.width)))
     names = _row_names(run, facts, fakes) if reals.height == fakes.height else []
     sheet = _side_by_side(enlarged(reals, scale), enlarged(fakes, scale), names)
     return save(
         titled(sheet, f'{facts.about}, iteration {iteration:,}'), figure_path(run, 'samples')
     )
-
-
-def _sheet(path: Path, facts: reading.Facts) -> Image.Image:
-    """Return the images of a file as a grid with as many columns as the file has."""
-    images = tiles(path, facts.shape)
-    with Image.open(path) as image:
-        cols = image.width // (facts.shape[2] + PAD)
-    return grid(images, cols)
 
 
 def _row_names(run: Path, facts: reading.Facts, sheet: Image.Image) -> list[str]:
@@ -95,13 +87,27 @@ def epochs(run: Path) -> Path | None:
     most = min(MOST_ROWS, max(1, most_images(facts.shape) // PER_EPOCH))
     ends = ends[::-1][:: -(-len(ends) // most)]
     steps = {newer[0] - older[0] for newer, older in zip(ends, ends[1:])}
-    images = np.concatenate([tiles(path, facts.shape)[:PER_EPOCH] for _, path, _ in ends])
+    images, columns = _rows([path for _, path, _ in ends], run, facts)
     title = f'{facts.about}: a row of samples after {_which(steps)}'
     newest = f'the newest, of iteration {ends[0][2]:,}, at the top'
     note = f'epochs at the left, {newest}; every row from the same noise'
     sheet = enlarged_to(grid(images, len(images) // len(ends)), EPOCHS_WIDTH)
-    names = [f'{epoch:,}' for epoch, _, _ in ends]
-    return save(titled(labelled(sheet, names), title, note), figure_path(run, 'epochs'))
+    numbers = [f'{epoch:,}' for epoch, _, _ in ends]
+    sheet = labelled(sheet, numbers, columns)
+    return save(titled(sheet, title, note), figure_path(run, 'epochs'))
+
+
+def _rows(paths: Sequence[Path], run: Path, facts: reading.Facts) -> tuple[np.ndarray, list[str]]:
+    """Return 15 images of each file (len(paths) · 15, C, H, W), and what is above their columns.
+
+    Of a conditional generator they are from all parts of the file, under their classes.
+    """
+    images = [tiles(path, facts.shape) for path in paths]
+    count = len(images[0])
+    names = _row_names(run, facts, sheet_of(paths[0], facts.shape))
+    chosen = evenly(range(count), PER_EPOCH) if names else list(range(count))[:PER_EPOCH]
+    columns = [names[index * len(names) // count] for index in chosen if names]
+    return np.concatenate([of_file[chosen] for of_file in images]), columns
 
 
 def _epoch_ends(run: Path, facts: reading.Facts) -> list[tuple[int, Path, int]]:
