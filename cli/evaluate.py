@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,20 +113,7 @@ def evaluate(
     given = typed(flags)
     json_setting = out and 'json'
     figure_setting = figure and 'figure'
-    if is_run(source):
-        others = [name for name in given if name != 'data']
-        if others:
-            raise Usage(
-                f'{flag(others[0])}: {source} is a run, whose data is known; must be left out'
-            )
-    elif changed_data and (given or not is_run(real_path(source).parent)):
-        raise Usage(
-            f'--changed-data: {source} is no run, so its data is not known; must be left out'
-        )
-    elif given and 'data' not in given:
-        raise Usage(
-            f'{flag(next(iter(given)))}: says how data is read; must be given together with --data'
-        )
+    _check_suits(source, given, changed_data)
     if figure and figure.suffix != '.png':
         raise Usage(f'--figure {figure}: must end in .png')
     with refusals():
@@ -158,6 +146,24 @@ def evaluate(
             echo(_draw(report, figure), err=True)
     echo_text(report.table())
     echo('', *report.notes, report.origin(), report.summary)
+
+
+def _check_suits(source: Path, given: Collection[str], changed_data: bool) -> None:
+    """Raise Usage for options about data that do not suit the source. given: their settings."""
+    if is_run(source):
+        others = [name for name in given if name != 'data']
+        if others:
+            raise Usage(
+                f'{flag(others[0])}: {source} is a run, whose data is known; must be left out'
+            )
+    elif changed_data and (given or not is_run(real_path(source).parent)):
+        raise Usage(
+            f'--changed-data: {source} is no run, so its data is not known; must be left out'
+        )
+    elif given and 'data' not in given:
+        raise Usage(
+            f'{flag(next(iter(given)))}: says how data is read; must be given together with --data'
+        )
 
 
 def _places_in(

@@ -73,7 +73,7 @@ def evaluate_source(
     request = Request(count, which, device, changed_data, resize)
     if config is None and kind.data_config is config_of_pictures:  # it is that of their run
         loading.check_data(real_path(source).parent, reference.train, changed_data=changed_data)
-    lesson = _lesson(kind, source, reference, request) if utility else None  # may be refused
+    labelled = _labelled(kind, source, reference, request) if utility else None  # may be refused
     samples, iteration = kind.read(source, reference.train, request)
     on_step(f'{len(samples):,} samples', time.perf_counter() - start)
     values = evaluate(samples, reference, on_step=on_step)
@@ -81,11 +81,11 @@ def evaluate_source(
     clauses = [_summary(values, known, reference)]
     notes = [*left_out_of(samples, reference), *notes, *left_out(reference)]
     notes += _shortage(source, len(samples), count, is_asked_for)
-    if lesson is not None:
-        learned = _learn(lesson, reference, device, on_step)
-        values |= learned.values()
-        clauses.append(learned.sentence())
-        notes.append(learned.note())
+    if labelled is not None:
+        result = _measure_utility(labelled, reference, device, on_step)
+        values |= result.values()
+        clauses.append(result.sentence())
+        notes.append(result.note())
     return Report(
         source=str(source),
         data=reference.train.name,
@@ -115,13 +115,17 @@ def _summary(values: Values, known: dict[str, Values], reference: Reference) -> 
     )
 
 
-def _lesson(kind: SourceKind, source: Path, reference: Reference, request: Request) -> data.Dataset:
+def _labelled(
+    kind: SourceKind, source: Path, reference: Reference, request: Request
+) -> data.Dataset:
     """Return the samples that classifiers will be trained on."""
     check_utility(reference)
     return kind.labelled(source, reference.train, request)
 
 
-def _learn(lesson: data.Dataset, reference: Reference, device: str, on_step: OnStep) -> Utility:
+def _measure_utility(
+    samples: data.Dataset, reference: Reference, device: str, on_step: OnStep
+) -> Utility:
     start = time.perf_counter()
 
     def on_trained(pictures: str, accuracy: float) -> None:
@@ -130,7 +134,7 @@ def _learn(lesson: data.Dataset, reference: Reference, device: str, on_step: OnS
         on_step(f'trained on {pictures}: test accuracy {accuracy:.2%}', now - start)
         start = now
 
-    return measure_utility(lesson, reference, device=device, on_trained=on_trained)
+    return measure_utility(samples, reference, device=device, on_trained=on_trained)
 
 
 def _shortage(source: Path, found: int, count: int, is_asked_for: bool) -> list[str]:
