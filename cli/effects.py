@@ -33,6 +33,7 @@ CONDITIONS: dict[str, Condition] = {
         lambda config: 'leaky_relu' in (config.gen_activation, config.dis_activation),
     ),
     'penalty_weight': _needs_any('penalty'),
+    'penalty_every': _needs_any('penalty'),
     'noise_until': _needs_any('instance_noise'),
     'augment_probability': (
         'without `augment`, and beside `augment_target`',

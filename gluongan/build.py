@@ -189,6 +189,7 @@ def make_updater(config: Config, dataset: data.Dataset) -> GANUpdater:
         opt_dis=opt_dis,
         penalty=config.penalty,
         penalty_weight=config.penalty_weight if config.penalty else None,
+        penalty_every=config.penalty_every if config.penalty else None,
         dis_steps=config.dis_steps,
         gen_steps=config.gen_steps,
         shared_noise=config.shared_noise,

@@ -291,6 +291,7 @@ WITH_EFFECT = {
     'conv_width': {'network': 'conv'},
     'conv_depth': {'network': 'conv'},
     'penalty_weight': {'penalty': 'gp'},
+    'penalty_every': {'penalty': 'gp'},
     'noise_until': {'instance_noise': 0.1},
     'augment_probability': {'augment': ('shift',)},
     'augment_target': {'augment': ('shift',)},

@@ -58,6 +58,7 @@ SMALL = {
     'pack': st.sampled_from((1, 2, 3, 4)),
     'batch': st.sampled_from((8, 12, 16)),
     'penalty_weight': st.none() | number(0, 20),
+    'penalty_every': st.integers(1, 3),
     'dis_steps': st.integers(1, 3),
     'gen_steps': st.integers(1, 3),
     'real_target': rarely(0.7, 0.9),

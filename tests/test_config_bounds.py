@@ -23,6 +23,7 @@ BOUNDS = {
     'dis_steps': (1, 100),
     'gen_steps': (1, 100),
     'penalty_weight': (0.0, 1e6),
+    'penalty_every': (1, 1000),
     'real_target': (0.5, 1.0),
     'fake_target': (0.0, 0.5),
     'instance_noise': (0.0, 10.0),

@@ -231,6 +231,30 @@ def test_weight_is_ten_unless_given():
         assert GradientPenalty(dis, frozen(dis), kind, 0.0).scale == 0
 
 
+def test_a_lazy_penalty_is_in_one_of_so_many_updates_and_as_many_times_as_strong(
+    tiny_updater, monkeypatch
+):
+    scales = []
+
+    def watched(*arguments, penalty=None, **options):
+        scales.append(penalty.scale if penalty else None)
+        return update_dis(*arguments, penalty=penalty, **options)
+
+    monkeypatch.setattr('gluongan.gan.updater.update_dis', watched)
+    settings = {'penalty': 'r1', 'penalty_weight': 4.0, 'penalty_every': 3, 'dis_steps': 2}
+    whole, resumed = tiny_updater(**settings), tiny_updater(**settings)
+    for _ in range(5):
+        whole.update()
+    assert scales == [6.0, None, None, 6.0, None, None, 6.0, None, None, 6.0]
+    half = tiny_updater(**settings)
+    half.update()
+    half.update()
+    resumed.restore(*half.state())
+    scales.clear()
+    resumed.update()
+    assert scales == [None, None]  # updates 4 and 5 of the discriminator
+
+
 @pytest.mark.parametrize('kind', ['', 'GP', 'wgan-gp', 'r3'])
 def test_an_unknown_penalty_is_refused_and_the_known_ones_are_named(kind):
     dis = critic('dense')

@@ -50,6 +50,7 @@ OTHER_VALUES = {
     'gen_steps': 2,
     'penalty': 'r1',
     'penalty_weight': 1.0,
+    'penalty_every': 4,
     'real_target': 0.9,
     'fake_target': 0.1,
     'instance_noise': 0.1,

@@ -190,6 +190,7 @@ GAME = {
     'gen_steps': ({}, 1, 2),
     'penalty': ({}, 'r1', 'r2'),
     'penalty_weight': ({'penalty': 'r1'}, 1.0, 20.0),
+    'penalty_every': ({'penalty': 'r1'}, 1, 2),
     'real_target': ({}, 1.0, 0.9),
     'fake_target': ({}, 0.0, 0.1),
     'instance_noise': ({}, 0.1, 0.5),

@@ -64,6 +64,8 @@ def test_a_schedule_from_python_still_learns_after_the_first_step(tiny_updater):
         ({'instance_noise': 0.1, 'noise_until': 0}, 'noise_until 0: must be at least 1'),
         ({'instance_noise': -0.1, 'noise_until': 7}, 'instance_noise -0.1: must be at least 0'),
         ({'penalty_weight': 2.0}, 'penalty_weight 2.0: has no effect without `penalty`'),
+        ({'penalty_every': 2}, 'penalty_every 2: has no effect without `penalty`'),
+        ({'penalty': 'r1', 'penalty_every': 0}, 'penalty_every 0: must be'),
         ({'dis': {'pack': 3}}, 'batch 8: must be a multiple of 3'),
         ({'conditional': True}, 'conditional: tiny has no labels'),
     ],
@@ -116,9 +118,9 @@ def test_a_built_penalty_is_the_penalty_of_that_name(tiny_nets, tiny_data, kind)
     losses = []
     for is_built in (True, False):
         gen, dis = tiny_nets()
-        penalty = {'penalty': kind, 'penalty_weight': 3.0}
+        penalty = {'penalty': kind, 'penalty_weight': 3.0, 'penalty_every': 2}
         if is_built:
-            penalty = {'penalty': GradientPenalty(dis, frozen(dis), kind, 3.0)}
+            penalty = {'penalty': GradientPenalty(dis, frozen(dis), kind, 3.0, every=2)}
         updater = GANUpdater(gen, dis, tiny_data.batches(8), **penalty)
         for _ in range(3):
             updater.update()

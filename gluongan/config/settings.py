@@ -123,6 +123,9 @@ class Settings:
     penalty_weight: float | None = _game(
         None, 'float', 'Weight of the gradient penalty. Default: 10.', low=0.0, high=1e6,
         optional=True)
+    penalty_every: int = _game(
+        1, 'int', 'Apply the gradient penalty in one of so many updates of the discriminator, as '
+        'many times as strong.', low=1, high=1000, unit='updates')
     real_target: float = _game(
         1.0, 'float',
         "The discriminator's target for real samples; 0.9 is one-sided label smoothing.",

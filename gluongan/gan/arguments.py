@@ -157,28 +157,25 @@ def make_adaptive(
 
 def make_penalty(
     penalty: str | GradientPenalty | None,
-    weight: float | None,
+    options: dict[str, float | None],
     dis: Chain,
     view: mx.gluon.HybridBlock,
     classes: int,
 ) -> GradientPenalty | None:
-    """Return the penalty that is given, or the one of that name; None without one."""
-    if penalty is None:
-        if weight is not None:
-            raise InputError(
-                'has no effect without `penalty`; must be None',
-                setting='penalty_weight',
-                value=weight,
-            )
-        return None
+    """Return the penalty that is given, or the one of that name; None without one.
+
+    options: its `weight`, and in `every` how many updates it is applied; None where not given.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
     if isinstance(penalty, str):
-        return GradientPenalty(dis, view, penalty, weight, classes=classes)
-    if weight is not None:
-        raise InputError(
-            '`penalty` is built and has its own weight; must be None',
-            setting='penalty_weight',
-            value=weight,
-        )
+        return GradientPenalty(dis, view, penalty, classes=classes, **given)
+    for name, value in given.items():
+        reason = 'has no effect without `penalty`'
+        if penalty is not None:
+            reason = f'`penalty` is built and has its own {name}'
+        raise InputError(f'{reason}; must be None', setting=f'penalty_{name}', value=value)
+    if penalty is None:
+        return None
     if penalty.dis is not dis:
         raise InputError('belongs to another network; must be built for `dis`', setting='penalty')
     if penalty.classes != classes:

@@ -39,7 +39,8 @@ class GANUpdater:
     gen, dis: networks, already initialised. real: batches of data, `load(...).batches(...)`.
     loss: a name in LOSSES, or a Loss.
     opt_gen, opt_dis: the networks' optimisers; without them, Adam with `lr` and `beta1`.
-    penalty: a name in PENALTIES, with its `penalty_weight`, or a GradientPenalty.
+    penalty: a name in PENALTIES, or a GradientPenalty. penalty_weight, penalty_every: of the named
+    one, see `GradientPenalty`.
     shared_noise: both networks see the same z within an iteration, so that the generator runs once;
     otherwise each update draws its own (Goodfellow et al. 2014, Algorithm 1).
     noise: `normal`, `uniform` or `truncated`.
@@ -89,6 +90,7 @@ class GANUpdater:
         opt_dis: Optimizer | None = None,
         penalty: str | GradientPenalty | None = None,
         penalty_weight: float | None = None,
+        penalty_every: int | None = None,
         dis_steps: int = 1,
         gen_steps: int = 1,
         shared_noise: bool = True,
@@ -118,7 +120,8 @@ class GANUpdater:
         self.dis_objective = DisObjective(dis, make_loss(loss) if isinstance(loss, str) else loss)
         self.gen_objective = GenObjective(frozen(dis), self.loss)
         view = self.dis_view
-        self.penalty = arguments.make_penalty(penalty, penalty_weight, dis, view, self.classes)
+        options = {'weight': penalty_weight, 'every': penalty_every}
+        self.penalty = arguments.make_penalty(penalty, options, dis, view, self.classes)
         self.noise = Noise(gen.shape_in[0] - self.classes, noise, seed=seed, device=real.device)
         self.average = MovingAverage(gen, ema) if ema else None
         self.augmentation = arguments.make_augmentation(
@@ -254,13 +257,14 @@ class GANUpdater:
 
     def _update_dis(self, x_real: Array, x_fake: Array) -> tuple[Array, Array, Array]:
         optimizer = _WatchedOptimizer(self.opt_dis, self.watch)
+        is_due = self.penalty and self.penalty.is_due(self.opt_dis.steps)
         with self.watch('D update'):
             return update_dis(
                 self.dis_objective,
                 optimizer,
                 x_real,
                 x_fake,
-                penalty=self.penalty,
+                penalty=self.penalty if is_due else None,
                 augment=self.augmentation,
             )
 
