@@ -27,6 +27,8 @@ CONDITIONS: dict[str, Condition] = {
     'dis_hidden': _needs('network', 'dense'),
     'conv_width': _needs('network', 'conv'),
     'conv_depth': _needs('network', 'conv'),
+    'conv_extra': _needs('network', 'conv'),
+    'gen_modulated': _needs('network', 'conv'),
     'batchnorm_momentum': _needs_any('gen_batchnorm', 'dis_batchnorm'),
     'leaky_slope': (
         'without an activation leaky_relu',

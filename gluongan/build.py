@@ -123,7 +123,9 @@ def make_generator(config: Config, shape: tuple[int, ...], classes: int, device:
             output,
             width=config.conv_width,
             depth=config.conv_depth,
+            extra=config.conv_extra,
             activation=config.gen_activation,
+            modulated=config.gen_modulated,
             **shared,
         )
     gen_sizes, _ = dense_sizes(config, shape, classes)
@@ -155,6 +157,7 @@ def make_discriminator(
             (shape[0] + classes, *shape[1:]),
             width=config.conv_width,
             depth=config.conv_depth,
+            extra=config.conv_extra,
             activation=config.dis_activation,
             **shared,
         )

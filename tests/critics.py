@@ -42,14 +42,19 @@ FUNCTIONS = {
 
 
 def convolve(x, weight, bias):
-    """4×4 filters, stride 2, padding 1: (N, C, H, W) -> (N, O, H/2, W/2)."""
-    n, h, w = len(x), x.shape[2] // 2, x.shape[3] // 2
+    """Filters of 4×4 with a stride of 2, or of 3×3 with a stride of 1; padding 1.
+
+    (N, C, H, W) -> (N, O, H/2, W/2) or (N, O, H, W).
+    """
+    side = weight.shape[2]
+    stride = {4: 2, 3: 1}[side]
+    n, h, w = len(x), x.shape[2] // stride, x.shape[3] // stride
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
     taps = []
-    for i in range(4):
-        for j in range(4):
-            taps.append(padded[:, :, i : i + 2 * h : 2, j : j + 2 * w : 2])
-    columns = np.stack(taps, axis=2).reshape(n, -1, h * w)  # (N, C·16, H/2·W/2)
+    for i in range(side):
+        for j in range(side):
+            taps.append(padded[:, :, i : i + stride * h : stride, j : j + stride * w : stride])
+    columns = np.stack(taps, axis=2).reshape(n, -1, h * w)  # (N, C·side², …)
     y = (weight.reshape(len(weight), -1) @ columns).reshape(n, -1, h, w)
     return y if bias is None else y + bias[:, None, None]
 

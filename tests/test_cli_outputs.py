@@ -290,6 +290,8 @@ WITH_EFFECT = {
     'data_dir': {'data': 'fashion-mnist'},
     'conv_width': {'network': 'conv'},
     'conv_depth': {'network': 'conv'},
+    'conv_extra': {'network': 'conv'},
+    'gen_modulated': {'network': 'conv'},
     'penalty_weight': {'penalty': 'gp'},
     'penalty_every': {'penalty': 'gp'},
     'noise_until': {'instance_noise': 0.1},

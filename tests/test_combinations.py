@@ -48,6 +48,8 @@ SMALL = {
     'dis_hidden': st.lists(st.integers(1, 9), max_size=2).map(tuple),
     'conv_width': st.integers(4, 8),
     'conv_depth': st.sampled_from((None, 1, 2)),
+    'conv_extra': rarely(1, 2),
+    'gen_modulated': rarely(True),
     'leaky_slope': number(0, 1),
     'batchnorm_momentum': number(0, 0.99),
     'gen_dropout': rarely(0.1, 0.6),

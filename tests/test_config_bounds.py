@@ -14,6 +14,7 @@ BOUNDS = {
     'latent': (1, 65536),
     'conv_width': (1, 4096),
     'conv_depth': (1, 10),
+    'conv_extra': (0, 8),
     'leaky_slope': (0.0, 1.0),
     'batchnorm_momentum': FRACTION,
     'gen_dropout': (0.0, 0.95),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -294,3 +295,61 @@ def test_exported_generator_computes_the_same_bits(tmp_path, shape):
         warnings.filterwarnings('ignore', 'Cannot decide type')
         imported = mx.gluon.SymbolBlock.imports(str(files[0]), ['data'], str(files[1]))
     np.testing.assert_array_equal(imported(z).asnumpy(), live)
+
+
+# 3×3 convolutions beside those that change the size
+
+
+@pytest.mark.parametrize('extra', [1, 2, 3])
+@pytest.mark.parametrize('shape', [(1, 28, 28), (3, 8, 24)])
+def test_extra_convolutions_are_at_each_size_from_the_smallest_to_the_largest(shape, extra):
+    depth, _ = halvings(shape, None)
+    nets = (
+        conv_generator(7, shape, width=2, extra=extra),
+        conv_discriminator(shape, width=2, extra=extra),
+    )
+    for net, grows in zip(nets, (True, False)):
+        kept = Counter()
+        for row in net.rows():
+            if row.layer == 'Conv' and len(row.output) == 3:
+                kept[row.output[1:], row.output[0]] += 1
+        sizes = [tuple(side // 2**halved for side in shape[1:]) for halved in range(depth + 1)]
+        for halved, size in enumerate(sizes):
+            channels = 2 * 2**halved
+            if grows and halved == depth:  # a dense layer makes the smallest size
+                assert kept.pop((size, channels), 0) == 0
+            elif grows:
+                # The last one at full size gives the picture.
+                assert kept.pop((size, channels), 0) == extra - (halved == 0)
+            else:
+                # One more halved to this size, with the channels of the size before.
+                assert kept.pop((size, channels), 0) == extra
+                assert kept.pop((size, channels // 2), 0) == (halved > 0)
+        assert dict(kept) == ({(shape[1:], shape[0]): 1} if grows else {})
+
+
+def test_a_convolution_of_three_pixels_keeps_the_sides_and_one_of_four_halves_them():
+    x = batch(2, 3, 6, 10)
+    for halves, sides in ((True, (3, 5)), (False, (6, 10))):
+        layer = Conv(4, in_channels=3, halves=halves)
+        layer.initialize()
+        assert layer(x).shape == (2, 4, *sides)
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_networks_with_extra_convolutions_train_and_export(tmp_path, channels):
+    runtime.seed(0)
+    shape = (channels, 8, 8)
+    nets = {
+        'gen': conv_generator(5, shape, width=8, extra=1, modulated=True),
+        'dis': conv_discriminator(shape, width=8, extra=1, batchnorm=False, spectral=True),
+    }
+    for name, net in nets.items():
+        x = batch(4, *net.shape_in)
+        x.attach_grad()
+        with mx.autograd.record():
+            total = net(x).square().sum()
+        total.backward()
+        assert np.isfinite(x.grad.asnumpy()).all()
+        assert x.grad.norm().asscalar() > 0
+        export(net, tmp_path / name / 'net')  # which compares them

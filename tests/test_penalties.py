@@ -32,6 +32,9 @@ CRITICS = {
     'conv': lambda: conv_discriminator(
         (1, 4, 8), width=2, depth=2, activation='tanh', batchnorm=False, init='glorot'
     ),
+    'conv-extra': lambda: conv_discriminator(
+        (1, 4, 8), width=2, depth=1, extra=1, activation='tanh', batchnorm=False, init='glorot'
+    ),
     'conv-leaky': lambda: conv_discriminator(
         (1, 4, 8), width=2, depth=2, batchnorm=False, init='glorot'
     ),

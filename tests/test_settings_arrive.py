@@ -36,6 +36,8 @@ DENSE = {
 CONV = {
     'conv_width': (BOTH, {}, 4, 8),
     'conv_depth': (BOTH, {}, 1, 2),
+    'conv_extra': (BOTH, {}, 0, 1),
+    'gen_modulated': (GEN, {}, False, True),
     'dis_projection': (DIS, {'conditional': True}, False, True),
 }
 SHARED = {

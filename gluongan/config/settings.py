@@ -74,6 +74,9 @@ class Settings:
     conv_depth: int | None = _nets(
         None, 'int', 'Conv: how many times the sides are halved. Default: until fewer than 4 '
         'pixels would remain.', low=1, high=10, optional=True)
+    conv_extra: int = _nets(
+        0, 'int', 'Conv: 3 × 3 convolutions at each size, beside those that halve or double the '
+        'sides.', low=0, high=8, unit='convolutions')
     gen_activation: str = _nets(
         'leaky_relu', 'str', "Between the generator's layers.", choices=_ACTIVATIONS)
     dis_activation: str = _nets(
@@ -87,6 +90,9 @@ class Settings:
         "The discriminator's last layer: one logit, or two tanh units and a softmax.",
         choices=('logit', 'softmax'))
     gen_batchnorm: bool = _nets(True, 'bool', 'BatchNorm after each hidden layer of the generator.')
+    gen_modulated: bool = _nets(
+        False, 'bool', "Conv: the generator's noise, and the label, set scale and shift behind its "
+        'BatchNorm.')
     dis_batchnorm: bool = _nets(
         False, 'bool', 'BatchNorm after each hidden layer of the discriminator.')
     batchnorm_momentum: float = _nets(

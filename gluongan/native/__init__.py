@@ -7,7 +7,8 @@ threads: a pool of threads takes the place of OpenMP's in MXNet, with the same b
 updates: of the weights, with MXNet's own bits.
 batches: of the data, with MXNet's own bits.
 dense, norms: layers that add in another order than MXNet's, but always in the same one: their bits
-do not depend on the number of threads, nor on the processor. `dense` has the losses, too.
+do not depend on the number of threads, nor on the processor. `dense` has the losses, too, and
+`norms` what modulates the channels of each sample.
 augment: pictures changed for the discriminator; it adds in another order, too.
 
 Subnormal numbers count as 0 in all of them, see subnormal.h.

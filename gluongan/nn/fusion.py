@@ -16,6 +16,7 @@ from ..runtime import mx
 from .chains import fuse_chains
 from .formulas import FORMULA, fuse_formula
 from .graph import VARIABLE
+from .modulations import fuse_modulations
 
 RawNode = dict[str, Any]
 
@@ -107,6 +108,7 @@ def fused(
         rewriting.fuse_dense()
     if fuse_norms:
         rewriting.fuse_norms()
+        rewriting.fuse_modulations()
     rewriting.fuse_activations()
     rewriting.fuse_reshapes()
     rewriting.fuse_slopes()
@@ -147,6 +149,10 @@ class _Rewriting:
                 continue
             if not self._is_between_convolutions(index):
                 self._replace(node, BATCHNORM, _norm_attributes(node))
+
+    def fuse_modulations(self) -> None:
+        """Let one operator scale and shift the channels of each sample."""
+        fuse_modulations(self._nodes, self._uses)
 
     def fuse_activations(self) -> None:
         """Move each activation into the operator of ours that it follows."""

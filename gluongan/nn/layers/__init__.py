@@ -9,6 +9,7 @@ from .chain import Chain, Row, format_table, parameter_count, weights
 from .conv import Centre, Conv, Deconv
 from .dense import Dense, Reshape, TwoUnitSoftmax
 from .frozen import frozen
+from .modulation import ModulatedBatchNorm, ModulatedChain
 from .precision import affine, in_float32, use_precision
 from .projection import Projection
 from .spectral import (
@@ -31,6 +32,8 @@ __all__ = [
     'Dense',
     'MinibatchDiscrimination',
     'MinibatchStdDev',
+    'ModulatedBatchNorm',
+    'ModulatedChain',
     'Pack',
     'Projection',
     'Reshape',

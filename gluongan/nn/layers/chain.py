@@ -60,6 +60,10 @@ class Chain(mx.gluon.nn.HybridSequential):
         self.shape_in = shape_in
         self.add(*layers)
 
+    def inputs_of(self, layer: mx.gluon.HybridBlock, value: Any, first: Any) -> tuple[Any, ...]:
+        """Return what a layer takes: what the layer before it gave; first: the Chain's input."""
+        return (value,)
+
     def rows(self, shape_in: tuple[int, ...] | None = None) -> list[Row]:
         """Return the table of the layers.
 
@@ -74,10 +78,11 @@ class Chain(mx.gluon.nn.HybridSequential):
                 setting='shape_in',
             )
         samples = prod(layer.m for layer in self if isinstance(layer, Pack))  # in one input
-        batch_shape = (samples, *shape)
+        first = batch_shape = (samples, *shape)
         table = [Row('input', '', shape, 0, 0)]
         for layer in self:
-            batch_shape, flops = _shape_and_flops(layer, batch_shape)
+            shapes = self.inputs_of(layer, batch_shape, first)
+            batch_shape, flops = _shape_and_flops(layer, *shapes)
             row = Row(
                 type(layer).__name__,
                 _activation_name(layer),
@@ -96,11 +101,12 @@ class Chain(mx.gluon.nn.HybridSequential):
         )
 
 
-def _shape_and_flops(layer: mx.gluon.HybridBlock, shape: Shape) -> tuple[Shape, int]:
+def _shape_and_flops(layer: mx.gluon.HybridBlock, *inputs: Shape) -> tuple[Shape, int]:
     """Return the shape of a batch behind a layer, and the FLOPs; nothing is computed for it."""
-    symbol = layer(mx.sym.var('x'))
+    shape_of_input = {f'x{number}': shape for number, shape in enumerate(inputs)}
+    symbol = layer(*map(mx.sym.var, shape_of_input))
     internals = symbol.get_internals()
-    _, output_shapes, _ = internals.infer_shape(x=shape)
+    _, output_shapes, _ = internals.infer_shape(**shape_of_input)
     shape_of = dict(zip(internals.list_outputs(), output_shapes))
     graph = parse_graph(symbol.tojson())
     shapes = []

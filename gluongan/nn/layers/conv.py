@@ -1,4 +1,4 @@
-"""Strided convolutions down and up, safe on every build of MXNet 1.9.1."""
+"""Convolutions that halve, double or keep sides, safe on every build of MXNet 1.9.1."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from .spectral import add_singular_vectors, spectral_weight
 
 nn = mx.gluon.nn
 
-# The filters of both layers: 4 × 4 pixels, with a stride of 2 and a padding of 1.
+# Filters of 4 × 4 pixels with a stride of 2 halve or double the sides, 3 × 3 pixels keep them.
 KERNEL, STRIDE, PADDING = 4, 2, 1
+KEEPING_KERNEL, KEEPING_STRIDE = 3, 1
 
 
 class Conv(nn.Conv2D):
     """Halves an image's sides by 4×4 filters: (N, in_channels, H, W) -> (N, channels, H/2, W/2).
 
+    halves: if False, 3×3 filters keep the sides.
     spectral: normalise the weight by its largest singular value, see `spectral_weight`.
 
     >>> layer = Conv(64, 'relu', in_channels=3)
@@ -32,13 +34,15 @@ class Conv(nn.Conv2D):
         *,
         in_channels: int,
         slope: float = 0.2,
+        halves: bool = True,
         bias: bool = True,
         spectral: bool = False,
     ) -> None:
-        super().__init__(channels, KERNEL, STRIDE, PADDING, in_channels=in_channels, use_bias=bias)
+        kernel, stride = (KERNEL, STRIDE) if halves else (KEEPING_KERNEL, KEEPING_STRIDE)
+        super().__init__(channels, kernel, stride, PADDING, in_channels=in_channels, use_bias=bias)
         self.act = Activation(activation, slope=slope)
         if spectral:
-            add_singular_vectors(self, channels, in_channels * KERNEL**2)
+            add_singular_vectors(self, channels, in_channels * kernel**2)
 
     def hybrid_forward(
         self, F: Any, x: Any, weight: Any, bias: Any = None, u: Any = None, v: Any = None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 
 from ...errors import InputError
 from ...runtime import mx
-from ..layers import Centre, Chain, Conv, Deconv, Dense, Reshape
+from ..layers import Centre, Chain, Conv, Deconv, Dense, ModulatedChain, Reshape
 from .shared import Head, Hidden, Layers, initialize, output_activation, pack_layers
 
 nn = mx.gluon.nn
@@ -19,11 +20,13 @@ def conv_generator(
     *,
     width: int = 64,
     depth: int | None = None,
+    extra: int = 0,
     activation: str = 'relu',
     slope: float = 0.2,
     batchnorm: bool = True,
     momentum: float = 0.9,
     dropout: float = 0.0,
+    modulated: bool = False,
     init: str = 'normal',
     device: str | mx.Context = 'cpu',
 ) -> Chain:
@@ -34,25 +37,38 @@ def conv_generator(
     width: channels of the largest hidden layer; each smaller one has twice as many as the next.
     depth: how often the sides double. By default it starts from sides of 4 to 7 pixels. Raises
     InputError where the sides of `shape` cannot be halved so often.
+    extra: 3×3 convolutions at each size, beside the 4×4 ones that double the sides. With one, the
+    largest hidden layer has the size of the picture, and a 3×3 convolution ends the network, as in
+    Miyato et al. 2018 (arXiv 1802.05957, table 3).
+    modulated: the latent vector sets scale and shift behind BatchNorm, see `ModulatedBatchNorm`.
 
     >>> gen = conv_generator(100, (1, 28, 28), width=16)
     >>> gen(mx.nd.zeros((8, 100))).shape
     (8, 1, 28, 28)
     """
     depth, smallest = halvings(shape, depth)
-    channels = [width * 2**i for i in reversed(range(depth))]
-    hidden = Hidden(activation, slope, batchnorm, momentum, dropout)
+    hidden = Hidden(activation, slope, batchnorm, momentum, dropout, latent if modulated else 0)
+    channels = width * 2 ** (depth if extra else depth - 1)
     layers = [
-        Dense(channels[0] * prod(smallest), in_units=latent),
+        Dense(channels * prod(smallest), in_units=latent),
         # Before BatchNorm: behind a reshape, MXNet's deconvolution fails in the backward pass.
-        Reshape((channels[0], *smallest)),
-        *hidden.after_convolution(channels[0]),
+        Reshape((channels, *smallest)),
+        *hidden.after_convolution(channels),
     ]
-    for inputs, outputs in zip(channels, channels[1:]):
-        layers.append(Deconv(outputs, in_channels=inputs, bias=not batchnorm))
+    for outputs, doubles in _steps_up(width, depth, extra):
+        if doubles:
+            layers.append(Deconv(outputs, in_channels=channels, bias=not batchnorm))
+        else:
+            layers.append(Conv(outputs, in_channels=channels, halves=False, bias=not batchnorm))
         layers += hidden.after_convolution(outputs)
-    layers.append(Deconv(shape[0], output_activation(output), in_channels=channels[-1]))
-    return initialize(Chain(*layers, shape_in=(latent,)), init, device)
+        channels = outputs
+    final = output_activation(output)
+    if extra:
+        layers.append(Conv(shape[0], final, in_channels=channels, halves=False))
+    else:
+        layers.append(Deconv(shape[0], final, in_channels=channels))
+    kind = ModulatedChain if modulated else Chain
+    return initialize(kind(*layers, shape_in=(latent,)), init, device)
 
 
 def conv_discriminator(
@@ -60,6 +76,7 @@ def conv_discriminator(
     *,
     width: int = 64,
     depth: int | None = None,
+    extra: int = 0,
     activation: str = 'leaky_relu',
     slope: float = 0.2,
     batchnorm: bool = True,
@@ -75,30 +92,58 @@ def conv_discriminator(
 ) -> Chain:
     """Return DCGAN's discriminator: pictures (N, *shape) in [0, 1] -> (N / pack,) logits.
 
-    It mirrors `conv_generator`, with no BatchNorm behind the first convolution. The options that
-    `conv_generator` does not have are those of `dense_discriminator`; the last `projected` channels
-    of a picture are planes of its label.
+    It mirrors `conv_generator`, with its `extra` convolutions, and with no BatchNorm behind the
+    first convolution. The options that `conv_generator` does not have are those of
+    `dense_discriminator`; the last `projected` channels of a picture are planes of its label.
 
     >>> dis = conv_discriminator((3, 32, 32), width=16, spectral=True)
     >>> dis(mx.nd.zeros((8, 3, 32, 32))).shape
     (8,)
     """
     depth, smallest = halvings(shape, depth)
-    channels = [(shape[0] - projected) * pack, *(width * 2**i for i in range(depth))]
+    inputs = (shape[0] - projected) * pack
     body: Layers = [Centre()]
-    for i, (inputs, outputs) in enumerate(zip(channels, channels[1:])):
+    for i, (outputs, halves) in enumerate(_steps_down(width, depth, extra)):
         hidden = Hidden(activation, slope, batchnorm and i > 0, momentum, dropout)
         bias = not hidden.batchnorm
-        body.append(Conv(outputs, in_channels=inputs, bias=bias, spectral=spectral))
+        body.append(Conv(outputs, in_channels=inputs, halves=halves, bias=bias, spectral=spectral))
         body += hidden.after_convolution(outputs)
+        inputs = outputs
     body.append(nn.Flatten())
     last = Head('logit', kernels, stddev, spectral, projected, planes=True)
     net = Chain(
         *pack_layers(pack, shape),
-        *last.on_top_of(body, channels[-1] * prod(smallest)),
+        *last.on_top_of(body, inputs * prod(smallest)),
         shape_in=tuple(shape),
     )
     return initialize(net, init, device)
+
+
+def _steps_up(width: int, depth: int, extra: int) -> Iterator[tuple[int, bool]]:
+    """Yield the channels behind each convolution of a generator but the last, and if it doubles.
+
+    >>> list(_steps_up(16, 2, 0)), list(_steps_up(16, 2, 1))
+    ([(16, True)], [(32, True), (32, False), (16, True)])
+    """
+    if not extra:
+        yield from ((width * 2**halved, True) for halved in reversed(range(depth - 1)))
+        return
+    for halved in reversed(range(depth)):
+        yield width * 2**halved, True
+        is_last = halved == 0
+        yield from [(width * 2**halved, False)] * (extra - is_last)
+
+
+def _steps_down(width: int, depth: int, extra: int) -> Iterator[tuple[int, bool]]:
+    """Yield the channels behind each convolution of a discriminator, and whether it halves.
+
+    >>> list(_steps_down(16, 2, 0)), list(_steps_down(16, 1, 1))
+    ([(16, True), (32, True)], [(16, False), (16, True), (32, False)])
+    """
+    for halved in range(depth):
+        yield from [(width * 2**halved, False)] * extra
+        yield width * 2**halved, True
+    yield from [(width * 2**depth, False)] * extra
 
 
 def halvings(shape: tuple[int, ...], depth: int | None) -> tuple[int, tuple[int, int]]:

@@ -15,6 +15,7 @@ from ..layers import (
     Dense,
     MinibatchDiscrimination,
     MinibatchStdDev,
+    ModulatedBatchNorm,
     Pack,
     Projection,
     Reshape,
@@ -59,6 +60,7 @@ class Hidden(NamedTuple):
     batchnorm: bool
     momentum: float
     dropout: float
+    modulated_by: int = 0  # values of the generator's input; 0: not modulated
 
     def dense_layers(self, sizes: Sequence[int], *, spectral: bool = False) -> Layers:
         """Return the fully connected layers from sizes[0] to sizes[-1] values."""
@@ -76,7 +78,11 @@ class Hidden(NamedTuple):
     def after_convolution(self, channels: int) -> Layers:
         """Return the layers that follow a convolution without an activation."""
         layers: Layers = []
-        if self.batchnorm:
+        if self.modulated_by:
+            layers.append(
+                ModulatedBatchNorm(channels, inputs=self.modulated_by, momentum=self.momentum)
+            )
+        elif self.batchnorm:
             layers.append(nn.BatchNorm(momentum=self.momentum, in_channels=channels))
         layers.append(Activation(self.activation, slope=self.slope))
         return layers + self._dropout_layers()
