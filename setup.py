@@ -106,6 +106,7 @@ setup(
         'gluongan': [
             'data/mnist/*',
             'evaluation/classifier/shipped/*',
+            'exports/generators/*/*',
             'native/*.cc',
             'native/*.h',
         ],

@@ -10,7 +10,7 @@ import click
 
 from .faults import Usage, flag, parameter_name, refusals
 from .knobs import PATH
-from .options import CHANGED_DATA, DATA_AT
+from .options import CHANGED_DATA, DATA_AT, find_generator
 from .outputs import check_target
 from .printing import echo, shell_word
 
@@ -69,6 +69,7 @@ def write(run: Path, to: Path, request: Mapping[str, Any]) -> None:
         from gluongan.data.writing import is_arrays
         from gluongan.exports.samples import Request, manifest_of, write_samples
 
+        run, _ = find_generator(run)
         check_target(to, folder=not is_arrays(to), setting='to')
         check_target(manifest_of(to), setting='to')
         given = {name: value for name, value in request.items() if value is not None}

@@ -10,7 +10,16 @@ from gluongan.runs.folder import WALK
 
 from .faults import Usage, refusals
 from .knobs import PATH
-from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, parse_seeds
+from .options import (
+    CLASS,
+    DEVICE,
+    RUN_OR_EXPORT,
+    THREADS,
+    TRUNC,
+    WHICH,
+    find_generator,
+    parse_seeds,
+)
 from .outputs import at_snapshot, default_stem, output, safe, sheet_title
 from .printing import echo
 
@@ -57,7 +66,8 @@ def interpolate(
     """Walk through the latent space of RUN from seed to seed: a strip as PNG, and a GIF.
 
     Normal noise is interpolated along great circles, uniform noise along straight lines. RUN may
-    also be a folder that `gluongan export` made in MXNet's format.
+    also be a folder that `gluongan export` made in MXNet's format, or mnist or fashion-mnist, a
+    generator that ships with the package.
 
     \b
     gluongan interpolate runs/00000-dense-mnist --seeds 3,14,15,92 --steps 16
@@ -71,10 +81,11 @@ def interpolate(
         from gluongan.gan.inversion import split_walk
         from gluongan.gan.sampling import pixels
 
+        run, beginning = find_generator(run)
         sampler = load_sampler(run, which=which, device=device)
         base = f'{WALK}-{safe(seeds)}{at_snapshot(run, which)}'
         stem = default_stem(base, without=['seeds', 'which'])
-        path = output(out, run / f'{stem}.png', '.png', beside=['.gif'])
+        path = output(out, Path(f'{beginning}{stem}.png'), '.png', beside=['.gif'])
         if len(sampler.shape) != 3:
             raise Usage(f'{run}: is of points; must be of images')
         figures.lay_out_walks(len(numbers) - 1, steps + 1, sampler.shape)

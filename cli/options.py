@@ -14,6 +14,7 @@ from gluongan.threads import request_threads
 from .exits import remember_run
 from .faults import Usage, refusals
 from .knobs import PATH, number_option
+from .printing import echo
 
 MOST = 100_000
 MOST_DIGITS = 10
@@ -24,6 +25,21 @@ def remembered(context: click.Context, parameter: click.Parameter, run: Path | N
     if run is not None:
         remember_run(run)
     return run
+
+
+def find_generator(run: Path) -> tuple[Path, str]:
+    """Return the folder of a run or an export, and what its outputs' names begin with by default.
+
+    run: as it was typed; perhaps the name of a generator that ships with the package. A line says
+    so, and its outputs go to the current folder.
+    """
+    from gluongan.exports import find_shipped
+
+    shipped = find_shipped(run)
+    if shipped is None:
+        return run, f'{run}/'
+    echo(f'{run}: the generator that ships with gluongan', err=True)
+    return shipped, f'{run}-'
 
 
 RUN = click.argument('run', type=PATH, metavar='RUN', callback=remembered)

@@ -12,7 +12,16 @@ from gluongan.runs.folder import SEEDS
 from .datasets import OF_DATA, data_options, refuse, write
 from .faults import refusals, warn
 from .knobs import PATH
-from .options import CLASS, DEVICE, RUN_OR_EXPORT, THREADS, TRUNC, WHICH, parse_seeds
+from .options import (
+    CLASS,
+    DEVICE,
+    RUN_OR_EXPORT,
+    THREADS,
+    TRUNC,
+    WHICH,
+    find_generator,
+    parse_seeds,
+)
 from .outputs import at_snapshot, default_stem, output, safe, sheet_title
 from .printing import echo
 
@@ -71,9 +80,11 @@ def sample(
     The array has the shape (N, C, H, W). The sheet names the seeds, and the classes of a
     conditional run; a name that the typeface cannot show is replaced by the number of the class,
     such as #1. RUN may also be a folder that `gluongan export` made in MXNet's format, which gives
-    the same samples for the same seeds.
+    the same samples for the same seeds; or mnist or fashion-mnist, a generator that ships with the
+    package, whose sheets go to the current folder.
 
     \b
+    gluongan sample mnist
     gluongan sample runs/00000-dense-mnist
     gluongan sample runs/00000-dense-mnist --seeds 7,11,100-115 --snapshot best --out best.png
     gluongan sample runs/00001-conditional-mnist --class 3 --scale 3
@@ -90,6 +101,7 @@ def sample(
         from gluongan.figures import lay_out
         from gluongan.files import write_array
 
+        run, beginning = find_generator(run)
         sampler = load_sampler(run, which=which, device=device)
         if seeds is None:
             of_each_class = sampler.classes and name is None
@@ -97,7 +109,7 @@ def sample(
             numbers = parse_seeds(seeds)
         base = f'{SEEDS}-{safe(seeds)}{at_snapshot(run, which)}'
         stem = default_stem(base, without=['seeds', 'which'])
-        path = output(out, run / f'{stem}.png', '.png', beside=['.npy'])
+        path = output(out, Path(f'{beginning}{stem}.png'), '.png', beside=['.npy'])
         classes = sampler.classes if name is None else []
         if len(sampler.shape) == 3:
             of_class = len(classes)

@@ -9,6 +9,7 @@ from . import summary
 from .loading import Loaded, load_export, load_sampler
 from .making import FORMATS, Export, export, export_run
 from .manifest import ExportError, Manifest, is_export
+from .shipped import find_shipped
 
 __all__ = [
     'FORMATS',
@@ -18,6 +19,7 @@ __all__ = [
     'Manifest',
     'export',
     'export_run',
+    'find_shipped',
     'is_export',
     'load_export',
     'load_sampler',
