@@ -29,6 +29,10 @@ ONNX = [
     'onnx>=1.13',
     'onnxruntime>=1.14',
 ]  # the graph is written in our own words, so any of them will do
+SEARCH = [
+    'optuna>=4.0',  # the first with its journal in optuna.storages.journal
+    'scikit-learn>=1.2',  # for the importance of settings
+]
 
 # Strict IEEE arithmetic, except that products are made of fused multiply-adds.
 FLAGS = ['-std=c++17', '-O3', '-fno-math-errno', '-fno-trapping-math', '-fPIC', '-pthread']
@@ -125,6 +129,7 @@ setup(
     ],
     extras_require={
         'onnx': ONNX,
+        'search': SEARCH,
         'test': [
             'pytest>=7',
             'hypothesis>=6',
@@ -132,6 +137,7 @@ setup(
             'scikit-learn>=1.2',
             'prdc==0.2',
             *ONNX,
+            *SEARCH,
         ],
     },
     entry_points={'console_scripts': ['gluongan = gluongan.cli:main']},
