@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +15,10 @@ from searches import FD, SPEC, Play, go, rows, without_minutes
 
 from benchmarks import search as program
 from benchmarks.searching.folder import held
-from benchmarks.searching.spec import make_spec
+from benchmarks.searching.spec import PARTS, make_spec
 from gluongan.errors import GluonganError, InputError
+
+HOME = Path(__file__).parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +96,15 @@ def test_a_spec_that_cannot_be_read_is_named(tmp_path, text):
         file.write_text(text, encoding='latin-1')
     with pytest.raises(InputError, match=r'spec\.json: '):
         program.read_spec(file)
+
+
+def test_the_specs_that_come_with_it_are_possible_and_the_page_of_docs_has_one():
+    found = {path.stem: program.read_spec(path) for path in (HOME / 'benchmarks/specs').glob('*')}
+    assert found['sn_projection'].rungs == (500, 1500, 4500)
+    text = (HOME / 'docs/search.md').read_text()
+    shown = text.split('```json\n')[1].split('```')[0]
+    assert shown == (HOME / 'benchmarks/specs/sn_projection.json').read_text()
+    assert all(f'| `{part}` |' in text for part in PARTS)
 
 
 def test_another_search_in_the_same_folder_is_refused(tmp_path):
