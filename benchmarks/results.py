@@ -25,6 +25,7 @@ from gluongan.cli.options import parse_seeds
 from gluongan import evaluation
 from gluongan.evaluation import classifier as judge
 from gluongan.evaluation import comparison
+from gluongan.metric_names import find_metric_name
 from gluongan.recipes import RECIPES
 from gluongan.runs import reading
 from gluongan.runs.folder import EVALUATION, read_config
@@ -159,10 +160,13 @@ def table(groups: Sequence[comparison.Group], data: str) -> str:
 
 def columns(run: Path) -> dict[str, str]:
     """Return {title: metric} of the columns that an evaluated run has."""
-    by_stem = {}
-    for name in evaluation.read_metrics(run / EVALUATION):
-        by_stem[evaluation.metric_stem(name)] = name
-    return {title: by_stem[stem] for stem, title in COLUMNS.items() if stem in by_stem}
+    names = list(evaluation.read_metrics(run / EVALUATION))
+    found = {}
+    for stem, title in COLUMNS.items():
+        name = find_metric_name(names, stem, 'pixel') or find_metric_name(names, stem)
+        if name is not None:
+            found[title] = name
+    return found
 
 
 def real_line(data: str, names: Sequence[str]) -> list[str]:

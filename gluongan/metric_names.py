@@ -161,22 +161,31 @@ def metric_meaning(name: str) -> Meaning:
     return MEANINGS.get(metric_stem(name) or '', UNKNOWN)
 
 
-def find_metric_name(names: Iterable[str], stem: str) -> str | None:
+def find_metric_name(names: Iterable[str], stem: str, space: str | None = None) -> str | None:
     """Return the first of the names that has a stem, None where there is none.
 
-    >>> find_metric_name(['iteration', 'lenet_fd2k_test'], 'fd')
-    'lenet_fd2k_test'
+    space: only names of this space count, by default of any.
+
+    >>> names = ['iteration', 'lenet_recall2k_k5_test', 'pixel_recall2k_k5_test']
+    >>> find_metric_name(names, 'recall')
+    'lenet_recall2k_k5_test'
+    >>> find_metric_name(names, 'recall', 'pixel')
+    'pixel_recall2k_k5_test'
     """
-    return next((name for name in names if metric_stem(name) == stem), None)
+    for name in names:
+        parsed = MetricName.parse(name)
+        if parsed and parsed.stem == stem and space in (None, parsed.space):
+            return name
+    return None
 
 
-def find_metric(values: Mapping[str, float], stem: str) -> float | None:
-    """Return the value of the metric with a stem, None where there is none.
+def find_metric(values: Mapping[str, float], stem: str, space: str | None = None) -> float | None:
+    """Return the value of the metric with a stem, and of a space if given; None if there is none.
 
     >>> find_metric({'iteration': 500, 'lenet_fd2k_test': 3.5}, 'fd')
     3.5
     """
-    name = find_metric_name(values, stem)
+    name = find_metric_name(values, stem, space)
     return None if name is None else values[name]
 
 

@@ -12,7 +12,12 @@ from gluongan import data, evaluation, figures
 from gluongan.config import Config, ConfigError
 from gluongan.evaluation import classifier
 from gluongan.evaluation.from_updater import draw_samples
-from gluongan.evaluation.suite import measure_by_judge, measure_diversity, measure_manifold
+from gluongan.evaluation.suite import (
+    measure_by_judge,
+    measure_diversity,
+    measure_manifold,
+    measure_manifold_of_features,
+)
 from gluongan.extensions.evaluation import counts
 from gluongan.runs import snapshots
 from gluongan.runs.folder import SCORES
@@ -72,10 +77,11 @@ def test_rows_are_what_evaluate_says_of_the_same_samples(tmp_path, settings, jud
     assert [row['iteration'] for row in rows] == [0, 5, 10, 12]
     reference = evaluation.Reference(*load_shapes(), classifier.read(judge_file))
     samples = draw_samples(run.updater, 2_000, seed=3)
-    only = (measure_by_judge, measure_diversity, measure_manifold)
+    only = (measure_by_judge, measure_diversity, measure_manifold, measure_manifold_of_features)
     expected = evaluation.evaluate(samples, reference, counts=counts(2_000), only=only)
     assert {f'{lenet}_fd2k_test', f'{lenet}_classes2k'} <= set(expected)
     assert {'pixel_coverage512_k5_test', 'pixel_spread1k_test'} <= set(expected)
+    assert f'{lenet}_recall512_k5_test' in expected
     for name, value in expected.items():
         assert rows[-1][name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
     assert rows[-1]['judge/seconds'] > 0

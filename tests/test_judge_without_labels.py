@@ -287,7 +287,11 @@ def test_a_report_by_it_has_distances_and_says_nothing_of_classes(files, trained
     report = json.loads((tmp_path / 'r.json').read_text())
     space = f'autoencoder-{trained.sha256[:8]}'
     of_judge = [name for name in report['metrics'] if name.startswith('autoencoder')]
-    assert of_judge == [f'{space}_{stem}100_train' for stem in ('fd', 'kd', 'kd_error')]
+    near = ('precision', 'recall', 'density', 'coverage')
+    assert of_judge == [
+        *(f'{space}_{stem}100_train' for stem in ('fd', 'kd', 'kd_error')),
+        *(f'{space}_{stem}100_k5_train' for stem in near),
+    ]
     assert report['judge']['net'] == 'autoencoder'
     assert 'class' not in report['words']
     assert any('trained without labels' in line for line in result.stdout.splitlines())

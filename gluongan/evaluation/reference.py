@@ -69,7 +69,7 @@ class Reference:
         order = np.random.RandomState(0).permutation(len(compared))[:MOST]
         self.images = compared.floats(order)
         self.labels = None if compared.labels is None else compared.labels[order]
-        self._radii: dict[tuple[int, int], np.ndarray] = {}
+        self._radii: dict[tuple[int, int, bool], np.ndarray] = {}
 
     @cached_property
     def space(self) -> str:
@@ -140,11 +140,14 @@ class Reference:
         """The sharpness of the images."""
         return metrics.sharpness(self.images)
 
-    def squared_radii(self, count: int, k: int) -> np.ndarray:
+    def squared_radii(self, count: int, k: int, *, of_features: bool = False) -> np.ndarray:
         """Return the squared distance from each of the first `count` images to its k-th neighbour.
 
-        Neighbours are those among the same `count` images.
+        Neighbours are those among the same `count` images. Distances are of pixels, or of the
+        judge's features.
         """
-        if (count, k) not in self._radii:
-            self._radii[count, k] = squared_radii(flat(self.images[:count]), k)
-        return self._radii[count, k]
+        key = count, k, of_features
+        if key not in self._radii:
+            x = self.judgement.features if of_features else self.images
+            self._radii[key] = squared_radii(flat(x[:count]), k)
+        return self._radii[key]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,9 +15,13 @@ from . import metrics
 from .reference import Floats, Reference
 from .samples import Samples
 
+if TYPE_CHECKING:
+    from .classifier import Judgement
+
 Values = dict[str, float]
 
 K = 5  # neighbours that set the radius of a ball: precision, recall, density, coverage
+FIDELITY_AND_VARIETY = 'precision, recall, density, coverage'
 FEWEST = 20  # samples, and images of the data, whose comparison means something
 SENSITIVE = 100  # the least number of latent vectors whose spread means something
 LEAST = 1e-6  # a distance or a sharpness of the data that others can be divided by
@@ -63,7 +67,7 @@ def measure_by_judge(samples: Samples, reference: Reference, counts: Counts) -> 
     net = reference.space
     split = reference.split
     n = len(samples)
-    features, probabilities = reference.judge(samples.x)
+    features, probabilities = _judged(samples, reference)
     kernel = metrics.kernel_distance(features, reference.judgement.features)
     frechet = metrics.frechet_distance(metrics.moments(features), reference.moments)
     values = {
@@ -74,6 +78,11 @@ def measure_by_judge(samples: Samples, reference: Reference, counts: Counts) -> 
     if probabilities is None:
         return values
     return values | _of_classes(probabilities, samples, reference)
+
+
+@lru_cache(maxsize=1)  # two measurements are of what the judge has computed
+def _judged(samples: Samples, reference: Reference) -> Judgement:
+    return reference.judge(samples.x)
 
 
 def _of_classes(probabilities: np.ndarray, samples: Samples, reference: Reference) -> Values:
@@ -113,6 +122,18 @@ def measure_manifold(samples: Samples, reference: Reference, counts: Counts) -> 
     result = metrics.manifold(reference.images[:n], samples.x[:n], k=K, radii=radii)
     details = (f'k{K}', reference.split)
     return _named(result, 'pixel', n, details)
+
+
+def measure_manifold_of_features(samples: Samples, reference: Reference, counts: Counts) -> Values:
+    """Return precision, recall, density and coverage in the judge's features.
+
+    A picture that moves by a pixel moves far in pixel space, and hardly there.
+    """
+    n = min(counts.manifold, len(samples), len(reference.images))
+    features = _judged(samples, reference).features[:n]
+    radii = reference.squared_radii(n, K, of_features=True)
+    result = metrics.manifold(reference.judgement.features[:n], features, k=K, radii=radii)
+    return _named(result, reference.space, n, (f'k{K}', reference.split))
 
 
 def measure_bins(samples: Samples, reference: Reference, counts: Counts) -> Values:
@@ -244,8 +265,9 @@ def measurements(samples: Samples, reference: Reference) -> dict[str, Measure]:
     if enough and reference.judge:
         has_classes = reference.judge.about.has_classes
         suitable['features and classes' if has_classes else 'features'] = measure_by_judge
+        suitable[f'{FIDELITY_AND_VARIETY} of features'] = measure_manifold_of_features
     if enough:
-        suitable['precision, recall, density, coverage'] = measure_manifold
+        suitable[f'{FIDELITY_AND_VARIETY} of pixels'] = measure_manifold
     if len(samples) >= metrics.BINS:
         suitable['bins'] = measure_bins
     if enough:

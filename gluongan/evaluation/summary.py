@@ -13,7 +13,7 @@ Values = Mapping[str, float]
 
 GOOD_SHARPNESS = (0.8, 1.25)  # relative to the data: the eye notices little within these bounds
 CHANCE_COPIES = 0.02  # real test images have less than 1 %
-GOOD_VARIETY = 0.9  # of the coverage and of the recall of real images
+GOOD_VARIETY = 0.9  # of the coverage and of the recall of real images, both of pixels
 EASY_TO_TELL = 0.8  # 1-NN accuracy; 0.5 for real images
 IDEAL = {'coverage': 0.97, 'recall': 0.94}  # if no real images were measured
 FEW_IMAGES = 1_000  # distinct images; the data has 10,000
@@ -124,9 +124,9 @@ def _variety(values: Values, real: Values, images: int | None) -> str:
         return f'too few real images ({images}) to judge the variety'
     ratios = []
     for stem, ideal in IDEAL.items():
-        value = find_metric(values, stem)
+        value = find_metric(values, stem, 'pixel')
         if value is not None:
-            ratios.append(value / (find_metric(real, stem) or ideal))
+            ratios.append(value / (find_metric(real, stem, 'pixel') or ideal))
     if not ratios:
         return ''
     support = find_metric(values, 'support')

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from ..evaluation import Counts, Samples, evaluate, find_metric, real_samples
 from ..evaluation.from_updater import draw_samples
-from ..evaluation.suite import measure_by_judge, measure_diversity, measure_manifold
+from ..evaluation.suite import (
+    measure_by_judge,
+    measure_diversity,
+    measure_manifold,
+    measure_manifold_of_features,
+)
 from ..runs.folder import JUDGED
 from ..runs.reading import newest
 from ..runs.records import Records, as_written, json_row
@@ -79,5 +84,10 @@ class Evaluation(Extension):
             self(trainer)
 
     def _measure(self, samples: Samples) -> dict[str, float]:
-        only = (measure_by_judge, measure_diversity, measure_manifold)
+        only = (
+            measure_by_judge,
+            measure_diversity,
+            measure_manifold,
+            measure_manifold_of_features,
+        )
         return evaluate(samples, self._reference, counts=counts(self._count), only=only)
