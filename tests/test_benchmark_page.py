@@ -175,9 +175,7 @@ def write_equivalence(folder):
     write_json(folder / 'equivalence.json', {'rows': rows, 'environment': ENVIRONMENT})
 
 
-@pytest.fixture
-def results(tmp_path):
-    folder = tmp_path / 'results'
+def write_results(folder):
     folder.mkdir()
     write_compare(folder)
     write_one_thread(folder)
@@ -191,11 +189,24 @@ def results(tmp_path):
     return folder
 
 
+@pytest.fixture
+def results(tmp_path):
+    """A folder of results that a test may change."""
+    return write_results(tmp_path / 'results')
+
+
 def sections(results, folder):
     """The sections of the page about some results, by title."""
     text = page.page(read_findings(results), folder)
     parts = [part.partition('\n') for part in text.split('\n## ')[1:]]
     return {title: content.strip() for title, _, content in parts}
+
+
+@pytest.fixture(scope='module')
+def whole_page(tmp_path_factory):
+    """The sections of the page about all results; drawing its charts takes a second."""
+    folder = tmp_path_factory.mktemp('page')
+    return sections(write_results(folder / 'results'), folder)
 
 
 @pytest.mark.parametrize(
@@ -233,18 +244,17 @@ def sections(results, folder):
         ('Machine', '0.2 to 0.2'),
     ],
 )
-def test_the_page_says_what_was_measured(results, tmp_path, title, part):
-    assert part in sections(results, tmp_path)[title]
+def test_the_page_says_what_was_measured(whole_page, title, part):
+    assert part in whole_page[title]
 
 
-def test_the_page_has_all_sections(results, tmp_path):
-    texts = sections(results, tmp_path)
-    assert list(texts) == TITLES
-    assert not any('Not measured yet' in text for text in texts.values())
+def test_the_page_has_all_sections(whole_page):
+    assert list(whole_page) == TITLES
+    assert not any('Not measured yet' in text for text in whole_page.values())
 
 
-def test_a_goal_that_is_not_met_is_reported_with_the_operator_to_blame(results, tmp_path):
-    lines = sections(results, tmp_path)['What to take away'].splitlines()
+def test_a_goal_that_is_not_met_is_reported_with_the_operator_to_blame(whole_page):
+    lines = whole_page['What to take away'].splitlines()
     against = {line.split(':')[0]: line for line in lines if 'peer' in line}
     dense, dcgan = against['- `dense-128`'], against['- `dcgan-128`']
     assert dense.endswith('1.25 × the best peer, `torch`; bar 1.0, met; aim 1.25, met')
@@ -264,15 +274,15 @@ def test_a_goal_that_is_not_met_is_reported_with_the_operator_to_blame(results, 
         ('0.98 × the speed of bare updates', ', met'),
     ],
 )
-def test_growth_memory_and_overhead_have_a_verdict(results, tmp_path, part, verdict):
-    lines = sections(results, tmp_path)['What to take away'].splitlines()
+def test_growth_memory_and_overhead_have_a_verdict(whole_page, part, verdict):
+    lines = whole_page['What to take away'].splitlines()
     (line,) = [line for line in lines if part in line]
     assert verdict in line
 
 
 @pytest.mark.parametrize('title', TITLES[4:])
-def test_each_table_names_the_processor_the_threads_and_the_versions(results, tmp_path, title):
-    line = sections(results, tmp_path)[title].splitlines()[-1]
+def test_each_table_names_the_processor_the_threads_and_the_versions(whole_page, title):
+    line = whole_page[title].splitlines()[-1]
     assert re.match(r'Measured on: Abacus, \d threads?, mxnet 1\.9\.1', line), line
 
 
