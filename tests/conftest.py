@@ -63,6 +63,14 @@ def tiny_updater(tiny_data, tiny_nets):
     return make
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Runs draw no figures at their end, which would take a second; test_figures*.py draw them."""
+    from gluongan import figures
+
+    monkeypatch.setattr(figures, 'draw_all', lambda run: [])
+
+
 # A new interpreter looks for modules where it starts. That must not be the checkout, whose gluongan
 # is not the installed one and has no command line.
 HERE = Path(__file__).parent

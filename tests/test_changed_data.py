@@ -16,6 +16,8 @@ from gluongan.errors import InputError
 from gluongan.runs.folder import RunError, read_config
 from gluongan.runs.reading import read_facts
 
+pytestmark = pytest.mark.usefixtures('undrawn')
+
 X = np.random.RandomState(0).randint(0, 256, (200, 8, 8)).astype(np.uint8)
 Y = np.arange(200) % 4
 
@@ -41,7 +43,7 @@ CHANGES = {
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, undrawn):
     """A run of 4 iterations on an archive."""
     data = write(tmp_path / 'data.npz')
     changes = {'data': str(data), 'image_size': None, 'iterations': 4, 'batch': 16}

@@ -29,12 +29,6 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def undrawn(monkeypatch):
-    """Runs draw nothing, which would take a second."""
-    monkeypatch.setattr(figures, 'draw_all', lambda run: [])
-
-
 # Help
 
 

@@ -16,11 +16,6 @@ from gluongan.runs.snapshots import list_snapshots
 from gluongan.trainer import Extension
 
 
-@pytest.fixture
-def undrawn(monkeypatch):
-    monkeypatch.setattr(figures, 'draw_all', lambda run: [])
-
-
 def iterations_in(path):
     return [row['iteration'] for row in tiny.rows(path)]
 
