@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -63,12 +64,50 @@ def tiny_updater(tiny_data, tiny_nets):
     return make
 
 
+@pytest.fixture(scope='session', autouse=True)
+def _bins_once():
+    """Evaluations divide the same training images into bins once: k-means takes most of their time.
+
+    That the same images give the same bins is tested in test_metrics_neighbours.py.
+    """
+    from gluongan.evaluation.metrics import bins
+
+    find, found = bins.centres, {}
+
+    def find_once(data, k, *, seed=0):
+        images = data[:]
+        key = hashlib.sha256(images).digest(), images.shape, k, seed
+        if key not in found:
+            found[key] = find(data, k, seed=seed)
+        return found[key].copy()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bins, 'centres', find_once)
+        yield
+
+
 @pytest.fixture
 def undrawn(monkeypatch):
     """Runs draw no figures at their end, which would take a second; test_figures*.py draw them."""
     from gluongan import figures
 
     monkeypatch.setattr(figures, 'draw_all', lambda run: [])
+
+
+@pytest.fixture
+def no_accuracy(monkeypatch):
+    """Runs leave out accuracy.csv, which takes seconds for the 100,000 points of a mixture."""
+    from gluongan.extensions import QuickMetrics
+
+    monkeypatch.setattr(QuickMetrics, '_over_the_data', lambda *_: None)
+
+
+@pytest.fixture
+def unverified(monkeypatch):
+    """Exports are not computed once more in a new process, which test_export.py tests."""
+    from gluongan.exports import verify
+
+    monkeypatch.setattr(verify, 'same_bits', lambda *_: None)
 
 
 # A new interpreter looks for modules where it starts. That must not be the checkout, whose gluongan

@@ -360,7 +360,7 @@ def test_full_disk_ends_the_run_with_one_line_and_earlier_snapshots_stay(undrawn
 # Other data
 
 
-def test_points_of_the_plane_run_end_to_end(undrawn):
+def test_points_of_the_plane_run_end_to_end(undrawn, no_accuracy):
     folder = Path('runs/00000-dense-ring8')
     assert tiny.gluongan('train', *tiny.flags(data='ring8', image_size=None)).exit_code == 0
     assert np.load(folder / 'samples' / '000020.npy').shape == (2500, 2)

@@ -30,6 +30,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def run(tmp_path_factory, data):
+    """A run with its figures, which `plot` draws again."""
     settings = {'data': str(data), 'image_size': None, 'iterations': 2}
     return tiny.begun(tmp_path_factory.mktemp('runs'), **settings).folder
 
@@ -51,7 +52,9 @@ BOTH_SPLITS = set(COMMANDS) - {'invert pictures'}
 
 
 @pytest.mark.parametrize('name', COMMANDS)
-def test_a_command_that_reads_data_says_first_what_it_is(name, run, data, tmp_path, monkeypatch):
+def test_a_command_that_reads_data_says_first_what_it_is(
+    name, run, data, tmp_path, monkeypatch, undrawn
+):
     monkeypatch.chdir(tmp_path)
     places = {'DATA': data, 'RUN': run, 'OUT': tmp_path, 'PICTURES': save(tmp_path / 'mine')}
     line = COMMANDS[name]

@@ -9,6 +9,8 @@ import tiny
 from gluongan.data import Dataset
 from gluongan.evaluation import density, metrics
 
+pytestmark = pytest.mark.usefixtures('undrawn')
+
 
 @pytest.fixture
 def parzen_calls(monkeypatch):

@@ -200,7 +200,7 @@ def test_snapshot_report_and_figure_are_chosen(run, tmp_path):
 
 
 def test_an_export_has_the_metrics_of_its_run_except_for_the_discriminators(
-    run, judge_file, tmp_path
+    run, judge_file, tmp_path, unverified
 ):
     export = tmp_path / 'export'
     assert tiny.gluongan('export', run, '--out', export).exit_code == 0
@@ -215,7 +215,7 @@ def test_an_export_has_the_metrics_of_its_run_except_for_the_discriminators(
     assert reports[1]['iteration'] == 8
 
 
-def test_points_are_evaluated_by_their_modes(tmp_path):
+def test_points_are_evaluated_by_their_modes(tmp_path, no_accuracy):
     run = tiny.begun(tmp_path, data='ring8', image_size=None, iterations=2).folder
     result = evaluated(run)
     names = {'points_caught2500', 'points_good2500', 'points_kl2500'}

@@ -139,7 +139,7 @@ def test_pictures_in_the_folder_of_a_run_are_compared_with_its_data(run, shapes,
 
 
 def test_an_export_is_compared_with_the_built_in_data_of_its_run_or_with_data_that_is_given(
-    tmp_path, shapes
+    tmp_path, shapes, unverified
 ):
     run = tiny.begun(tmp_path / 'runs', iterations=2).folder
     assert tiny.gluongan('export', run, '--out', tmp_path / 'built-in').exit_code == 0

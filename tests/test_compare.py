@@ -276,7 +276,7 @@ def test_runs_are_compared_without_mxnet(runs, tmp_path, python, monkeypatch):
     assert python(code).splitlines()[-1] == 'False'
 
 
-def test_points_have_curves_and_no_pictures(tmp_path):
+def test_points_have_curves_and_no_pictures(tmp_path, no_accuracy):
     settings = {'data': 'ring8', 'image_size': None, 'iterations': 2}
     runs = [tiny.begun(tmp_path, **settings, seed=seed).folder for seed in (0, 1)]
     groups = [('ring', runs)]

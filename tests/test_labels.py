@@ -242,7 +242,7 @@ STORED = {
 
 @pytest.mark.same_bits
 @pytest.mark.parametrize('name', STORED)
-def test_stored_generator_makes_the_live_samplers_images_bit_for_bit(tmp_path, name):
+def test_stored_generator_makes_the_live_samplers_images_bit_for_bit(tmp_path, no_accuracy, name):
     trainer = tiny.begun(tmp_path, **STORED[name], iterations=7, lr=0.01)
     config, gen = loading.load_run(trainer.folder)
     z = trainer.updater.fixed_inputs(9, seed=5)

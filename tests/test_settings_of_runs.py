@@ -10,7 +10,6 @@ from test_settings_arrive import CONV, DATA, DENSE, GAME, SHARED
 
 from gluongan import figures, launch
 from gluongan.config import QUICK_METRICS, knobs
-from gluongan.extensions.quick_metrics import QuickMetrics
 from gluongan.recipes import recipe
 from gluongan.runs.snapshots import list_snapshots
 from gluongan.trainer import Extension
@@ -80,12 +79,6 @@ def test_a_recipe_is_in_the_folders_name_and_facts(tmp_path, undrawn):
 
 
 POINTS = {'data': 'ring8', 'image_size': None, 'gen_batchnorm': False, 'eval_every': 1}
-
-
-@pytest.fixture
-def no_accuracy(monkeypatch):
-    """Runs leave out accuracy.csv, which takes a second for all points of a mixture."""
-    monkeypatch.setattr(QuickMetrics, '_over_the_data', lambda *_: None)
 
 
 @pytest.mark.parametrize('patience, last', [(None, 6), (2, 2), (3, 3)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import itertools
 import json
 import os
 import re
@@ -117,9 +118,15 @@ def is_about_data(line):
 @contextlib.contextmanager
 def no_new_files():
     """Assert that the working directory has the same files and folders after as before."""
-    before = sorted(Path().rglob('*'))
+    before = _below_here()
     yield
-    assert sorted(Path().rglob('*')) == before
+    assert _below_here() == before
+
+
+def _below_here():
+    """The paths of all files and folders; with pathlib, a whole checkout takes 30 ms."""
+    walked = os.walk('.')
+    return {os.path.join(at, name) for at, *names in walked for name in itertools.chain(*names)}
 
 
 def rows(path):
