@@ -70,13 +70,16 @@ def test_engines_change_no_bit(python):
     assert len(digests) == 1
 
 
-def test_mxnet_does_not_bring_scikit_learn_in_and_takes_it_where_it_is(python):
+def test_mxnet_does_not_bring_slow_packages_in_and_takes_them_where_they_are(python):
     code = (
-        'import sys; {}from gluongan.runtime import mx; print("sklearn" in sys.modules); '
-        'import sklearn.base; print(mx.__name__)'
+        'import sys; {}from gluongan.runtime import mx\n'
+        'print(*(name in sys.modules for name in ("sklearn", "scipy.stats")))\n'
+        'import sklearn.base, scipy.stats; print(scipy.stats.norm.cdf(0))\n'
+        'print(mx.model.BASE_ESTIMATOR is not object, mx.contrib.quantization.stats is scipy.stats)'
     )
-    assert python(code.format('')).split() == ['False', 'mxnet']
-    assert python(code.format('import sklearn; ')).split() == ['True', 'mxnet']
+    assert python(code.format('')).split() == ['False', 'False', '0.5', 'False', 'False']
+    before = code.format('import sklearn, scipy.stats; ')
+    assert python(before).split() == ['True', 'True', '0.5', 'True', 'True']
 
 
 def test_mxnet_comes_in_silently_even_where_numpy_lacks_its_alias(python):
