@@ -100,8 +100,9 @@ def evaluate(
     of the data. Those in the folder of a run imitate its data; for any
     others, --data must be given.
 
-    It prints a table of metrics and a verdict in words. The table has a column for the samples,
-    and one for each known set: real training images, then images with a class missing, of one class
+    It prints a table of metrics and a verdict in words. The table has a column for the samples, one
+    of 95% intervals, which say how far other samples of the same generator would move a number, and
+    one for each known set: real training images, then images with a class missing, of one class
     alone, 100 images repeated, with noise, shifted by a pixel, binarized, and pure noise.
     Compare only metrics of the same name.
 

@@ -240,12 +240,12 @@ def test_without_a_test_split_there_is_no_column_of_real_images_and_one_line_say
 ):
     result = evaluated(images, '--data', own_data, '--json', tmp_path / 'r.json')
     heading, *_ = result.stdout.splitlines()
-    assert heading.split() == ['this']
+    assert heading.split() == ['this', '95%']
     why = 'own has no test split, so that real images would be compared with themselves'
     assert result.stdout.splitlines()[-3] == f'no column `real`: {why}'
     assert read(tmp_path / 'r.json')['known'] == {}
     with_test = evaluated(images, *DATA).stdout
-    assert with_test.splitlines()[0].split() == ['this', 'real']
+    assert with_test.splitlines()[0].split() == ['this', '95%', 'real']
     assert 'no column' not in with_test
 
 
@@ -264,9 +264,10 @@ def test_known_sets_of_another_number_of_samples_are_left_out_with_one_line(
     assert tiny.gluongan('judge', 'calibrate', *DATA, *settings, *draws).exit_code == 0
     words = [images, *DATA, *settings, '--calibration', path]
     others = evaluated(*words).stdout
-    assert others.splitlines()[0].split() == ['this', 'real']
+    assert others.splitlines()[0].split() == ['this', '95%', 'real']
     assert others.splitlines()[-3] == 'known sets are left out: they are of 150 samples, not 200'
-    assert all('-' not in line.split()[1:3] for line in others.splitlines()[1:-4])
+    for line in others.splitlines()[1:-4]:
+        assert all(cell != '-' or 'kd_error' in line for cell in line.split()[1:3])
     equal = evaluated(*words, '--samples', 150).stdout
     assert 'uniform' in equal.splitlines()[0] and 'left out' not in equal
 
@@ -288,7 +289,7 @@ def test_a_calibration_is_made_by_the_command_and_printed_beside_the_metrics(
     words = (images, *DATA, '--judge', judge_file, '--calibration', path)
     headings = evaluated(*words).stdout.splitlines()[:2]
     assert headings[0].split() == ['one', 'one', '100', 'noise', 'noise', 'uniform']
-    expected = 'this real missing class repeated 0.1 0.3 shifted binarized noise'
+    expected = 'this 95% real missing class repeated 0.1 0.3 shifted binarized noise'
     assert headings[1].split() == expected.split()
 
     without_judge = tiny.refused('evaluate', images, *DATA, '--calibration', path)

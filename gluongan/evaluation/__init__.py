@@ -18,10 +18,12 @@ from .calibration import (
     read_calibration,
     real_samples,
 )
+from .intervals import Intervals
+from .measures import Counts, closest_to_training
 from .reference import Reference
 from .report import Report, read_metrics
 from .samples import Samples
-from .suite import Counts, closest_to_training, evaluate
+from .suite import evaluate
 from .summary import summarize
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     'Calibration',
     'CalibrationError',
     'Counts',
+    'Intervals',
     'MetricName',
     'Reference',
     'Report',

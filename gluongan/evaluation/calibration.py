@@ -18,8 +18,8 @@ from .suite import evaluate
 
 if TYPE_CHECKING:
     from ..data import Dataset
+    from .measures import Values
     from .reference import Reference
-    from .suite import Values
 
 Random = np.random.RandomState
 Maker = Callable[['Dataset', int, Random], np.ndarray]

@@ -15,8 +15,10 @@ from .. import __version__
 from ..files import read_text, text_table, write_text
 from ..metric_names import metric_meaning, metric_stem
 from ..runs.folder import RunError, evaluation_files, new_evaluation_path
-from .suite import Values
+from .measures import Values
+from .metrics import Interval
 
+INTERVAL = '95%'  # the heading of the column of intervals
 WHOLE_NUMBERS = ('classes', 'modes', 'ndb', 'support', 'caught')
 
 
@@ -31,6 +33,7 @@ class Report:
     iteration: of the snapshot that made the samples. asked_for: `last`, `best` or a number.
     data_sha256: of the images that they were compared with. version: of the package.
     nearest: the samples closest to a training image, and those images, (16, C, H, W) each.
+    intervals: where another draw of samples would have the metrics, see `Intervals`.
     """
 
     source: str
@@ -47,9 +50,13 @@ class Report:
     data_sha256: str | None = None
     version: str = __version__
     nearest: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
+    intervals: dict[str, Interval] = field(default_factory=dict, repr=False)
 
     def as_json(self) -> str:
-        """Return the report as JSON: an object whose `metrics` are numbers by name."""
+        """Return the report as JSON: an object whose `metrics` are numbers by name.
+
+        `intervals` are pairs of numbers by the same names.
+        """
         content = {
             'source': self.source,
             'gluongan': self.version,
@@ -62,6 +69,7 @@ class Report:
             'words': self.summary,
             'seconds': round(self.seconds, 2),
             'metrics': _rounded(self.values),
+            'intervals': {name: _as_pair(ends) for name, ends in self.intervals.items()},
             'known': {name: _rounded(values) for name, values in self.known.items()},
             'notes': self.notes,
         }
@@ -90,18 +98,24 @@ class Report:
         return f'{samples}, against {data}, {judge}, gluongan {self.version}'
 
     def table(self) -> str:
-        """Return a line for each metric: its value here, for each known set, and its meaning."""
-        columns = [self.values, *self.known.values()]
-        heads = [_split_heading(name) for name in ('this', *self.known)]
+        """Return a line for each metric: its value here, for each known set, and its meaning.
+
+        The interval stands beside the value where there are intervals.
+        """
+        names = ['this', *([INTERVAL] if self.intervals else []), *self.known]
+        heads = [_split_heading(name) for name in names]
         rows = [('', *(second for _, second in heads), '')]
         if any(first for first, _ in heads):
             rows.insert(0, ('', *(first for first, _ in heads), ''))
         for name in self.values:
             if metric_stem(name) == 'share':
                 continue
-            cells = [_cell(name, values.get(name)) for values in columns]
+            cells = [_cell(name, self.values[name])]
+            if self.intervals:
+                cells.append(_interval_cell(name, self.intervals.get(name)))
+            cells += [_cell(name, values.get(name)) for values in self.known.values()]
             rows.append((name, *cells, metric_meaning(name).text))
-        return text_table(rows, left=(0, len(columns) + 1))
+        return text_table(rows, left=(0, len(names) + 1))
 
 
 def _split_heading(name: str) -> tuple[str, str]:
@@ -122,6 +136,16 @@ def _cell(name: str, value: float | None) -> str:
     return f'{value:,.1f}'
 
 
+def _interval_cell(name: str, interval: Interval | None) -> str:
+    if interval is None:
+        return '-'
+    return ' to '.join(_cell(name, end) for end in interval)
+
+
+def _as_pair(interval: Interval) -> list[float]:
+    return [float(f'{end:.6g}') for end in interval]
+
+
 def _rounded(values: Values) -> Values:
     return {name: float(f'{value:.6g}') for name, value in values.items()}
 
@@ -138,6 +162,7 @@ class Reported:
     data_sha256: str | None = None
     judge_sha256: str | None = None
     version: str | None = None
+    intervals: dict[str, Interval] = field(default_factory=dict, repr=False)
 
 
 def read_report(path: Path) -> Reported:
@@ -154,11 +179,17 @@ def read_report(path: Path) -> Reported:
             _optional(str, content.get('data_sha256')),
             _optional(str, (content.get('judge') or {}).get('sha256')),
             _optional(str, content.get('gluongan')),
+            {name: _read_pair(ends) for name, ends in content.get('intervals', {}).items()},
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise RunError(
             f'{path}: is not a report; must be a file that `gluongan evaluate` wrote'
         ) from None
+
+
+def _read_pair(ends: list[float]) -> Interval:
+    low, high = ends
+    return Interval(float(low), float(high))
 
 
 def report_path(run: Path, report: Report) -> Path:

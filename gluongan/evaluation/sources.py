@@ -17,10 +17,12 @@ from ..metric_names import count_of
 from ..runs.folder import RunError, is_run
 from . import classifier
 from .calibration import CalibrationError, check_held_out, read_calibration, real_samples
+from .intervals import Intervals
+from .measures import Values, closest_to_training
 from .reference import Reference
 from .report import Report
 from .source_kinds import Request, SourceKind, config_of_pictures, kind_of
-from .suite import Values, closest_to_training, evaluate, left_out, left_out_of
+from .suite import evaluate, left_out, left_out_of
 from .summary import summarize
 from .utility import Utility, check_utility, measure_utility
 
@@ -76,7 +78,8 @@ def evaluate_source(
     labelled = _labelled(kind, source, reference, request) if utility else None  # may be refused
     samples, iteration = kind.read(source, reference.train, request)
     on_step(f'{len(samples):,} samples', time.perf_counter() - start)
-    values = evaluate(samples, reference, on_step=on_step)
+    intervals = Intervals()
+    values = evaluate(samples, reference, on_step=on_step, intervals=intervals)
     known, notes = _columns(known, values, reference, len(samples), on_step)
     clauses = [_summary(values, known, reference)]
     notes = [*left_out_of(samples, reference), *notes, *left_out(reference)]
@@ -100,6 +103,7 @@ def evaluate_source(
         asked_for=which if is_run(source) else None,
         data_sha256=reference.sha256,
         nearest=closest_to_training(samples, reference) if reference.train.is_image else None,
+        intervals=intervals.found,
     )
 
 

@@ -7,11 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from .distances import Rows, flat, squared_distances
+from .leaving_out import sums_without
 
 BINS = 100
 DIFFERENT = 3.0  # standard errors between two shares that count as different
 ROUNDS = 10  # of k-means; more rounds change little
 LEARNED = 20_000  # samples of the data that k-means learns from; all of the data is then counted
+REDRAWN = 200  # draws of the bootstrap
 SEEDED = 1_000  # samples that k-means++ chooses from: SciPy's takes time quadratic in k
 
 
@@ -43,8 +45,12 @@ class Bins:
         self.shares = self._shares(data)
 
     def _shares(self, x: Rows) -> np.ndarray:
+        return np.bincount(self._bins(x), minlength=len(self.centres)) / len(x)
+
+    def _bins(self, x: Rows) -> np.ndarray:
+        """Return the bin of each of x, (N,)."""
         nearest = [squared.argmin(axis=1) for _, squared in squared_distances(x, self.centres)]
-        return np.bincount(np.concatenate(nearest), minlength=len(self.centres)) / len(x)
+        return np.concatenate(nearest)
 
     def compare(self, samples: np.ndarray) -> Difference:
         """Return how the shares of samples (M, ...) differ from those of the data.
@@ -52,8 +58,27 @@ class Bins:
         A bin differs if the two shares are more than 3 standard errors apart in a test of two
         proportions (Richardson and Weiss 2018, arXiv 1805.12462).
         """
-        n, m = self._count, len(samples)
-        p, q = self.shares, self._shares(samples)
+        return self._difference(self._shares(samples), len(samples))
+
+    def divergences_without(self, samples: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """Return the divergence without each group of samples, (groups,); group is (M,)."""
+        in_bin = np.eye(len(self.centres))[self._bins(samples)]
+        sums, counts = sums_without(in_bin, group)
+        return np.array([jensen_shannon(self.shares, q) for q in sums / counts[:, None]])
+
+    def redrawn_different(self, samples: np.ndarray, *, draws: int = REDRAWN) -> np.ndarray:
+        """Return how many bins would differ in other draws of samples (M, ...), (draws,).
+
+        This is the bootstrap, which suits counts: a sample that occurs twice is in its bin twice,
+        and nothing else. Without a few of the samples, no bin would differ that does not already.
+        """
+        m = len(samples)
+        counts = np.random.RandomState(0).multinomial(m, self._shares(samples), size=draws)
+        return np.array([self._difference(q, m).different for q in counts / m])
+
+    def _difference(self, q: np.ndarray, m: int) -> Difference:
+        """Return how the shares q (K,) of m samples differ from those of the data."""
+        n, p = self._count, self.shares
         pooled = (n * p + m * q) / (n + m)
         error = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
         differs = np.abs(p - q) > DIFFERENT * error

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .leaving_out import sums_without
+
 # From this probability on a sample counts for its class. Noise is assigned to classes as well, but
 # rarely with confidence.
 SURE = 0.9
@@ -68,6 +70,47 @@ def classes(
     shares = np.bincount(label[is_sure], minlength=k) / count
     kl = uniform_kl(np.bincount(label, minlength=k))
     return Classes(shares, missing_classes(shares, expected, covered), kl)
+
+
+class ClassesWithout(NamedTuple):
+    """What a classifier says of samples without each of their groups, (groups,) each.
+
+    score: `classifier_score`. covered: classes that are not missing. kl: that of Classes.
+    seen: classes with at least one sample.
+    """
+
+    score: np.ndarray
+    covered: np.ndarray
+    kl: np.ndarray
+    seen: np.ndarray
+
+
+def classes_without(
+    probabilities: np.ndarray, group: np.ndarray, expected: np.ndarray | None = None
+) -> ClassesWithout:
+    """Return the numbers of `classes` and `classifier_score` without each group of samples (N,)."""
+    p = probabilities.astype(np.float64)
+    k = p.shape[1]
+    label = p.argmax(axis=1)
+    sums, left = sums_without(p, group)
+    purities, _ = sums_without((p * np.log(np.maximum(p, 1e-300))).sum(axis=1), group)
+    middle = sums / left[:, None]
+    score = np.exp(purities / left - (middle * np.log(np.maximum(middle, 1e-300))).sum(axis=1))
+    counts = _counts_without(label, group, k)
+    sure = _counts_without(label, group, k, is_counted=probabilities.max(axis=1) >= SURE)
+    covered = [k - len(missing_classes(of, expected)) for of in sure / left[:, None]]
+    kl = [uniform_kl(of) for of in counts]
+    return ClassesWithout(score, np.array(covered), np.array(kl), (counts > 0).sum(axis=1))
+
+
+def _counts_without(
+    label: np.ndarray, group: np.ndarray, k: int, is_counted: np.ndarray | None = None
+) -> np.ndarray:
+    """Return how many samples have each of k labels without each group, (groups, k)."""
+    total = group.max() + 1
+    chosen = slice(None) if is_counted is None else is_counted
+    counts = np.bincount(group[chosen] * k + label[chosen], minlength=total * k).reshape(total, k)
+    return counts.sum(axis=0) - counts
 
 
 def missing_classes(

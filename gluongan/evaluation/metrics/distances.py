@@ -89,3 +89,23 @@ def squared_radii(x: np.ndarray, k: int) -> np.ndarray:
     for rows, squared in squared_distances(x, x):
         radii[rows] = np.partition(squared, k, axis=1)[:, k]  # number 0 is the row itself
     return radii
+
+
+def nearest_rows(x: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each row of x (N, values) the nearest `count` rows, itself among them.
+
+    Squared distances, in ascending order, and indices: both (N, count).
+
+    >>> squared, index = nearest_rows(flat(np.array([0.0, 1.0, 3.0])), 2)
+    >>> squared[2], index[2]
+    (array([0., 4.], dtype=float32), array([2, 1]))
+    """
+    distances = np.empty((len(x), count), dtype=np.float32)
+    indices = np.empty((len(x), count), dtype=np.int64)
+    for rows, squared in squared_distances(x, x):
+        index = np.argpartition(squared, count - 1, axis=1)[:, :count]
+        found = np.take_along_axis(squared, index, axis=1)
+        order = np.argsort(found, axis=1, kind='stable')
+        distances[rows] = np.take_along_axis(found, order, axis=1)
+        indices[rows] = np.take_along_axis(index, order, axis=1)
+    return distances, indices

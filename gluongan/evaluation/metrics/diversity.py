@@ -70,3 +70,27 @@ def diversity(samples: np.ndarray, data: Pairs) -> Diversity:
     alike = max(float((squared <= data.alike).mean()), ALIKE)
     spread = float(np.sqrt(squared).mean()) / max(data.mean, 1e-12)
     return Diversity(spread, 1 / alike)
+
+
+class DiversityParts(NamedTuple):
+    """What each sample adds to the numbers of a Diversity, (N,): means over its own pairs.
+
+    distance: its mean distance to the others. alike: the share of the others that are alike.
+    """
+
+    distance: np.ndarray
+    alike: np.ndarray
+
+
+def diversity_parts(samples: np.ndarray, data: Pairs) -> DiversityParts:
+    """Return what each of the samples (N, ...) adds to `diversity`."""
+    x = flat(samples)
+    distance, alike = np.empty(len(x)), np.empty(len(x))
+    for rows, squared in squared_distances(x, x):
+        itself = np.arange(len(squared)), np.arange(rows.start, rows.stop)
+        squared[itself] = 0
+        is_alike = squared <= data.alike
+        is_alike[itself] = False
+        distance[rows] = np.sqrt(squared, out=squared).sum(axis=1)
+        alike[rows] = is_alike.sum(axis=1)
+    return DiversityParts(distance / (len(x) - 1), alike / (len(x) - 1))

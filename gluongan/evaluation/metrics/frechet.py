@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .leaving_out import sums_without
+
 
 class Moments(NamedTuple):
     """Mean (D,) and covariance (D, D) of a set of features, float64."""
@@ -18,6 +20,22 @@ def moments(features: np.ndarray) -> Moments:
     """Return the moments of features (N, D), where N is at least 2."""
     features = features.astype(np.float64)
     return Moments(features.mean(axis=0), np.cov(features, rowvar=False))
+
+
+def moments_without(features: np.ndarray, group: np.ndarray) -> list[Moments]:
+    """Return the moments of features (N, D) without each group of them; group is (N,)."""
+    x = features.astype(np.float64)
+    centre = x.mean(axis=0)
+    x -= centre
+    sums, counts = sums_without(x, group)
+    parts = [x[group == number] for number in range(len(counts))]
+    squares = np.stack([part.T @ part for part in parts])
+    total = squares.sum(axis=0)
+    result = []
+    for square, mean, count in zip(squares, sums / counts[:, None], counts):
+        covariance = (total - square - count * np.outer(mean, mean)) / (count - 1)
+        result.append(Moments(mean + centre, covariance))
+    return result
 
 
 def frechet_distance(a: Moments, b: Moments) -> float:

@@ -37,6 +37,26 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, *, blocks: int = BLOCKS) -> Ke
     >>> kernel_distance(a, c + 1).value > 10 * error
     True
     """
+    return kernel_blocks(a, b, blocks=blocks).distance()
+
+
+class KernelBlocks(NamedTuple):
+    """The distance in each block (blocks,), and what each of `a` adds to their mean (N,).
+
+    Another sample in its place changes the distance by the difference of the two, over N.
+    """
+
+    values: np.ndarray
+    parts: np.ndarray
+
+    def distance(self) -> KernelDistance:
+        """Return the mean over the blocks, and its standard error."""
+        error = np.std(self.values, ddof=1) / np.sqrt(len(self.values))
+        return KernelDistance(float(np.mean(self.values)), float(error))
+
+
+def kernel_blocks(a: np.ndarray, b: np.ndarray, *, blocks: int = BLOCKS) -> KernelBlocks:
+    """Return what `kernel_distance` is made of."""
     least = min(len(a), len(b))
     size = least // blocks
     if size < 2:
@@ -44,16 +64,20 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, *, blocks: int = BLOCKS) -> Ke
             f'{least} samples: are too few for the kernel distance; must be at least {2 * blocks}'
         )
     a, b = a.astype(np.float64), b.astype(np.float64)
-    values = []
+    values, parts = [], []
     for start in range(0, blocks * size, size):
-        values.append(_unbiased(a[start : start + size], b[start : start + size]))
-    error = np.std(values, ddof=1) / np.sqrt(blocks)
-    return KernelDistance(float(np.mean(values)), float(error))
+        value, of_samples = _unbiased(a[start : start + size], b[start : start + size])
+        values.append(value)
+        parts.append(of_samples)
+    return KernelBlocks(np.array(values), np.concatenate(parts))
 
 
-def _unbiased(x: np.ndarray, y: np.ndarray) -> float:
-    within = _off_diagonal_mean(_kernel(x, x)) + _off_diagonal_mean(_kernel(y, y))
-    return within - 2 * float(_kernel(x, y).mean())
+def _unbiased(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the squared distance, and what each of x (N, D) adds to it."""
+    of_x, between = _kernel(x, x), _kernel(x, y)
+    within = _off_diagonal_mean(of_x) + _off_diagonal_mean(_kernel(y, y))
+    to_x = (of_x.sum(axis=1) - np.diagonal(of_x)) / (len(x) - 1)
+    return within - 2 * float(between.mean()), 2 * (to_x - between.mean(axis=1))
 
 
 def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:

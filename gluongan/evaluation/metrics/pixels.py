@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import InputError
+from .leaving_out import sums_without
 
 
 def sliced_wasserstein(
@@ -51,3 +52,22 @@ def sharpness(x: np.ndarray) -> float:
     means = x.mean(axis=(1, 2, 3), keepdims=True)
     contrast = np.abs(x - means).mean(dtype=np.float64)
     return float((down + across) / max(contrast, 1e-12))
+
+
+def pixels_without(x: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of all pixels and `sharpness` without each group.
+
+    x: pictures (N, C, H, W). group: that of each, (N,). Each result is (groups,).
+    """
+    axes = (1, 2, 3)
+    means = x.mean(axis=axes)
+    parts = (
+        means,
+        np.square(x).mean(axis=axes),
+        np.abs(np.diff(x, axis=2)).mean(axis=axes) + np.abs(np.diff(x, axis=3)).mean(axis=axes),
+        np.abs(x - means[:, None, None, None]).mean(axis=axes),
+    )
+    sums, counts = sums_without(np.stack(parts, axis=1), group)
+    mean, square, edges, contrast = sums.T / counts
+    deviation = np.sqrt(np.maximum(square - mean**2, 0))
+    return mean, deviation, edges / np.maximum(contrast, 1e-12)
