@@ -35,11 +35,16 @@ def compare(runs: tuple[Path, ...], out: Path | None) -> None:
     """Compare runs: the settings that differ, every metric, the newest samples, and all curves.
 
     Runs that differ only in their seeds share a column, with mean ± standard deviation; a run that
-    was interrupted has a column of its own. The table includes the metrics of `gluongan evaluate
-    RUN` for each run that was evaluated. Above them stands the iteration that they are of, with the
-    snapshot, the data and the version of gluongan; metrics of other ones have other lines, and the
-    table says which are stale. This command works without MXNet. Files and folders that are no runs
-    are skipped with a line that says so, so RUN may be a pattern.
+    was interrupted has a column of its own. The number of a single run stands before its 95%
+    interval, where its report has one. Below the table stands which differences from the first
+    column are more than noise: by the spread of the seeds where a column has several, else by the
+    intervals, which say nothing about the recipe.
+
+    The table includes the metrics of `gluongan evaluate RUN` for each run that was evaluated. Above
+    them stands the iteration that they are of, with the snapshot, the data and the version of
+    gluongan; metrics of other ones have other lines, and the table says which are stale. This
+    command works without MXNet. Files and folders that are no runs are skipped with a line that
+    says so, so RUN may be a pattern.
 
     \b
     gluongan compare runs/00000-dense-mnist runs/00001-dcgan-mnist
@@ -96,11 +101,14 @@ def _why_no_run(path: Path) -> str:
 def print_comparison(runs: list[Path], out: Path) -> None:
     """Print the comparison of runs and draw its figures into `out`."""
     from gluongan import figures
-    from gluongan.evaluation import comparison
+    from gluongan.evaluation import comparison, differences
 
     groups = comparison.compare(runs)
     paths = [(group.name, [run.path for run in group.runs]) for group in groups]
     echo_text(comparison.make_table(groups))
+    said = differences.sentences(groups)
+    if said:
+        echo('', *said)
     curves = figures.compared_curves(paths, out / CURVES)
     samples = figures.compared_samples(paths, out / SAMPLES)
     for path in (curves, samples):

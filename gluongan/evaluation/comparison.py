@@ -18,7 +18,7 @@ from ..files import real_path, text_table
 from ..metric_names import metric_meaning
 from ..runs import reading
 from ..runs.folder import LOG_TABLE, RunError, distinct_names, read_config
-from .measured import Measured, Origin, is_complete, last_iteration, read_measured
+from .measured import Interval, Measured, Origin, is_complete, last_iteration, read_measured
 
 # Runs that differ only in these settings are repetitions: none of them changes what is trained.
 IGNORED = (
@@ -61,6 +61,13 @@ class Run:
         for measured in self.measured:
             if measured.origin == origin and name in measured.values:
                 return measured.values[name]
+        return None
+
+    def interval(self, name: str, origin: Origin) -> Interval | None:
+        """Return the interval of a metric of an origin, None where its report has none."""
+        for measured in self.measured:
+            if measured.origin == origin and name in measured.values:
+                return measured.intervals.get(name)
         return None
 
 
@@ -113,6 +120,13 @@ class Group:
         """Return a metric of one origin, without an origin a cost, of the runs that have it."""
         values = [run.value(metric, origin) for run in self.runs]
         return [value for value in values if value is not None]
+
+    def interval(self, metric: str, origin: Origin | None) -> Interval | None:
+        """Return the interval of a metric that one run alone has, None where there is none."""
+        of_runs = [run for run in self.runs if run.value(metric, origin) is not None]
+        if origin is None or len(of_runs) != 1:
+            return None
+        return of_runs[0].interval(metric, origin)
 
     def _first_origin(self, metric: str) -> Origin | None:
         for run in self.runs:
@@ -183,7 +197,7 @@ def table_rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:
         rows.append((name, *(as_typed(getattr(group.config, name)) for group in groups), ''))
     rows.append(('seeds', *(_seeds(group) for group in groups), ''))
     rows += _rows_of_costs(groups)
-    for origin, names in _metrics(groups).items():
+    for origin, names in metrics_by_origin(groups).items():
         rows.append(
             ('at iteration', *(_iterations(group, origin) for group in groups), str(origin))
         )
@@ -210,7 +224,7 @@ def _rows_of_costs(groups: Sequence[Group]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _metrics(groups: Sequence[Group]) -> dict[Origin, list[str]]:
+def metrics_by_origin(groups: Sequence[Group]) -> dict[Origin, list[str]]:
     """Return the names of the metrics that any run has by their origin, each once."""
     names: dict[Origin, dict[str, None]] = {}
     for group in groups:
@@ -234,7 +248,10 @@ def _iterations(group: Group, origin: Origin) -> str:
 
 
 def _cell(group: Group, name: str, origin: Origin | None = None) -> str:
-    """Return mean ± deviation over a group, and how many of its runs have the metric if not all."""
+    """Return mean ± deviation over a group, or the number of a single run with its interval.
+
+    Behind it, how many of the runs have the metric if not all.
+    """
     spread = group.mean_and_deviation(name, origin)
     if spread is None:
         return MISSING
@@ -242,6 +259,9 @@ def _cell(group: Group, name: str, origin: Origin | None = None) -> str:
     text = format_number(value)
     if deviation is not None:
         text += f' ± {format_number(deviation, 2)}'
+    interval = group.interval(name, origin)
+    if interval is not None:
+        text += ' [{}, {}]'.format(*(format_number(end) for end in interval))
     count = len(group.values(name, origin))
     return text if count == len(group.runs) else f'{text} ({count} of {len(group.runs)})'
 

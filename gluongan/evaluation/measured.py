@@ -13,7 +13,7 @@ from ..metric_names import metric_stem
 from ..runs import reading
 from ..runs.folder import JUDGED, LOG_TABLE, METRICS, describe_data, evaluation_files
 from ..runs.snapshots import best_snapshot, list_snapshots, read_scores
-from .report import Reported, read_report
+from .report import Interval, Reported, read_report
 
 UNKNOWN = 'unknown'
 
@@ -39,11 +39,15 @@ class Origin:
 
 @dataclass(frozen=True)
 class Measured:
-    """Metrics by name, what they are of, and the iteration of the snapshot, where it is known."""
+    """Metrics by name, what they are of, and the iteration of the snapshot, where it is known.
+
+    intervals: those of the metrics that have one.
+    """
 
     origin: Origin
     iteration: int | None
     values: dict[str, float] = field(repr=False)
+    intervals: dict[str, Interval] = field(default_factory=dict, repr=False)
 
 
 def last_iteration(run: Path) -> int:
@@ -84,7 +88,7 @@ def read_measured(run: Path, config: Config, last: int) -> list[Measured]:
     for path in evaluation_files(run):
         report = read_report(path)
         origin = _origin(run, report, last)
-        measured.append(Measured(origin, report.iteration, _shown(report.values)))
+        measured.append(Measured(origin, report.iteration, _shown(report.values), report.intervals))
     return measured
 
 
