@@ -104,7 +104,7 @@ def no_accuracy(monkeypatch):
 
 @pytest.fixture
 def unverified(monkeypatch):
-    """Exports are not computed once more in a new process, which test_export.py tests."""
+    """Exports are not computed once more in a new process, which others test."""
     from gluongan.exports import verify
 
     monkeypatch.setattr(verify, 'same_bits', lambda *_: None)

@@ -30,12 +30,6 @@ def run(tmp_path_factory):
     ).folder
 
 
-@pytest.fixture
-def unverified(monkeypatch):
-    """Leaves out the check in a new process, which has its own tests."""
-    monkeypatch.setattr(verify, 'same_bits', lambda *_: None)
-
-
 def export(run, out, *options):
     """Export a run with the command, and return the folder."""
     result = tiny.gluongan('export', run, '--out', out, *options)

@@ -302,7 +302,7 @@ LONG = 'é' * 300  # bytes are twice as many, and more than a name can have
 
 
 @pytest.mark.parametrize('name', [LONG, '~nobody-here/x', '/'.join(['x' * 200] * 30)], ids=len)
-def test_data_of_a_run_whose_name_no_file_can_have_is_refused(tmp_path, name):
+def test_data_of_a_run_whose_name_no_file_can_have_is_refused(tmp_path, undrawn, name):
     run = tiny.trained(tmp_path)
     for words in (['train', '--resume', run, '-n', 9], ['invert', run], ['evaluate', run]):
         assert 'must be' in tiny.refused(*words, '--data', name)

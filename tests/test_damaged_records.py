@@ -39,7 +39,7 @@ def run(finished, tmp_path):
 
 @pytest.mark.parametrize('damage', DAMAGE.values(), ids=DAMAGE)
 @pytest.mark.parametrize('name', FILES)
-def test_damaged_line_is_dropped_with_one_warning(run, name, damage):
+def test_damaged_line_is_dropped_with_one_warning(run, undrawn, name, damage):
     path = run / name
     intact = path.read_bytes()
     path.write_bytes(intact + damage)
@@ -51,7 +51,7 @@ def test_damaged_line_is_dropped_with_one_warning(run, name, damage):
 
 @pytest.mark.parametrize('damage', DAMAGE.values(), ids=DAMAGE)
 @pytest.mark.parametrize('name', FILES)
-def test_file_without_a_readable_line_is_refused_and_stays(run, name, damage):
+def test_file_without_a_readable_line_is_refused_and_stays(run, undrawn, name, damage):
     (run / name).write_bytes(damage)
     result = tiny.gluongan('train', '--resume', run)
     assert result.exit_code == 2
@@ -60,7 +60,7 @@ def test_file_without_a_readable_line_is_refused_and_stays(run, name, damage):
 
 
 @pytest.mark.parametrize('name', FILES)
-def test_half_line_of_a_kill_is_dropped_in_silence(run, name):
+def test_half_line_of_a_kill_is_dropped_in_silence(run, undrawn, name):
     path = run / name
     intact = path.read_bytes()
     path.write_bytes(intact + b'{"iterat')
@@ -71,7 +71,7 @@ def test_half_line_of_a_kill_is_dropped_in_silence(run, name):
 @pytest.mark.parametrize(
     'text', ['\x00\x01', '[]', '{"metric": [1], "20": "x"}', '{"20": 1e999, "x": 2}', '[' * 10_000]
 )
-def test_damaged_scores_are_a_warning(run, text):
+def test_damaged_scores_are_a_warning(run, undrawn, text):
     path = run / 'snapshots' / 'scores.json'
     path.write_text(text)
     warnings = []
@@ -80,7 +80,7 @@ def test_damaged_scores_are_a_warning(run, text):
     assert json.loads(path.read_text())['metric'] == 'samples/swd'
 
 
-def test_scores_of_an_unknown_metric_do_not_stop_a_resume(run):
+def test_scores_of_an_unknown_metric_do_not_stop_a_resume(run, undrawn):
     (run / 'snapshots' / 'scores.json').write_text('{"metric": 5, "20": 1}')
     assert tiny.resumed(run, iterations=30).updater.iteration == 30
 

@@ -48,7 +48,9 @@ def test_built_in_data_is_known_by_what_it_is(name):
 
 
 @pytest.mark.parametrize('name', ['mnist', 'ring8', 'stacked-mnist'])
-def test_a_run_of_own_data_under_a_built_in_name_is_trained_evaluated_and_exported(tmp_path, name):
+def test_a_run_of_own_data_under_a_built_in_name_is_trained_evaluated_and_exported(
+    tmp_path, undrawn, unverified, name
+):
     path = own(tmp_path / f'{name}.npz', side=8)
     run = tiny.trained(tmp_path / 'runs', data=path, image_size=None, iterations=2)
     report = evaluate_source(run, count=100)

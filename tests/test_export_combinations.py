@@ -19,10 +19,12 @@ from gluongan.recipes import RECIPES, recipe
 from gluongan.runtime import mx
 
 WITHOUT_GLUONGAN = """
+import sys
 import warnings
 import numpy as np
 np.bool = bool
 warnings.simplefilter('ignore')
+sys.modules.update(dict.fromkeys(('sklearn', 'scipy.stats')))  # a second less to import
 import mxnet as mx
 
 for folder in FOLDERS:

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from gluongan.figures import FIGURES, RunError, are_current, draw_all, grid, pictures, save
@@ -94,6 +95,14 @@ def write_samples(path, shape, count, seed):
 
 
 @pytest.fixture
+def unrendered(monkeypatch):
+    """matplotlib's figures are made and not rendered, which takes most of the time."""
+    monkeypatch.setattr(
+        Figure, 'savefig', lambda figure, path, **_: Image.new('L', (1, 1)).save(path, format='png')
+    )
+
+
+@pytest.fixture
 def run(tmp_path):
     return make_run(tmp_path / 'run')
 
@@ -128,7 +137,7 @@ def test_an_empty_or_missing_folder_gets_nothing(tmp_path):
         ('samples/*', ['/samples', 'training', 'epochs', 'spot']),
     ],
 )
-def test_a_missing_file_affects_only_its_own_figures(run, missing, affected):
+def test_a_missing_file_affects_only_its_own_figures(run, unrendered, missing, affected):
     for path in run.glob(missing):
         path.unlink()
     expected = [name for name in FILES if not any(part in name for part in affected)]
@@ -178,13 +187,13 @@ def test_iterations_repeated_after_a_resume_count_once(run):
         ('samples/000040.png', b'\x89PNG\r\n\x1a\n cut'),
     ],
 )
-def test_a_broken_file_is_named(run, name, garbage):
+def test_a_broken_file_is_named(run, unrendered, name, garbage):
     (run / name).write_bytes(garbage)
     with pytest.raises(RunError, match=name.split('/')[-1]):
         draw_all(run)
 
 
-def test_a_broken_file_affects_only_the_figures_that_need_it(run):
+def test_a_broken_file_affects_only_the_figures_that_need_it(run, unrendered):
     (run / 'batches.csv').write_text('garbage\n1\n')
     with pytest.raises(RunError):
         draw_all(run)
@@ -197,7 +206,7 @@ def test_a_broken_file_affects_only_the_figures_that_need_it(run):
     [np.array([object()]), np.zeros((4, 3)), np.zeros(2), np.zeros((4, 2), int)],
     ids=['pickle', 'three columns', 'one axis', 'whole numbers'],
 )
-def test_an_array_that_holds_no_points_is_named(tmp_path, array):
+def test_an_array_that_holds_no_points_is_named(tmp_path, unrendered, array):
     run = make_run(tmp_path / 'ring', (2,))
     np.save(run / 'samples' / '000040.npy', array)
     with pytest.raises(RunError, match=r'000040\.npy'):
