@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -16,16 +17,26 @@ from gluongan.runs import snapshots
 BAD_COUNTS = [None, 'x', True, -1, 1.5, [], 10**30, float('nan')]
 
 
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    monkeypatch.setattr(figures, 'draw_all', lambda run: [])
-    return tiny.begun(tmp_path / 'runs', iterations=2).folder
+pytestmark = pytest.mark.usefixtures('undrawn')
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """A run without and one with augmentation, of which each test gets a copy."""
+    out = tmp_path_factory.mktemp('runs')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, 'draw_all', lambda run: [])
+        return [tiny.begun(out, iterations=2, augment=names).folder for names in ((), ('shift',))]
 
 
 @pytest.fixture
-def augmented_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(figures, 'draw_all', lambda run: [])
-    return tiny.begun(tmp_path / 'runs', iterations=2, augment=('shift',)).folder
+def run(trained, tmp_path):
+    return shutil.copytree(trained[0], tmp_path / 'run')
+
+
+@pytest.fixture
+def augmented_run(trained, tmp_path):
+    return shutil.copytree(trained[1], tmp_path / 'run')
 
 
 def forge(run, change):

@@ -237,8 +237,8 @@ def products_per_second(seconds):
         count += 1
     return count / seconds
 
-products_per_second(0.5)
-print(products_per_second(2))
+products_per_second(0.2)
+print(products_per_second(1))
 """
 
 
