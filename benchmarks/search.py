@@ -13,7 +13,14 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from gluongan.errors import FailureError, GluonganError, InputError, as_printable, check_count
+from gluongan.errors import (
+    FailureError,
+    GluonganError,
+    InputError,
+    as_printable,
+    check_count,
+    reason,
+)
 from gluongan.trainer import Interrupt
 
 from .driver import typed
@@ -119,9 +126,12 @@ def main() -> None:
                 minutes=given.minutes,
                 most=given.trials,
             )
-    except (GluonganError, OSError) as error:
-        print(f'Error: {as_printable(str(error))}', file=sys.stderr)
-        sys.exit(getattr(error, 'exit_code', 1))
+    except GluonganError as error:
+        print(f'Error: {error}', file=sys.stderr)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        print(f'Error: {as_printable(str(error.filename))}: {reason(error)}', file=sys.stderr)
+        sys.exit(1)
     if page is not None:
         print(page)
     if interrupt.signal:

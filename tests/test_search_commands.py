@@ -29,8 +29,8 @@ SCRIPT = """
 import signal, sys, time
 def stop(*_):
     print('Error: it was stopped', flush=True)
-    sys.exit(130)
-signal.signal(signal.SIGINT, stop)
+    sys.exit(143)
+signal.signal(signal.SIGTERM, stop)
 open(sys.argv[1], 'w').close()
 print('Error: first'); print('then'); sys.stdout.flush()
 time.sleep(float(sys.argv[2]))
@@ -64,7 +64,17 @@ def test_a_command_is_stopped_as_by_ctrl_c(tmp_path, script, cause):
     outcome = run([str(file), '60', '0'], tmp_path / 'output', seconds=seconds)
     assert outcome.stopped
     if file.exists():  # a busy machine may not have come to the script
-        assert outcome == Outcome(130, 'it was stopped', True)
+        assert outcome == Outcome(143, 'it was stopped', True)
+
+
+def test_a_search_in_the_background_which_ignores_ctrl_c_stops_its_commands(tmp_path, script):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as `nohup python ... &` in a script
+    try:
+        words = [str(tmp_path / 'runs'), '60', '0']
+        outcome = Runner(lambda: False)(words, tmp_path / 'output', seconds=0.2)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert outcome.stopped
 
 
 def wait_until(is_true, seconds=120):

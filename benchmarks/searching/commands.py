@@ -19,11 +19,12 @@ from gluongan.errors import FailureError, GluonganError, InputError
 # As the installed `gluongan`: the working folder, which may be a checkout, is no place for modules.
 INSTALLED = 'import sys; sys.path[:] = filter(None, sys.path); '
 COMMAND = 'from gluongan.cli import main; main(prog_name="gluongan")'
-# Linux then stops a command as Ctrl-C does when the search is killed (1 is PR_SET_PDEATHSIG).
+# Linux then stops a command too when the search is killed (1 is PR_SET_PDEATHSIG).
 WITH_PARENT = (
-    'import ctypes, os, signal, sys; ctypes.CDLL(None).prctl(1, signal.SIGINT); '
+    'import ctypes, os, signal, sys; ctypes.CDLL(None).prctl(1, signal.SIGTERM); '
     'os.getppid() == {parent} or sys.exit("the search was killed"); '
 )
+STOP = signal.SIGTERM  # not SIGINT, which what a shell starts in the background ignores
 POLL = 0.2  # seconds
 TOLD_EVERY = 10.0  # seconds: as much may be forgotten of a search that is killed
 MOST_OUTPUT = 4_000  # bytes, at the end of what a command prints
@@ -41,7 +42,7 @@ class Outcome(NamedTuple):
 
 @dataclass
 class Runner:
-    """Runs commands one after the other, and stops them as Ctrl-C does.
+    """Runs commands one after the other, and stops them as Ctrl-C would.
 
     stop: says whether the search has been asked to stop. keep: files that a command holds open as
     long as it runs, such as the lock of the search.
@@ -103,14 +104,14 @@ class Runner:
                 on_time(now - started)
                 told = now
             if not stopped and (self.stop() or now - started >= seconds):
-                process.send_signal(signal.SIGINT)
+                process.send_signal(STOP)
                 stopped = True
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a command that runs on after an error of the search."""
     if process.poll() is None:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(STOP)
         process.wait()
 
 

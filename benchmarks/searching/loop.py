@@ -66,7 +66,7 @@ class Place:
 
     def run(self) -> Path | None:
         """Return its run folder, None where it has no snapshot yet; such a folder is removed."""
-        for path in sorted(self.folder.glob('[0-9]*-*')):
+        for path in sorted(self.folder.glob('[0-9]*-*/')):
             if is_run(path) and list_snapshots(path):
                 return path
             shutil.rmtree(path)  # a run that was killed this early begins anew
@@ -136,8 +136,6 @@ class Search:
         place = place_of(self.folder, self._number(trial))
         config = self.spec.config(self.spec.chosen(trial.params))
         for iterations in self.spec.rungs:
-            if self._run.stop() or self._is_spent():
-                raise _Interrupted
             value = self._value(trial, place, config.with_settings({'iterations': iterations}))
             self._say(trial, f'{iterations:,} iterations, {self.spec.metric} {value:.4g}')
             trial.report(value, iterations)
@@ -193,6 +191,8 @@ class Search:
 
     def _command(self, trial: Trial, place: Place, words: list[str]) -> None:
         """Run a command of a trial, and keep the time that it takes."""
+        if self._run.stop() or self._is_spent():
+            raise _Interrupted
         before = trial.user_attrs.get(SECONDS, 0.0)
 
         def keep(elapsed: float) -> None:

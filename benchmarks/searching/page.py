@@ -92,9 +92,10 @@ def _numbers(
 ) -> str:
     counts = Counter(row.state for row in rows)
     states = [f'{counts[state]} {state}' for state in dict.fromkeys(STATES.values())]
+    noun = '1 trial' if len(rows) == 1 else f'{len(rows)} trials'
     spent = sum(row.seconds for row in rows) / 60
     text = (
-        f'{len(rows)} trials in {spent:.1f} of {minutes:g} minutes of training and evaluation: '
+        f'{noun} in {spent:.1f} of {minutes:g} minutes of training and evaluation: '
         f'{", ".join(states)}. '
     )
     text += f'The search has ended: {ending.value}.' if ending else 'The search goes on.'
@@ -110,7 +111,7 @@ def _numbers(
 def _machine(folder: Path, rows: Sequence[Row]) -> str:
     """Return the machine and the versions, as the first run kept them."""
     for row in sorted(rows, key=lambda row: row.number):
-        for run in sorted(place_of(folder, row.number).folder.glob('[0-9]*-*')):
+        for run in sorted(place_of(folder, row.number).folder.glob('[0-9]*-*/')):
             facts = reading.read_environment(run)
             if facts:
                 return (

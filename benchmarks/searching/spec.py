@@ -17,7 +17,7 @@ from gluongan.runs.folder import parse_json
 
 SAMPLERS = ('random', 'tpe')
 NEEDED = ('recipe', 'search', 'metric')
-PARTS = (*NEEDED, 'settings', 'rungs', 'sampler', 'seed', 'samples')
+PARTS = ('recipe', 'settings', 'search', 'metric', 'samples', 'rungs', 'sampler', 'seed')
 DEFAULTS = {'settings': {}, 'sampler': 'random', 'seed': 0}
 OF_RUNGS = ('first', 'factor', 'iterations')
 OF_RANGE = ('low', 'high', 'log', 'step')
@@ -160,6 +160,7 @@ def make_spec(content: Mapping[str, Any]) -> Spec:
     """
     _check_parts(content)
     given = {**DEFAULTS, **content}
+    given = {part: given[part] for part in PARTS if part in given}
     start = recipe(_text(given, 'recipe'))
     settings = _check_settings(given)
     search = _check_search(given, settings)
