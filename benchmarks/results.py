@@ -102,10 +102,10 @@ def train(
     try:
         process.wait(timeout=60 * minutes)
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)  # what a shell starts in the background ignores SIGINT
         process.wait()
     new = _entries(runs) - before
-    if process.returncode not in (0, 128 + signal.SIGINT) or len(new) != 1:
+    if process.returncode not in (0, 128 + signal.SIGTERM) or len(new) != 1:
         raise SystemExit(f'gluongan {" ".join(words)} failed with exit code {process.returncode}')
     run = new.pop()
     (run / 'done').write_text('trained within its budget\n')
