@@ -28,6 +28,7 @@ CONDITIONS: dict[str, Condition] = {
     'conv_width': _needs('network', 'conv'),
     'conv_depth': _needs('network', 'conv'),
     'conv_extra': _needs('network', 'conv'),
+    'dis_beside': _needs('network', 'conv'),
     'gen_modulated': _needs('network', 'conv'),
     'batchnorm_momentum': _needs_any('gen_batchnorm', 'dis_batchnorm'),
     'leaky_slope': (

@@ -153,11 +153,14 @@ def make_discriminator(
         'device': device,
     }
     if config.network == 'conv':
+        sizes = [prod(shape) * config.pack, *config.dis_beside]
+        _check_weights('dis_beside', config.dis_beside, sizes)
         return conv_discriminator(
             (shape[0] + classes, *shape[1:]),
             width=config.conv_width,
             depth=config.conv_depth,
             extra=config.conv_extra,
+            beside=config.dis_beside,
             activation=config.dis_activation,
             **shared,
         )

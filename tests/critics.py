@@ -95,6 +95,11 @@ def project(layer, w, x):
     return logit + (embedded * features).sum(axis=1, keepdims=True)
 
 
+def beside(layer, w, x):
+    """What each network gives, side by side."""
+    return np.concatenate([forward(net, part(w, i), x) for i, net in enumerate(layer)], axis=1)
+
+
 def spectral_weight(w):
     """A layer's weight, divided by uᵀ W v where it has u and v; they stay as they are."""
     weight = w['weight']
@@ -113,6 +118,7 @@ LAYERS = {
     'Flatten': lambda layer, w, x: x.reshape(len(x), -1),
     'Reshape': lambda layer, w, x: x.reshape(len(x), *layer._shape),
     'Projection': project,
+    'Beside': beside,
 }
 
 

@@ -291,6 +291,7 @@ WITH_EFFECT = {
     'conv_width': {'network': 'conv'},
     'conv_depth': {'network': 'conv'},
     'conv_extra': {'network': 'conv'},
+    'dis_beside': {'network': 'conv'},
     'gen_modulated': {'network': 'conv'},
     'penalty_weight': {'penalty': 'gp'},
     'penalty_every': {'penalty': 'gp'},

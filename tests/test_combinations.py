@@ -49,6 +49,7 @@ SMALL = {
     'conv_width': st.integers(4, 8),
     'conv_depth': st.sampled_from((None, 1, 2)),
     'conv_extra': rarely(1, 2),
+    'dis_beside': st.lists(st.integers(1, 9), max_size=2).map(tuple),
     'gen_modulated': rarely(True),
     'leaky_slope': number(0, 1),
     'batchnorm_momentum': number(0, 0.99),

@@ -8,9 +8,18 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from gluongan import runtime
+from gluongan import build, runtime
+from gluongan.config import Config, ConfigError
 from gluongan.exports import export
-from gluongan.nn.layers import Centre, Conv, Deconv, parameter_count
+from gluongan.nn.layers import (
+    Centre,
+    Conv,
+    Deconv,
+    Dense,
+    all_blocks,
+    normalised_layers,
+    parameter_count,
+)
 from gluongan.nn.models import conv_discriminator, conv_generator, halvings
 from gluongan.runtime import mx
 
@@ -353,3 +362,33 @@ def test_networks_with_extra_convolutions_train_and_export(tmp_path, channels):
         assert np.isfinite(x.grad.asnumpy()).all()
         assert x.grad.norm().asscalar() > 0
         export(net, tmp_path / name / 'net')  # which compares them
+
+
+# Fully connected layers beside the convolutions of a discriminator
+
+
+def test_features_beside_convolutions_see_the_same_pictures_and_share_the_logit():
+    runtime.seed(0)
+    net = conv_discriminator((1, 8, 8), width=2, beside=(6, 5), batchnorm=False)
+    x = batch(3, 1, 8, 8)
+    centred, joined = net[0](x), net[1]
+    convolutions, dense = joined
+    features = np.concatenate([part(centred).asnumpy() for part in (convolutions, dense)], axis=1)
+    np.testing.assert_array_equal(joined(centred).asnumpy(), features)
+    assert dense(centred).shape == (3, 5)
+    alone = conv_discriminator((1, 8, 8), width=2, batchnorm=False)
+    added = 64 * 6 + 6 + 6 * 5 + 5 + 5  # two layers, and their weights of the logit
+    assert parameter_count(net) == parameter_count(alone) + added
+
+
+def test_layers_beside_convolutions_are_normalised_with_them():
+    runtime.seed(0)
+    net = conv_discriminator((1, 8, 8), width=2, beside=(6, 5), batchnorm=False, spectral=True)
+    layers = [block for block in all_blocks(net) if isinstance(block, (Conv, Dense))]
+    assert len(layers) == len(normalised_layers(net)) == 1 + 2 + 1
+
+
+def test_more_weights_beside_convolutions_than_memory_holds_are_refused():
+    config = Config(network='conv', dis_beside=(60_000, 60_000))
+    with pytest.raises(ConfigError, match=r'^dis_beside 60000,60000: makes 3,647,040,000 weights'):
+        build.make_discriminator(config, (1, 28, 28), 0, 'cpu')

@@ -50,6 +50,15 @@ CRITICS = {
     'conv-packed': lambda: conv_discriminator(
         (1, 4, 8), width=2, depth=1, activation='softplus', batchnorm=False, pack=2, init='glorot'
     ),
+    'conv-beside': lambda: conv_discriminator(
+        (1, 4, 8),
+        width=2,
+        depth=1,
+        beside=(6, 3),
+        activation='tanh',
+        batchnorm=False,
+        init='glorot',
+    ),
     'conv-labelled': lambda: conv_discriminator(
         (3, 4, 4), width=3, depth=1, activation='sigmoid', batchnorm=False, init='glorot'
     ),
@@ -59,12 +68,23 @@ CRITICS = {
     'projection-spectral': lambda: dense_discriminator(
         [18, 7, 1], 'swish', shape=(18,), projected=2, spectral=True, init='glorot'
     ),
+    'beside-projection': lambda: conv_discriminator(
+        (3, 4, 4),
+        width=2,
+        depth=1,
+        beside=(5,),
+        activation='tanh',
+        batchnorm=False,
+        projected=2,
+        spectral=True,
+        init='glorot',
+    ),
     'conv-projection': lambda: conv_discriminator(
         (3, 4, 4), width=3, depth=1, activation='tanh', batchnorm=False, projected=2, init='glorot'
     ),
 }
 # The number of classes; the norm leaves the gradient by the label out.
-CLASSES = {'projection': 2, 'projection-spectral': 2, 'conv-projection': 2}
+CLASSES = {'projection': 2, 'projection-spectral': 2, 'conv-projection': 2, 'beside-projection': 2}
 
 
 def critic(name):

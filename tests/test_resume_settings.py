@@ -30,6 +30,7 @@ OTHER_VALUES = {
     'conv_width': 4,
     'conv_depth': 1,
     'conv_extra': 1,
+    'dis_beside': (4,),
     'gen_activation': 'relu',
     'dis_activation': 'tanh',
     'leaky_slope': 0.1,

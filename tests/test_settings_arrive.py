@@ -37,6 +37,7 @@ CONV = {
     'conv_width': (BOTH, {}, 4, 8),
     'conv_depth': (BOTH, {}, 1, 2),
     'conv_extra': (BOTH, {}, 0, 1),
+    'dis_beside': (DIS, {}, (), (5,)),
     'gen_modulated': (GEN, {}, False, True),
     'dis_projection': (DIS, {'conditional': True}, False, True),
 }

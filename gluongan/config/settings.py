@@ -77,6 +77,9 @@ class Settings:
     conv_extra: int = _nets(
         0, 'int', 'Conv: 3 × 3 convolutions at each size, beside those that halve or double the '
         'sides.', low=0, high=8, unit='convolutions')
+    dis_beside: tuple[int, ...] = _nets(
+        (), 'sizes', 'Conv: hidden fully connected layers of the discriminator, beside its '
+        'convolutions.', low=1, high=65536, unit='neurons')
     gen_activation: str = _nets(
         'leaky_relu', 'str', "Between the generator's layers.", choices=_ACTIVATIONS)
     dis_activation: str = _nets(

@@ -26,6 +26,7 @@ from ..runtime import mx
 from .layers import (
     DERIVATIVES,
     Activation,
+    Beside,
     Centre,
     Chain,
     Conv,
@@ -129,6 +130,12 @@ def _projection(F: Any, layer: Projection, h: Any, t: Any) -> Pair:
     return logit, tangent
 
 
+def _beside(F: Any, layer: Beside, h: Any, t: Any) -> Pair:
+    pairs = [_chain(F, net, h, t) for net in layer]
+    values, tangents = zip(*pairs)
+    return F.concat(*values, dim=1), F.concat(*tangents, dim=1)
+
+
 def _weight_and_bias(F: Any, layer: Any) -> tuple[Any, Any]:
     """Return the weight that a layer multiplies with, and its bias: as symbols where F is `sym`."""
 
@@ -151,6 +158,7 @@ RULES: dict[type, Rule] = {
     Dense: _dense,
     Conv: _conv,
     Projection: _projection,
+    Beside: _beside,
     Chain: _chain,
 }
 
@@ -173,5 +181,12 @@ def check_layers(net: Chain) -> None:
     """Raise TangentError where a layer of `net`, at any depth, has no rule."""
     for layer in net:
         find_rule(layer)
-        if isinstance(layer, Projection):
-            check_layers(layer.body)
+        for net in _inside(layer):
+            check_layers(net)
+
+
+def _inside(layer: mx.gluon.HybridBlock) -> list[Chain]:
+    """Return the networks that a layer is made of."""
+    if isinstance(layer, Projection):
+        return [layer.body]
+    return list(layer) if isinstance(layer, Beside) else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .activations import ACTIVATIONS, DERIVATIVES, Activation
 from .batchnorm import BatchNorm, plain_batchnorm
 from .batchwise import MinibatchDiscrimination, MinibatchStdDev, Pack, mixes_samples
-from .chain import Chain, Row, format_table, parameter_count, weights
+from .chain import Beside, Chain, Row, format_table, parameter_count, weights
 from .conv import Centre, Conv, Deconv
 from .dense import Dense, Reshape, TwoUnitSoftmax
 from .frozen import frozen
@@ -25,6 +25,7 @@ __all__ = [
     'DERIVATIVES',
     'Activation',
     'BatchNorm',
+    'Beside',
     'Centre',
     'Chain',
     'Conv',

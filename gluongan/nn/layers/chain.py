@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 from typing import Any, NamedTuple
 
@@ -99,6 +100,30 @@ class Chain(mx.gluon.nn.HybridSequential):
         return format_table(
             [Row(type(layer).__name__, '', None, parameter_count(layer)) for layer in self]
         )
+
+
+class Beside(mx.gluon.HybridBlock):
+    """Networks beside one another: their outputs (N, units) for the same input, joined.
+
+    nets: two or more. The result is (N, the sum of their units).
+
+    >>> import gluongan as gg
+    >>> layer = Beside(Chain(gg.Dense(3, in_units=5)), Chain(gg.Dense(4, 'relu', in_units=5)))
+    >>> layer.initialize()
+    >>> layer(mx.nd.ones((2, 5))).shape
+    (2, 7)
+    """
+
+    def __init__(self, *nets: Chain) -> None:
+        super().__init__()
+        for net in nets:
+            self.register_child(net)
+
+    def __iter__(self) -> Iterator[Chain]:
+        return iter(self._children.values())
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
+        return F.concat(*(net(x) for net in self), dim=1)
 
 
 def _shape_and_flops(layer: mx.gluon.HybridBlock, *inputs: Shape) -> tuple[Shape, int]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 
 from ...errors import InputError
 from ...runtime import mx
-from ..layers import Centre, Chain, Conv, Deconv, Dense, ModulatedChain, Reshape
+from ..layers import Beside, Centre, Chain, Conv, Deconv, Dense, ModulatedChain, Reshape
 from .shared import Head, Hidden, Layers, initialize, output_activation, pack_layers
 
 nn = mx.gluon.nn
@@ -77,6 +77,7 @@ def conv_discriminator(
     width: int = 64,
     depth: int | None = None,
     extra: int = 0,
+    beside: Sequence[int] = (),
     activation: str = 'leaky_relu',
     slope: float = 0.2,
     batchnorm: bool = True,
@@ -93,7 +94,13 @@ def conv_discriminator(
     """Return DCGAN's discriminator: pictures (N, *shape) in [0, 1] -> (N / pack,) logits.
 
     It mirrors `conv_generator`, with its `extra` convolutions, and with no BatchNorm behind the
-    first convolution. The options that `conv_generator` does not have are those of
+    first convolution.
+
+    beside: hidden fully connected layers beside the convolutions, with as many units each. They see
+    where everything is, such as that digits are centred; convolutions see what it looks like. The
+    logit is of the features of both.
+
+    The options that `conv_generator` does not have are those of
     `dense_discriminator`; the last `projected` channels of a picture are planes of its label.
 
     >>> dis = conv_discriminator((3, 32, 32), width=16, spectral=True)
@@ -102,7 +109,8 @@ def conv_discriminator(
     """
     depth, smallest = halvings(shape, depth)
     inputs = (shape[0] - projected) * pack
-    body: Layers = [Centre()]
+    pixels = inputs * prod(shape[1:])
+    body: Layers = []
     for i, (outputs, halves) in enumerate(_steps_down(width, depth, extra)):
         hidden = Hidden(activation, slope, batchnorm and i > 0, momentum, dropout)
         bias = not hidden.batchnorm
@@ -110,10 +118,16 @@ def conv_discriminator(
         body += hidden.after_convolution(outputs)
         inputs = outputs
     body.append(nn.Flatten())
+    units = inputs * prod(smallest)
+    if beside:
+        hidden = Hidden(activation, slope, False, momentum, dropout)
+        dense = hidden.dense_layers([pixels, *beside], spectral=spectral)
+        body = [Beside(Chain(*body), Chain(nn.Flatten(), *dense))]
+        units += beside[-1]
     last = Head('logit', kernels, stddev, spectral, projected, planes=True)
     net = Chain(
         *pack_layers(pack, shape),
-        *last.on_top_of(body, inputs * prod(smallest)),
+        *last.on_top_of([Centre(), *body], units),
         shape_in=tuple(shape),
     )
     return initialize(net, init, device)
