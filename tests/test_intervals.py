@@ -92,9 +92,19 @@ def test_classes_without_a_group_are_those_of_the_rest():
     for number, kept in enumerate(metrics.without_each(group)):
         of_rest = metrics.classes(p[kept])
         assert found.score[number] == pytest.approx(metrics.classifier_score(p[kept]))
-        assert found.covered[number] == 6 - len(of_rest.missing)
         assert found.kl[number] == pytest.approx(of_rest.kl)
         assert found.seen[number] == len(np.unique(p[kept].argmax(axis=1)))
+
+
+def test_missing_classes_of_redrawn_samples_are_those_at_the_edge_of_being_covered():
+    shares = np.array([0.5, 0.4, 0.0333, 0.0])  # a class is covered from 0.025 on
+    redrawn = metrics.redrawn_missing(shares, 300)
+    fewer = np.random.RandomState(1).binomial(300, 0.0333, 20_000) < 0.025 * 300
+    assert set(redrawn) == {1, 2}
+    assert (redrawn == 2).mean() == pytest.approx(fewer.mean(), abs=0.08)
+    assert set(metrics.redrawn_missing(shares, 30_000)) == {1}
+    few = np.array([0.97, 0.0, 0.01, 0.0])
+    assert set(metrics.redrawn_missing(few, 9_000, np.array([0.95, 0.0, 0.05, 0.0]))) == {0}
 
 
 def test_pixels_without_a_group_are_those_of_the_rest():

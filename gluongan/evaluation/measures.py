@@ -138,14 +138,15 @@ def _add_intervals_of_classes(
     n, k = probabilities.shape
     label, is_sure = _labels(probabilities)
     group = groups_of(samples, n)
-    without = metrics.classes_without(probabilities, group, reference.class_shares)
-    most = _expected(reference, k)
+    without = metrics.classes_without(probabilities, group)
     for name, value in values.items():
         parsed = MetricName.parse(name)
         if parsed.stem == 'score':
             intervals.of_groups(name, value, without.score, most=k)
         elif parsed.stem == 'classes':
-            intervals.of_groups(name, value, without.covered - k + most, most=most)
+            shares = metrics.classes(probabilities, reference.class_shares).shares
+            redrawn = metrics.redrawn_missing(shares, n, reference.class_shares)
+            intervals.of_redraws(name, value, redrawn, most=_expected(reference, k))
         elif parsed.stem == 'kl':
             intervals.of_groups(name, value, without.kl)
         elif parsed.stem == 'modes':

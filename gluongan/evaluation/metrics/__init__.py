@@ -12,6 +12,7 @@ from .classes import (
     classes_without,
     classifier_score,
     missing_classes,
+    redrawn_missing,
     uniform_kl,
 )
 from .diversity import ALIKE, Diversity, Pairs, diversity, diversity_parts, pairs
@@ -81,6 +82,7 @@ __all__ = [
     'pairs',
     'parzen',
     'pixels_without',
+    'redrawn_missing',
     'sensitivity',
     'share_interval',
     'sharpness',

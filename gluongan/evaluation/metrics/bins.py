@@ -7,13 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from .distances import Rows, flat, squared_distances
-from .leaving_out import sums_without
+from .leaving_out import REDRAWN, sums_without
 
 BINS = 100
 DIFFERENT = 3.0  # standard errors between two shares that count as different
 ROUNDS = 10  # of k-means; more rounds change little
 LEARNED = 20_000  # samples of the data that k-means learns from; all of the data is then counted
-REDRAWN = 200  # draws of the bootstrap
 SEEDED = 1_000  # samples that k-means++ chooses from: SciPy's takes time quadratic in k
 
 

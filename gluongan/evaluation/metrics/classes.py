@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .leaving_out import sums_without
+from .leaving_out import REDRAWN, sums_without
 
 # From this probability on a sample counts for its class. Noise is assigned to classes as well, but
 # rarely with confidence.
@@ -75,42 +75,38 @@ def classes(
 class ClassesWithout(NamedTuple):
     """What a classifier says of samples without each of their groups, (groups,) each.
 
-    score: `classifier_score`. covered: classes that are not missing. kl: that of Classes.
-    seen: classes with at least one sample.
+    score: `classifier_score`. kl: that of Classes. seen: classes with at least one sample.
     """
 
     score: np.ndarray
-    covered: np.ndarray
     kl: np.ndarray
     seen: np.ndarray
 
 
-def classes_without(
-    probabilities: np.ndarray, group: np.ndarray, expected: np.ndarray | None = None
-) -> ClassesWithout:
-    """Return the numbers of `classes` and `classifier_score` without each group of samples (N,)."""
+def classes_without(probabilities: np.ndarray, group: np.ndarray) -> ClassesWithout:
+    """Return numbers of `classes` and `classifier_score` without each group of samples (N,)."""
     p = probabilities.astype(np.float64)
-    k = p.shape[1]
-    label = p.argmax(axis=1)
+    k, total = p.shape[1], group.max() + 1
     sums, left = sums_without(p, group)
     purities, _ = sums_without((p * np.log(np.maximum(p, 1e-300))).sum(axis=1), group)
     middle = sums / left[:, None]
     score = np.exp(purities / left - (middle * np.log(np.maximum(middle, 1e-300))).sum(axis=1))
-    counts = _counts_without(label, group, k)
-    sure = _counts_without(label, group, k, is_counted=probabilities.max(axis=1) >= SURE)
-    covered = [k - len(missing_classes(of, expected)) for of in sure / left[:, None]]
-    kl = [uniform_kl(of) for of in counts]
-    return ClassesWithout(score, np.array(covered), np.array(kl), (counts > 0).sum(axis=1))
+    counts = np.bincount(group * k + p.argmax(axis=1), minlength=total * k).reshape(total, k)
+    rest = counts.sum(axis=0) - counts
+    return ClassesWithout(score, np.array([uniform_kl(of) for of in rest]), (rest > 0).sum(axis=1))
 
 
-def _counts_without(
-    label: np.ndarray, group: np.ndarray, k: int, is_counted: np.ndarray | None = None
+def redrawn_missing(
+    shares: np.ndarray, count: int, expected: np.ndarray | None = None, *, draws: int = REDRAWN
 ) -> np.ndarray:
-    """Return how many samples have each of k labels without each group, (groups, k)."""
-    total = group.max() + 1
-    chosen = slice(None) if is_counted is None else is_counted
-    counts = np.bincount(group[chosen] * k + label[chosen], minlength=total * k).reshape(total, k)
-    return counts.sum(axis=0) - counts
+    """Return how many classes would be missing in other draws of `count` samples, (draws,).
+
+    shares: of the samples that are confidently of each class, (K,). This is the bootstrap, which
+    suits counts; without a few of the samples, the same classes are missing.
+    """
+    unsure = max(0.0, 1 - shares.sum())
+    counts = np.random.RandomState(0).multinomial(count, [*shares, unsure], size=draws)
+    return np.array([len(missing_classes(of[:-1] / count, expected)) for of in counts])
 
 
 def missing_classes(

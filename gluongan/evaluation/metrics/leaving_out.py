@@ -20,6 +20,7 @@ import numpy as np
 from ...errors import InputError
 
 GROUPS = 50
+REDRAWN = 200  # draws of the bootstrap
 CONFIDENCE = 0.95
 
 
