@@ -86,6 +86,14 @@ def _bins_once():
         yield
 
 
+@pytest.fixture(scope='session', autouse=True)
+def _no_waiting_for_the_disk():
+    """No test has a power failure, after which fsync matters. It waits 8 ms for each file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, 'fsync', lambda file: os.fstat(file) and None)
+        yield
+
+
 @pytest.fixture
 def undrawn(monkeypatch):
     """Runs draw no figures at their end, which would take a second; test_figures*.py draw them."""

@@ -119,6 +119,13 @@ def small(monkeypatch):
     return 'dense-64'
 
 
+@pytest.fixture(scope='module')
+def own_peer():
+    """One process for several tests, each of which loads its own case and weights into it."""
+    with Peer('gluongan', threads=1) as peer:
+        yield peer
+
+
 def train_here(case, feed):
     """Return the weights after update_dis and update_gen on a feed, written out."""
     _, updater, dataset = cases.load(case)
@@ -135,10 +142,9 @@ def train_here(case, feed):
     return arrays
 
 
-def test_our_peer_learns_what_the_two_updates_learn(small, tmp_path):
+def test_our_peer_learns_what_the_two_updates_learn(small, tmp_path, own_peer):
     material = equivalence.Material(small, tmp_path)
-    with Peer('gluongan', threads=1) as peer:
-        trained = material.train(peer, 0)
+    trained = material.train(own_peer, 0)
     with np.load(tmp_path / 'feed0.npz') as feed:
         expected = train_here(small, feed)
     assert trained.keys() == expected.keys()
@@ -147,29 +153,24 @@ def test_our_peer_learns_what_the_two_updates_learn(small, tmp_path):
         assert (material.initial[name] != value).any()
 
 
-def test_our_peer_trains_on_data_of_its_own(small, tmp_path):
-    material = equivalence.Material(small, tmp_path)
-    with Peer('gluongan', threads=1) as peer:
-        before = material.train(peer, 0)
-        assert peer.ask('run', n=2) == {}
-        after = peer.weights()
+def test_our_peer_trains_on_data_of_its_own(small, tmp_path, own_peer):
+    before = equivalence.Material(small, tmp_path).train(own_peer, 0)
+    assert own_peer.ask('run', n=2) == {}
+    after = own_peer.weights()
     for name, value in before.items():
         assert (after[name] != value).any()
 
 
-def test_a_peer_reports_time_memory_and_versions(small, tmp_path):
-    material = equivalence.Material(small, tmp_path)
-    with Peer('gluongan', threads=1) as peer:
-        material.load(peer)
-        assert 0 < peer.ask('time', n=2)['seconds'] < 60
-        assert peer.ask('memory')['megabytes'] > 10
-        assert set(peer.versions) == {'mxnet', 'numpy'}
+def test_a_peer_reports_time_memory_and_versions(small, tmp_path, own_peer):
+    equivalence.Material(small, tmp_path).load(own_peer)
+    assert 0 < own_peer.ask('time', n=2)['seconds'] < 60
+    assert own_peer.ask('memory')['megabytes'] > 10
+    assert set(own_peer.versions) == {'mxnet', 'numpy'}
 
 
-def test_another_feed_gives_other_weights(small, tmp_path):
+def test_another_feed_gives_other_weights(small, tmp_path, own_peer):
     material = equivalence.Material(small, tmp_path)
-    with Peer('gluongan', threads=1) as peer:
-        first, second = material.train(peer, 0), material.train(peer, 1)
+    first, second = material.train(own_peer, 0), material.train(own_peer, 1)
     for name in first:
         assert (first[name] != second[name]).any()
 

@@ -124,7 +124,9 @@ def test_the_discriminator_is_told_the_class_that_the_generator_was_asked_for(
     assert [(row['real'], row['fake']) for row in over_the_data] == [(1, 0)] * 2
 
 
-def test_an_export_is_asked_for_the_same_classes_as_its_run(settings, imbalanced, tmp_path):
+def test_an_export_is_asked_for_the_same_classes_as_its_run(
+    settings, imbalanced, tmp_path, unverified
+):
     run = tiny.begun(tmp_path, **settings).folder
     assert tiny.gluongan('export', run, '--out', tmp_path / 'export').exit_code == 0
     reports = []
@@ -136,7 +138,7 @@ def test_an_export_is_asked_for_the_same_classes_as_its_run(settings, imbalanced
     assert of_export == {name: of_run[name] for name in of_run if not name.startswith('dis_')}
 
 
-def test_an_export_of_other_classes_is_refused(settings, tmp_path):
+def test_an_export_of_other_classes_is_refused(settings, tmp_path, unverified):
     run = tiny.begun(tmp_path, **settings).folder
     assert tiny.gluongan('export', run, '--out', tmp_path / 'export').exit_code == 0
     words = ['--data', 'synthetic', '--image-size', 8, '--samples', 100]
