@@ -163,16 +163,19 @@ def assert_same_run(straight, resumed, *, stops=()):
             assert (straight / name).read_bytes() == (resumed / name).read_bytes(), name
 
 
-@pytest.mark.parametrize('stop', [1, 33, 41])
+STOPS = (1, 33, 41)  # after one iteration, at the begin of an epoch, and behind a snapshot
+
+
 @pytest.mark.parametrize('name', CONFIGS)
-def test_interrupted_and_resumed_run_is_the_straight_run(tmp_path, name, stop, straight):
-    folder = tiny.begun(tmp_path, until=stop, **EVERY, **CONFIGS[name]).folder
-    _, (_, meta) = snapshots.read_newest(folder)
-    assert meta['iteration'] == stop
-    trainer = tiny.resumed(folder)
+def test_interrupted_and_resumed_run_is_the_straight_run(tmp_path, name, straight):
+    folder = tiny.begun(tmp_path, until=STOPS[0], **EVERY, **CONFIGS[name]).folder
+    for stop, following in zip(STOPS, (*STOPS[1:], None)):
+        _, (_, meta) = snapshots.read_newest(folder)
+        assert meta['iteration'] == stop
+        trainer = tiny.resumed(folder, until=following)
     assert trainer.updater.iteration == 80
     assert not trainer.interrupted
-    assert_same_run(straight(name), folder, stops={stop})
+    assert_same_run(straight(name), folder, stops=STOPS)
 
 
 def test_two_seeds_are_two_runs(tmp_path, straight):
