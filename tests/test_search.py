@@ -233,7 +233,8 @@ def test_a_search_that_was_killed_between_any_two_records_ends_as_without(
 
     monkeypatch.setattr(trials.JournalFileBackend, 'append_logs', append_or_die)
     kills = 0
-    for lived in range(3 + start, 400, 3):  # a little longer each time
+    # First amid a trial, then while it begins again, then a little longer each time.
+    for lived in (12, 3 + start, *range(3 + start, 400, 3)):
         left[0] = lived
         try:
             several = go(tmp_path, out='several', most=3)
