@@ -180,6 +180,7 @@ def test_a_rung_that_the_budget_cut_off_goes_on_in_the_next_call(tmp_path):
         several = go(tmp_path, out='several', minutes=minutes, most=3)
         unfinished = states(several)['unfinished']
         assert unfinished == (minutes < 1e3)
+        assert bool(rows(several)[0]['samples/swd@10']) == (minutes >= 2)
     assert without_minutes(several) == without_minutes(one)
 
 
@@ -199,9 +200,14 @@ def test_a_stop_leaves_the_trial_for_the_next_call(tmp_path):
 # Kills
 
 
-@pytest.mark.parametrize('sampler', ['random', 'tpe'])
-def test_a_search_that_was_killed_after_any_command_ends_as_without(tmp_path, sampler, play):
-    spec = {'sampler': sampler, 'metric': FD, 'most': 4}
+# With 9 trials, one that counted twice at a rung would let another go on.
+@pytest.mark.parametrize(
+    ('sampler', 'metric', 'most'), [('random', 'samples/swd', 9), ('tpe', FD, 3)]
+)
+def test_a_search_that_was_killed_after_any_command_ends_as_without(
+    tmp_path, sampler, metric, most, play
+):
+    spec = {'sampler': sampler, 'metric': metric, 'most': most}
     one = go(tmp_path, out='one', **spec)
     count = len(play.words)
     play.words.clear()
