@@ -128,15 +128,23 @@ def test_seeds_are_compared_by_welchs_test(other):
     assert (f'within noise: {FD}' in text) != expected
 
 
+def test_each_group_of_seeds_has_a_spread_of_its_own():
+    near, far = [5.0, 5.01], [5.1, 6.9, 5.2, 6.8, 5.3, 6.7]
+    assert stats.ttest_ind(near, far).pvalue > 0.05  # of one spread
+    assert seeds_differ(near, far)
+
+
 def test_seeds_count_and_not_the_intervals_of_their_samples():
-    groups = seeds([5.0, 7.0, 9.0], [4.0, 6.0, 8.0])
-    narrow = [
-        run(str(each.path), dict(each.measured[0].values), {FD: Interval(5, 5)}, **settings)
-        for group in groups
-        for each in group.runs
-        for settings in [{'lr': each.config.lr, 'seed': each.config.seed}]
-    ]
-    assert f'within noise: {FD}' in said(group_runs(narrow))
+    runs = []
+    for number, values in enumerate(([5.0, 7.0, 9.0], [4.0, 6.0, 8.0])):
+        for seed, value in enumerate(values):
+            ends = {FD: Interval(value, value)}
+            folder = f'{number}-{seed}'
+            runs.append(run(folder, {FD: value}, ends, lr=(number + 1) * 1e-3, seed=seed))
+    groups = group_runs(runs)
+    assert f'within noise: {FD}' in said(groups)
+    rows = {row[0]: row for row in comparison.table_rows(groups)}
+    assert rows[FD][1:3] == ('7 ± 2', '6 ± 2')
 
 
 def test_a_single_seed_is_judged_by_the_spread_of_the_others():
