@@ -257,13 +257,13 @@ def test_an_interval_ends_where_its_metric_does():
 
 
 def test_fresh_draws_have_their_mean_in_the_interval_about_as_often_as_it_says():
-    """60 draws of one source; docs/evaluation.md has a table of more."""
+    """30 draws of one source; docs/evaluation.md has a table of more."""
     real = Reference(data.Dataset('x', _blobs(0, 150)), data.Dataset('x', _blobs(1, 150)))
     only = [measure for measure in _measures() if measure.__name__ in CHECKED]
     draws = []
-    for seed in range(60):
+    for seed in range(30):
         intervals = Intervals()
-        fake = Samples('x', np.float32(_blobs(10 + seed, 100)) / 255)
+        fake = Samples('x', np.float32(_blobs(10 + seed, 80)) / 255)
         values = evaluate(fake, real, counts=Counts(), only=only, intervals=intervals)
         draws.append((values, intervals.found))
     for name in draws[0][0]:

@@ -17,9 +17,10 @@ from .comparison import Group, metrics_by_origin
 from .measured import Origin
 from .report import Interval
 
+WORDS = ('better', 'worse', 'higher', 'lower', 'within noise')  # in the order of lines
 LEVEL = 0.05  # of a test: so many differences that are noise are taken for more
 SAMPLES = 'by the 95% intervals of the samples; one seed each says nothing about the recipe'
-NO_INTERVALS = 'not judged, since a report has no intervals'
+NO_INTERVALS = 'not judged, without an interval'
 NO_SPREAD = 'not judged, since no seed differs from another'
 
 
@@ -137,7 +138,7 @@ def _lines(judged: Sequence[Difference]) -> list[str]:
     for said in dict.fromkeys(by for by, _ in names):
         if said:
             lines.append(f'  {said}:')
-        for (by, word), of_word in names.items():
-            if by == said:
-                lines.append(f'    {word}: {", ".join(of_word)}')
+        words = [word for by, word in names if by == said]
+        for word in sorted(words, key=lambda word: WORDS.index(word) if word in WORDS else 9):
+            lines.append(f'    {word}: {", ".join(names[said, word])}')
     return lines
