@@ -103,6 +103,18 @@ def undrawn(monkeypatch):
 
 
 @pytest.fixture
+def unrendered(monkeypatch):
+    """matplotlib's figures are made and not rendered, which takes most of the time."""
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    def save(figure, path, **settings):
+        Image.new('L', (1, 1)).save(path, format='png')
+
+    monkeypatch.setattr(Figure, 'savefig', save)
+
+
+@pytest.fixture
 def no_accuracy(monkeypatch):
     """Runs leave out accuracy.csv, which takes seconds for the 100,000 points of a mixture."""
     from gluongan.extensions import QuickMetrics

@@ -9,7 +9,6 @@ import sys
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from PIL import Image
 
 from gluongan.figures import FIGURES, RunError, are_current, draw_all, grid, pictures, save
@@ -92,14 +91,6 @@ def write_samples(path, shape, count, seed):
         np.save(path.with_suffix('.npy'), points.astype(np.float32))
     else:
         save(grid(noise(count, *shape, seed=seed)), path.with_suffix('.png'))
-
-
-@pytest.fixture
-def unrendered(monkeypatch):
-    """matplotlib's figures are made and not rendered, which takes most of the time."""
-    monkeypatch.setattr(
-        Figure, 'savefig', lambda figure, path, **_: Image.new('L', (1, 1)).save(path, format='png')
-    )
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_evaluate_measures_runs_of_pictures_and_of_points(tmp_path, data):
     assert 'sample change per latent step' in printed
 
 
-def test_an_export_has_the_values_of_its_run(tmp_path):
+def test_an_export_has_the_values_of_its_run(tmp_path, unverified):
     run = tiny.begun(tmp_path, until=2, init='he').folder
     assert tiny.gluongan('export', run, '--out', tmp_path / 'export').exit_code == 0
     found = []

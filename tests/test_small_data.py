@@ -123,7 +123,7 @@ def test_a_gan_of_one_picture_is_trained(tmp_path, pictures):
 @pytest.mark.parametrize('count', [1, 5, 15, 60, 99])
 @pytest.mark.parametrize('is_labelled', [False, True])
 def test_any_number_of_pictures_is_trained_on_and_evaluated_or_refused(
-    tmp_path, monkeypatch, pictures, count, is_labelled
+    tmp_path, monkeypatch, unrendered, pictures, count, is_labelled
 ):
     monkeypatch.chdir(tmp_path)
     chosen = np.repeat(pictures[:15], 4, axis=0) if count == 60 else pictures[:count]
