@@ -7,6 +7,8 @@ import pytest
 import tiny
 from PIL import Image
 
+from gluongan import figures
+
 X = np.random.RandomState(0).randint(0, 256, (200, 8, 8)).astype(np.uint8)
 
 
@@ -30,9 +32,10 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def run(tmp_path_factory, data):
-    """A run with its figures, which `plot` draws again."""
     settings = {'data': str(data), 'image_size': None, 'iterations': 2}
-    return tiny.begun(tmp_path_factory.mktemp('runs'), **settings).folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, 'draw_all', lambda run: [])  # takes a second
+        return tiny.begun(tmp_path_factory.mktemp('runs'), **settings).folder
 
 
 SHARED = 'Warning: mine: 3 test pictures are training pictures too'
@@ -71,7 +74,7 @@ def test_a_command_that_reads_data_says_first_what_it_is(
 
 
 @pytest.mark.parametrize('command', ['sample', 'plot', 'summary'])
-def test_a_command_that_reads_no_data_says_nothing_of_it(command, run):
+def test_a_command_that_reads_no_data_says_nothing_of_it(command, run, unrendered):
     stderr = tiny.gluongan(command, run).stderr
     assert not any(map(tiny.is_about_data, stderr.splitlines()))
 

@@ -12,7 +12,7 @@ import tiny
 from test_export_combinations import needs_onnx
 
 import gluongan as gg
-from gluongan import snapshot
+from gluongan import figures, snapshot
 from gluongan.exports import verify
 from gluongan.nn.passes import ROWS
 from gluongan.runs import snapshots
@@ -21,13 +21,10 @@ from gluongan.runs import snapshots
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
     """A conditional run with a moving average and snapshots at 10 and 20."""
-    return tiny.begun(
-        tmp_path_factory.mktemp('export'),
-        iterations=20,
-        snapshot_every=10,
-        conditional=True,
-        ema=0.5,
-    ).folder
+    settings = {'iterations': 20, 'snapshot_every': 10, 'conditional': True, 'ema': 0.5}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, 'draw_all', lambda run: [])  # takes a second
+        return tiny.begun(tmp_path_factory.mktemp('export'), **settings).folder
 
 
 def export(run, out, *options):

@@ -222,8 +222,7 @@ def test_inversion_overwrites_no_walk_of_another_command(here, run):
         assert tiny.gluongan(*words, '--out', 'new').exit_code == 0
 
 
-def test_comparisons_of_different_runs_are_different_folders(tmp_path, monkeypatch):
-    monkeypatch.setattr(figures, 'draw_all', lambda run: [])
+def test_comparisons_of_different_runs_are_different_folders(tmp_path, undrawn, unrendered):
     runs = [tiny.begun(tmp_path / 'runs', iterations=2, seed=seed).folder for seed in range(3)]
     runs.append(tiny.begun(tmp_path / 'others', iterations=2, seed=5).folder)
     for one, two in itertools.combinations(runs, 2):

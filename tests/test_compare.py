@@ -338,7 +338,9 @@ def test_seeds_beside_a_seed_or_a_resume_are_refused(words):
     assert f'must be used without {words[0]}' in message
 
 
-def test_what_is_no_run_is_skipped_with_one_line_each_and_changes_nothing(runs, tmp_path):
+def test_what_is_no_run_is_skipped_with_one_line_each_and_changes_nothing(
+    runs, tmp_path, unrendered
+):
     (tmp_path / 'file.txt').write_text('x')
     (tmp_path / 'empty').mkdir()
     (tmp_path / 'loop').symlink_to(tmp_path / 'loop')
@@ -357,7 +359,7 @@ def test_what_is_no_run_is_skipped_with_one_line_each_and_changes_nothing(runs, 
     assert tiny.refused('compare', *paths).startswith(f'{paths[0]}: is not a folder; must be')
 
 
-def test_folders_of_earlier_comparisons_are_skipped_with_one_line(runs, tmp_path):
+def test_folders_of_earlier_comparisons_are_skipped_with_one_line(runs, tmp_path, unrendered):
     out = tmp_path / 'compared-00009-dense-mnist'
     assert tiny.gluongan('compare', *runs[:2], '--out', out).exit_code == 0
     result = tiny.gluongan('compare', *runs[:2], out, '--out', tmp_path / 'again')

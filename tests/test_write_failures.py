@@ -194,7 +194,7 @@ def trained(tmp_path_factory):
 
 
 @pytest.mark.parametrize('words', COMMANDS.values(), ids=COMMANDS)
-def test_every_write_of_a_command_may_fail(here, monkeypatch, trained, words):
+def test_every_write_of_a_command_may_fail(here, monkeypatch, unrendered, trained, words):
     monkeypatch.setattr(verify, 'same_bits', lambda *_: None)  # a new process each time
     for name in set(figures.FIGURES) - {'samples', 'training', 'losses'}:
         monkeypatch.delitem(figures.FIGURES, name)
