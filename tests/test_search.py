@@ -63,6 +63,7 @@ def test_a_trial_is_one_run_that_is_resumed_at_each_rung(tmp_path):
     settings = json.loads((folder / 'trials/00000/settings.json').read_text())
     assert settings['data'] == 'synthetic' and settings['iterations'] == 10
     assert f'{settings["lr"]}' == rows(folder)[0]['lr']
+    assert rows(folder)[0]['minutes'] == '9.00'  # one for each ten iterations
 
 
 def test_where_training_does_not_measure_the_metric_each_rung_is_evaluated(tmp_path):
@@ -82,6 +83,12 @@ def test_of_a_metric_that_should_be_high_the_highest_is_best(tmp_path, monkeypat
     ends = [float(row['lenet_score2k@90']) for row in others if row['state'] == 'finished']
     assert ends == sorted(ends, reverse=True)
     assert all(end <= float(best['lenet_score2k@90']) for end in ends)
+    highest = 0.0
+    for number in range(9):
+        row = rows(folder)[number]
+        if float(row['lenet_score2k@10']) > highest:
+            highest = float(row['lenet_score2k@10'])
+            assert row['lenet_score2k@30']
 
 
 # Combinations
@@ -209,7 +216,8 @@ def test_a_search_that_was_killed_after_any_command_ends_as_without(
 ):
     spec = {'sampler': sampler, 'metric': metric, 'most': most}
     one = go(tmp_path, out='one', **spec)
-    count = len(play.words)
+    seen = list(play.words)
+    count = len(seen)
     play.words.clear()
     play.kills = list(range(1, 2 * count))
     for _ in range(2 * count):
@@ -218,7 +226,9 @@ def test_a_search_that_was_killed_after_any_command_ends_as_without(
             break
         except Killed:
             continue
-    assert len(play.words) >= count > 10
+    of_trials = [words for words in play.words if '/several/trials/' in ' '.join(words)]
+    # No command that had ended is run again.
+    assert len(of_trials) == sum('/one/trials/' in ' '.join(words) for words in seen) > 7
     assert without_minutes(several) == without_minutes(one)
     assert rows(several)[0]['minutes'] == rows(one)[0]['minutes']
 
