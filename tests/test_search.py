@@ -148,9 +148,10 @@ def test_a_run_that_fails_by_its_settings_is_a_failed_trial(tmp_path, play):
 
 
 @pytest.mark.parametrize(
-    'sentence', ['runs: No space left on device', '--config s.json: data x.npz: does not exist']
+    'sentence', ['runs: No space left on device', '--config {}: data x.npz: does not exist']
 )
 def test_a_command_that_fails_for_another_reason_stops_the_search(tmp_path, play, sentence):
+    sentence = sentence.format(tmp_path / 'out/trials/00001/settings.json')
     play.said = {1: sentence}
     with pytest.raises(FailureError, match='failed: ') as error:
         go(tmp_path, most=4)

@@ -32,7 +32,7 @@ def stop(*_):
     sys.exit(143)
 signal.signal(signal.SIGTERM, stop)
 open(sys.argv[1], 'w').close()
-print('Error: first'); print('then'); sys.stdout.flush()
+print('Error: first' if sys.argv[3] != '0' else 'well'); print('then'); sys.stdout.flush()
 time.sleep(float(sys.argv[2]))
 sys.exit(int(sys.argv[3]))
 """
@@ -45,14 +45,17 @@ def script(monkeypatch):
     monkeypatch.setattr(commands, 'POLL', 0.01)
 
 
-def test_a_command_that_ends_tells_its_code_its_error_and_its_time(tmp_path, script):
+@pytest.mark.parametrize(('code', 'sentence'), [(3, 'first'), (0, 'then')])
+def test_a_command_that_ends_tells_its_code_its_error_and_its_time(
+    tmp_path, script, code, sentence
+):
     times = []
     output = tmp_path / 'output'
     output.write_text('Error: of the command before\n')
     run = Runner(lambda: False)
-    words = [str(tmp_path / 'runs'), '0', '3']
+    words = [str(tmp_path / 'runs'), '0', str(code)]
     outcome = run(words, output, seconds=60, on_time=times.append)
-    assert outcome == Outcome(3, 'first', False)
+    assert outcome == Outcome(code, sentence, False)
     assert len(times) == 1 and 0 < times[0] < 60
 
 
