@@ -29,7 +29,10 @@ CONDITIONS: dict[str, Condition] = {
     'conv_depth': _needs('network', 'conv'),
     'conv_extra': _needs('network', 'conv'),
     'dis_beside': _needs('network', 'conv'),
-    'gen_modulated': _needs('network', 'conv'),
+    'gen_modulated': (
+        'without `network` conv and `gen_batchnorm`',
+        lambda config: config.network == 'conv' and config.gen_batchnorm,
+    ),
     'batchnorm_momentum': _needs_any('gen_batchnorm', 'dis_batchnorm'),
     'leaky_slope': (
         'without an activation leaky_relu',

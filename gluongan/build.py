@@ -125,7 +125,7 @@ def make_generator(config: Config, shape: tuple[int, ...], classes: int, device:
             depth=config.conv_depth,
             extra=config.conv_extra,
             activation=config.gen_activation,
-            modulated=config.gen_modulated,
+            modulated=config.gen_modulated and config.gen_batchnorm,
             **shared,
         )
     gen_sizes, _ = dense_sizes(config, shape, classes)

@@ -10,7 +10,7 @@ import pytest
 
 from gluongan import build, runtime
 from gluongan.config import Config, ConfigError
-from gluongan.exports import export
+from gluongan.exports import export, load_export
 from gluongan.nn.layers import (
     Centre,
     Conv,
@@ -362,6 +362,9 @@ def test_networks_with_extra_convolutions_train_and_export(tmp_path, channels):
         assert np.isfinite(x.grad.asnumpy()).all()
         assert x.grad.norm().asscalar() > 0
         export(net, tmp_path / name / 'net')  # which compares them
+        x = batch(4, *net.shape_in)
+        loaded = load_export(tmp_path / name).network()
+        np.testing.assert_array_equal(loaded(x).asnumpy(), net(x).asnumpy())
 
 
 # Fully connected layers beside the convolutions of a discriminator

@@ -165,7 +165,7 @@ OTHER_NAMES = {
     ],
 )
 def test_a_network_that_is_made_alone_is_that_of_its_recipe(make, name):
-    settings = recipe(name).to_dict()
+    settings = dataclasses.asdict(recipe(name))
     side = 'gen' if make.__name__.endswith('generator') else 'dis'
     tried = 0
     for parameter, default in left_out(make).items():

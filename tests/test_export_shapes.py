@@ -7,7 +7,9 @@ import pytest
 from gluongan.exports import shape_rules as rules
 from gluongan.runtime import mx
 
-FILTERS = {'kernel': (4, 4), 'stride': (2, 2), 'pad': (1, 1)}
+PADDED = {'pad': (1, 1)}
+HALVING = {'kernel': (4, 4), 'stride': (2, 2)}
+KEEPING = {'kernel': (3, 3), 'stride': (1, 1)}
 # The rule, MXNet's operator, what that is told besides, the attributes, and the shapes of inputs.
 CASES = {
     'dense': (
@@ -21,13 +23,18 @@ CASES = {
         [(4, 6), (7, 6)],
     ),
     'conv': (
-        (rules.conv, mx.sym.Convolution, FILTERS),
-        {'num_filter': 9, 'no_bias': False},
+        (rules.conv, mx.sym.Convolution, PADDED),
+        {'num_filter': 9, 'no_bias': False, **HALVING},
         [(5, 3, 8, 6), (9, 3, 4, 4), (9,)],
     ),
+    'conv that keeps the sides': (
+        (rules.conv, mx.sym.Convolution, PADDED),
+        {'num_filter': 9, 'no_bias': True, **KEEPING},
+        [(5, 3, 8, 7), (9, 3, 3, 3)],
+    ),
     'deconv': (
-        (rules.deconv, mx.sym.Deconvolution, FILTERS),
-        {'num_filter': 9, 'no_bias': True},
+        (rules.deconv, mx.sym.Deconvolution, PADDED),
+        {'num_filter': 9, 'no_bias': True, **HALVING},
         [(5, 3, 8, 7), (3, 9, 4, 4)],
     ),
     'batchnorm': (
@@ -107,3 +114,19 @@ def test_a_shape_is_mxnets_and_what_mxnet_refuses_is_refused(functions, attribut
         except ValueError:
             continue  # MXNet allows more than our networks need
         assert shape == expected or 0 in shape, changed  # infer_shapes refuses what is empty
+
+
+def test_convolutions_of_other_windows_are_refused():
+    shapes = [(5, 3, 8, 6), (9, 3, 4, 4)]
+    for window in (
+        {'kernel': (4, 4), 'stride': (1, 1)},
+        {'kernel': (5, 5), 'stride': (2, 2)},
+        {'kernel': (4, 4), 'stride': (2, 1)},
+        {'kernel': (3, 3), 'stride': (2, 2)},
+    ):
+        for rule in (rules.conv, rules.deconv):
+            given = [shapes[0], (9, 3, *window['kernel'])]
+            with pytest.raises(ValueError):
+                rule({'num_filter': 9, 'no_bias': True, **window}, *given)
+    with pytest.raises(ValueError):
+        rules.deconv({'num_filter': 9, 'no_bias': True, **KEEPING}, (5, 3, 8, 6), (3, 9, 3, 3))

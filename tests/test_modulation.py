@@ -7,6 +7,7 @@ import pytest
 from graphs import nodes_of
 
 from gluongan import native, runtime
+from gluongan.errors import InputError
 from gluongan.nn.fused import FusedNet
 from gluongan.nn.fusion import fused
 from gluongan.nn.layers import ModulatedBatchNorm, ModulatedChain
@@ -186,6 +187,11 @@ def test_a_generator_in_training_gives_the_same_with_the_operators(extra):
     assert MODULATE in [node['op'] for node in nodes_of(fast._cached_graph[1])]
     for one, other in zip(*results):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+
+
+def test_without_batchnorm_there_is_nothing_to_modulate():
+    with pytest.raises(InputError, match=r'^modulated: modulates BatchNorm, which is off'):
+        generator(batchnorm=False)
 
 
 def test_the_table_of_a_modulated_network_counts_what_it_holds():

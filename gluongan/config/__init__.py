@@ -132,8 +132,6 @@ class Config(Settings):
             self._refuse('network', f'{self.data} is made of points; must be dense')
         if self.dis_head == 'softmax':
             self._refuse('dis_head', 'needs `network` dense; must be logit')
-        if self.gen_modulated and not self.gen_batchnorm:
-            self._refuse('gen_modulated', 'modulates `gen_batchnorm`, which is off; must be off')
 
     def _check_points(self) -> None:
         if self.judge_every:

@@ -74,9 +74,13 @@ def _with_scalar(op: str) -> Converter:
 
 
 def _window(op: str) -> Converter:
-    """Convolutions with 4×4 filters and stride 2."""
-    window = {'kernel_shape': [4, 4], 'strides': [2, 2], 'pads': [1, 1, 1, 1]}
-    return lambda w, attrs, *inputs: w(op, *inputs, **window)
+    """Convolutions, which are padded by one pixel."""
+
+    def convert(w: Writer, attrs: Attrs, *inputs: str) -> str:
+        window = {'kernel_shape': list(attrs['kernel']), 'strides': list(attrs['stride'])}
+        return w(op, *inputs, **window, pads=[1, 1, 1, 1])
+
+    return convert
 
 
 def _identity(w: Writer, attrs: Attrs, x: str) -> str:
@@ -180,6 +184,7 @@ CONVERTERS: dict[str, Converter] = {
     'elemwise_mul': _direct('Mul'),
     'broadcast_add': _direct('Add'),
     'broadcast_sub': _direct('Sub'),
+    'broadcast_mul': _direct('Mul'),
     'broadcast_div': _direct('Div'),
     'sum': _sum,
     'mean': _mean,

@@ -74,8 +74,8 @@ def _one_of(*allowed: str) -> Parser:
 
 _DENSE = {'num_hidden': _int, 'no_bias': _bool}
 _WINDOW = {
-    'kernel': _one_of('(4, 4)'),
-    'stride': _one_of('(2, 2)'),
+    'kernel': _ints,
+    'stride': _ints,
     'pad': _one_of('(1, 1)'),
     'dilate': _one_of('(1, 1)'),
     'num_filter': _int,
@@ -126,6 +126,7 @@ OPERATORS: dict[str, Operator] = {
     'elemwise_mul': _ELEMENTWISE,
     'broadcast_add': _BROADCAST,
     'broadcast_sub': _BROADCAST,
+    'broadcast_mul': _BROADCAST,
     'broadcast_div': _BROADCAST,
     'sum': _REDUCTION,
     'mean': _REDUCTION,

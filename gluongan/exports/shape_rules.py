@@ -50,23 +50,31 @@ def dense(attrs: Attrs, x: Shape, weight: Shape, *bias: Shape) -> Shape:
     return x[0], units
 
 
-def conv(attrs: Attrs, x: Shape, weight: Shape, *bias: Shape) -> Shape:
-    """4×4 filters, stride 2: (N, C, H, W) -> (N, filters, H / 2, W / 2); H and W are even.
+# The kernel and the stride of convolutions: see `layers.Conv`.
+HALVING = (4, 4), (2, 2)
+KEEPING = (3, 3), (1, 1)
 
-    >>> conv({'num_filter': 8, 'no_bias': True}, (32, 3, 28, 28), (8, 3, 4, 4))
+
+def conv(attrs: Attrs, x: Shape, weight: Shape, *bias: Shape) -> Shape:
+    """(N, C, H, W) -> (N, filters, H / stride, W / stride); H and W are multiples of the stride.
+
+    >>> attrs = {'num_filter': 8, 'no_bias': True, 'kernel': (4, 4), 'stride': (2, 2)}
+    >>> conv(attrs, (32, 3, 28, 28), (8, 3, 4, 4))
     (32, 8, 14, 14)
     """
-    filters = attrs['num_filter']
+    filters, kernel, stride = attrs['num_filter'], attrs['kernel'], attrs['stride']
+    require((kernel, stride) in (HALVING, KEEPING))
     require(len(x) == 4)
-    require(weight == (filters, x[1], 4, 4))
+    require(weight == (filters, x[1], *kernel))
     _require_bias(attrs, bias, filters)
-    require(x[2] % 2 == 0 and x[3] % 2 == 0)
-    return x[0], filters, x[2] // 2, x[3] // 2
+    require(x[2] % stride[0] == 0 and x[3] % stride[1] == 0)
+    return x[0], filters, x[2] // stride[0], x[3] // stride[1]
 
 
 def deconv(attrs: Attrs, x: Shape, weight: Shape, *bias: Shape) -> Shape:
     """4×4 filters, stride 2: (N, C, H, W) -> (N, filters, 2H, 2W)."""
     filters = attrs['num_filter']
+    require((attrs['kernel'], attrs['stride']) == HALVING)
     require(len(x) == 4)
     require(weight == (x[1], filters, 4, 4))
     _require_bias(attrs, bias, filters)

@@ -27,7 +27,9 @@ class ModulatedBatchNorm(mx.gluon.HybridBlock):
 
     def __init__(self, channels: int, *, inputs: int, momentum: float) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm(momentum=momentum, in_channels=channels, scale=False, center=False)
+        self.norm = nn.BatchNorm(momentum=momentum, in_channels=channels)
+        # They stay 1 and 0. With `scale=False`, exports would hold another kind of BatchNorm.
+        self.norm.gamma.grad_req = self.norm.beta.grad_req = 'null'
         self.scale = nn.Dense(channels, in_units=inputs, use_bias=False)
         self.shift = nn.Dense(channels, in_units=inputs, use_bias=False)
 

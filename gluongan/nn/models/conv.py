@@ -47,6 +47,8 @@ def conv_generator(
     (8, 1, 28, 28)
     """
     depth, smallest = halvings(shape, depth)
+    if modulated and not batchnorm:
+        raise InputError('modulates BatchNorm, which is off; must be off', setting='modulated')
     hidden = Hidden(activation, slope, batchnorm, momentum, dropout, latent if modulated else 0)
     channels = width * 2 ** (depth if extra else depth - 1)
     layers = [
