@@ -201,5 +201,12 @@ def test_a_mutated_pickle_gives_a_value_or_a_value_error(data):
         assert '; must be ' in str(error) and '\n' not in str(error)
 
 
+def test_a_name_with_an_escape_in_it_is_refused_in_one_line():
+    # `pickletools` reads the escape: the name begins with a line break.
+    with pytest.raises(ValueError, match=r'^names \\numpy system; must be') as refusal:
+        read_pickled(b'c\\numpy\nsystem\n.')
+    assert '\n' not in str(refusal.value)
+
+
 def test_a_stream_of_pickles_is_read_as_its_first():
     assert read_pickled(io.BytesIO(pickle.dumps({}, 2) + b'hello').getvalue()) == {}

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import as_printable
+
 MODULES = ('numpy.core.multiarray', 'numpy._core.multiarray')
 RECONSTRUCT = tuple(f'{module} _reconstruct' for module in MODULES)
 ARRAY, DTYPE, ENCODE = 'numpy ndarray', 'numpy dtype', '_codecs encode'
@@ -121,7 +123,7 @@ class _Reader:
 
     def _name(self, argument: str) -> None:
         if argument not in KNOWN:
-            raise _Refusal(f'names {argument[:60]}')
+            raise _Refusal(f'names {as_printable(argument[:60])}')
         self.stack.append(Named(argument))
 
     def _name_from_stack(self, argument: Any) -> None:
