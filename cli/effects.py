@@ -40,6 +40,7 @@ CONDITIONS: dict[str, Condition] = {
     ),
     'penalty_weight': _needs_any('penalty'),
     'penalty_every': _needs_any('penalty'),
+    'class_weight': _needs_any('dis_projection'),
     'noise_until': _needs_any('instance_noise'),
     'augment_probability': (
         'without `augment`, and beside `augment_target`',

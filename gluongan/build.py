@@ -208,6 +208,7 @@ def make_updater(config: Config, dataset: data.Dataset) -> GANUpdater:
         augment_target=config.augment_target if config.augment else None,
         augment_span=config.augment_span,
         conditional=config.conditional,
+        class_weight=config.class_weight if config.dis_projection else 0.0,
         seed=config.seed,
     )
 

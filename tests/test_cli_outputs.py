@@ -294,6 +294,7 @@ WITH_EFFECT = {
     'gen_modulated': {'network': 'conv'},
     'penalty_weight': {'penalty': 'gp'},
     'penalty_every': {'penalty': 'gp'},
+    'class_weight': {'conditional': True, 'dis_projection': True},
     'noise_until': {'instance_noise': 0.1},
     'augment_probability': {'augment': ('shift',)},
     'augment_target': {'augment': ('shift',)},

@@ -64,6 +64,7 @@ SMALL = {
     'penalty_every': st.integers(1, 3),
     'dis_steps': st.integers(1, 3),
     'gen_steps': st.integers(1, 3),
+    'class_weight': rarely(0.1, 2.0),
     'real_target': rarely(0.7, 0.9),
     'fake_target': rarely(0.1, 0.3),
     'instance_noise': rarely(0.01, 1.0),

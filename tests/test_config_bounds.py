@@ -25,6 +25,7 @@ BOUNDS = {
     'gen_steps': (1, 100),
     'penalty_weight': (0.0, 1e6),
     'penalty_every': (1, 1000),
+    'class_weight': (0.0, 1000.0),
     'real_target': (0.5, 1.0),
     'fake_target': (0.0, 0.5),
     'instance_noise': (0.0, 10.0),

@@ -54,6 +54,7 @@ OTHER_VALUES = {
     'penalty': 'r1',
     'penalty_weight': 1.0,
     'penalty_every': 4,
+    'class_weight': 0.1,
     'real_target': 0.9,
     'fake_target': 0.1,
     'instance_noise': 0.1,

@@ -66,6 +66,8 @@ def test_a_schedule_from_python_still_learns_after_the_first_step(tiny_updater):
         ({'penalty_weight': 2.0}, 'penalty_weight 2.0: has no effect without `penalty`'),
         ({'penalty_every': 2}, 'penalty_every 2: has no effect without `penalty`'),
         ({'penalty': 'r1', 'penalty_every': 0}, 'penalty_every 0: must be'),
+        ({'class_weight': 0.5}, 'class_weight 0.5: has no effect without a discriminator that'),
+        ({'class_weight': -0.5}, 'class_weight -0.5: must be at least 0'),
         ({'dis': {'pack': 3}}, 'batch 8: must be a multiple of 3'),
         ({'conditional': True}, 'conditional: tiny has no labels'),
     ],

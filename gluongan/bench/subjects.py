@@ -9,7 +9,7 @@ from typing import Any
 from .. import __version__, build, runtime
 from ..data import Dataset
 from ..gan.updater import GANUpdater
-from ..nn.layers import Chain, use_precision
+from ..nn.layers import Classifying, use_precision
 from ..runtime import mx
 from .cases import Case
 from .measure import Subject
@@ -66,7 +66,7 @@ def make_updater(case: Case, dataset: Dataset) -> GANUpdater:
     return updater
 
 
-def _view(case: Case, updater: GANUpdater) -> Chain:
+def _view(case: Case, updater: GANUpdater) -> mx.gluon.HybridBlock:
     """Return the discriminator as layers, without gradients of its weights.
 
     `frozen` would make a graph, which no mode runs imperatively.
@@ -79,4 +79,4 @@ def _view(case: Case, updater: GANUpdater) -> Chain:
         parameter.grad_req = 'null'
         # The same memory as the discriminator's own weights.
         parameter._data = [value.detach() for value in weights[name].list_data()]
-    return view
+    return Classifying(view) if updater.gen_objective.class_weight else view

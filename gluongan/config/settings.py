@@ -135,6 +135,10 @@ class Settings:
     penalty_every: int = _game(
         1, 'int', 'Apply the gradient penalty in one of so many updates of the discriminator, as '
         'many times as strong.', low=1, high=1000, unit='updates')
+    class_weight: float = _game(
+        0.0, 'float', 'Weight of the classes, where the label is projected: the discriminator '
+        'learns those of real samples, and the generator to have its own recognised.',
+        low=0.0, high=1000.0)
     real_target: float = _game(
         1.0, 'float',
         "The discriminator's target for real samples; 0.9 is one-sided label smoothing.",

@@ -9,7 +9,7 @@ from math import prod
 
 from ..data.batches import Batches
 from ..errors import InputError, check_count
-from ..nn.layers import Chain, Pack
+from ..nn.layers import Chain, Pack, Projection
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
 from .adaptive import AdaptiveProbability, check_loss
@@ -118,6 +118,18 @@ def check_instance_noise(instance_noise: float, noise_until: int | None) -> None
         )
     if noise_until < 1:
         raise InputError('must be at least 1', setting='noise_until', value=noise_until)
+
+
+def check_class_weight(class_weight: float, dis: Chain) -> None:
+    """Raise InputError where it is negative, or the discriminator has no classifier to weigh."""
+    if class_weight < 0:
+        raise InputError('must be at least 0', setting='class_weight', value=class_weight)
+    if class_weight and not isinstance(dis[0], Projection):
+        raise InputError(
+            'has no effect without a discriminator that projects labels; must be 0',
+            setting='class_weight',
+            value=class_weight,
+        )
 
 
 def make_augmentation(

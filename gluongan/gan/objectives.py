@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import InputError
 from ..nn.fused import Fused
 from ..nn.layers import (
+    Classifying,
     mixes_samples,
     move_singular_vectors,
     normalised_layers,
@@ -26,12 +27,20 @@ class Objective(Fused):
     """A discriminator and a loss as one block, for training. It shares the weights of `net`.
 
     loss: its functions must take symbols as well as arrays, see `losses.operators`.
+    class_weight: of the cross entropy of the samples' classes, see `Projection.classified`.
     """
 
-    def __init__(self, net: mx.gluon.HybridBlock, loss: Loss = LOSSES['nonsaturating']) -> None:
+    def __init__(
+        self,
+        net: mx.gluon.HybridBlock,
+        loss: Loss = LOSSES['nonsaturating'],
+        *,
+        class_weight: float = 0.0,
+    ) -> None:
         super().__init__()
         self.net = net
         self.loss = loss
+        self.class_weight = class_weight
         self._graph_of_net: Any = None
         self._move_vectors: Callable[[], None] | None = None  # of the layers in that graph
         self.hybridize(static_alloc=True)
@@ -56,6 +65,7 @@ class DisObjective(Objective):
     x_real, x_fake: samples as the discriminator takes them, (N, ...) and (M, ...). They count as
     constants: their gradient is 0. y_real, y_fake: its logits, one for each sample or each pack of
     samples.
+    class_weight: see `Objective`; the discriminator learns the classes of real samples alone.
 
     >>> from gluongan.nn.layers import Dense
     >>> dis = Dense(1, in_units=2)
@@ -68,6 +78,16 @@ class DisObjective(Objective):
 
     inputs_are_constant = True
     _same_size = True
+
+    def __init__(
+        self,
+        net: mx.gluon.HybridBlock,
+        loss: Loss = LOSSES['nonsaturating'],
+        *,
+        class_weight: float = 0.0,
+    ) -> None:
+        super().__init__(net, loss, class_weight=class_weight)
+        self._classifying = Classifying(net) if class_weight else None
 
     def forward(self, x_real: Array, x_fake: Array) -> tuple[Array, Array, Array]:
         same_size = len(x_real) == len(x_fake)
@@ -88,32 +108,39 @@ class DisObjective(Objective):
             self._move_vectors()  # without looking for the layers again
 
     def hybrid_forward(self, F: Any, x_real: Any, x_fake: Any) -> tuple[Any, Any, Any]:
-        y_real, y_fake = self._logits(F, x_real, x_fake)
+        y_real, y_fake, *errors = self._judged(F, x_real, x_fake)
+        value = self.loss.dis(y_real, y_fake)
+        if errors:
+            value = value + self.class_weight * errors[0].mean()
         # No gradient comes back through the logits. Unsaid, MXNet makes one of zeros, and adds it.
-        return self.loss.dis(y_real, y_fake), F.BlockGrad(y_real), F.BlockGrad(y_fake)
+        return value, F.BlockGrad(y_real), F.BlockGrad(y_fake)
 
-    def _logits(self, F: Any, x_real: Any, x_fake: Any) -> tuple[Any, Any]:
-        """Return the discriminator's logits for both batches.
+    def _judged(self, F: Any, x_real: Any, x_fake: Any) -> tuple[Any, ...]:
+        """Return the logits of both batches, then the cross entropies of the real one, if any.
 
         One pass over both batches is faster than two, and gives the same. The exception is a
         discriminator that looks at a batch as a whole (BatchNorm, mini-batch discrimination): there
         each batch has its own statistics.
         """
         if mixes_samples(self.net) or not self._same_size:
-            y_real = self.net(F.BlockGrad(x_real))
+            y_real, *errors = self._outputs(F.BlockGrad(x_real))
             # With another attribute MXNet does not merge the casts of a weight in both passes. Its
             # gradients would be added in bfloat16.
             with mx.AttrScope(__pass__='second'):
-                return y_real, self.net(F.BlockGrad(x_fake))
-        y = self.net(F.BlockGrad(F.concat(x_real, x_fake, dim=0)))
+                return (y_real, self._outputs(F.BlockGrad(x_fake))[0], *errors)
+        y, *errors = self._outputs(F.BlockGrad(F.concat(x_real, x_fake, dim=0)))
         y_real, y_fake = F.split(y, num_outputs=2, axis=0)
-        return y_real, y_fake
+        return (y_real, y_fake, *(F.split(of, num_outputs=2, axis=0)[0] for of in errors))
+
+    def _outputs(self, x: Any) -> tuple[Any, ...]:
+        return self._classifying(x) if self._classifying else (self.net(x),)
 
 
 class GenObjective(Objective):
     """What the generator minimises: (x_fake, x_real) -> its loss (1,).
 
-    net: a `frozen` view of the discriminator, which computes no gradients of its weights.
+    net: a `frozen` view of the discriminator, which computes no gradients of its weights; with a
+    `class_weight` (see `Objective`), of `Classifying(dis)`.
     x_real: real samples, for a loss that compares with them. Raises InputError if missing; other
     losses ignore it.
 
@@ -135,6 +162,10 @@ class GenObjective(Objective):
         return super().forward(x_fake, x_real)
 
     def hybrid_forward(self, F: Any, x_fake: Any, x_real: Any = None) -> Any:
-        y_fake = self.net(x_fake)
-        y_real = self.net(F.BlockGrad(x_real)) if self.loss.is_relative else None
-        return self.loss.gen(y_fake, y_real)
+        y_fake, *errors = self._outputs(x_fake)
+        y_real = self._outputs(F.BlockGrad(x_real))[0] if self.loss.is_relative else None
+        value = self.loss.gen(y_fake, y_real)
+        return value + self.class_weight * errors[0].mean() if errors else value
+
+    def _outputs(self, x: Any) -> tuple[Any, ...]:
+        return self.net(x) if self.class_weight else (self.net(x),)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
 from .augmentation import Augmentation
 from .losses import Array
 from .objectives import DisObjective, GenObjective
 from .penalties import GradientPenalty
+
+Watch = Callable[[str], AbstractContextManager]
 
 record = mx.autograd.record
 
@@ -93,3 +98,16 @@ def update_gen(
     value.backward()
     optimizer.step()
     return value
+
+
+class WatchedOptimizer:
+    """An optimiser whose steps run in `watch('optimiser')`."""
+
+    def __init__(self, optimizer: Optimizer, watch: Watch) -> None:
+        self._optimizer = optimizer
+        self._watch = watch
+
+    def step(self) -> None:
+        """Take one step, see `Optimizer.step`."""
+        with self._watch('optimiser'):
+            self._optimizer.step()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Collection
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from ..data.batches import Batches
 from ..nn.ema import MovingAverage
 from ..nn.fused import FusedNet
-from ..nn.layers import Chain, frozen, has_layer, weights
+from ..nn.layers import Chain, Classifying, frozen, has_layer, weights
 from ..nn.optimizer import Optimizer
 from ..runtime import mx
 from ..runtime import seed as seed_mxnet
@@ -24,9 +24,7 @@ from .objectives import DisObjective, GenObjective
 from .observations import NonFinite, Observation, Observations
 from .penalties import GradientPenalty
 from .sampling import generate
-from .steps import record, record_fake, update_dis, update_gen
-
-Watch = Callable[[str], AbstractContextManager]
+from .steps import Watch, WatchedOptimizer, record, record_fake, update_dis, update_gen
 
 _NO_WATCH = nullcontext()
 
@@ -52,6 +50,8 @@ class GANUpdater:
     probability follow the discriminator's overfitting, see `AdaptiveProbability`.
     conditional: both networks get one-hot labels: the generator takes (N, latent + classes), the
     discriminator images with `classes` more channels.
+    class_weight: of the cross entropy of the samples' classes in both objectives; the discriminator
+    must project labels, see `Projection.classified`.
 
     Raises InputError, a ValueError, for arguments that are missing or contradict each other.
 
@@ -103,6 +103,7 @@ class GANUpdater:
         augment_target: float | None = None,
         augment_span: int = SPAN,
         conditional: bool = False,
+        class_weight: float = 0.0,
         seed: int = 0,
     ) -> None:
         arguments.check_types(real, loss, {'dis_steps': dis_steps, 'gen_steps': gen_steps})
@@ -113,13 +114,17 @@ class GANUpdater:
         self.real = real
         self.classes = len(real.dataset.classes) if conditional else 0
         arguments.check_networks(gen, dis, real, self.classes)
+        arguments.check_class_weight(class_weight, dis)
         optimizers = arguments.make_optimizers(gen, dis, opt_gen, opt_dis, lr, beta1)
         self.opt_gen, self.opt_dis = optimizers
         self._joins_labels = conditional and not instance_noise  # within G's graph
         self.fused_gen = FusedNet(self._labelled_gen() if self._joins_labels else gen)
-        self.dis_objective = DisObjective(dis, make_loss(loss) if isinstance(loss, str) else loss)
-        self.gen_objective = GenObjective(frozen(dis), self.loss)
-        view = self.dis_view
+        self.dis_objective = DisObjective(
+            dis, make_loss(loss) if isinstance(loss, str) else loss, class_weight=class_weight
+        )
+        view = frozen(dis)
+        gen_view = frozen(Classifying(dis)) if class_weight else view
+        self.gen_objective = GenObjective(gen_view, self.loss, class_weight=class_weight)
         options = {'weight': penalty_weight, 'every': penalty_every}
         self.penalty = arguments.make_penalty(penalty, options, dis, view, self.classes)
         self.noise = Noise(gen.shape_in[0] - self.classes, noise, seed=seed, device=real.device)
@@ -166,14 +171,16 @@ class GANUpdater:
     def dis_view(self) -> mx.gluon.HybridBlock:
         """The `frozen` view of the discriminator that the generator's updates run through.
 
-        Assigning one replaces the penalty's view as well.
+        With a `class_weight` it is a view of `Classifying(dis)`. Otherwise assigning one replaces
+        the penalty's view as well.
         """
         return self.gen_objective.net
 
     @dis_view.setter
     def dis_view(self, view: mx.gluon.HybridBlock) -> None:
-        self.gen_objective = GenObjective(view, self.loss)
-        if self.penalty:
+        class_weight = self.gen_objective.class_weight
+        self.gen_objective = GenObjective(view, self.loss, class_weight=class_weight)
+        if self.penalty and not class_weight:
             self.penalty.view = view
 
     def blocks(self) -> list[mx.gluon.HybridBlock]:
@@ -256,7 +263,7 @@ class GANUpdater:
             return self.as_seen_by_dis(x, labels)
 
     def _update_dis(self, x_real: Array, x_fake: Array) -> tuple[Array, Array, Array]:
-        optimizer = _WatchedOptimizer(self.opt_dis, self.watch)
+        optimizer = WatchedOptimizer(self.opt_dis, self.watch)
         is_due = self.penalty and self.penalty.is_due(self.opt_dis.steps)
         with self.watch('D update'):
             return update_dis(
@@ -269,7 +276,7 @@ class GANUpdater:
             )
 
     def _update_gen(self, x_fake: Array, x_real: Array) -> Array:
-        optimizer = _WatchedOptimizer(self.opt_gen, self.watch)
+        optimizer = WatchedOptimizer(self.opt_gen, self.watch)
         with self.watch('G update'):
             return update_gen(
                 self.gen_objective, optimizer, x_fake, x_real=x_real, augment=self.augmentation
@@ -386,15 +393,3 @@ class GANUpdater:
             'opt_gen': self.opt_gen.state(),
             'opt_dis': self.opt_dis.state(),
         }
-
-
-class _WatchedOptimizer:
-    """An optimiser whose steps run in `watch('optimiser')`."""
-
-    def __init__(self, optimizer: Optimizer, watch: Watch) -> None:
-        self._optimizer = optimizer
-        self._watch = watch
-
-    def step(self) -> None:
-        with self._watch('optimiser'):
-            self._optimizer.step()

@@ -11,7 +11,7 @@ from .dense import Dense, Reshape, TwoUnitSoftmax
 from .frozen import frozen
 from .modulation import ModulatedBatchNorm, ModulatedChain
 from .precision import affine, in_float32, use_precision
-from .projection import Projection
+from .projection import Classifying, Projection
 from .spectral import (
     move_singular_vectors,
     normalised_layers,
@@ -28,6 +28,7 @@ __all__ = [
     'Beside',
     'Centre',
     'Chain',
+    'Classifying',
     'Conv',
     'Deconv',
     'Dense',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...errors import InputError
 from ...runtime import mx
 from .chain import Chain
 from .dense import Dense
@@ -54,3 +55,40 @@ class Projection(mx.gluon.HybridBlock):
         sample, label = self.split(F, x)
         features = self.body(sample)
         return self.head(features) + F.sum(self.embed(label) * features, axis=1, keepdims=True)
+
+    def classified(self, F: Any, x: Any) -> tuple[Any, Any]:
+        """Return the logits (N,), and how badly the classes of the samples are told (N,).
+
+        The latter is the cross entropy of each label and p(label | x) = softmax(V φ(x)), in nats.
+        V φ(x) is what each class would add to the logit.
+        """
+        sample, label = self.split(F, x)
+        features = self.body(sample)
+        by_class = self.embed(F.eye(self._classes))  # (K, features)
+        scores = F.dot(features, by_class, transpose_b=True)
+        logits = F.reshape(self.head(features), shape=(-1,)) + F.sum(scores * label, axis=1)
+        return logits, -F.sum(F.log_softmax(scores) * label, axis=1)
+
+
+class Classifying(mx.gluon.HybridBlock):
+    """A projecting discriminator with the classifier in it: samples -> (logits, cross entropies).
+
+    (N, C + K, ...) -> (N,) and (N,), see `Projection.classified`. It shares the weights of `net`.
+    Raises InputError for a network that does not project labels.
+
+    >>> import gluongan as gg
+    >>> net = gg.dense_discriminator([5 + 3, 8, 1], shape=(5 + 3,), projected=3)
+    >>> logits, cross_entropies = Classifying(net)(mx.nd.ones((4, 5 + 3)))
+    >>> logits.shape, cross_entropies.shape
+    ((4,), (4,))
+    """
+
+    def __init__(self, net: Chain) -> None:
+        super().__init__(prefix='')
+        if not isinstance(net, Chain) or not isinstance(net[0], Projection):
+            raise InputError('does not project labels', setting='dis')
+        self._projection = net[0]
+        self.net = net
+
+    def hybrid_forward(self, F: Any, x: Any) -> tuple[Any, Any]:
+        return self._projection.classified(F, x)
