@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from gluongan.errors import as_typed
+from gluongan.errors import as_typed, did_you_mean
 from gluongan.trainer import Interrupt
 
 from .faults import Usage, refusals, warn
@@ -40,7 +40,8 @@ class NameList(click.ParamType):
             return value
         names = _split(value)
         if self._allowed and not set(names) <= set(self._allowed):
-            raise _refusal(param, value, f'one or more of {", ".join(self._allowed)}')
+            near = did_you_mean(names, self._allowed)
+            raise _refusal(param, value, f'one or more of {", ".join(self._allowed)}{near}')
         return names
 
 

@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 import click
 
 from gluongan import __version__
-from gluongan.errors import as_printable, as_typed
+from gluongan.errors import as_printable, as_typed, did_you_mean
 from gluongan.files import write_text
 from gluongan.knob import Knob
 from gluongan.runs.folder import TRACEBACK, is_run, traceback_path
@@ -192,7 +192,7 @@ def as_sentence(error: click.ClickException) -> str:
     """Return an error as one sentence: what was given, what is wrong, what is allowed."""
     command = _command(error)
     if isinstance(error, click.NoSuchOption):
-        near = f', such as {" or ".join(error.possibilities)}' if error.possibilities else ''
+        near = did_you_mean(error.option_name, _options(error.ctx))
         allowed = f'must be one that `{command} --help` lists{near}'
         return f'{error.option_name}: is not an option of `{command}`; {allowed}'
     if isinstance(error, click.MissingParameter):
@@ -206,6 +206,13 @@ def as_sentence(error: click.ClickException) -> str:
     if isinstance(error, click.BadParameter):
         return _of_value(error)
     return _of_words(error.format_message(), error)
+
+
+def _options(context: click.Context | None) -> list[str]:
+    """Return the long options of a command, also those that turn something off."""
+    parameters = context.command.get_params(context) if context else []
+    names = (name for each in parameters for name in (*each.opts, *each.secondary_opts))
+    return [name for name in names if name.startswith('--')]
 
 
 def _command(error: click.ClickException) -> str:
@@ -227,7 +234,8 @@ def _of_value(error: click.BadParameter) -> str:
     allowed = _allowed(error.param.type)
     if allowed is None:
         return f'{parameter_name(error.param)} {value}: {_without_stop(message)}'
-    return f'{parameter_name(error.param)} {as_typed(value)}: must be {allowed}'
+    near = did_you_mean(value, getattr(error.param.type, 'choices', ()))
+    return f'{parameter_name(error.param)} {as_typed(value)}: must be {allowed}{near}'
 
 
 def _allowed(kind: click.ParamType) -> str | None:
@@ -244,7 +252,8 @@ def _of_words(message: str, error: click.ClickException) -> str:
     if match := re.match(r"No such command '(.*)'\.", message):
         context = getattr(error, 'ctx', None)
         names = context.command.list_commands(context) if context else []
-        return f'{match[1]}: is not a command; must be one of {", ".join(names)}'
+        near = did_you_mean(match[1], names)
+        return f'{match[1]}: is not a command; must be one of {", ".join(names)}{near}'
     if match := re.match(r'Got unexpected extra arguments? \((.*)\)', message):
         return f'{match[1]}: is too much; must be left out, as `{_command(error)} --help` says'
     return message

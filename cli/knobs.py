@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gluongan.config import defaults, knobs
-from gluongan.errors import as_typed
+from gluongan.errors import as_typed, did_you_mean
 from gluongan.knob import Knob
 
 from .faults import flag, parameter_name, with_flags
@@ -47,7 +47,10 @@ class Value(click.ParamType):
         return parsed
 
     def _refusal(self, value: str) -> click.UsageError:
-        return click.UsageError(f'{self._flag} {as_typed(value)}: must be {self._knob.allowed()}')
+        given = tuple(map(str.strip, value.split(','))) if self._knob.kind == 'names' else value
+        near = did_you_mean(given, self._knob.choices)
+        allowed = f'must be {self._knob.allowed()}{near}'
+        return click.UsageError(f'{self._flag} {as_typed(value)}: {allowed}')
 
     def _parse(self, text: str) -> Any:
         if self._knob.optional and text == 'null':

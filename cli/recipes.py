@@ -6,7 +6,7 @@ import inspect
 
 import click
 
-from gluongan.errors import as_typed
+from gluongan.errors import as_typed, did_you_mean
 from gluongan.files import as_json, text_table
 from gluongan.recipes import RECIPES, recipe
 
@@ -33,7 +33,8 @@ def recipes(name: str | None, only_settings: bool) -> None:
     gluongan recipes wgan --json > mine.json
     """
     if name is not None and name not in RECIPES:
-        raise Usage(f'{as_typed(name)}: must be one of {", ".join(RECIPES)}')
+        near = did_you_mean(name, RECIPES)
+        raise Usage(f'{as_typed(name)}: must be one of {", ".join(RECIPES)}{near}')
     with refusals():
         if name is None:
             rows = [_row(each) for each in RECIPES]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gluongan.config import Config
-from gluongan.errors import as_typed
+from gluongan.errors import as_typed, did_you_mean
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runs.folder import read_config
 
@@ -56,8 +56,8 @@ def summary(name: str, network: str | None, drawing: Path | None) -> None:
         output(drawing, drawing, '.svg', option='--graph')
     with refusals():
         if name not in RECIPES and not (name and Path(name).is_dir()):
-            recipes = ', '.join(RECIPES)
-            raise Usage(f'{as_typed(name)}: must be a run folder, an export, or one of {recipes}')
+            allowed = f'must be a run folder, an export, or one of {", ".join(RECIPES)}'
+            raise Usage(f'{as_typed(name)}: {allowed}{did_you_mean(name, RECIPES)}')
         from gluongan.exports import is_export
 
         print_networks = _print_export if is_export(Path(name)) else _print_networks

@@ -6,6 +6,7 @@ the command line turns `setting`, and every setting in backticks, into `--gen-lr
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
@@ -18,17 +19,29 @@ class GluonganError(Exception):
     message: what is wrong, and what is allowed; names in it become printable.
     setting: the setting or argument at fault, such as `gen_lr`; None where no single one is.
     value: what it was given; None where that says nothing.
+    names: those that it may be, where it is a name; the message ends with the nearest.
     exit_code: that of a command which ends with this error: 2 for usage or bad data, 1 for failure.
 
     >>> print(GluonganError('must be at least 1', setting='batch', value=0))
     batch 0: must be at least 1
     >>> print(GluonganError('runs/7: is not a run folder'))
     runs/7: is not a run folder
+    >>> known = {'value': 'minmax', 'names': ['hinge', 'minimax']}
+    >>> print(GluonganError('must be hinge or minimax', setting='loss', **known))
+    loss minmax: must be hinge or minimax (did you mean minimax?)
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, setting: str | None = None, value: Any = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        setting: str | None = None,
+        value: Any = None,
+        names: Iterable[Any] = (),
+    ) -> None:
+        message += did_you_mean(value, names)
         super().__init__(message)
         self.message = as_printable(message)
         self.setting = setting
@@ -50,6 +63,35 @@ class InputError(GluonganError, ValueError):
 
 class FailureError(GluonganError, ValueError):
     """The request is possible, but it failed: exit code 1."""
+
+
+def did_you_mean(given: Any, names: Iterable[Any]) -> str:
+    """Return ` (did you mean NAME?)` with the name that is most like what was given.
+
+    given: a text, or several, of which the first counts that is not among the names. Capitals and
+    dashes make no difference. The result is '' where nothing is alike.
+
+    >>> did_you_mean('WGAN-GP', ['dense', 'wgan_gp']), did_you_mean('vae', ['dense', 'wgan_gp'])
+    (' (did you mean wgan_gp?)', '')
+    >>> did_you_mean(('flip', 'shfit'), ['flip', 'shift'])
+    ' (did you mean shift?)'
+    """
+    known = [name for name in names if isinstance(name, str)]
+    texts = [given] if isinstance(given, str) else given
+    if not known or not isinstance(texts, (list, tuple)):
+        return ''
+    from difflib import get_close_matches  # here, as most programs need no such message
+
+    plain = {_without_case(name): name for name in known}
+    for text in texts:
+        if isinstance(text, str) and text not in known:
+            near = get_close_matches(_without_case(text), plain, n=1)
+            return f' (did you mean {plain[near[0]]}?)' if near else ''
+    return ''
+
+
+def _without_case(name: str) -> str:
+    return name.lower().lstrip('-').replace('-', '_')
 
 
 def as_typed(value: Any) -> str:

@@ -286,6 +286,7 @@ def make_evaluation(config: Config, dataset: Dataset) -> Evaluation | None:
             f'`judge_samples` {config.judge_samples}',
             setting='best',
             value=config.best,
+            names=allowed,
         )
     return evaluation
 

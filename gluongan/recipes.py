@@ -348,5 +348,6 @@ def recipe(name: str) -> Config:
     100
     """
     if not isinstance(name, str) or name not in RECIPES:
-        raise ConfigError(f'must be one of {", ".join(RECIPES)}', setting='recipe', value=name)
+        allowed = f'must be one of {", ".join(RECIPES)}'
+        raise ConfigError(allowed, setting='recipe', value=name, names=RECIPES)
     return RECIPES[name]()

@@ -264,13 +264,14 @@ def device(name: str | mx.Context = 'auto') -> mx.Context:
     (cpu(0), cpu(0))
     >>> device('tpu')
     Traceback (most recent call last):
-    gluongan.runtime.DeviceError: device tpu: must be auto, cpu, gpu or gpu(i)
+    gluongan.runtime.DeviceError: device tpu: must be auto, cpu, gpu or gpu(i) (did you mean gpu?)
     """
     if isinstance(name, mx.Context):
         return name
     match = re.fullmatch(r'auto|cpu|gpu(?:\((\d+)\))?', name)
     if not match:
-        raise DeviceError('must be auto, cpu, gpu or gpu(i)', setting='device', value=name)
+        allowed = 'must be auto, cpu, gpu or gpu(i)'
+        raise DeviceError(allowed, setting='device', value=name, names=('auto', 'cpu', 'gpu'))
     gpus, index = gpu_count(), int(match[1] or 0)
     if name == 'cpu' or (name == 'auto' and not gpus):
         return mx.cpu()

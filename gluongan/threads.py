@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import InputError, as_printable
+from .errors import InputError, as_printable, did_you_mean
 
 # The library that native/ describes. Not *.so, which Python would take for a module.
 LIBRARY = Path(__file__).with_name('native') / 'libgluongan.so.1'
@@ -44,7 +44,8 @@ def choose_parts(text: str) -> tuple[str, ...]:
         return ()
     named = {name.strip() for name in text.split(',')}
     if not named.issubset(PARTS):
-        allowed = f'must be 0, 1, or some of {",".join(PARTS)}'
+        near = did_you_mean(sorted(named), PARTS)
+        allowed = f'must be 0, 1, or some of {",".join(PARTS)}{near}'
         print(as_printable(f'Warning: {SWITCH}={text}: {allowed}; all are used'), file=sys.stderr)
         return PARTS
     return tuple(part for part in PARTS if part in named)

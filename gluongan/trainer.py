@@ -14,8 +14,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple, Protocol, Union
 
-from .errors import InputError
+from .errors import InputError, did_you_mean
 from .files import next_folder
+
+UNITS = ('iteration', 'epoch')
 
 
 class Updater(Protocol):
@@ -106,10 +108,10 @@ def as_trigger(trigger: Trigger, setting: str = 'trigger') -> Callable[[Updater]
         return trigger
     is_pair = isinstance(trigger, (tuple, list)) and len(trigger) == 2
     period, unit = trigger if is_pair else (0, '')
-    if unit not in ('iteration', 'epoch') or type(period) is not int or period < 1:
+    if unit not in UNITS or type(period) is not int or period < 1:
         raise InputError(
             f'{setting} {trigger}: must be a whole number of at least 1, and iteration or epoch, '
-            "such as (100, 'iteration')"
+            f"such as (100, 'iteration'){did_you_mean(unit, UNITS)}"
         )
     return Every(period, unit)
 

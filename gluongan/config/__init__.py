@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NoReturn
 
-from ..errors import InputError, as_typed
+from ..errors import InputError, as_typed, did_you_mean
 from ..knob import Knob
 from .settings import Settings
 
@@ -46,7 +46,8 @@ class Config(Settings):
                 object.__setattr__(self, name, value)
             if not knob.accepts(value):
                 given = repr(value) if knob.is_misplaced_text(value) else as_typed(value)
-                raise ConfigError(f'must be {knob.allowed()}', setting=name, value=given)
+                near = did_you_mean(value, knob.choices)
+                raise ConfigError(f'must be {knob.allowed()}{near}', setting=name, value=given)
         self._check_discriminator()
         self._check_batch()
         self._check_length()
@@ -123,7 +124,8 @@ class Config(Settings):
         metrics = QUICK_METRICS if self.makes_points else QUICK_METRICS[:1]
         if self.judge_every is None and self.best not in metrics:
             names = metrics[0] if len(metrics) == 1 else f'one of {", ".join(metrics)}'
-            self._refuse('best', f'must be {names}; other metrics need `judge_every`')
+            near = did_you_mean(self.best, metrics)
+            self._refuse('best', f'must be {names}; other metrics need `judge_every`{near}')
 
     def _check_conv(self) -> None:
         if self.precision != 'float32':
@@ -158,6 +160,7 @@ class Config(Settings):
             if name not in knobs():
                 raise ConfigError(
                     f'{name!r} is not a setting; see `gluongan train --help` for all of them'
+                    f'{did_you_mean(name, knobs())}'
                 )
         return replace(self, **settings)
 

@@ -72,7 +72,7 @@ def rgb(background: str) -> tuple[int, int, int]:
     >>> rgb('whiteish')
     Traceback (most recent call last):
     gluongan.data.dataset.DataError: background whiteish: is not a colour; must be a name such as \
-white, or #rrggbb
+white, or #rrggbb (did you mean white?)
     """
     from PIL import ImageColor
 
@@ -83,6 +83,7 @@ white, or #rrggbb
             'is not a colour; must be a name such as white, or #rrggbb',
             setting='background',
             value=background,
+            names=ImageColor.colormap,
         ) from None
 
 

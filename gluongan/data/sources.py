@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import operator
 import os
@@ -160,7 +159,7 @@ def _check_applies(
 
 def _check_values(split: str, image_size: int | None, channels: int | None) -> None:
     if split not in SPLITS:
-        raise DataError('must be train or test', setting='split', value=split)
+        raise DataError('must be train or test', setting='split', value=split, names=SPLITS)
     if image_size is not None and not _is_one_of(image_size, SIDES):
         raise DataError(
             f'must be a whole number from {SIDES[0]} to {SIDES[-1]}',
@@ -176,7 +175,7 @@ def _check_choices(**given: tuple[str | None, tuple[str, ...]]) -> None:
         if value is not None and value not in choices:
             *others, last = choices
             message = f'must be {", ".join(others)} or {last}'
-            raise DataError(message, setting=setting, value=value)
+            raise DataError(message, setting=setting, value=value, names=choices)
 
 
 def _is_one_of(value: object, allowed: range | tuple[int, ...]) -> bool:
@@ -204,6 +203,7 @@ def _find_source(name: str | os.PathLike[str]) -> Source:
             f'{_what_is_wrong(path)}; must be {", ".join(NAMES)}, or the path of {KINDS}',
             setting='data',
             value=os.fspath(name),
+            names=() if path.exists() else NAMES,
         )
 
 
@@ -230,10 +230,7 @@ def _load_inside(load: Callable[..., Dataset], path: Path, **options: Any) -> Da
 def _what_is_wrong(path: Path) -> str:
     if path.exists():
         return 'is neither a folder nor a kind of file that is read'
-    message = 'is neither a known name nor an existing path'
-    for name in difflib.get_close_matches(str(path), NAMES, n=1):
-        message += f' (did you mean {name}?)'
-    return message
+    return 'is neither a known name nor an existing path'
 
 
 def locate_datasets(data_dir: str | os.PathLike[str] | None = None) -> list[tuple[str, str]]:

@@ -40,7 +40,8 @@ def modes(name: str) -> tuple[np.ndarray, float]:
     if name == 'grid25':
         steps = np.arange(-4.0, 5.0, 2.0)
         return np.stack(np.meshgrid(steps, steps, indexing='ij'), axis=-1).reshape(-1, 2), 0.05
-    raise DataError(f'must be {" or ".join(MIXTURES)}', setting='name', value=name)
+    allowed = f'must be {" or ".join(MIXTURES)}'
+    raise DataError(allowed, setting='name', value=name, names=MIXTURES)
 
 
 def make_mixture(name: str, split: str = 'train') -> Dataset:

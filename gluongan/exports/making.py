@@ -125,7 +125,8 @@ def data_name(name: str) -> str:
 def _write(net: Chain, prefix: Path, format: str, about: About) -> Export:
     """Write and verify the files of a network and its manifest beside them."""
     if format not in FORMATS:
-        raise ExportError(f'must be one of {", ".join(FORMATS)}', setting='format', value=format)
+        allowed = f'must be one of {", ".join(FORMATS)}'
+        raise ExportError(allowed, setting='format', value=format, names=FORMATS)
     if format == 'onnx':
         onnx.import_packages()  # fails before anything is computed
     with in_float32(net):  # a symbol file has no other precision, and all programs compute in it

@@ -309,6 +309,7 @@ def check_augmentation(
             f'must be one or more of {", ".join(AUGMENTATIONS)}, each once',
             setting='augment',
             value=names,
+            names=AUGMENTATIONS,
         )
     if len(shape) != 3:
         raise InputError(

@@ -207,7 +207,8 @@ def make_loss(name: str, *, real_target: float = 1.0, fake_target: float = 0.0) 
     ['0.013', '0.513']
     """
     if name not in LOSSES:
-        raise InputError(f'must be one of {", ".join(LOSSES)}', setting='loss', value=name)
+        allowed = f'must be one of {", ".join(LOSSES)}'
+        raise InputError(allowed, setting='loss', value=name, names=LOSSES)
     loss = LOSSES[name]
     if (real_target, fake_target) == (1.0, 0.0):
         return loss

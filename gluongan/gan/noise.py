@@ -56,9 +56,8 @@ class Noise:
         device: mx.Context | None = None,
     ) -> None:
         if distribution not in DISTRIBUTIONS:
-            raise InputError(
-                f'must be one of {", ".join(DISTRIBUTIONS)}', setting='noise', value=distribution
-            )
+            allowed = f'must be one of {", ".join(DISTRIBUTIONS)}'
+            raise InputError(allowed, setting='noise', value=distribution, names=DISTRIBUTIONS)
         self.size = size
         self.distribution = distribution
         self.device = device or mx.cpu()

@@ -127,9 +127,8 @@ class GradientPenalty:
     ) -> None:
         check_count('penalty_every', every)
         if kind not in PENALTIES:
-            raise InputError(
-                f'must be one of {", ".join(PENALTIES)}', setting='penalty', value=kind
-            )
+            allowed = f'must be one of {", ".join(PENALTIES)}'
+            raise InputError(allowed, setting='penalty', value=kind, names=PENALTIES)
         self.dis = dis
         self.view = view
         self.kind = PENALTIES[kind]

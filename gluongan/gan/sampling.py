@@ -197,6 +197,7 @@ class Sampler:
             f'must be one of {", ".join(self.classes)}, or a number from #0 to #{last}',
             setting='class',
             value=class_name,
+            names=self.classes,
         )
 
 

@@ -188,7 +188,8 @@ def _moments(slot: object) -> list[mx.nd.NDArray]:
 
 def _check_choice(setting: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise InputError(f'must be one of {", ".join(choices)}', setting=setting, value=value)
+        allowed = f'must be one of {", ".join(choices)}'
+        raise InputError(allowed, setting=setting, value=value, names=choices)
 
 
 def _check_positive(setting: str, value: float) -> None:

@@ -52,7 +52,7 @@ def find_snapshot(run: Path, which: str) -> Path:
         )
     if iteration not in files:
         message = f'must be last, best or one of {_listed(files)}'
-        raise RunError(message, setting='snapshot', value=which)
+        raise RunError(message, setting='snapshot', value=which, names=('last', 'best'))
     return files[iteration]
 
 

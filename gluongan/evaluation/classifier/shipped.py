@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ...errors import did_you_mean
 from ...snapshot import SnapshotError
 from .judge import JudgeError, OtherVersion, read
 from .stacked import Stacked
@@ -51,6 +52,7 @@ def load_shipped(name: str) -> Judge:
         raise JudgeError(
             f'{name}: no judge for it ships with the package; must be one of '
             f'{", ".join(SHIPPED)}, or train one with `gluongan judge train`'
+            f'{did_you_mean(name, SHIPPED)}'
         )
     path = HOME / SHIPPED[name].file
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != SHIPPED[name].sha256:

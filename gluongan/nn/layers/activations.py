@@ -68,8 +68,8 @@ class Activation(mx.gluon.HybridBlock):
     def __init__(self, name: str, *, slope: float = 0.2) -> None:
         super().__init__()
         if name not in ACTIVATIONS:
-            allowed = ', '.join(ACTIVATIONS)
-            raise InputError(f'must be one of {allowed}', setting='activation', value=name)
+            allowed = f'must be one of {", ".join(ACTIVATIONS)}'
+            raise InputError(allowed, setting='activation', value=name, names=ACTIVATIONS)
         self.title = name  # Gluon's `name` is the block's own
         self.slope = slope
 

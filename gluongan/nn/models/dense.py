@@ -123,7 +123,8 @@ def _check_sizes(sizes: Sequence[int]) -> None:
 
 def _check_head(head: str, last: int) -> None:
     if head not in HEAD_UNITS:
-        raise InputError(f'must be one of {", ".join(HEAD_UNITS)}', setting='head', value=head)
+        allowed = f'must be one of {", ".join(HEAD_UNITS)}'
+        raise InputError(allowed, setting='head', value=head, names=HEAD_UNITS)
     if last != HEAD_UNITS[head]:
         raise InputError(
             f'the last size is {last}; must be {HEAD_UNITS[head]} for head {head}', setting='sizes'

@@ -43,7 +43,8 @@ def initialize(net: Chain, init: str, device: str | mx.Context) -> Chain:
     init: `glorot`, `he` or `normal`. The random numbers are those of `runtime.seed`.
     """
     if init not in INITIALIZERS:
-        raise InputError(f'must be one of {", ".join(INITIALIZERS)}', setting='init', value=init)
+        allowed = f'must be one of {", ".join(INITIALIZERS)}'
+        raise InputError(allowed, setting='init', value=init, names=INITIALIZERS)
     net.initialize(INITIALIZERS[init](), ctx=context(device))
     power_iteration(net, steps=20)
     # Never static_shape: MXNet 1.9.1 then keeps the write/add request of the first backward pass,
