@@ -206,6 +206,11 @@ class Trainer:
         chosen = extension.trigger if trigger is None else trigger
         self.extensions.append((extension, as_trigger(chosen)))
 
+    def fires(self, extension: Extension) -> bool:
+        """Return whether the trigger of an extension fires at this iteration."""
+        triggers = [fires for each, fires in self.extensions if each is extension]
+        return any(fires(self.updater) for fires in triggers)
+
     @property
     def total(self) -> int:
         """The number of iterations at `stop`."""

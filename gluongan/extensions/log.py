@@ -64,7 +64,9 @@ def log_records(run: Path, adaptive: bool = False) -> tuple[Records, Records, Re
 class LogReport(Extension):
     """Writes the losses and scores of every mini-batch, and their means since the last call.
 
-    The mini-batches go to batches.csv; the means go to log.jsonl, log.csv and `trainer.report`.
+    The mini-batches go to batches.csv; the means go to log.jsonl, log.csv and `trainer.report`. At
+    the end the last row is the mean of the iterations that there are. A resumed run replaces that
+    row by the one that a run without a break writes.
     A run with an adaptive augmentation has its probability and its r there too, as they are.
     `elapsed` is in seconds of training, including those before a resume.
     """
@@ -77,13 +79,14 @@ class LogReport(Extension):
         records = log_records(trainer.folder, self._adaptive is not None)
         self._batches, self._rows, self._table = records
         batches = self._batches.start(iteration)
-        self._rows.start(iteration)
-        logged = self._table.start(iteration)
-        last_row = _numbers(logged[-1]) if logged else (0, 0, 0.0)
-        self._elapsed_before = last_row[COLUMNS.index('elapsed')]
+        self._elapsed_before = _last_row(self._table.start(iteration))[COLUMNS.index('elapsed')]
+        goes_on_amid_a_window = not trainer.done() and not trainer.fires(self)
+        kept = iteration - goes_on_amid_a_window
+        self._rows.start(kept)
+        last_logged = _last_row(self._table.start(kept))[0]
         # The next mean spans all mini-batches since the last row, also those before a resume.
         recent = map(_numbers, batches[-LONGEST_WINDOW:])
-        self._window = [batch for batch in recent if batch[0] > last_row[0]]
+        self._window = [batch for batch in recent if batch[0] > last_logged]
         self._started = time.perf_counter()
         self._last_call = (iteration, self._started)
 
@@ -112,6 +115,9 @@ class LogReport(Extension):
     def flush(self, trainer: Trainer) -> None:
         self._collect(trainer)
 
+    def finish(self, trainer: Trainer) -> None:
+        self(trainer)
+
     def close(self, trainer: Trainer) -> None:
         self._collect(trainer)
 
@@ -123,6 +129,10 @@ class LogReport(Extension):
         rows = [csv_row(observation) for observation in trainer.updater.take()]
         self._window += map(_numbers, rows)  # as a resumed run reads them back
         self._batches.append(rows)
+
+
+def _last_row(rows: list[str]) -> tuple[float, ...]:
+    return _numbers(rows[-1]) if rows else (0,) * len(COLUMNS)
 
 
 def _numbers(row: str) -> tuple[float, ...]:
