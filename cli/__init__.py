@@ -21,6 +21,7 @@ from .judge import judge
 from .notes import shown
 from .plot import plot
 from .recipes import recipes
+from .runs import runs
 from .sample import sample
 from .summary import summary
 from .train import train
@@ -32,6 +33,7 @@ COMMANDS = (
     interpolate,
     evaluate,
     compare,
+    runs,
     judge,
     export,
     invert,

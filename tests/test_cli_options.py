@@ -336,6 +336,7 @@ ELSEWHERE = {
     'summary': {'--graph'},  # test_summary
     'data': {'--sheet', '--json'},  # test_cli_inspect
     'cache': {'--remove'},  # test_data_cache
+    'runs': {'--clean', '--yes'},  # test_cli_runs
 }
 
 

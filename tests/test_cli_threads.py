@@ -19,7 +19,7 @@ from gluongan.threads import usable_cores
 
 CORES = usable_cores()
 OWNER = "in gluongan's pool" if runtime.THREADS.in_pool else "OpenMP's"
-NEED_NO_THREADS = {'cache', 'compare', 'data', 'list', 'plot', 'recipes', 'summary'}
+NEED_NO_THREADS = {'cache', 'compare', 'data', 'list', 'plot', 'recipes', 'runs', 'summary'}
 
 # Drawing takes a second.
 WITHOUT_FIGURES = """

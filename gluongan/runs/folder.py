@@ -169,6 +169,25 @@ def is_run(path: Path) -> bool:
     return (path / CONFIG).is_file()
 
 
+def is_numbered(path: Path) -> bool:
+    """Return whether a folder is called as training calls its runs.
+
+    >>> is_numbered(Path('runs/00000-dense-mnist')), is_numbered(Path('runs/models'))
+    (True, False)
+    """
+    return re.fullmatch(r'\d{5,}-.+', path.name) is not None
+
+
+def is_of_run(name: str) -> bool:
+    """Return whether something in a run folder is called as the run or a command calls its files.
+
+    >>> is_of_run('log.csv'), is_of_run('seeds-0-63-at-15000.png'), is_of_run('thesis.tex')
+    (True, True, False)
+    """
+    is_temporary = name.startswith('.') and name.endswith('.tmp')
+    return is_temporary or _why_taken(Path(), (name,), None) != ''
+
+
 def check_not_of_run(
     path: Path, setting: str | None = None, *, folder: bool = False, command: str | None = None
 ) -> None:

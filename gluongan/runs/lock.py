@@ -105,16 +105,21 @@ class RunLock:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise self._refusal(self._holder()) from None
+            raise self._refusal(self.holder()) from None
         except OSError as error:
             if error.errno not in WITHOUT_LOCKS:
                 raise
-            holder = self._holder()
+            holder = self.holder()
             is_stale = holder.get('host') == HOST and not _runs(holder.get('process'))
             if holder and not is_stale:
                 raise self._refusal(holder) from None
 
-    def _holder(self) -> dict[str, Any]:
+    def is_held_here(self) -> bool:
+        """Return whether this process holds the lock."""
+        return self._path in _held
+
+    def holder(self) -> dict[str, Any]:
+        """Return which process the file of the lock names, {} where it names none."""
         with suppress(OSError, ValueError, RecursionError):
             content = json.loads(read_bytes(self._path, MOST))
             if isinstance(content, dict):
@@ -129,6 +134,31 @@ class RunLock:
             f'{self._folder}: is being trained by {who}; must be left to it until it ends '
             f'(if it has ended, remove {self._folder / LOCK})'
         )
+
+
+def is_being_trained(run: Path) -> bool:
+    """Return whether a process trains the run in a folder now.
+
+    The lock itself is tried only where the process that it names runs, so that none who wants it
+    meets this one.
+    """
+    lock = RunLock(run)
+    holder = lock.holder()
+    if lock.is_held_here() or not (run / LOCK).exists():
+        return lock.is_held_here()
+    if holder.get('host') == HOST and not _runs(holder.get('process')):
+        return False
+    try:
+        file = os.open(run / LOCK, os.O_RDONLY)
+    except OSError:
+        return bool(holder)
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 @atexit.register

@@ -23,6 +23,11 @@ def list_snapshots(run: Path) -> list[tuple[int, Path]]:
     return sorted(snapshots)
 
 
+def has_snapshot_files(run: Path) -> bool:
+    """Return whether a run has snapshots, also where they are damaged or were set aside."""
+    return any(path.suffix != '.json' for path in (run / SNAPSHOTS_FOLDER).glob('*'))
+
+
 def snapshot_path(run: Path, iteration: int) -> Path:
     """Return the file of the snapshot of an iteration.
 
