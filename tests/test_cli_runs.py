@@ -56,6 +56,7 @@ def runs(tmp_path, monkeypatch):
     make(out / '00007-thinned', (0, 20))  # the user deleted its snapshots
     make(out / '00008-with-notes', (0,))
     (out / '00008-with-notes' / 'notes.txt').touch()
+    make(out / '00013-interrupted', (0,), (7,))
     make(tmp_path / 'elsewhere', (0,))
     (out / '00009-link').symlink_to(tmp_path / 'elsewhere')
     (out / '00010-empty-of-another').symlink_to(tmp_path / 'nowhere')
@@ -90,6 +91,7 @@ def test_every_run_is_listed_with_its_state_and_how_far_it_came(runs):
         '00006-begun': ('trains now', '0 of 40'),
         '00007-thinned': ('stopped at 20', '20 of 40'),
         '00008-with-notes': ('stopped at 0', '0 of 40'),
+        '00013-interrupted': ('stopped at 7', '7 of 40'),
     }
     assert 4_000_000 < found['00000-finished'].size < 4_010_000
     assert found['00005-empty'].size == 0
