@@ -101,8 +101,8 @@ def _answers(
     """Return G's answer and the baselines', bool (H, W) where they are judged, and its name."""
     import numpy as np
 
+    from gluongan.data.dataset import Floats
     from gluongan.evaluation.completion import bicubic, mean_fill, nearest_training
-    from gluongan.evaluation.reference import Floats
     from gluongan.gan.partial import KnownPixels, seen
 
     nearest = nearest_training(x, Floats(train), lambda rows: seen(known, rows))

@@ -61,7 +61,7 @@ def both(samples, reference):
 def test_they_are_prdcs_of_the_judges_features(mnist, digits):
     samples = known_set('one missing', mnist[0])
     values = measure_manifold_of_features(samples, digits, Counts(manifold=300))
-    features = (digits.judge(x[:300]).features for x in (digits.images, samples.x))
+    features = (digits.judge(x[:300]).features for x in (digits.images[:], samples.x))
     with contextlib.redirect_stdout(io.StringIO()):  # it prints the numbers of samples
         expected = compute_prdc(*features, nearest_k=5)
     assert values == pytest.approx(

@@ -175,3 +175,32 @@ def number_labels(
             f'must have none but {list_names(known)}'
         )
     return np.searchsorted(known, labels).astype(np.int64), tuple(map(str, known))
+
+
+class Floats:
+    """The samples of a data set as `Dataset.floats`, converted only when they are read.
+
+    All of them as floats may need more memory than there is.
+
+    order: the indices of those that it has, in their order; by default all of them.
+
+    >>> grey = Dataset('grey', np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1) * 51)
+    >>> floats = Floats(grey, np.array([2, 0]))
+    >>> floats.shape, floats[:1].item()
+    ((2, 1, 1, 1), 0.4000000059604645)
+    """
+
+    def __init__(self, dataset: Dataset, order: np.ndarray | None = None) -> None:
+        self._dataset = dataset
+        self._order = np.arange(len(dataset)) if order is None else order
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array that all of them would be."""
+        return (len(self), *self._dataset.shape)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return self._dataset.floats(self._order[index])

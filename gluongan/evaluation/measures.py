@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..data import toys
+from ..data.dataset import Floats
 from ..metric_names import MetricName, metric_name
 from . import metrics
 from .intervals import Intervals, groups_of
-from .reference import Floats, Reference
+from .reference import Reference
 from .samples import Samples
 
 if TYPE_CHECKING:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data.dataset import Floats
 from ..data.description import digests
 from ..metric_names import judge_space
 from . import metrics
-from .metrics.distances import flat, squared_radii
+from .metrics.distances import flat, in_blocks, squared_radii
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -19,22 +20,6 @@ if TYPE_CHECKING:
 
 MOST = 30_000  # images of the data that samples are compared with, at most
 PAIRS = 2_000  # images whose pairs measure the diversity of the data
-
-
-class Floats:
-    """The images of a data set in [0, 1], converted to floats only when they are read.
-
-    All of them as floats may need more memory than there is.
-    """
-
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self._dataset)
-
-    def __getitem__(self, index: Any) -> np.ndarray:
-        return self._dataset.floats(index)
 
 
 class Reference:
@@ -46,6 +31,7 @@ class Reference:
     MNIST test set is cleaner than the second, and no part of it is like the whole.)
 
     judge: what computes features, and classes if it has any; None where there is none.
+    images: at most 30,000 of them, converted to floats only when they are read.
 
     >>> from gluongan import data
     >>> train = data.load('synthetic', image_size=8)
@@ -67,7 +53,7 @@ class Reference:
         self.split = compared.split
         self.is_held_out = test is not None
         order = np.random.RandomState(0).permutation(len(compared))[:MOST]
-        self.images = compared.floats(order)
+        self.images = Floats(compared, order)
         self.labels = None if compared.labels is None else compared.labels[order]
         self._radii: dict[tuple[int, int, bool], np.ndarray] = {}
 
@@ -108,7 +94,10 @@ class Reference:
     @cached_property
     def sha256(self) -> str:
         """The hash of the images, which says which data they are."""
-        return hashlib.sha256(self.images.tobytes()).hexdigest()
+        digest = hashlib.sha256()
+        for _, block in in_blocks(self.images):
+            digest.update(block)
+        return digest.hexdigest()
 
     @cached_property
     def judgement(self) -> Judgement:

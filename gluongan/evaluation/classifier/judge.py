@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from ...nn.layers import weights
 from ...nn.passes import ROWS, in_passes
 from ...runtime import mx, threads
 from .networks import NETS, SMALLEST, WITHOUT_LABELS, Net, initialised
+
+if TYPE_CHECKING:
+    from ...data.dataset import Floats
 
 VERSION = 1  # of the files of judges without labels
 
@@ -80,7 +83,7 @@ class Judge:
         """The hash of its file, or of the file that `write` would write."""
         return self._sha256 or hashlib.sha256(snapshot.pack(*self._state())).hexdigest()
 
-    def __call__(self, x: np.ndarray) -> Judgement:
+    def __call__(self, x: np.ndarray | Floats) -> Judgement:
         self.check(x.shape[1:])
         # Every thread gets whole pictures: LeNet's first layer rounds a shared one differently.
         return Judgement(*in_passes(self._pass, x, rows=ROWS * threads()))
@@ -100,7 +103,7 @@ class Judge:
                 f'{self.about.data}; train one for them with `gluongan judge train`'
             )
 
-    def accuracy(self, x: np.ndarray, labels: np.ndarray) -> float:
+    def accuracy(self, x: np.ndarray | Floats, labels: np.ndarray) -> float:
         """Return the share of pictures x whose most probable class is their label, in [0, 1].
 
         Raises JudgeError for a judge without labels.

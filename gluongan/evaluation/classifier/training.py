@@ -11,6 +11,7 @@ import numpy as np
 
 from ...data import Dataset
 from ...data.batches import Batches
+from ...data.dataset import Floats
 from ...nn.optimizer import Optimizer
 from ...runtime import mx
 from ...runtime import seed as seed_mxnet
@@ -60,7 +61,7 @@ def train(
     fit(judge.net, [batches], epochs * len(batches), loss=loss, lr=lr, on_step=on_step)
     held_out = test or data
     if has_classes:
-        accuracy = judge.accuracy(held_out.floats(), held_out.labels)
+        accuracy = judge.accuracy(Floats(held_out), held_out.labels)
     else:
         autoencoding.standardise(judge.net, data)
         accuracy = autoencoding.explained(judge.net, held_out)

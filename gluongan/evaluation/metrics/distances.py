@@ -27,6 +27,17 @@ def flat(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x.reshape(len(x), -1), dtype=np.float32)
 
 
+def in_blocks(x: Rows) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield (rows, x[rows]) for all of x, at most BLOCK rows at a time.
+
+    >>> [len(part) for _, part in in_blocks(np.zeros(2100))]
+    [1024, 1024, 52]
+    """
+    for start in range(0, len(x), BLOCK):
+        rows = slice(start, min(start + BLOCK, len(x)))
+        yield rows, x[rows]
+
+
 def squared_distances(a: Rows, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield (rows, squared Euclidean distances from a[rows] to every b), block by block.
 
@@ -38,9 +49,8 @@ def squared_distances(a: Rows, b: np.ndarray) -> Iterator[tuple[slice, np.ndarra
     centre = b.mean(axis=0)
     b = b - centre
     squares = np.einsum('ij,ij->i', b, b)
-    for start in range(0, len(a), BLOCK):
-        rows = slice(start, min(start + BLOCK, len(a)))
-        part = flat(a[rows]) - centre
+    for rows, part in in_blocks(a):
+        part = flat(part) - centre
         block = part @ b.T
         block *= -2
         block += squares

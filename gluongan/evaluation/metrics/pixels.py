@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import InputError
+from .distances import Rows, in_blocks
 from .leaving_out import sums_without
+
+PICTURE = (1, 2, 3)  # the axes of one picture
 
 
 def sliced_wasserstein(
@@ -34,11 +37,11 @@ def sliced_wasserstein(
     return float(np.abs(difference).mean())
 
 
-def sharpness(x: np.ndarray) -> float:
+def sharpness(x: Rows) -> float:
     """Return the mean change from one pixel of x (N, C, H, W) to the next, relative to contrast.
 
     Contrast is the mean distance of pixels from the mean of their picture. Blurred pictures have a
-    lower sharpness than the data, noisy ones a higher one.
+    lower sharpness than the data, noisy ones a higher one. x may be larger than memory.
 
     >>> x = np.random.RandomState(0).rand(1, 1, 8, 8)
     >>> blurred = (x[..., 1:] + x[..., :-1]) / 2
@@ -47,11 +50,18 @@ def sharpness(x: np.ndarray) -> float:
     >>> round(sharpness(3 * x) / sharpness(x), 6)  # contrast makes no difference
     1.0
     """
-    down = np.abs(np.diff(x, axis=2)).mean(dtype=np.float64)
-    across = np.abs(np.diff(x, axis=3)).mean(dtype=np.float64)
-    means = x.mean(axis=(1, 2, 3), keepdims=True)
-    contrast = np.abs(x - means).mean(dtype=np.float64)
-    return float((down + across) / max(contrast, 1e-12))
+    edges, contrast = np.hstack([_edges_and_contrast(part) for _, part in in_blocks(x)]).mean(
+        axis=1
+    )
+    return float(edges / max(contrast, 1e-12))
+
+
+def _edges_and_contrast(x: np.ndarray) -> np.ndarray:
+    """Return each picture's mean change from one pixel to the next, and its contrast, (2, N)."""
+    down = np.abs(np.diff(x, axis=2)).mean(axis=PICTURE, dtype=np.float64)
+    across = np.abs(np.diff(x, axis=3)).mean(axis=PICTURE, dtype=np.float64)
+    contrast = np.abs(x - x.mean(axis=PICTURE, keepdims=True)).mean(axis=PICTURE, dtype=np.float64)
+    return np.stack([down + across, contrast])
 
 
 def pixels_without(x: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -59,14 +69,7 @@ def pixels_without(x: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.nda
 
     x: pictures (N, C, H, W). group: that of each, (N,). Each result is (groups,).
     """
-    axes = (1, 2, 3)
-    means = x.mean(axis=axes)
-    parts = (
-        means,
-        np.square(x).mean(axis=axes),
-        np.abs(np.diff(x, axis=2)).mean(axis=axes) + np.abs(np.diff(x, axis=3)).mean(axis=axes),
-        np.abs(x - means[:, None, None, None]).mean(axis=axes),
-    )
+    parts = (x.mean(axis=PICTURE), np.square(x).mean(axis=PICTURE), *_edges_and_contrast(x))
     sums, counts = sums_without(np.stack(parts, axis=1), group)
     mean, square, edges, contrast = sums.T / counts
     deviation = np.sqrt(np.maximum(square - mean**2, 0))
