@@ -83,6 +83,8 @@ def commands():
         'compare': Command(['compare', RUN, 'twin', '--out', 'new']),
         'evaluate': Command(['evaluate', RUN, '--samples', 100]),
         'sample': Command(['sample', RUN, '--seeds', '0-7']),
+        'sample --to folder': Command(['sample', RUN, '--to', 'new', '--count', 12]),
+        'sample --to npz': Command(['sample', RUN, '--to', 'new.npz', '--count', 12]),
         'interpolate': Command(['interpolate', RUN, '--seeds', '0,1', '--steps', 3]),
         'invert': Command(['invert', RUN, '--test', 2, '--steps', 2, '--starts', 1]),
         'plot': Command(['plot', RUN]),
@@ -196,7 +198,8 @@ def finish(place, command):
     """Resume or repeat a command until it ends, and return (`resumed` or `repeated`, problem)."""
     words, how = next_words(place, command)
     code = place.run(words)
-    is_done = 'is an export already' in place.last_line()  # it was killed after the last rename
+    # It was killed after the last rename.
+    is_done = any(end in place.last_line() for end in ('is an export already', 'exists already'))
     return how, f'exit code {code}: {place.last_line()}' if code and not is_done else ''
 
 
