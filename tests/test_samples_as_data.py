@@ -281,6 +281,23 @@ def test_a_manifest_without_its_data_is_left_over_and_replaced(runs, monkeypatch
     assert len(made(runs['plain'], target, '--count', 3)) == 3
 
 
+@pytest.mark.parametrize('second', TARGETS)
+@pytest.mark.parametrize('first', TARGETS)
+def test_what_another_process_wrote_meanwhile_stays(runs, here, monkeypatch, first, second):
+    write = writing.write
+
+    def slowly(*words):
+        monkeypatch.setattr(writing, 'write', write)
+        made(runs['plain'], second, '--count', 3)
+        write(*words)
+
+    monkeypatch.setattr(writing, 'write', slowly)
+    result = tiny.gluongan('sample', runs['plain'], '--to', first, '--count', 2)
+    assert result.exit_code == 2 and 'exists already; must be' in result.stderr
+    assert {path.name for path in here.iterdir()} == {second, 'made.json'}
+    assert len(data.load(second)) == json.loads(Path('made.json').read_text())['samples'] == 3
+
+
 def test_points_are_refused_in_a_sentence(runs):
     for target in TARGETS:
         message = tiny.refused('sample', runs['points'], '--to', target)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import chain, islice, repeat
 from math import prod
 from pathlib import Path
@@ -105,19 +107,49 @@ def write_samples(
 
 
 def _publish_both(staged: Path, target: Path) -> None:
-    """Move data and manifest to their places; the data is never there without its manifest."""
+    """Move data and manifest to their places; the data is never there without its manifest.
+
+    Raises InputError where another process was there first.
+    """
     described = manifest_of(target)
-    publish(staged.parent / described.name, described)
+    with _alone_in(target.parent):
+        _check_free(target)
+        publish(staged.parent / described.name, described)
+        try:
+            publish(staged, target, many=staged.is_dir())
+        except BaseException:
+            described.unlink()
+            raise
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let other processes that publish samples in a folder wait until the block ends.
+
+    Where the file system has no locks, nobody waits.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        publish(staged, target, many=staged.is_dir())
-    except BaseException:
-        described.unlink()
-        raise
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _check_request(target: Path, request: Request) -> None:
     check_count('count', request.count)
     check_count('seed', request.seed, 0)
+    _check_free(target)
+    check_writable(target, folder=not writing.is_arrays(target), setting='to')
+    if request.per_class and request.class_name is not None:
+        raise InputError(
+            'is given together with `class`; must be only one of them', setting='per_class'
+        )
+
+
+def _check_free(target: Path) -> None:
+    """Raise InputError where the data or its manifest would replace something."""
     writing.check_target(target, 'to')
     described = manifest_of(target)
     if os.path.lexists(described) and not _is_left_over(described):
@@ -125,11 +157,6 @@ def _check_request(target: Path, request: Request) -> None:
             f'its manifest would be {described}, which exists already; must be another name',
             setting='to',
             value=target,
-        )
-    check_writable(target, folder=not writing.is_arrays(target), setting='to')
-    if request.per_class and request.class_name is not None:
-        raise InputError(
-            'is given together with `class`; must be only one of them', setting='per_class'
         )
 
 
