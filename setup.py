@@ -29,6 +29,7 @@ ONNX = [
     'onnx>=1.13',
     'onnxruntime>=1.14',
 ]  # the graph is written in our own words, so any of them will do
+REPORT = ['jinja2>=3.0']
 SEARCH = [
     'optuna>=4.0',  # the first with its journal in optuna.storages.journal
     'scikit-learn>=1.2',  # for the importance of settings
@@ -101,7 +102,11 @@ setup(
     long_description=(HERE / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     license='Apache-2.0',
-    license_files=['LICENSE', 'gluongan/data/mnist/LICENSE-MNIST.md'],
+    license_files=[
+        'LICENSE',
+        'gluongan/data/mnist/LICENSE-MNIST.md',
+        'gluongan/pages/vendor/uplot/LICENSE',
+    ],
     # MXNet 1.9.1 is the last release. It never ran on 3.13, and 3.8 is past its end of life.
     python_requires='>=3.9,<3.13',
     packages=[*find_packages(include=['gluongan', 'gluongan.*']), 'gluongan.cli'],
@@ -113,6 +118,10 @@ setup(
             'exports/generators/*/*',
             'native/*.cc',
             'native/*.h',
+            'pages/*/*.css',
+            'pages/*/*.js',
+            'pages/*/templates/*',
+            'pages/vendor/*/*',
         ],
     },
     install_requires=[
@@ -129,6 +138,7 @@ setup(
     ],
     extras_require={
         'onnx': ONNX,
+        'report': REPORT,
         'search': SEARCH,
         'test': [
             'pytest>=7',
@@ -137,6 +147,7 @@ setup(
             'scikit-learn>=1.2',
             'prdc==0.2',
             *ONNX,
+            *REPORT,
             *SEARCH,
         ],
     },

@@ -22,6 +22,7 @@ from .notes import shown
 from .plot import plot
 from .recipes import recipes
 from .runs import runs
+from .report import report
 from .sample import sample
 from .summary import summary
 from .train import train
@@ -39,6 +40,7 @@ COMMANDS = (
     invert,
     density,
     plot,
+    report,
     summary,
     recipes,
     bench,

@@ -51,8 +51,8 @@ def compare(runs: tuple[Path, ...], out: Path | None) -> None:
     gluongan compare runs/*
     """
     with refusals():
-        kept = _runs_among(runs)
-        folder = out or _parent(kept[0]) / _default_name(kept)
+        kept = runs_among(runs)
+        folder = out or beside_runs(kept, DEFAULT)
         check_target(folder, folder=True, setting=out and 'out')
         print_comparison(kept, folder)
 
@@ -62,16 +62,19 @@ def _parent(run: Path) -> Path:
     return run / '..' if run.name in ('', '..') else run.parent
 
 
-def _default_name(runs: list[Path]) -> str:
-    """Return a name that no other comparison has: the numbers of the runs, or their names."""
+def beside_runs(runs: list[Path], kind: str, ending: str = '') -> Path:
+    """Return a path beside the first run that no other runs have: their numbers, or their names.
+
+    kind: begins its name.
+    """
     places = [real_path(run) for run in runs]
     names = [place.name.partition('-')[0] for place in places]
     if len({place.parent for place in places}) > 1 or not all(map(str.isdecimal, names)):
         names = [*names, sha256(b'\n'.join(map(os.fsencode, places))).hexdigest()[:8]]
-    return f'{DEFAULT}-{safe("-".join(names))}'
+    return _parent(runs[0]) / f'{kind}-{safe("-".join(names))}{ending}'
 
 
-def _runs_among(paths: Sequence[Path]) -> list[Path]:
+def runs_among(paths: Sequence[Path]) -> list[Path]:
     """Return the runs among paths, and say of each other in one line why it is skipped.
 
     Patterns such as runs/* match everything. What does not exist was typed, and stays; so do all

@@ -8,11 +8,13 @@ from typing import Any
 
 import click
 
+from gluongan.errors import shell_word
+
 from .faults import Usage, flag, parameter_name, refusals
 from .knobs import PATH
 from .options import CHANGED_DATA, DATA_AT, find_generator
 from .outputs import check_target
-from .printing import echo, shell_word
+from .printing import echo
 
 OF_DATA = ('count', 'per_class', 'seed', 'data_at', 'changed_data')
 OF_SHEET = ('seeds', 'out', 'cols', 'scale')

@@ -25,13 +25,13 @@ from typing import Any, NoReturn
 import click
 
 from gluongan import __version__
-from gluongan.errors import as_printable, as_typed, did_you_mean
+from gluongan.errors import as_printable, as_typed, did_you_mean, shell_word
 from gluongan.files import write_text
 from gluongan.knob import Knob
 from gluongan.runs.folder import TRACEBACK, is_run, traceback_path
 
 from .faults import parameter_name, refusals
-from .printing import echo, shell_word
+from .printing import echo
 
 RUN = f'{__name__}.run'  # the key of `remember_run`
 AGAIN = 0.02  # seconds until a swallowed signal is raised again

@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from gluongan.config import Config, knobs
-from gluongan.errors import as_typed, reason
+from gluongan.errors import InputError, as_typed, reason, shell_word
 from gluongan.files import as_json, check_writable, next_number, read_text
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runs.folder import (
@@ -29,11 +29,11 @@ from gluongan.trainer import Interrupt
 from .compare import print_comparison
 from .effects import without_effect
 from .exits import remember_run, say
-from .faults import Usage, refusals, settings_from, warn
+from .faults import Usage, refusals, sentence, settings_from, warn
 from .knobs import PATH, Grouped, knob_flags, typed
 from .options import CHANGED_DATA, THREADS, parse_seeds, remembered
 from .outputs import check_target
-from .printing import echo, echo_text, shell_word
+from .printing import echo, echo_text
 
 if TYPE_CHECKING:
     from gluongan.trainer import Trainer
@@ -310,10 +310,24 @@ def _train(run: Trainer, interrupt: Interrupt) -> None:
         echo(f'Stopped at iteration {iteration:,}: {run.stopped}', err=True)
     echo(
         f'Figures    {run.folder / FIGURES_FOLDER} and {run.folder / CLIP}',
+        f'Report     {_write_report(run.folder)}',
         f'Sample     gluongan sample {folder} --seeds 0-63',
         f'Evaluate   gluongan evaluate {folder}',
         f'Continue   gluongan train --resume {folder} --iterations {2 * run.total}',
     )
+
+
+def _write_report(run: Path) -> str:
+    """Write the page of a run; return its file, or in a sentence why there is none."""
+    from gluongan.pages import report
+
+    try:
+        path, faults = report.write_report(run)
+    except (report.PageError, InputError) as error:
+        return sentence(error)
+    for fault in faults:
+        warn(fault)
+    return str(path)
 
 
 def _rescue(run: Path) -> str:

@@ -6,11 +6,14 @@ the command line turns `setting`, and every setting in backticks, into `--gen-lr
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
 LONGEST_REASON = 160  # letters of what another library says
+_NOT_QUOTED = range(0x20, 0x7F)  # bytes that a shell word has as they are
 
 
 class GluonganError(Exception):
@@ -126,6 +129,20 @@ def as_printable(text: str) -> str:
 def escape(character: str) -> str:
     r"""Return a character as Python writes it where it cannot be shown, such as `\x1b`."""
     return character.encode('unicode_escape').decode('ascii')
+
+
+def shell_word(path: object) -> str:
+    r"""Return a path as a word for a shell; one that cannot be printed as bash's $'...'.
+
+    >>> shell_word('my runs'), shell_word('a\n')
+    ("'my runs'", "$'a\\x0a'")
+    """
+    text = str(path)
+    if text.isprintable():
+        return shlex.quote(text)
+    kept = (each in _NOT_QUOTED and chr(each) not in "'\\" for each in os.fsencode(text))
+    parts = (chr(b) if keep else f'\\x{b:02x}' for b, keep in zip(os.fsencode(text), kept))
+    return f"$'{''.join(parts)}'"
 
 
 def reason(error: BaseException) -> str:

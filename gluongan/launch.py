@@ -6,17 +6,16 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from math import ceil, isqrt
 from pathlib import Path
 from typing import Any
 
 from . import __version__, data, native, runtime, snapshot
 from .build import load_data, load_test, make_updater
-from .config import QUICK_METRICS, Config, ConfigError, defaults
+from .config import QUICK_METRICS, Config, ConfigError
 from .data import Dataset
-from .errors import as_typed
 from .evaluation import Reference, classifier, metric_meaning
+from .evaluation.collapse import remedies
 from .evaluation.memory import check_memory
 from .exports.initial import begin_with
 from .extensions import (
@@ -289,30 +288,6 @@ def make_evaluation(config: Config, dataset: Dataset) -> Evaluation | None:
             names=allowed,
         )
     return evaluation
-
-
-def remedies(config: Config) -> list[str]:
-    """Return at most two settings to try against collapse: unset so far, legal with the others.
-
-    >>> remedies(Config())
-    ['`pack` 2', '`dis_kernels` 16']
-    >>> remedies(Config(pack=2, gen_lr=1e-4, loss='wasserstein', penalty='gp'))
-    ['`instance_noise` 0.1']
-    """
-    candidates = {
-        'pack': 2,
-        'dis_kernels': 16,
-        'instance_noise': 0.1,
-        'gen_lr': (config.gen_lr or config.lr) / 4,
-    }
-    legal = []
-    for name, value in candidates.items():
-        if getattr(config, name) not in (None, defaults()[name]):
-            continue
-        with suppress(ConfigError):
-            config.with_settings({name: value})
-            legal.append(f'`{name}` {as_typed(value)}')
-    return legal[:2]
 
 
 def make_trainer(

@@ -9,9 +9,9 @@ import pytest
 import tiny
 
 from gluongan import figures, launch
-from gluongan.evaluation import metrics
-from gluongan.extensions import CollapseAlarm, collapse_alarm
-from gluongan.extensions.collapse_alarm import verdict
+from gluongan.evaluation import collapse, metrics
+from gluongan.evaluation.collapse import verdict
+from gluongan.extensions import CollapseAlarm
 from gluongan.gan.updater import GANUpdater
 
 HEALTHY = {
@@ -133,7 +133,7 @@ def test_the_start_is_over_after_2000_iterations_and_a_fifth_of_the_run(
 @pytest.fixture
 def collapsed(monkeypatch):
     """Every generator makes the same grey image, and the alarm watches from iteration 20 on."""
-    monkeypatch.setattr(collapse_alarm, 'FIRST', 20)
+    monkeypatch.setattr(collapse, 'FIRST', 20)
 
     def grey(self, z):
         return np.full((len(z), 1, 8, 8), 0.5, np.float32)

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
-from gluongan.cli.printing import echo_json, shell_word
+from gluongan.cli.printing import echo_json
 from PIL import Image
 
 from gluongan import figures
-from gluongan.errors import InputError, as_printable
+from gluongan.errors import InputError, as_printable, shell_word
 from gluongan.exports import export, load_export, verify
 from gluongan.figures import grids
 from gluongan.figures.plotting import load_matplotlib

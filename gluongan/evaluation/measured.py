@@ -16,6 +16,7 @@ from ..runs.snapshots import best_snapshot, list_snapshots, read_scores
 from .report import Interval, Reported, read_report
 
 UNKNOWN = 'unknown'
+STALE = 'stale: the run went on'
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def _shown(values: dict[str, float]) -> dict[str, float]:
 def _in_words(iteration: int, last: int) -> str:
     if iteration == last:
         return 'the last iteration'
-    return f'iteration {iteration:,}, stale: the run went on'
+    return f'iteration {iteration:,}, {STALE}'
 
 
 def _origin(run: Path, report: Reported, last: int) -> Origin:
@@ -113,11 +114,14 @@ def _origin(run: Path, report: Reported, last: int) -> Origin:
     data = report.data
     if report.data_sha256:
         data += f' ({report.data_sha256[:8]})'
-    return Origin(by, _snapshot(run, report, last), data, report.version or UNKNOWN)
+    return Origin(by, snapshot_of(run, report, last), data, report.version or UNKNOWN)
 
 
-def _snapshot(run: Path, report: Reported, last: int) -> str:
-    """Return which snapshot a report is of, in words that are equal for comparable ones."""
+def snapshot_of(run: Path, report: Reported, last: int) -> str:
+    """Return which snapshot a report is of, in words that are equal for comparable ones.
+
+    last: see `last_iteration`.
+    """
     iteration = report.iteration
     if iteration is None:
         return 'an unknown snapshot'
@@ -127,4 +131,4 @@ def _snapshot(run: Path, report: Reported, last: int) -> str:
         return f'the best snapshot by {read_scores(run)[0]}'
     if is_last:
         return 'the last snapshot'
-    return f'snapshot {iteration:,}, stale: the run went on'
+    return f'snapshot {iteration:,}, {STALE}'

@@ -110,10 +110,10 @@ class Report:
         for name in self.values:
             if metric_stem(name) == 'share':
                 continue
-            cells = [_cell(name, self.values[name])]
+            cells = [format_metric(name, self.values[name])]
             if self.intervals:
-                cells.append(_interval_cell(name, self.intervals.get(name)))
-            cells += [_cell(name, values.get(name)) for values in self.known.values()]
+                cells.append(format_interval(name, self.intervals.get(name)))
+            cells += [format_metric(name, values.get(name)) for values in self.known.values()]
             rows.append((name, *cells, metric_meaning(name).text))
         return text_table(rows, left=(0, len(names) + 1))
 
@@ -124,7 +124,12 @@ def _split_heading(name: str) -> tuple[str, str]:
     return (first, second) if second else ('', first)
 
 
-def _cell(name: str, value: float | None) -> str:
+def format_metric(name: str, value: float | None) -> str:
+    """Return a metric as tables show it.
+
+    >>> format_metric('lenet_fd10k_test', 4.8123), format_metric('lenet_classes10k', 10.0)
+    ('4.812', '10')
+    """
     if value is None:
         return '-'
     if metric_stem(name) in WHOLE_NUMBERS:
@@ -136,10 +141,11 @@ def _cell(name: str, value: float | None) -> str:
     return f'{value:,.1f}'
 
 
-def _interval_cell(name: str, interval: Interval | None) -> str:
+def format_interval(name: str, interval: Interval | None) -> str:
+    """Return the interval of a metric as tables show it."""
     if interval is None:
         return '-'
-    return ' to '.join(_cell(name, end) for end in interval)
+    return ' to '.join(format_metric(name, end) for end in interval)
 
 
 def _as_pair(interval: Interval) -> list[float]:
@@ -163,15 +169,34 @@ class Reported:
     judge_sha256: str | None = None
     version: str | None = None
     intervals: dict[str, Interval] = field(default_factory=dict, repr=False)
+    judge: str | None = None
+    words: str = ''
+    known: dict[str, Values] = field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = ()
+
+    def origin(self) -> str:
+        """Return in one line what the numbers are of, as far as the file says it.
+
+        >>> print(Reported({}, 'mnist', 15_000, 'last', 10_000, version='0.1.0').origin())
+        10,000 samples at iteration 15,000, against mnist, gluongan 0.1.0
+        """
+        count = 'samples' if self.count is None else f'{self.count:,} samples'
+        at = '' if self.iteration is None else f' at iteration {self.iteration:,}'
+        parts = [f'{count}{at}', f'against {self.data}']
+        if self.judge:
+            sha256 = f' ({self.judge_sha256:.8})' if self.judge_sha256 else ''
+            parts.append(f'judge {self.judge}{sha256}')
+        if self.version:
+            parts.append(f'gluongan {self.version}')
+        return ', '.join(parts)
 
 
 def read_report(path: Path) -> Reported:
     """Return what a report's JSON file says. Raises RunError if it is not a report."""
     try:
         content = json.loads(read_text(path))
-        metrics = content['metrics'].items()
         return Reported(
-            {name: float(value) for name, value in metrics},
+            _as_floats(content['metrics']),
             str(content.get('data', Reported.data)),
             _optional(int, content.get('iteration')),
             _optional(str, content.get('snapshot')),
@@ -180,11 +205,25 @@ def read_report(path: Path) -> Reported:
             _optional(str, (content.get('judge') or {}).get('sha256')),
             _optional(str, content.get('gluongan')),
             {name: _read_pair(ends) for name, ends in content.get('intervals', {}).items()},
+            _read_judge(content.get('judge') or {}),
+            str(content.get('words', '')),
+            {name: _as_floats(values) for name, values in content.get('known', {}).items()},
+            tuple(map(str, content.get('notes', ()))),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise RunError(
             f'{path}: is not a report; must be a file that `gluongan evaluate` wrote'
         ) from None
+
+
+def _as_floats(values: dict[str, Any]) -> Values:
+    return {name: float(value) for name, value in values.items()}
+
+
+def _read_judge(judge: dict[str, Any]) -> str | None:
+    """Return which network judged, and which data it knows; None where there was no judge."""
+    named = [str(judge[name]) for name in ('net', 'data') if name in judge]
+    return ' of '.join(named) or None
 
 
 def _read_pair(ends: list[float]) -> Interval:

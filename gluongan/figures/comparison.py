@@ -76,7 +76,7 @@ def compared_curves(groups: Groups, path: Path) -> Path | None:
 
     groups: (name, folders of its runs). Returns `path`, None where nothing was measured.
     """
-    drawn = _panels(groups)
+    drawn = panels_of(groups)
     if not drawn:
         return None
     named = sum(line.label is not None for panel in drawn for line in panel.lines)
@@ -93,8 +93,11 @@ def compared_curves(groups: Groups, path: Path) -> Path | None:
     return save(figure, path)
 
 
-def _panels(groups: Groups) -> list[Panel]:
-    """Return a panel for each metric and data set: only equal ones may be compared."""
+def panels_of(groups: Groups) -> list[Panel]:
+    """Return a panel for each metric and data set: only equal ones may be compared.
+
+    groups: (name, folders of its runs).
+    """
     data = {run: _data(run) for _, runs in groups for run in runs}
     panels = []
     for file, stem, title, unit in PANELS:
@@ -137,11 +140,20 @@ def _draw_line(axes: Axes, line: Line) -> None:
 def _scale_values(axes: Axes, panel: Panel) -> None:
     """Make the y axis logarithmic for a distance of several magnitudes, whole for a count."""
     values = np.concatenate([line.y for line in panel.lines])
-    values = values[np.isfinite(values)]
     if panel.stem in COUNTS:
         count_from_zero(axes)
-    elif panel.stem in FALLING and len(values) and 0 < MAGNITUDE * values.min() < values.max():
+    elif panel.stem in FALLING and falls_far(values):
         _make_logarithmic(axes)
+
+
+def falls_far(values: np.ndarray) -> bool:
+    """Return whether values span a magnitude, so that a logarithmic axis shows their end.
+
+    >>> falls_far(np.array([200.0, 3.0])), falls_far(np.array([5.0, 3.0]))
+    (True, False)
+    """
+    finite = values[np.isfinite(values)]
+    return len(finite) > 0 and bool(0 < MAGNITUDE * finite.min() < finite.max())
 
 
 def _make_logarithmic(axes: Axes) -> None:

@@ -34,6 +34,7 @@ REALS = 'reals'  # real samples, with the suffix IMAGES or POINTS
 FIGURES_FOLDER = 'figures'
 CLIP = 'training.gif'
 SNAPSHOTS_FOLDER = 'snapshots'
+REPORT = 'report.html'  # the page that `train` writes at its end, and `gluongan report` again
 LOCK = 'training.lock'  # while a process trains the run: which one, and on which host
 TRACEBACK = 'gluongan-traceback.txt'  # of something unexpected, beside a run with its name before
 SCORES = 'snapshots/scores.json'  # the score of each snapshot by the run's `best` metric
@@ -48,6 +49,7 @@ MAKERS = {
     WALK: 'interpolate',
     INVERSION: 'invert',
     Path(EVALUATION).stem: 'evaluate',
+    Path(REPORT).stem: 'report',
 }
 # The files and folders of the run itself.
 OWN = {CONFIG, ENVIRONMENT, FACTS, LOG, LOG_TABLE, BATCHES, METRICS, ACCURACY, JUDGED, CLIP, LOCK}
@@ -152,6 +154,13 @@ def distinct_names(folders: Sequence[Path]) -> list[str]:
 def figure_path(run: Path, name: str) -> Path:
     """Return the file of a figure of a run, such as `losses`."""
     return run / FIGURES_FOLDER / f'{name}.png'
+
+
+def drawn_pictures(run: Path) -> list[Path]:
+    """Return the pictures that the run and commands have drawn of it, the figures first."""
+    patterns = [f'{FIGURES_FOLDER}/*.png', f'{SEEDS}*.png', f'{WALK}*.png', f'{INVERSION}*/*.png']
+    found = [path for pattern in patterns for path in sorted(run.glob(pattern))]
+    return [path for path in found if path.is_file()]
 
 
 def traceback_path(run: Path) -> Path:

@@ -1,0 +1,1 @@
+"""Pages for a browser: reports, the live view, and play."""

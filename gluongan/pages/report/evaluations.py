@@ -1,0 +1,201 @@
+"""What a page says of how good a run is: its evaluations, and the shares of its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite, sqrt
+from pathlib import Path
+
+from ...evaluation.measured import STALE, snapshot_of
+from ...evaluation.report import Reported, format_interval, format_metric, read_report
+from ...figures.grids import evenly
+from ...metric_names import MetricName, find_metric_name, metric_meaning, metric_stem
+from ...runs import reading
+from ...runs.folder import JUDGED
+
+BETTER = {'low': 'low', 'high': 'high', 'data': 'as the data'}
+# The numbers on top of the page: stem, space (None for any), and a short name.
+HEADLINES = (
+    ('fd', None, 'Fréchet distance'),
+    ('classes', None, 'classes covered'),
+    ('asked', None, 'of the class asked for'),
+    ('precision', 'pixel', 'precision'),
+    ('recall', 'pixel', 'recall'),
+    ('coverage', 'pixel', 'coverage'),
+    ('modes', None, 'modes covered'),
+    ('caught', None, 'modes caught'),
+    ('good', None, 'of the points near a mode'),
+)
+LEVELS = 9  # shades of a share, beside none
+MOST_COLUMNS = 24  # of the table of shares
+
+
+@dataclass(frozen=True)
+class Row:
+    """A metric in a table: its name, what it means, which values are good, and its cells."""
+
+    name: str
+    meaning: str
+    better: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A number on top of the page. details: its interval, and what real images have."""
+
+    label: str
+    value: str
+    details: tuple[str, ...]
+    name: str
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A report of `gluongan evaluate`.
+
+    file: its name. words: the verdict. of: the snapshot that it is of. origin: what the numbers are
+    of. columns: the headings of the cells of its rows.
+    """
+
+    file: str
+    words: str
+    of: str
+    origin: str
+    report: Reported = field(repr=False)
+    columns: tuple[str, ...] = field(default=(), repr=False)
+    rows: tuple[Row, ...] = field(default=(), repr=False)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the run went on after the snapshot that was evaluated."""
+        return STALE in self.of
+
+    def headlines(self) -> list[Headline]:
+        """Return the numbers for the top of the page."""
+        found = []
+        values, real = self.report.values, self.report.known.get('real', {})
+        for stem, space, label in HEADLINES:
+            name = find_metric_name(values, stem, space)
+            if name is not None:
+                details = []
+                if name in self.report.intervals:
+                    interval = format_interval(name, self.report.intervals[name])
+                    details.append(f'95 %: {interval}')
+                if name in real:
+                    details.append(f'real images: {format_metric(name, real[name])}')
+                value = format_metric(name, values[name])
+                found.append(Headline(label, value, tuple(details), name))
+        return found
+
+
+def read_evaluation(run: Path, path: Path, last: int) -> Evaluated:
+    """Return a report of a run for its page. Raises RunError where it is none.
+
+    last: how far the run has come.
+    """
+    report = read_report(path)
+    named = ['this run', *(['95 % interval'] if report.intervals else []), *report.known]
+    rows = []
+    for name, value in report.values.items():
+        if metric_stem(name) == 'share':
+            continue
+        cells = [format_metric(name, value)]
+        if report.intervals:
+            cells.append(format_interval(name, report.intervals.get(name)))
+        cells += [format_metric(name, known.get(name)) for known in report.known.values()]
+        meaning = metric_meaning(name)
+        rows.append(Row(name, meaning.text or name, BETTER[meaning.better], tuple(cells)))
+    of = snapshot_of(run, report, last)
+    return Evaluated(
+        path.name, report.words, of, report.origin(), report, tuple(named), tuple(rows)
+    )
+
+
+def chosen_evaluation(evaluations: Sequence[Evaluated]) -> Evaluated | None:
+    """Return the evaluation that says how good the run is: of the last snapshot, if there is one.
+
+    Else that of another snapshot that is not stale, else any.
+    """
+    order = sorted(evaluations, key=lambda each: (each.is_stale, each.of != 'the last snapshot'))
+    return order[0] if order else None
+
+
+# The shares of classes
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The share of each class: a row for a class, a cell for each column.
+
+    columns: headings. rows: (name of the class, cells), each cell a text and a shade from 0 to 9.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
+    name: str = ''
+
+
+def shares_over_training(run: Path, classes: Sequence[str]) -> Shares | None:
+    """Return the share of each class over training, None where it was not recorded."""
+    rows = reading.json_rows(run / JUDGED)
+    if not rows:
+        return None
+    names = _share_names(rows[-1])
+    rows = [row for row in rows if names and all(name in row for name in names.values())]
+    if not rows:
+        return None
+    chosen = evenly(rows, MOST_COLUMNS)
+    columns = tuple(f'{row["iteration"]:,}' for row in chosen)
+    cells = {k: [row[name] for row in chosen] for k, name in names.items()}
+    name = next(iter(names.values())).rpartition('_')[0]
+    return _shares(columns, cells, classes, name)
+
+
+def shares_of_evaluation(evaluated: Evaluated, classes: Sequence[str]) -> Shares | None:
+    """Return the shares of the classes among samples, and among real images where known."""
+    names = _share_names(evaluated.report.values)
+    if not names:
+        return None
+    sources = {'this run': evaluated.report.values}
+    if 'real' in evaluated.report.known:
+        sources['real images'] = evaluated.report.known['real']
+    cells = {}
+    for k, name in names.items():
+        cells[k] = [values.get(name, float('nan')) for values in sources.values()]
+    return _shares(tuple(sources), cells, classes, '')
+
+
+def _share_names(values: Mapping[str, float]) -> dict[int, str]:
+    """Return the names of the shares by the number of their class."""
+    names = {}
+    for name in values:
+        parsed = MetricName.parse(name)
+        if parsed and parsed.stem == 'share' and parsed.details and parsed.details[0].isdecimal():
+            names[int(parsed.details[0])] = name
+    return dict(sorted(names.items()))
+
+
+def _shares(
+    columns: tuple[str, ...],
+    cells: Mapping[int, Sequence[float]],
+    classes: Sequence[str],
+    name: str,
+) -> Shares:
+    rows = []
+    for k, values in cells.items():
+        label = classes[k] if k < len(classes) else f'#{k}'
+        rows.append((label, tuple((_percent(value), _shade(value)) for value in values)))
+    return Shares(columns, tuple(rows), name)
+
+
+def _percent(share: float) -> str:
+    if not isfinite(share):
+        return ''
+    return f'{share:.1%}' if 0 < share < 0.01 else f'{share:.0%}'
+
+
+def _shade(share: float) -> int:
+    """Return how dark a share is shown, from 0 for none to 9 for all."""
+    return round(LEVELS * sqrt(min(1.0, max(0.0, share)))) if isfinite(share) else 0
