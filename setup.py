@@ -120,6 +120,8 @@ setup(
             'native/*.h',
             'pages/*/*.css',
             'pages/*/*.js',
+            'pages/play/*.html',
+            'pages/play/script/*.js',
             'pages/*/templates/*',
             'pages/vendor/*/*',
         ],

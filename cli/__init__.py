@@ -19,10 +19,11 @@ from .interpolate import interpolate
 from .invert import invert
 from .judge import judge
 from .notes import shown
+from .play import play
 from .plot import plot
 from .recipes import recipes
-from .runs import runs
 from .report import report
+from .runs import runs
 from .sample import sample
 from .summary import summary
 from .train import train
@@ -38,6 +39,7 @@ COMMANDS = (
     judge,
     export,
     invert,
+    play,
     density,
     plot,
     report,

@@ -208,10 +208,13 @@ def _make_literal(figure: Figure) -> None:
 
 def sheet_of(path: Path, shape: tuple[int, ...]) -> Image.Image:
     """Return the images (C, H, W) of a file as a grid with as many columns as the file has."""
-    images = tiles(path, shape)
+    return grid(tiles(path, shape), columns_of(path, shape))
+
+
+def columns_of(path: Path, shape: tuple[int, ...]) -> int:
+    """Return how many columns the grid of images (C, H, W) in a file has."""
     with Image.open(path) as image:
-        cols = image.width // (shape[2] + PAD)
-    return grid(images, cols)
+        return image.width // (shape[2] + PAD)
 
 
 def evenly(items: Sequence[Item], most: int) -> list[Item]:

@@ -44,10 +44,12 @@ POINTS = '.npy'  # suffix of samples that are points
 
 # What begins the names of files that commands make in a run folder.
 SEEDS, WALK, INVERSION = 'seeds', 'walk', 'inversion'
+PLAY = 'play'
 MAKERS = {
     SEEDS: 'sample',
     WALK: 'interpolate',
     INVERSION: 'invert',
+    PLAY: 'play',
     Path(EVALUATION).stem: 'evaluate',
     Path(REPORT).stem: 'report',
 }

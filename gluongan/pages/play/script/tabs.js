@@ -1,0 +1,340 @@
+// The tabs of the page, but for the games. Each is { id, title, suits(app), build(app) }; build
+// returns its node, and `show`, which is called whenever the tab comes up.
+
+const SHEET = 32; // pictures
+const COLUMNS = 8; // of the sheet of classes, and of two generators
+const STEPS = 9; // pictures of a strip
+const FARTHEST = 4; // of z along a direction
+const CHANGEABLE = 10; // directions
+
+const lead = (text) => make('p', { className: 'lead', textContent: text });
+
+const PICTURES = {
+  id: 'pictures',
+  title: 'Pictures',
+  suits: () => true,
+  build(app) {
+    const { player } = app;
+    const large = largePicture(player);
+    const sheet = make('div', { className: 'sheet', role: 'group', 'aria-label': 'Pictures' });
+    const id = newId();
+    const seed = make('input', { id, type: 'number', min: 0, max: OWN_SEEDS, value: 0 });
+    let bound = Infinity;
+    const classes = classChoice(player, 'all, by turns', () => draw());
+    const trunc = truncation(player, (value) => {
+      bound = value;
+      later();
+    });
+    const choose = (drawn) => {
+      app.current = drawn;
+      large.show(drawn);
+      for (const node of sheet.children) {
+        node.setAttribute('aria-pressed', node.dataset.seed === String(drawn.seed));
+      }
+    };
+    const draw = (keep = 0) => {
+      const first = Math.max(0, Math.floor(Number(seed.value) || 0));
+      const points = player.points(first, SHEET, classes?.chosen());
+      const pictures = player.draw(player.truncate(points, bound));
+      sheet.replaceChildren(...pictures.map((drawn) => make('button', {
+        type: 'button',
+        'aria-label': player.describe(drawn),
+        'data-seed': drawn.seed,
+        on: { click: () => choose(drawn) },
+      }, picture(drawn.values, player.shape, ''))));
+      choose(pictures[keep]);
+    };
+    const later = oncePerFrame(() => {
+      draw(Math.max(0, app.current.seed - Math.floor(Number(seed.value) || 0)) % SHEET);
+    });
+    seed.addEventListener('change', () => draw());
+    const again = button('Again', () => {
+      seed.value = player.randomSeed();
+      draw();
+    }, { className: 'main' });
+    draw();
+    const node = make('div', {},
+      make('div', { className: 'controls' }, again,
+        make('div', { className: 'field' },
+          make('label', { htmlFor: id, textContent: 'First seed' }), seed),
+        classes?.node, trunc?.node),
+      make('div', { className: 'stage' },
+        make('div', {}, large.node, make('div', { className: 'controls' },
+          button('Change it', () => app.open('directions')),
+          button('Walk from it', () => app.walk(0)),
+          button('Walk to it', () => app.walk(1)))),
+        sheet),
+      lead(`Seeds 0 to ${player.known.length - 1} are those of gluongan sample; this page draws `
+        + 'the noise of all others itself, so gluongan has other pictures for them.'));
+    return { node };
+  },
+};
+
+const DIRECTIONS = {
+  id: 'directions',
+  title: 'Directions',
+  suits: () => true,
+  build(app) {
+    const { player } = app;
+    const large = largePicture(player);
+    const strip = make('div', { className: 'strip' });
+    const title = make('h3');
+    const axes = player.axes.slice(0, CHANGEABLE);
+    const at = new Float32Array(axes.length);
+    let active = 0;
+    const moved = (axis, value) => {
+      let { z } = app.current;
+      axes.forEach((vector, k) => {
+        const step = k === axis ? value : at[k];
+        if (step) z = sumOf(z, 1, vector, step);
+      });
+      return { ...app.current, z };
+    };
+    const drawStrip = () => {
+      const places = Array.from({ length: STEPS }, (_, i) =>
+        FARTHEST * (2 * i / (STEPS - 1) - 1));
+      title.textContent = `Along direction ${active + 1}, from −${FARTHEST} to ${FARTHEST}`;
+      const pictures = player.draw(places.map((place) => moved(active, place)));
+      strip.replaceChildren(...pictures.map(({ values }, i) =>
+        picture(values, player.shape, `direction ${active + 1} at ${places[i]}`)));
+    };
+    let stripOf = null;
+    const draw = oncePerFrame(() => {
+      large.show(player.draw([moved(active, at[active])])[0]);
+      const state = [active, ...at].filter((_, k) => k - 1 !== active).join();
+      if (state !== stripOf) drawStrip();
+      stripOf = state;
+    });
+    const sliders = axes.map((_, k) => slider({
+      name: `Direction ${k + 1} (${(100 * player.directions.shares[k]).toFixed(1)} %)`,
+      min: -FARTHEST,
+      max: FARTHEST,
+      step: 0.05,
+      value: 0,
+      text: (value) => value.toFixed(2).replace('-', '−'),
+      onInput: (value) => {
+        [active, at[k]] = [k, value];
+        draw();
+      },
+    }));
+    const reset = () => {
+      at.fill(0);
+      sliders.forEach(({ set }) => set(0));
+      stripOf = null;
+      draw();
+    };
+    const another = () => {
+      const label = classes ? classes.chosen() : undefined;
+      [app.current] = player.points(player.randomSeed(), 1, label);
+      reset();
+    };
+    const classes = classChoice(player, '', (label) => {
+      app.current = { ...app.current, label };
+      stripOf = null;
+      draw();
+    });
+    const node = make('div', {},
+      make('div', { className: 'controls' },
+        button('Another picture', another, { className: 'main' }),
+        button('Back to 0', reset), classes?.node),
+      make('div', { className: 'stage' },
+        make('div', { className: 'watched' }, large.node),
+        make('div', { className: 'sliders' }, ...sliders.map((each) => each.node))),
+      title, strip,
+      lead('These directions of z change what the first layer makes most: the eigenvectors of WᵀW, '
+        + 'with the share of all change that each makes (Shen and Zhou 2021).'));
+    const show = () => {
+      if (classes) classes.choice.value = app.current.label;
+      reset();
+    };
+    return { node, show };
+  },
+};
+
+const WALK = {
+  id: 'walk',
+  title: 'Walk',
+  suits: () => true,
+  build(app) {
+    const { player } = app;
+    const [middle, ...ends] = [largePicture(player), largePicture(player), largePicture(player)];
+    const strip = make('div', { className: 'strip' });
+    const classes = classChoice(player, '', () => renew());
+    const pointAt = (share) => {
+      const [from, to] = app.ends;
+      const z = between(from.z, to.z, share, player.distribution);
+      return { z, label: classes?.chosen() };
+    };
+    const draw = oncePerFrame(() => {
+      const [drawn] = player.draw([pointAt(at())]);
+      middle.show(drawn, `${Math.round(100 * at())} % of the way`);
+    });
+    const way = slider({
+      name: 'The way', min: 0, max: 1, step: 0.005, value: 0.5,
+      text: (value) => `${Math.round(100 * value)} %`, onInput: draw,
+    });
+    const at = () => Number(way.input.value);
+    const renew = () => {
+      ends.forEach((end, k) => end.show(player.draw([{ ...pointAt(k), seed: app.ends[k].seed }])[0]));
+      const places = Array.from({ length: STEPS }, (_, i) => i / (STEPS - 1));
+      strip.replaceChildren(...player.draw(places.map(pointAt)).map(({ values }, i) =>
+        picture(values, player.shape, `${Math.round(100 * places[i])} % of the way`)));
+      draw();
+    };
+    const change = (k) => {
+      [app.ends[k]] = player.points(player.randomSeed(), 1);
+      renew();
+    };
+    let step = 0.01;
+    const play = playButton('Play', () => {
+      if (at() + step > 1 || at() + step < 0) step = -step;
+      way.set(at() + step);
+      draw();
+      return true;
+    }, 40);
+    const node = make('div', {},
+      make('div', { className: 'controls' }, play, way.node, classes?.node),
+      make('div', { className: 'three ends' },
+        make('div', {}, make('h3', { textContent: 'From' }), ends[0].node,
+          button('Another start', () => change(0))),
+        make('div', {}, make('h3', { textContent: 'Between' }), middle.node),
+        make('div', {}, make('h3', { textContent: 'To' }), ends[1].node,
+          button('Another end', () => change(1)))),
+      make('h3', { textContent: 'The whole way' }), strip,
+      lead(player.distribution === 'uniform' ? 'A straight line through uniform noise.'
+        : 'A great circle through z, as gluongan interpolate takes it: the middle of a straight '
+          + 'line is shorter than any z that the generator was trained on.'));
+    const show = () => {
+      if (classes && app.ends[0].label !== undefined) classes.choice.value = app.ends[0].label;
+      renew();
+    };
+    return { node, show };
+  },
+};
+
+const CLASSES = {
+  id: 'classes',
+  title: 'Classes',
+  suits: ({ player }) => player.classes.length > 0,
+  build(app) {
+    const { player } = app;
+    const table = make('div', { className: 'rows' });
+    let [first, bound] = [0, Infinity];
+    const draw = () => {
+      const points = player.classes.flatMap((_, label) => player.points(first, COLUMNS, label));
+      const pictures = player.draw(player.truncate(points, bound));
+      table.replaceChildren(...player.classes.map((name, label) => make('div', { className: 'row' },
+        make('h3', { textContent: name }),
+        make('div', { className: 'strip' }, ...pictures
+          .slice(label * COLUMNS, (label + 1) * COLUMNS)
+          .map((drawn) => picture(drawn.values, player.shape, player.describe(drawn)))))));
+      note.textContent = `One row for each class, one column for each of the seeds ${first} to `
+        + `${first + COLUMNS - 1}: a column has the same z.`;
+    };
+    const note = lead('');
+    const trunc = truncation(player, (value) => {
+      bound = value;
+      later();
+    });
+    const later = oncePerFrame(draw);
+    const again = button('Again', () => {
+      first = player.randomSeed();
+      draw();
+    }, { className: 'main' });
+    draw();
+    return { node: make('div', {},
+      make('div', { className: 'controls' }, again, trunc?.node), table, note) };
+  },
+};
+
+const TRAINING = {
+  id: 'training',
+  title: 'Training',
+  suits: ({ player }) => player.clip.length > 0,
+  build({ player: { clip } }) {
+    const image = make('img', { className: 'clip' });
+    const show = (index) => {
+      const [iteration, source] = clip[index];
+      image.src = source;
+      image.alt = `Samples of a fixed noise after ${iteration.toLocaleString('en')} iterations`;
+    };
+    const time = slider({
+      name: 'Iteration', min: 0, max: clip.length - 1, step: 1, value: clip.length - 1,
+      text: (index) => clip[index][0].toLocaleString('en'), onInput: show,
+    });
+    const play = playButton('Play', () => {
+      const next = (Number(time.input.value) + 1) % clip.length;
+      time.set(next);
+      show(next);
+      return next < clip.length - 1;
+    }, 150);
+    show(clip.length - 1);
+    return { node: make('div', {},
+      make('div', { className: 'controls' }, play, time.node), image,
+      lead('What the generator made of the same noise while it was trained.')) };
+  },
+};
+
+const BESIDE = {
+  id: 'beside',
+  title: 'Side by side',
+  suits: ({ players }) => players.length > 1,
+  build({ players }) {
+    const rows = make('div', { className: 'rows' });
+    let [first, bound] = [0, Infinity];
+    const draw = () => {
+      rows.replaceChildren(...players.map((player) => {
+        const points = player.truncate(player.points(first, 2 * COLUMNS), bound);
+        return make('div', { className: 'row tall' }, make('h3', { textContent: player.name }),
+          make('div', { className: 'strip' }, ...player.draw(points).map((drawn) =>
+            picture(drawn.values, player.shape, `${player.name}: ${player.describe(drawn)}`))));
+      }));
+      note.textContent = `Seeds ${first} to ${first + 2 * COLUMNS - 1} of both generators.`
+        + (players[0].latent === players[1].latent ? ' The same place has the same z.' : '');
+    };
+    const note = lead('');
+    const trunc = truncation(players[0], (value) => {
+      bound = value;
+      later();
+    });
+    const later = oncePerFrame(draw);
+    const again = button('Again', () => {
+      first = players[0].randomSeed();
+      draw();
+    }, { className: 'main' });
+    draw();
+    return { node: make('div', {},
+      make('div', { className: 'controls' }, again, trunc?.node), rows, note) };
+  },
+};
+
+const NEEDS_GRADIENT = 'draw a picture and see the nearest: the page has the gradient of fully '
+  + 'connected networks with grey pictures only';
+
+// What is to be known of a generator, in sentences.
+function factsOf(player) {
+  const [channels, height, width] = player.shape;
+  const facts = [
+    `It is ${player.about}.`,
+    `Pictures of ${width} × ${height} pixels, in ${channels === 1 ? 'grey' : 'colour'}.`,
+    `z has ${player.latent} numbers of ${player.distribution} noise.`,
+  ];
+  if (player.classes.length) facts.push(`Classes: ${player.classes.join(', ')}.`);
+  const missing = [...player.leftOut];
+  if (!DRAW.suits({ player })) missing.push(NEEDS_GRADIENT);
+  return [...facts, ...missing.map((text) => `Left out: ${text}.`)];
+}
+
+const ABOUT = {
+  id: 'about',
+  title: 'About',
+  suits: () => true,
+  build({ players }) {
+    const lists = players.map((player) => make('div', {},
+      make('h3', { textContent: player.name }),
+      make('ul', {}, ...factsOf(player).map((text) => make('li', { textContent: text })))));
+    return { node: make('div', {}, ...lists,
+      lead('This page computes everything itself. It opens from a disk, and asks no other place '
+        + 'for anything.')) };
+  },
+};
