@@ -11,6 +11,7 @@ import click
 from gluongan.config import Config
 from gluongan.files import real_path
 from gluongan.runs.folder import EVALUATION, is_run, nearest_path
+from gluongan.terminal import is_terminal
 
 from .faults import Usage, flag, refusals
 from .knobs import PATH, data_flags, typed
@@ -186,7 +187,8 @@ def _places_in(
 
 
 def _print_step(name: str, seconds: float) -> None:
-    echo(f'{seconds:7.1f} s  {name}', err=True)
+    if not is_terminal():  # which has a bar
+        echo(f'{seconds:7.1f} s  {name}', err=True)
 
 
 def _draw(report: Report, path: Path) -> Path:

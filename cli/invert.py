@@ -12,6 +12,7 @@ from gluongan.runs.folder import INVERSION, is_run
 from .completing import complete, read_known, way_to_read
 from .faults import Usage, refusals
 from .knobs import PATH, number_option
+from .notes import print_progress
 from .options import CHANGED_DATA, DATA_AT, DEVICE, RUN, THREADS, WHICH
 from .outputs import at_snapshot, check_beside, check_target, default_stem
 from .printing import echo, echo_text
@@ -185,7 +186,7 @@ def invert(
             echo_text(complete(x, train, known, inverter.invert(x), folder, title, iteration))
             return
         sets = {'images': x, **inverter.make_controls(len(x))}
-        results = {name: inverter.invert(each) for name, each in sets.items()}
+        results = {name: inverter.invert(each, title=name) for name, each in sets.items()}
         echo(title)
         echo_text(_table(results))
         _write(folder, title, iteration, x, results, inverter)
@@ -290,7 +291,9 @@ def _train_encoder(
     from gluongan.gan.inversion import train_encoder
 
     def report_progress(iteration: int, loss: float) -> None:
-        echo(f'encoder, iteration {iteration:,}: mean squared error of z {loss:.3f}', err=True)
+        text = f'mean squared error of z {loss:.3f}'
+        line = f'encoder, iteration {iteration:,}: {text}'
+        print_progress('encoder', iteration, iterations, text, line=line)
 
     return train_encoder(
         gen,

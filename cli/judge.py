@@ -15,6 +15,7 @@ from gluongan.runs.folder import run_name
 
 from .faults import refusals
 from .knobs import PATH, data_flags, number_option, typed
+from .notes import print_progress
 from .options import DEVICE, JUDGE, THREADS
 from .outputs import check_target, unused
 from .printing import echo
@@ -158,8 +159,9 @@ def _data_name(config: Config) -> str:
 
 
 def _print_step(step: int, steps: int, loss: float) -> None:
-    if step % 200 == 0 or step == steps:
-        echo(f'{step:>7,}/{steps:,}  loss {loss:.4f}', err=True)
+    text = f'loss {loss:.4f}'
+    line = f'{step:>7,}/{steps:,}  {text}' if step % 200 == 0 or step == steps else ''
+    print_progress('judge', step, steps, text, line=line)
 
 
 @judge.command(short_help='Measure known sets: pictures with known faults.')

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import click
-
-from gluongan.errors import as_printable
+from gluongan.terminal import Bar, Pace, is_terminal
 
 from .faults import warn
 from .printing import echo
@@ -19,7 +16,10 @@ from .printing import echo
 class _Lines(logging.Handler):
     """Prints each record as one line, warnings as warnings, and progress as a bar."""
 
-    _bar: Any = None  # of what goes on
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar: Bar | None = None  # of what goes on
+        self._shown = ('', 0)
 
     def emit(self, record: logging.LogRecord) -> None:
         if hasattr(record, 'total'):
@@ -33,16 +33,33 @@ class _Lines(logging.Handler):
 
     def _show_progress(self, record: Any) -> None:
         """Move the bar, where stderr is a terminal."""
-        if sys.stderr is None or not sys.stderr.isatty():
+        if not is_terminal():
             return
-        if self._bar is None:
-            label = as_printable(record.title)
-            self._bar = click.progressbar(length=record.total, label=label, file=sys.stderr)
-            self._bar.__enter__()
-        self._bar.update(record.done - self._bar.pos)
-        if record.done == record.total:
-            self._bar.__exit__(None, None, None)
-            self._bar = None
+        shown = (record.title, record.total)
+        if self._bar is None or self._shown != shown:
+            self.end_bar()
+            self._pace = Pace(record.total, record.done)
+            self._bar = Bar(record.total, done=record.done, title=record.title)
+            self._shown = shown
+        self._bar.show(record.done, f'{self._pace.left(record.done)}  {record.text}'.strip())
+        if record.done >= record.total:
+            self.end_bar()
+
+    def end_bar(self) -> None:
+        """End the line of the bar, where there is one."""
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = None
+
+
+def print_progress(title: str, done: int, total: int, text: str, *, line: str = '') -> None:
+    """Show how much of something is done: as a bar on a terminal, elsewhere as a line, if any."""
+    if is_terminal():
+        from gluongan.data.progress import report
+
+        report(title, done, total, text)
+    elif line:
+        echo(line, err=True)
 
 
 @contextmanager
@@ -67,5 +84,6 @@ def shown() -> Iterator[None]:
     try:
         yield
     finally:
+        handler.end_bar()
         logger.removeHandler(handler)
         logger.setLevel(level)

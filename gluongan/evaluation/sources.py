@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,16 +20,16 @@ from .intervals import Intervals
 from .measures import Values, closest_to_training
 from .reference import Reference
 from .report import Report
+from .samples import Samples
 from .source_kinds import Request, SourceKind, config_of_pictures, kind_of
-from .suite import evaluate, left_out, left_out_of
+from .stages import A_CLASSIFIER, OnStep, Stages
+from .suite import evaluate, left_out, left_out_of, measurements
 from .summary import summarize
-from .utility import Utility, check_utility, measure_utility
+from .utility import TRAININGS, Utility, check_utility, measure_utility
 
 COUNT = 10_000
 # Numbers of samples that papers use for these data sets.
 COUNTS = {'stacked-mnist': 26_000, **dict.fromkeys(toys.MIXTURES, toys.COUNTED)}
-
-OnStep = Callable[[str, float], None]
 
 
 def evaluate_source(
@@ -64,7 +63,7 @@ def evaluate_source(
     Raises RunError, DataError, JudgeError, SnapshotError, CalibrationError.
     """
     start = time.perf_counter()
-    on_step = on_step or _ignore
+    stages = Stages(on_step or _ignore)
     kind = kind_of(source)
     if resize and not kind.can_resize:
         raise RunError(f'does not apply to {source}; must be left out', setting='resize')
@@ -77,15 +76,16 @@ def evaluate_source(
         loading.check_data(real_path(source).parent, reference.train, changed_data=changed_data)
     labelled = _labelled(kind, source, reference, request) if utility else None  # may be refused
     samples, iteration = kind.read(source, reference.train, request)
-    on_step(f'{len(samples):,} samples', time.perf_counter() - start)
+    stages.on_step(f'{len(samples):,} samples', time.perf_counter() - start)
+    stages.expect(_to_be_measured(samples, reference, known, utility))
     intervals = Intervals()
-    values = evaluate(samples, reference, on_step=on_step, intervals=intervals)
-    known, notes = _columns(known, values, reference, len(samples), on_step)
+    values = evaluate(samples, reference, on_step=stages, intervals=intervals)
+    known, notes = _columns(known, values, reference, len(samples), stages)
     clauses = [_summary(values, known, reference)]
     notes = [*left_out_of(samples, reference), *notes, *left_out(reference)]
     notes += _shortage(source, len(samples), count, is_asked_for)
     if labelled is not None:
-        result = _measure_utility(labelled, reference, device, on_step)
+        result = _measure_utility(labelled, reference, device, stages)
         values |= result.values()
         clauses.append(result.sentence())
         notes.append(result.note())
@@ -105,6 +105,18 @@ def evaluate_source(
         nearest=closest_to_training(samples, reference) if reference.train.is_image else None,
         intervals=intervals.found,
     )
+
+
+def _to_be_measured(
+    samples: Samples, reference: Reference, known: dict[str, Values], utility: bool
+) -> list[str]:
+    """Return what an evaluation will measure, in its order, as far as it is known before."""
+    names = list(measurements(samples, reference))
+    expected = names.copy()
+    is_known = any(count_of(name) == len(samples) for name in known.get('real', ()))
+    if reference.train.is_image and reference.is_held_out and not is_known:
+        expected += names  # of real images
+    return expected + [A_CLASSIFIER] * TRAININGS * utility
 
 
 def _summary(values: Values, known: dict[str, Values], reference: Reference) -> str:
@@ -128,14 +140,14 @@ def _labelled(
 
 
 def _measure_utility(
-    samples: data.Dataset, reference: Reference, device: str, on_step: OnStep
+    samples: data.Dataset, reference: Reference, device: str, stages: Stages
 ) -> Utility:
     start = time.perf_counter()
 
     def on_trained(pictures: str, accuracy: float) -> None:
         nonlocal start
         now = time.perf_counter()
-        on_step(f'trained on {pictures}: test accuracy {accuracy:.2%}', now - start)
+        stages(f'trained on {pictures}: test accuracy {accuracy:.2%}', now - start)
         start = now
 
     return measure_utility(samples, reference, device=device, on_trained=on_trained)
@@ -198,7 +210,7 @@ def _columns(
     values: Values,
     reference: Reference,
     count: int,
-    on_step: OnStep,
+    stages: Stages,
 ) -> tuple[dict[str, Values], tuple[str, ...]]:
     """Return what stands beside the metrics of samples, and why something does not.
 
@@ -215,7 +227,7 @@ def _columns(
         made_of = max(count_of(name) or 0 for of in known.values() for name in of)
         notes = (f'known sets are left out: they are of {made_of:,} samples, not {count:,}',)
     if 'real' not in comparable:
-        comparable = {'real': _measure_real(reference, count, on_step), **comparable}
+        comparable = {'real': _measure_real(reference, count, stages), **comparable}
     return comparable, notes
 
 
@@ -224,8 +236,8 @@ def _is_comparable(known: Values, values: Values) -> bool:
     return sum(name in known for name in values) >= len(values) / 2
 
 
-def _measure_real(reference: Reference, count: int, on_step: OnStep) -> Values:
+def _measure_real(reference: Reference, count: int, stages: Stages) -> Values:
     start = time.perf_counter()
-    values = evaluate(real_samples(reference, count), reference)
-    on_step('real images, for comparison', time.perf_counter() - start)
+    values = evaluate(real_samples(reference, count), reference, on_step=stages.advance)
+    stages.on_step('real images, for comparison', time.perf_counter() - start)
     return values

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 STEPS = 2_000
 BATCH = 128
 REPEATS = 3
+TRAININGS = 3 * REPEATS  # on samples, on real pictures and on both
 
 OnTrained = Callable[[str, float], None]
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
-from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 import numpy as np
@@ -17,6 +15,7 @@ from ..errors import as_printable
 from ..metric_names import find_metric_name
 from ..runs.folder import BATCHES, LOG, LOG_TABLE
 from ..runs.records import Records, as_written, csv_row, json_row
+from ..terminal import Bar, Pace, is_terminal
 from ..trainer import AnyOf, Every, Extension
 
 if TYPE_CHECKING:
@@ -44,8 +43,6 @@ SHOWN = (
     ('modes', 'modes', '.0f', ''),
     ('kl', 'KL', '.2f', ''),
 )
-BAR_COLUMNS = 40  # of a terminal, taken by the bar and its percentage
-LEAST_COLUMNS = 20  # for the numbers beside the bar
 
 
 def log_records(run: Path, adaptive: bool = False) -> tuple[Records, Records, Records]:
@@ -150,47 +147,31 @@ class Progress(Extension):
         self.trigger = AnyOf((Every(10), Every(lines_every)))
         self._lines_every = lines_every
         self._stream = stream or sys.stderr
-        self._bar: Any = None
+        self._bar: Bar | None = None
 
     def start(self, trainer: Trainer) -> None:
-        self._started = time.perf_counter()
-        self._first = trainer.updater.iteration
-        self._shown = self._first
-        if self._stream.isatty():
-            self._bar = click.progressbar(
-                length=trainer.total,
-                file=self._stream,
-                show_eta=False,
-                width=24,
-                item_show_func=lambda text: text,
-                update_min_steps=10,
-            )
-            self._bar.__enter__()
-            self._bar.update(self._first)
+        iteration = trainer.updater.iteration
+        self._pace = Pace(trainer.total, iteration)
+        if is_terminal(self._stream):
+            self._bar = Bar(trainer.total, done=iteration, stream=self._stream)
 
     def __call__(self, trainer: Trainer) -> None:
         iteration = trainer.updater.iteration
         if self._bar:
-            # A line that wraps is not overwritten by the next one.
-            room = max(LEAST_COLUMNS, get_terminal_size().columns - BAR_COLUMNS)
-            self._bar.update(iteration - self._shown, self._line(trainer)[:room])
-            self._shown = iteration
+            self._bar.show(iteration, self._line(trainer))
         elif iteration % self._lines_every == 0:
             line = f'{iteration:>9,}/{trainer.total:,}  {self._line(trainer)}'
             click.echo(as_printable(line), file=self._stream)
 
     def close(self, trainer: Trainer) -> None:
         if self._bar:
-            self._bar.update(trainer.updater.iteration - self._shown)
-            self._bar.__exit__(None, None, None)
+            self._bar.show(trainer.updater.iteration)
+            self._bar.close()
 
     def _line(self, trainer: Trainer) -> str:
         iteration = trainer.updater.iteration
-        elapsed = time.perf_counter() - self._started
-        rate = (iteration - self._first) / max(elapsed, 1e-9)
-        seconds_left = (trainer.total - iteration) / max(rate, 1e-9)
-        left = timedelta(seconds=round(seconds_left))
-        return '  '.join([f'{rate:6.1f} it/s', f'{left} left', *_shown(trainer)])
+        rate, left = self._pace.rate(iteration), self._pace.left(iteration)
+        return '  '.join([f'{rate:6.1f} it/s', left, *_shown(trainer)])
 
 
 def _shown(trainer: Trainer) -> Iterator[str]:

@@ -9,6 +9,7 @@ from math import cos, pi, prod, sqrt
 import numpy as np
 
 from .. import runtime
+from ..data import progress
 from ..errors import InputError
 from ..nn.layers import Chain, Dense, frozen
 from ..nn.models import initialize
@@ -20,6 +21,7 @@ from .partial import Known, seen
 from .sampling import Sampler, device_of, generate
 
 GUESSES_PER_PASS = 256
+REPORT_EVERY = 20  # steps
 BETA1, BETA2 = 0.9, 0.999  # of Adam
 RECOVERED_ERROR = 1e-3  # an image with at most this mean squared error counts as recovered
 MIN_CONTROLS, MAX_CONTROLS = 16, 64
@@ -95,10 +97,11 @@ class Inverter:
         self._encoder = encoder
         self._known = known
 
-    def invert(self, x: np.ndarray) -> Inversion:
+    def invert(self, x: np.ndarray, *, title: str = 'images') -> Inversion:
         """Return the nearest that the generator makes to images (N, *shape) in [0, 1].
 
-        The error is that of what is known of the images.
+        The error is that of what is known of the images. title: what progress calls them, see
+        `data.progress`.
         """
         x = x.astype(np.float32)
         targets = self._seen(x)
@@ -109,14 +112,20 @@ class Inverter:
             np.full(len(x), np.inf, np.float32),
         )
         total = len(x) * len(points)
-        for start in range(0, total, GUESSES_PER_PASS):
+        passes = range(0, total, GUESSES_PER_PASS)
+        for number, start in enumerate(passes):
             guess = np.arange(start, min(start + GUESSES_PER_PASS, total))
             image = guess // len(points)
             z = points[guess % len(points)]
             if encoded is not None:
                 is_first = guess % self._starts == 0
                 z[is_first, : self._latent] = encoded[image[is_first]]
-            self._keep_best(best, image, self._descend(z, targets[image]), targets)
+
+            def report(step: int, number: int = number) -> None:
+                done = number * self._steps + step
+                progress.report(title, done, len(passes) * self._steps)
+
+            self._keep_best(best, image, self._descend(z, targets[image], report), targets)
         return best
 
     def _keep_best(
@@ -168,8 +177,13 @@ class Inverter:
             return None
         return self._clip_to_bounds(self._encoder(mx.nd.array(x, ctx=self._device))).asnumpy()
 
-    def _descend(self, guesses: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Return the guesses (M, latent + classes) after all steps toward what is known, x."""
+    def _descend(
+        self, guesses: np.ndarray, x: np.ndarray, report: Callable[[int], None]
+    ) -> np.ndarray:
+        """Return the guesses (M, latent + classes) after all steps toward what is known, x.
+
+        report: is called with the number of steps that are done.
+        """
         z = mx.nd.array(guesses[:, : self._latent], ctx=self._device)
         target = mx.nd.array(x, ctx=self._device)
         labels = None
@@ -185,6 +199,9 @@ class Inverter:
             # A small epsilon, as the gradients are as small as 1e-6.
             mx.nd.adam_update(z, z.grad, mean, variance, out=z, epsilon=1e-10, **rates)
             z[:] = self._clip_to_bounds(z)
+            if step % REPORT_EVERY == 0 or step == self._steps:
+                z.wait_to_read()
+                report(step)
         return np.concatenate([z.asnumpy(), guesses[:, self._latent :]], axis=1)
 
     def _objective(
