@@ -1,5 +1,7 @@
 // Elements of the page that several tabs use.
 
+const PART = 8; // pictures that are painted in a frame
+
 // An element; of its properties, `on` has listeners, and names with a dash are attributes.
 function make(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
@@ -37,6 +39,31 @@ function picture(values, shape, text) {
   const canvas = make('canvas', words);
   paint(canvas, values, shape);
   return canvas;
+}
+
+// Paints points on canvases anew, a few in each frame, so that no frame takes long.
+class Painter {
+  constructor(player, canvases) {
+    Object.assign(this, { player, canvases, next: 0, left: 0 });
+    this.later = oncePerFrame(() => this.step());
+  }
+
+  // pointAt(i): the point of each canvas, which may change before it is painted.
+  paint(pointAt) {
+    this.pointAt = pointAt;
+    this.left = this.canvases.length;
+    this.later();
+  }
+
+  step() {
+    const places = Array.from({ length: Math.min(PART, this.left) }, (_, i) =>
+      (this.next + i) % this.canvases.length);
+    this.player.draw(places.map(this.pointAt)).forEach(({ values }, i) =>
+      paint(this.canvases[places[i]], values, this.player.shape));
+    this.next = (this.next + places.length) % this.canvases.length;
+    this.left -= places.length;
+    if (this.left > 0) this.later();
+  }
 }
 
 // A large picture with a caption; show(picture) changes it, and says which it is.
@@ -89,20 +116,21 @@ function classChoice(player, first, onChange) {
   return { node, choice, chosen };
 }
 
-// A slider of how far from 0 the values of z may be; null for noise that has no tails.
+// A slider of how far from 0 the values of z may be, bound(); null for noise without tails.
 function truncation(player, onInput) {
   if (player.distribution === 'uniform') return null;
   const most = player.distribution === 'truncated' ? 2 : 3;
-  const bound = (value) => (value >= most ? Infinity : value);
-  return slider({
+  const made = slider({
     name: 'Truncation of the noise',
     min: 0.1,
     max: most,
     step: 0.05,
     value: most,
     text: (value) => (value >= most ? 'none' : `±${value.toFixed(2)}`),
-    onInput: (value) => onInput(bound(value)),
+    onInput: oncePerFrame(onInput),
   });
+  const bound = () => (Number(made.input.value) >= most ? Infinity : Number(made.input.value));
+  return { ...made, bound };
 }
 
 // What a button plays: calls step() each `pause` milliseconds until it returns false or is stopped.

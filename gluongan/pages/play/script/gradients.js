@@ -5,9 +5,9 @@
 function denseGradient(attrs, slope, y, x, weight) {
   const [units, inputs] = weight.shape;
   const count = x.shape[0];
-  const gradient = new Float32Array(count * inputs);
+  const gradient = new Float64Array(count * inputs);
   addProduct(gradient, slope, weight.data, count, units, inputs);
-  return [gradient];
+  return [new Float32Array(gradient)];
 }
 
 function batchNormGradient({ eps }, slope, y, x, gamma, beta, mean, variance) {

@@ -6,28 +6,50 @@ const tensor = (shape, data = new Float32Array(size(shape))) => ({ shape, data }
 
 // Products
 
-// Adds a (rows × inner) times b (inner × columns) to out. Four rows of b at a time.
-function addProduct(out, a, b, rows, inner, columns, aStart = 0, outStart = 0) {
+// Adds a (rows × inner) times b (inner × columns) to out. It takes half the time where b and out
+// are Float64Arrays, since V8 converts each number of a Float32Array.
+function addProduct(out, a, b, rows, inner, columns) {
+  for (let row = 0; row + 1 < rows; row += 2) addTwoRows(out, a, b, row, inner, columns);
+  if (rows % 2) addRow(out, a, b, rows - 1, 0, inner, columns);
+}
+
+// Two rows of the product at once, and four rows of b: each number of b is read once for both.
+function addTwoRows(out, a, b, row, inner, columns) {
   const whole = inner - (inner % 4);
-  for (let row = 0; row < rows; row++) {
-    const from = aStart + row * inner;
-    const to = outStart + row * columns;
-    for (let k = 0; k < whole; k += 4) {
-      const a0 = a[from + k];
-      const a1 = a[from + k + 1];
-      const a2 = a[from + k + 2];
-      const a3 = a[from + k + 3];
-      const b0 = k * columns;
-      const b1 = b0 + columns;
-      const b2 = b1 + columns;
-      const b3 = b2 + columns;
-      for (let j = 0; j < columns; j++) {
-        out[to + j] += a0 * b[b0 + j] + a1 * b[b1 + j] + a2 * b[b2 + j] + a3 * b[b3 + j];
-      }
+  const [p, q] = [row * columns, (row + 1) * columns];
+  for (let k = 0; k < whole; k += 4) {
+    const i = row * inner + k;
+    const j = i + inner;
+    const a0 = a[i];
+    const a1 = a[i + 1];
+    const a2 = a[i + 2];
+    const a3 = a[i + 3];
+    const c0 = a[j];
+    const c1 = a[j + 1];
+    const c2 = a[j + 2];
+    const c3 = a[j + 3];
+    const b0 = k * columns;
+    const b1 = b0 + columns;
+    const b2 = b1 + columns;
+    const b3 = b2 + columns;
+    for (let n = 0; n < columns; n++) {
+      const x0 = b[b0 + n];
+      const x1 = b[b1 + n];
+      const x2 = b[b2 + n];
+      const x3 = b[b3 + n];
+      out[p + n] += a0 * x0 + a1 * x1 + a2 * x2 + a3 * x3;
+      out[q + n] += c0 * x0 + c1 * x1 + c2 * x2 + c3 * x3;
     }
-    for (let k = whole; k < inner; k++) {
-      for (let j = 0; j < columns; j++) out[to + j] += a[from + k] * b[k * columns + j];
-    }
+  }
+  addRow(out, a, b, row, whole, inner, columns);
+  addRow(out, a, b, row + 1, whole, inner, columns);
+}
+
+// One row of the product, of the rows of b from `first` on.
+function addRow(out, a, b, row, first, inner, columns) {
+  for (let k = first; k < inner; k++) {
+    const factor = a[row * inner + k];
+    for (let n = 0; n < columns; n++) out[row * columns + n] += factor * b[k * columns + n];
   }
 }
 
@@ -45,15 +67,43 @@ function dotProduct(a, aStart, b, bStart, count) {
   return s0 + s1 + (s2 + s3);
 }
 
+// Dot products of one row of a weight with four samples: each number of the row is read once.
+function fourDotProducts(out, weight, row, x, first, count) {
+  const [x0, x1, x2, x3] = [first, first + count, first + 2 * count, first + 3 * count];
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
+  for (let k = 0; k < count; k++) {
+    const w = weight[row + k];
+    s0 += w * x[x0 + k];
+    s1 += w * x[x1 + k];
+    s2 += w * x[x2 + k];
+    s3 += w * x[x3 + k];
+  }
+  out[0] = s0;
+  out[1] = s1;
+  out[2] = s2;
+  out[3] = s3;
+}
+
 // (N, ...) times a weight (units, values of a sample) -> (N, units).
 function dense(attrs, x, weight, bias) {
   const [units, inputs] = weight.shape;
   const count = x.shape[0];
+  const fours = count - (count % 4);
+  const samples = new Float64Array(x.data); // in which V8 computes faster
+  const sums = new Float64Array(4);
   const y = tensor([count, units]);
-  for (let unit = 0; unit < units; unit++) { // each row of the weight is read once for all samples
+  for (let unit = 0; unit < units; unit++) {
+    const row = unit * inputs;
     const shift = bias ? bias.data[unit] : 0;
-    for (let n = 0; n < count; n++) {
-      const sum = dotProduct(weight.data, unit * inputs, x.data, n * inputs, inputs);
+    for (let n = 0; n < fours; n += 4) {
+      fourDotProducts(sums, weight.data, row, samples, n * inputs, inputs);
+      for (let i = 0; i < 4; i++) y.data[(n + i) * units + unit] = sums[i] + shift;
+    }
+    for (let n = fours; n < count; n++) {
+      const sum = dotProduct(weight.data, row, samples, n * inputs, inputs);
       y.data[n * units + unit] = sum + shift;
     }
   }
@@ -90,10 +140,11 @@ function visitPatches(window, visit) {
   }
 }
 
-function startWith(bias, channels, positions, data, start) {
+// Fills the channels of an image with their bias, or with 0.
+function startWith(bias, channels, positions, image) {
+  image.fill(0);
   for (let channel = 0; bias && channel < channels; channel++) {
-    const from = start + channel * positions;
-    data.fill(bias.data[channel], from, from + positions);
+    image.fill(bias.data[channel], channel * positions, (channel + 1) * positions);
   }
 }
 
@@ -102,14 +153,16 @@ function convolution(attrs, x, weight, bias) {
   const { kernel, stride, num_filter: filters } = attrs;
   const [rows, columns] = [height / stride[0], width / stride[1]];
   const window = { channels, height, width, kernel, stride, rows, columns };
-  const inner = channels * kernel[0] * kernel[1];
+  const [inner, positions] = [channels * kernel[0] * kernel[1], rows * columns];
   const y = tensor([count, filters, rows, columns]);
-  const patches = new Float32Array(inner * rows * columns);
+  const patches = new Float64Array(inner * positions);
+  const image = new Float64Array(filters * positions);
   for (let n = 0; n < count; n++) {
-    const [from, to] = [n * channels * height * width, n * filters * rows * columns];
+    const from = n * channels * height * width;
     visitPatches(window, (place, pixel) => { patches[place] = x.data[from + pixel]; });
-    startWith(bias, filters, rows * columns, y.data, to);
-    addProduct(y.data, weight.data, patches, filters, inner, rows * columns, 0, to);
+    startWith(bias, filters, positions, image);
+    addProduct(image, weight.data, patches, filters, inner, positions);
+    y.data.set(image, n * image.length);
   }
   return y;
 }
@@ -136,14 +189,16 @@ function deconvolution(attrs, x, weight, bias) {
   const window = { channels: filters, height, width, kernel, stride, rows, columns };
   const [positions, outputs] = [rows * columns, filters * kernel[0] * kernel[1]];
   const y = tensor([count, filters, height, width]);
-  const patches = new Float32Array(outputs * positions);
+  const patches = new Float64Array(outputs * positions);
+  const image = new Float64Array(filters * height * width);
   for (let n = 0; n < count; n++) {
-    const [from, to] = [n * channels * positions, n * filters * height * width];
-    const image = x.data.subarray(from, from + channels * positions);
+    const from = n * channels * positions;
+    const given = new Float64Array(x.data.subarray(from, from + channels * positions));
     patches.fill(0);
-    addProduct(patches, transposed(weight), image, outputs, channels, positions);
-    startWith(bias, filters, height * width, y.data, to);
-    visitPatches(window, (place, pixel) => { y.data[to + pixel] += patches[place]; });
+    addProduct(patches, transposed(weight), given, outputs, channels, positions);
+    startWith(bias, filters, height * width, image);
+    visitPatches(window, (place, pixel) => { image[pixel] += patches[place]; });
+    y.data.set(image, n * image.length);
   }
   return y;
 }
@@ -202,14 +257,13 @@ const elementwise = (f) => (attrs, a, b) => {
   const shape = a.shape.map((side, axis) => Math.max(side, b.shape[axis]));
   const y = tensor(shape);
   const [aStrides, bStrides] = [strides(a.shape), strides(b.shape)];
+  const last = shape.length - 1;
   let i = 0;
   const fill = (axis, p, q) => {
-    if (axis === shape.length) {
-      y.data[i++] = f(a.data[p], b.data[q]);
-      return;
-    }
+    const [aStep, bStep] = [aStrides[axis], bStrides[axis]];
     for (let k = 0; k < shape[axis]; k++) {
-      fill(axis + 1, p + k * aStrides[axis], q + k * bStrides[axis]);
+      if (axis === last) y.data[i++] = f(a.data[p + k * aStep], b.data[q + k * bStep]);
+      else fill(axis + 1, p + k * aStep, q + k * bStep);
     }
   };
   fill(0, 0, 0);

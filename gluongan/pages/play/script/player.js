@@ -38,8 +38,8 @@ class Player {
     return first + Math.floor(Math.random() * (OWN_SEEDS - first));
   }
 
-  truncate(points, bound) {
-    return points.map((point) => ({ ...point, z: truncated(point.z, bound, this.distribution) }));
+  truncate(point, bound = Infinity) {
+    return { ...point, z: truncated(point.z, bound, this.distribution) };
   }
 
   draw(points) {

@@ -19,34 +19,34 @@ const PICTURES = {
     const sheet = make('div', { className: 'sheet', role: 'group', 'aria-label': 'Pictures' });
     const id = newId();
     const seed = make('input', { id, type: 'number', min: 0, max: OWN_SEEDS, value: 0 });
-    let bound = Infinity;
     const classes = classChoice(player, 'all, by turns', () => draw());
-    const trunc = truncation(player, (value) => {
-      bound = value;
-      later();
+    const trunc = truncation(player, () => {
+      large.show(player.draw([truncatedAt(chosen)])[0]);
+      painter.paint(truncatedAt);
     });
-    const choose = (drawn) => {
+    let [points, chosen, painter] = [[], 0, null];
+    const truncatedAt = (i) => player.truncate(points[i], trunc?.bound());
+    const choose = (i) => {
+      chosen = i;
+      const [drawn] = player.draw([truncatedAt(i)]);
       app.current = drawn;
       large.show(drawn);
-      for (const node of sheet.children) {
-        node.setAttribute('aria-pressed', node.dataset.seed === String(drawn.seed));
-      }
+      [...sheet.children].forEach((node, k) => node.setAttribute('aria-pressed', k === i));
     };
-    const draw = (keep = 0) => {
+    const draw = () => {
       const first = Math.max(0, Math.floor(Number(seed.value) || 0));
-      const points = player.points(first, SHEET, classes?.chosen());
-      const pictures = player.draw(player.truncate(points, bound));
-      sheet.replaceChildren(...pictures.map((drawn) => make('button', {
+      points = player.points(first, SHEET, classes?.chosen());
+      const pictures = player.draw(points.map((_, i) => truncatedAt(i)));
+      const canvases = pictures.map(({ values }) => picture(values, player.shape, ''));
+      painter = new Painter(player, canvases);
+      sheet.replaceChildren(...canvases.map((canvas, i) => make('button', {
         type: 'button',
-        'aria-label': player.describe(drawn),
-        'data-seed': drawn.seed,
-        on: { click: () => choose(drawn) },
-      }, picture(drawn.values, player.shape, ''))));
-      choose(pictures[keep]);
+        'aria-label': player.describe(points[i]),
+        'data-seed': points[i].seed,
+        on: { click: () => choose(i) },
+      }, canvas)));
+      choose(0);
     };
-    const later = oncePerFrame(() => {
-      draw(Math.max(0, app.current.seed - Math.floor(Number(seed.value) || 0)) % SHEET);
-    });
     seed.addEventListener('change', () => draw());
     const again = button('Again', () => {
       seed.value = player.randomSeed();
@@ -219,24 +219,25 @@ const CLASSES = {
   build(app) {
     const { player } = app;
     const table = make('div', { className: 'rows' });
-    let [first, bound] = [0, Infinity];
+    let [first, painter] = [0, null];
+    const pointAt = (i) => {
+      const [point] = player.points(first + i % COLUMNS, 1, Math.floor(i / COLUMNS));
+      return player.truncate(point, trunc?.bound());
+    };
     const draw = () => {
-      const points = player.classes.flatMap((_, label) => player.points(first, COLUMNS, label));
-      const pictures = player.draw(player.truncate(points, bound));
+      const places = Array.from({ length: player.classes.length * COLUMNS }, (_, i) => i);
+      const canvases = player.draw(places.map(pointAt)).map((drawn) =>
+        picture(drawn.values, player.shape, player.describe(drawn)));
+      painter = new Painter(player, canvases);
       table.replaceChildren(...player.classes.map((name, label) => make('div', { className: 'row' },
         make('h3', { textContent: name }),
-        make('div', { className: 'strip' }, ...pictures
-          .slice(label * COLUMNS, (label + 1) * COLUMNS)
-          .map((drawn) => picture(drawn.values, player.shape, player.describe(drawn)))))));
+        make('div', { className: 'strip' },
+          ...canvases.slice(label * COLUMNS, (label + 1) * COLUMNS)))));
       note.textContent = `One row for each class, one column for each of the seeds ${first} to `
         + `${first + COLUMNS - 1}: a column has the same z.`;
     };
     const note = lead('');
-    const trunc = truncation(player, (value) => {
-      bound = value;
-      later();
-    });
-    const later = oncePerFrame(draw);
+    const trunc = truncation(player, () => painter.paint(pointAt));
     const again = button('Again', () => {
       first = player.randomSeed();
       draw();
@@ -281,23 +282,23 @@ const BESIDE = {
   suits: ({ players }) => players.length > 1,
   build({ players }) {
     const rows = make('div', { className: 'rows' });
-    let [first, bound] = [0, Infinity];
+    let [first, painters] = [0, []];
+    const pointOf = (player) => (i) =>
+      player.truncate(player.points(first + i, 1)[0], trunc?.bound());
     const draw = () => {
-      rows.replaceChildren(...players.map((player) => {
-        const points = player.truncate(player.points(first, 2 * COLUMNS), bound);
-        return make('div', { className: 'row tall' }, make('h3', { textContent: player.name }),
-          make('div', { className: 'strip' }, ...player.draw(points).map((drawn) =>
-            picture(drawn.values, player.shape, `${player.name}: ${player.describe(drawn)}`))));
-      }));
+      const places = Array.from({ length: 2 * COLUMNS }, (_, i) => i);
+      const sheets = players.map((player) => player.draw(places.map(pointOf(player))).map((drawn) =>
+        picture(drawn.values, player.shape, `${player.name}: ${player.describe(drawn)}`)));
+      painters = players.map((player, k) => new Painter(player, sheets[k]));
+      rows.replaceChildren(...players.map((player, k) => make('div', { className: 'row tall' },
+        make('h3', { textContent: player.name }),
+        make('div', { className: 'strip' }, ...sheets[k]))));
       note.textContent = `Seeds ${first} to ${first + 2 * COLUMNS - 1} of both generators.`
         + (players[0].latent === players[1].latent ? ' The same place has the same z.' : '');
     };
     const note = lead('');
-    const trunc = truncation(players[0], (value) => {
-      bound = value;
-      later();
-    });
-    const later = oncePerFrame(draw);
+    const trunc = truncation(players[0], () =>
+      painters.forEach((painter, k) => painter.paint(pointOf(players[k]))));
     const again = button('Again', () => {
       first = players[0].randomSeed();
       draw();
