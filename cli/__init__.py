@@ -11,6 +11,7 @@ from .cache import cache
 from .compare import compare
 from .data import data
 from .density import density
+from .directions import directions
 from .doctor import doctor
 from .evaluate import evaluate
 from .exits import CommandLine
@@ -39,6 +40,7 @@ COMMANDS = (
     judge,
     export,
     invert,
+    directions,
     play,
     density,
     plot,

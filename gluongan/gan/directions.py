@@ -10,11 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..nn.graph import PRODUCTS, VARIABLE, Graph, parse_graph
+from ..nn.graph import PRODUCTS, VARIABLE, Graph, Node, parse_graph
+from ..nn.passes import in_passes
 from ..runtime import mx
+from .noise import BOUNDS
 from .sampling import device_of
 
 INPUT = 'data'
+METHODS = ('sefa', 'ganspace')
 
 
 class Directions(NamedTuple):
@@ -57,14 +60,39 @@ def activation_directions(activations: np.ndarray, z: np.ndarray, count: int) ->
     >>> bool(vectors[0, 1] > 0.99), bool(shares[0] > 0.9)
     (True, True)
     """
-    centred = activations.astype(np.float64) - activations.mean(axis=0)
-    values, components = np.linalg.eigh(centred.T @ centred)
-    order = np.argsort(-values, kind='stable')[: min(count, z.shape[1])]
-    coordinates = centred @ components[:, order]
+    from scipy.linalg import eigh  # here, because the import takes a while
+
+    centred = activations.astype(np.float64)
+    centred -= centred.mean(axis=0)
+    covariance = centred.T @ centred
+    sides = len(covariance)
+    count = min(count, z.shape[1], sides)
+    values, components = eigh(covariance, subset_by_index=[sides - count, sides - 1])
+    values, components = values[::-1], components[:, ::-1]
+    coordinates = centred @ components
     # The components are orthogonal, so that each regression is on its own.
     slopes = coordinates.T @ (z - z.mean(axis=0)) / np.square(coordinates).sum(axis=0)[:, None]
     lengths = np.linalg.norm(slopes, axis=1, keepdims=True)
-    return Directions(_with_signs(slopes / lengths), values[order] / values.clip(0).sum())
+    return Directions(_with_signs(slopes / lengths), values / np.trace(covariance))
+
+
+def latent_directions(
+    gen: mx.gluon.HybridBlock, inputs: np.ndarray, latent: int, method: str, count: int
+) -> Directions:
+    """Return the first directions of a generator's z by a method of METHODS.
+
+    inputs: of the generator (N, latent + classes), whose activations `ganspace` compares.
+
+    >>> import gluongan as gg
+    >>> gen = gg.dense_generator([5, 16, 64])
+    >>> latent_directions(gen, gg.Noise(5).fixed(100), 5, 'sefa', count=3).vectors.shape
+    (3, 5)
+    """
+    if method == 'ganspace':
+        activations = first_activations(gen, inputs)
+        return activation_directions(activations, inputs[:, :latent], count)
+    found = principal_directions(noise_weight(gen, latent))
+    return Directions(found.vectors[:count], found.shares[:count])
 
 
 def _with_signs(vectors: np.ndarray) -> np.ndarray:
@@ -72,6 +100,16 @@ def _with_signs(vectors: np.ndarray) -> np.ndarray:
     largest = np.abs(vectors).argmax(axis=1)
     signs = np.sign(vectors[np.arange(len(vectors)), largest])
     return vectors * signs[:, None]
+
+
+def moved(z: np.ndarray, vector: np.ndarray, distance: float, noise: str) -> np.ndarray:
+    """Return z (N, latent) moved along a vector, within the bounds of its noise.
+
+    >>> moved(np.zeros((1, 2), np.float32), np.array([0.6, 0.8]), 5, 'truncated').tolist()
+    [[2.0, 2.0]]
+    """
+    bound = BOUNDS.get(noise, np.inf)
+    return (z + distance * vector).clip(-bound, bound).astype(np.float32)
 
 
 def noise_weight(gen: mx.gluon.HybridBlock, latent: int) -> np.ndarray:
@@ -105,8 +143,6 @@ def first_activations(gen: mx.gluon.HybridBlock, inputs: np.ndarray) -> np.ndarr
     >>> first_activations(gen, np.ones((3, 5), np.float32)).shape
     (3, 16)
     """
-    from ..nn.passes import in_passes
-
     part = _first_part(gen)
     device = device_of(gen)
     outputs = in_passes(lambda block: [part(mx.nd.array(block, ctx=device))], inputs)[0]
@@ -120,6 +156,8 @@ def _first_part(gen: mx.gluon.HybridBlock) -> mx.gluon.SymbolBlock:
     products = [node for node in graph.nodes if node.op in PRODUCTS and not _reads(graph, node)]
     if products:
         source = graph.nodes[products[0].inputs[0]]
+        if source.op == 'Concat':  # a channel of zeros, see nn/layers/conv.py
+            source = graph.nodes[source.inputs[0]]
         symbol = symbol.get_internals()[f'{source.name}_output']
     part = mx.gluon.SymbolBlock(symbol, mx.sym.var(INPUT, dtype='float32'))
     shared = gen.collect_params()
@@ -135,6 +173,6 @@ def _graph(gen: mx.gluon.HybridBlock) -> Graph:
     return parse_graph(gen(mx.sym.var(INPUT, dtype='float32')).tojson())
 
 
-def _reads(graph: Graph, node: object) -> bool:
+def _reads(graph: Graph, node: Node) -> bool:
     """Return whether a node multiplies the input of the network."""
     return graph.nodes[node.inputs[0]].name == INPUT

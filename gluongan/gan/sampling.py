@@ -118,6 +118,10 @@ class Sampler:
         z = self._noise_from_seeds(seeds, trunc)
         return self._generate(z if labels is None else self._append_labels(z, labels))
 
+    def of_noise(self, z: np.ndarray, class_name: str | None = None) -> np.ndarray:
+        """Return the samples of z (N, latent): (N, *shape), of one class where there are any."""
+        return self._generate(self._append_class(z, class_name))
+
     def sample(
         self, count: int, seed: int, labels: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray | None]:
@@ -153,7 +157,7 @@ class Sampler:
         if self.classes and class_name is None:
             class_name = self.classes[0]
         z = interpolate(self._noise_from_seeds(seeds, trunc), steps, self._noise)
-        return self._generate(self._append_class(z, class_name))
+        return self.of_noise(z, class_name)
 
     def _generate(self, z: np.ndarray) -> np.ndarray:
         x = generate(self._gen, z)

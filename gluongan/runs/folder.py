@@ -44,12 +44,13 @@ POINTS = '.npy'  # suffix of samples that are points
 
 # What begins the names of files that commands make in a run folder.
 SEEDS, WALK, INVERSION = 'seeds', 'walk', 'inversion'
-PLAY = 'play'
+PLAY, DIRECTIONS = 'play', 'directions'
 MAKERS = {
     SEEDS: 'sample',
     WALK: 'interpolate',
     INVERSION: 'invert',
     PLAY: 'play',
+    DIRECTIONS: 'directions',
     Path(EVALUATION).stem: 'evaluate',
     Path(REPORT).stem: 'report',
 }
