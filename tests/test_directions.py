@@ -157,7 +157,7 @@ def test_moved_noise_stays_within_its_bounds(noise, bound):
 class Brightness:
     """A judge whose class is the first row of pixels: dark or light."""
 
-    about = SimpleNamespace(classes=('dark', 'light'), has_classes=True)
+    about = SimpleNamespace(classes=('dark', 'light'), has_classes=True, shape=(1, 8, 8))
 
     def __call__(self, x):
         light = x[:, 0, 0].mean(axis=1)

@@ -124,6 +124,28 @@ def test_the_directions_are_those_of_the_library(run):
     assert found['shares'] == pytest.approx(shares.tolist())
 
 
+def test_the_ways_to_classes_are_those_of_the_library_where_z_chooses_them(run, monkeypatch):
+    from test_directions import Brightness
+
+    from gluongan.evaluation.class_directions import class_directions
+    from gluongan.gan.sampling import generate
+    from gluongan.pages.play import contents
+
+    monkeypatch.setattr(contents, 'SHIPPED', {'synthetic': None})
+    monkeypatch.setattr(contents, 'load_shipped', lambda name: Brightness())
+    assert described(run)['ways'] is None  # the class is an input
+    plain = begun(run.parent / 'plain', iterations=2).folder
+    sampler = load_sampler(plain)
+    z = sampler.inputs(contents.NAMED, 0, None)
+    labels = Brightness()(generate(sampler.gen, z)).probabilities.argmax(axis=1)
+    ways = described(plain)['ways']
+    expected = class_directions(z, labels, 2).vectors
+    np.testing.assert_allclose(floats(ways['vectors']).reshape(2, 5), expected, atol=1e-5)
+    assert ways['names'] == ('dark', 'light')
+    monkeypatch.setattr(contents, 'SHIPPED', {})
+    assert described(plain)['ways'] is None
+
+
 def test_the_originals_are_of_the_test_split_with_their_labels():
     from gluongan.pages.play.contents import _originals
     from gluongan.pages.play.sources import load_data_of
@@ -254,6 +276,7 @@ def test_the_page_of_the_default_networks_has_at_most_12_mb(run):
     source = sources.Source(
         run,
         'dense',
+        'mnist',
         sampler,
         'normal',
         sources._checked(run, gen, 'sample'),

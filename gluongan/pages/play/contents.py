@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...data import Dataset
+from ...evaluation.class_directions import class_directions
+from ...evaluation.classifier import SHIPPED, load_shipped
 from ...figures import grid, tiles
 from ...figures.grids import columns_of, evenly
 from ...gan.directions import noise_weight, principal_directions
@@ -19,7 +21,8 @@ from .networks import describe, packed
 from .sources import Judging, Source, name_of
 
 SEEDS = 64  # whose noise is in the page
-AXES = 16
+AXES = 10
+NAMED = 2_000  # samples that tell the way to each class
 ORIGINALS, ORIGINAL_BYTES = 256, 2**21  # at most
 FRAMES, FRAME_BYTES = 40, 400_000  # of the clip, at most
 FRAME_ROWS, FRAME_PICTURES = 8, 32  # of a frame, at most
@@ -45,12 +48,29 @@ def describe_source(source: Source) -> dict[str, Any]:
             'vectors': packed(axes.vectors[:AXES]),
             'shares': axes.shares[:AXES].tolist(),
         },
+        'ways': _ways(source),
         'generator': _network(source, source.net, (sampler.latent + len(classes),)),
         **_discriminator(source, source.discriminator),
         'originals': _originals(source.originals),
         'clip': clip,
         'leftOut': left_out,
     }
+
+
+def _ways(source: Source) -> dict[str, Any] | None:
+    """Return the directions of z to each class; None where z does not choose it, or nobody can."""
+    sampler = source.sampler
+    if sampler.classes or source.data not in SHIPPED:
+        return None
+    judge = load_shipped(source.data)
+    if judge.about.shape != tuple(sampler.shape):
+        return None
+    z = sampler.inputs(NAMED, 0, None)
+    labels = judge(sampler.of_noise(z)).probabilities.argmax(axis=1)
+    if len(np.unique(labels[: NAMED // 2])) < 2:  # a generator that has collapsed
+        return None
+    names = judge.about.classes
+    return {'names': names, 'vectors': packed(class_directions(z, labels, len(names)).vectors)}
 
 
 def _network(source: Source, net: Any, shape_in: tuple[int, ...]) -> dict[str, Any]:

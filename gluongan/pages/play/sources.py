@@ -63,12 +63,14 @@ class Judging(NamedTuple):
 class Source:
     """A generator and what belongs to it.
 
-    about: what it is, in a line. net: its network, of checked operators. originals: real pictures,
-    test ones where there are any. left_out: what the page lacks, in sentences.
+    about: what it is, in a line. data: the name of what it was trained on. net: its network, of
+    checked operators. originals: real pictures, test ones where there are any. left_out: what the
+    page lacks, in sentences.
     """
 
     path: Path
     about: str
+    data: str | None
     sampler: Sampler
     noise: str
     net: Traced
@@ -104,6 +106,7 @@ def _read_run(run: Path, sampler: Sampler, request: Request) -> Source:
     return Source(
         run,
         _about(config.recipe, config.data, sampler.iteration, bool(config.ema)),
+        config.data,
         sampler,
         config.noise,
         _checked(run, sampler.gen, 'sample'),
@@ -130,6 +133,7 @@ def _read_export(folder: Path, sampler: Sampler, request: Request) -> Source:
     return Source(
         folder,
         _about(of.recipe, of.data, of.iteration, bool(of.ema)),
+        of.data,
         sampler,
         of.noise,
         Traced(loaded.graph, loaded.weights),

@@ -10,13 +10,17 @@ class Player {
     Object.assign(this, description);
     this.G = new Network(description.generator);
     this.D = description.discriminator && new Network(description.discriminator);
-    const z = floatsOf(description.seeds);
-    this.known = Array.from({ length: z.length / this.latent }, (_, seed) =>
-      z.subarray(seed * this.latent, (seed + 1) * this.latent));
-    const axes = floatsOf(description.directions.vectors);
-    this.axes = Array.from({ length: axes.length / this.latent }, (_, k) =>
-      axes.subarray(k * this.latent, (k + 1) * this.latent));
+    this.known = this.rowsOf(description.seeds);
+    this.axes = this.rowsOf(description.directions.vectors);
+    if (this.ways) this.ways.axes = this.rowsOf(this.ways.vectors);
     if (this.originals) this.originals.values = bytesOf(this.originals.pixels);
+  }
+
+  // Vectors of z, one after the other.
+  rowsOf(base64) {
+    const numbers = floatsOf(base64);
+    return Array.from({ length: numbers.length / this.latent }, (_, k) =>
+      numbers.subarray(k * this.latent, (k + 1) * this.latent));
   }
 
   // The z of a seed: as gluongan draws it for the first seeds, and as this page does for others.

@@ -5,7 +5,6 @@ const SHEET = 32; // pictures
 const COLUMNS = 8; // of the sheet of classes, and of two generators
 const STEPS = 9; // pictures of a strip
 const FARTHEST = 4; // of z along a direction
-const CHANGEABLE = 10; // directions
 
 const lead = (text) => make('p', { className: 'lead', textContent: text });
 
@@ -70,6 +69,64 @@ const PICTURES = {
   },
 };
 
+// The sets of directions: { title, axes, names, about }.
+function directionSets({ axes, directions, ways }) {
+  const shares = directions.shares.map((share) => `${(100 * share).toFixed(1)} %`);
+  const principal = {
+    title: 'principal',
+    axes,
+    names: shares.map((share, k) => `Direction ${k + 1} (${share})`),
+    about: 'These directions of z change what the first layer makes most: the eigenvectors of WᵀW, '
+      + 'with the share of all change that each makes (Shen and Zhou 2021).',
+  };
+  if (!ways) return [principal];
+  const toClasses = {
+    title: 'to each class',
+    axes: ways.axes,
+    names: ways.names.map((name) => `More like ${name}`),
+    about: 'The ways in z to each class, by a linear classifier of z: this generator never saw a '
+      + 'class, and a judge named those of its pictures.',
+  };
+  return [principal, toClasses];
+}
+
+// The sliders of a set of directions, and where they take a z.
+class Mover {
+  constructor({ axes, names }, onInput) {
+    Object.assign(this, { axes, names, active: 0, at: new Float32Array(axes.length) });
+    this.sliders = axes.map((_, k) => slider({
+      name: names[k],
+      min: -FARTHEST,
+      max: FARTHEST,
+      step: 0.05,
+      value: 0,
+      text: (value) => value.toFixed(2).replace('-', '−'),
+      onInput: (value) => {
+        [this.active, this.at[k]] = [k, value];
+        onInput();
+      },
+    }));
+  }
+
+  reset() {
+    this.at.fill(0);
+    this.sliders.forEach(({ set }) => set(0));
+  }
+
+  // z moved as the sliders say, but by `place` along the direction that was moved last.
+  moved(z, place = this.at[this.active]) {
+    return this.axes.reduce((sum, axis, k) => {
+      const step = k === this.active ? place : this.at[k];
+      return step ? sumOf(sum, 1, axis, step) : sum;
+    }, z);
+  }
+
+  // What moved() depends on but for its place.
+  get others() {
+    return [this.active, ...this.at].filter((_, k) => k - 1 !== this.active).join();
+  }
+}
+
 const DIRECTIONS = {
   id: 'directions',
   title: 'Directions',
@@ -79,53 +136,38 @@ const DIRECTIONS = {
     const large = largePicture(player);
     const strip = make('div', { className: 'strip' });
     const title = make('h3');
-    const axes = player.axes.slice(0, CHANGEABLE);
-    const at = new Float32Array(axes.length);
-    let active = 0;
-    const moved = (axis, value) => {
-      let { z } = app.current;
-      axes.forEach((vector, k) => {
-        const step = k === axis ? value : at[k];
-        if (step) z = sumOf(z, 1, vector, step);
-      });
-      return { ...app.current, z };
-    };
+    const sliders = make('div', { className: 'sliders' });
+    const about = lead('');
+    const sets = directionSets(player);
+    let [mover, stripOf] = [null, null];
+
     const drawStrip = () => {
       const places = Array.from({ length: STEPS }, (_, i) =>
         FARTHEST * (2 * i / (STEPS - 1) - 1));
-      title.textContent = `Along direction ${active + 1}, from −${FARTHEST} to ${FARTHEST}`;
-      const pictures = player.draw(places.map((place) => moved(active, place)));
+      title.textContent = `${mover.names[mover.active]}, from −${FARTHEST} to ${FARTHEST}`;
+      const pictures = player.draw(places.map((place) => (
+        { ...app.current, z: mover.moved(app.current.z, place) })));
       strip.replaceChildren(...pictures.map(({ values }, i) =>
-        picture(values, player.shape, `direction ${active + 1} at ${places[i]}`)));
+        picture(values, player.shape, `${mover.names[mover.active]} at ${places[i]}`)));
     };
-    let stripOf = null;
     const draw = oncePerFrame(() => {
-      large.show(player.draw([moved(active, at[active])])[0]);
-      const state = [active, ...at].filter((_, k) => k - 1 !== active).join();
-      if (state !== stripOf) drawStrip();
-      stripOf = state;
+      large.show(player.draw([{ ...app.current, z: mover.moved(app.current.z) }])[0]);
+      if (mover.others !== stripOf) drawStrip();
+      stripOf = mover.others;
     });
-    const sliders = axes.map((_, k) => slider({
-      name: `Direction ${k + 1} (${(100 * player.directions.shares[k]).toFixed(1)} %)`,
-      min: -FARTHEST,
-      max: FARTHEST,
-      step: 0.05,
-      value: 0,
-      text: (value) => value.toFixed(2).replace('-', '−'),
-      onInput: (value) => {
-        [active, at[k]] = [k, value];
-        draw();
-      },
-    }));
     const reset = () => {
-      at.fill(0);
-      sliders.forEach(({ set }) => set(0));
+      mover.reset();
       stripOf = null;
       draw();
     };
+    const use = (set) => {
+      mover = new Mover(set, draw);
+      sliders.replaceChildren(...mover.sliders.map(({ node }) => node));
+      about.textContent = set.about;
+      reset();
+    };
     const another = () => {
-      const label = classes ? classes.chosen() : undefined;
-      [app.current] = player.points(player.randomSeed(), 1, label);
+      [app.current] = player.points(player.randomSeed(), 1, classes?.chosen());
       reset();
     };
     const classes = classChoice(player, '', (label) => {
@@ -133,16 +175,14 @@ const DIRECTIONS = {
       stripOf = null;
       draw();
     });
+    use(sets[0]);
     const node = make('div', {},
       make('div', { className: 'controls' },
         button('Another picture', another, { className: 'main' }),
-        button('Back to 0', reset), classes?.node),
+        button('Back to 0', reset), choiceOf(sets, use), classes?.node),
       make('div', { className: 'stage' },
-        make('div', { className: 'watched' }, large.node),
-        make('div', { className: 'sliders' }, ...sliders.map((each) => each.node))),
-      title, strip,
-      lead('These directions of z change what the first layer makes most: the eigenvectors of WᵀW, '
-        + 'with the share of all change that each makes (Shen and Zhou 2021).'));
+        make('div', { className: 'watched' }, large.node), sliders),
+      title, strip, about);
     const show = () => {
       if (classes) classes.choice.value = app.current.label;
       reset();
@@ -150,6 +190,18 @@ const DIRECTIONS = {
     return { node, show };
   },
 };
+
+// A choice between sets of directions; null where there is one.
+function choiceOf(sets, onChange) {
+  if (sets.length === 1) return null;
+  const id = newId();
+  const choice = make('select', {
+    id, on: { change: () => onChange(sets[choice.selectedIndex]) },
+  });
+  sets.forEach(({ title }) => choice.add(new Option(title)));
+  return make('div', { className: 'field' },
+    make('label', { htmlFor: id, textContent: 'Directions' }), choice);
+}
 
 const WALK = {
   id: 'walk',
