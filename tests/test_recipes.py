@@ -189,6 +189,27 @@ PUBLISHED = {
         'gen_activation': 'relu',
         'dis_activation': 'relu',
     },
+    'modulated': {
+        'network': 'conv',
+        'gen_modulated': True,
+        'dis_spectral': True,
+        'dis_batchnorm': False,
+        'loss': 'hinge',
+        'optimizer': 'adam',
+        'lr': 2e-4,
+        'beta1': 0.5,
+        'conditional': False,
+    },
+    'modulated_projection': {
+        'network': 'conv',
+        'conditional': True,
+        'gen_modulated': True,
+        'dis_projection': True,
+        'dis_spectral': True,
+        'loss': 'hinge',
+        'optimizer': 'adam',
+        'class_weight': 0.0,
+    },
     'mixture': {
         'data': 'grid25',
         'latent': 2,
@@ -205,6 +226,8 @@ DEPARTURES = {
     ('sn_projection', 'beta2'): (0.999, 'beta2 0.999'),
     ('sn_projection', 'dis_steps'): (1, '1 update'),
     ('sn_projection', 'dis_activation'): ('leaky_relu', 'ReLU in\nboth networks'),
+    ('modulated', 'lr'): (3e-4, '3e-4 with beta1 0.5 (paper: 2e-4)'),
+    ('modulated_projection', 'class_weight'): (0.05, 'weight 0.05 in both losses'),
     ('projection', 'network'): ('dense', 'fully connected layers'),
     ('projection', 'gen_activation'): ('leaky_relu', 'LeakyReLU'),
 }
@@ -254,6 +277,7 @@ def test_docstring_names_source_and_deviations(name):
         ('wgan', ('1701.07875', '5 critic', '20,000', '10^6')),
         ('projection', ('drops 0.3', '0.999')),
         ('sn_projection', ('32 filters', 'input of the generator', '12,000', '0.999')),
+        ('modulated', ('32 filters', '512 fully connected', '12,000', '0.999')),
     ],
 )
 def test_docstring_says_what_is_ours(name, parts):
@@ -288,6 +312,33 @@ def test_sn_projection_is_a_conditional_sngan_with_half_of_its_filters():
         'snapshot_every',
     }
     assert (sngan.conv_width, conditional.conv_width) == (64, 32)
+
+
+def test_modulated_is_an_sngan_with_half_of_its_filters_and_layers_beside_them():
+    sngan, modulated = recipes.recipe('sngan'), recipes.recipe('modulated')
+    assert modulated.differences(sngan).keys() == {
+        'recipe',
+        'conv_width',
+        'gen_modulated',
+        'dis_beside',
+        'lr',
+        'ema',
+        'iterations',
+        'sample_every',
+        'eval_every',
+        'snapshot_every',
+    }
+    assert (modulated.dis_beside, modulated.ema) == ((512,), 0.999)
+
+
+def test_modulated_projection_is_modulated_with_a_projected_label_and_a_classifier():
+    modulated, conditional = recipes.recipe('modulated'), recipes.recipe('modulated_projection')
+    assert conditional.differences(modulated).keys() == {
+        'recipe',
+        'conditional',
+        'dis_projection',
+        'class_weight',
+    }
 
 
 def test_every_recipe_is_written_out_here():

@@ -32,6 +32,7 @@ RECIPES = {
     **{name: SMALL['dense'] for name in ('dense', 'vanilla', 'binarized', 'goodfellow', 'wgan')},
     **{name: SMALL['dense'] for name in ('conditional', 'wgan_gp', 'projection')},
     **{name: SMALL['conv'] for name in ('dcgan', 'lsgan', 'dragan', 'sngan', 'sn_projection')},
+    **{name: SMALL['conv'] for name in ('modulated', 'modulated_projection')},
     'mixture': SMALL['points'],
 }
 # Of these the clock is a part.
