@@ -15,6 +15,7 @@ from gluongan.terminal import is_terminal
 
 from .faults import Usage, flag, refusals
 from .knobs import PATH, data_flags, typed
+from .notes import say_what_loads
 from .options import CHANGED_DATA, DEVICE, JUDGE, THREADS, WHICH, remembered
 from .outputs import check_target
 from .printing import echo, echo_text
@@ -123,6 +124,7 @@ def evaluate(
         for path, setting in ((out or in_run, json_setting), (figure, figure_setting)):
             if path:
                 check_target(path, setting=setting)
+        say_what_loads()
         from gluongan.evaluation.sources import evaluate_source
 
         report = evaluate_source(

@@ -12,7 +12,7 @@ from gluongan.runs.folder import INVERSION, is_run
 from .completing import complete, read_known, way_to_read
 from .faults import Usage, refusals
 from .knobs import PATH, number_option
-from .notes import print_progress
+from .notes import print_progress, say_what_loads
 from .options import CHANGED_DATA, DATA_AT, DEVICE, RUN, THREADS, WHICH
 from .outputs import at_snapshot, check_beside, check_target, default_stem
 from .printing import echo, echo_text
@@ -147,6 +147,7 @@ def invert(
     """
     _check_options(images, test, resize, mask, downsample, encoder)
     with refusals():
+        say_what_loads()
         from gluongan import loading
         from gluongan.gan.inversion import Inverter
         from gluongan.runs import reading

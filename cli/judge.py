@@ -15,7 +15,7 @@ from gluongan.runs.folder import run_name
 
 from .faults import refusals
 from .knobs import PATH, data_flags, number_option, typed
-from .notes import print_progress
+from .notes import print_progress, say_what_loads
 from .options import DEVICE, JUDGE, THREADS
 from .outputs import check_target, unused
 from .printing import echo
@@ -115,6 +115,7 @@ def train(
     gluongan judge train --data path/to/pictures --image-size 32 --epochs 30 --out mine.judge
     """
     with refusals():
+        say_what_loads()
         from gluongan import build
         from gluongan.evaluation import classifier
         from gluongan.runtime import device as context

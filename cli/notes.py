@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -50,6 +51,12 @@ class _Lines(logging.Handler):
         if self._bar is not None:
             self._bar.close()
         self._bar = None
+
+
+def say_what_loads() -> None:
+    """Print a first line at once, where what follows begins with the import of MXNet."""
+    if 'gluongan.runtime' not in sys.modules:
+        echo('loading MXNet and the data', err=True)
 
 
 def print_progress(title: str, done: int, total: int, text: str, *, line: str = '') -> None:

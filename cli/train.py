@@ -31,6 +31,7 @@ from .effects import without_effect
 from .exits import remember_run, say
 from .faults import Usage, refusals, sentence, settings_from, warn
 from .knobs import PATH, Grouped, knob_flags, typed
+from .notes import say_what_loads
 from .options import CHANGED_DATA, THREADS, parse_seeds, remembered
 from .outputs import check_target
 from .printing import echo, echo_text
@@ -245,6 +246,7 @@ def _begin(
         check_writable(resume, folder=True, setting='resume')
     else:
         check_target(out, folder=True, setting='out')
+    say_what_loads()
     from gluongan.data import bundled
 
     if config.data == 'mnist':
