@@ -26,6 +26,7 @@ from .recipes import recipes
 from .report import report
 from .runs import runs
 from .sample import sample
+from .shell import completion
 from .summary import summary
 from .train import train
 
@@ -50,6 +51,7 @@ COMMANDS = (
     bench,
     cache,
     doctor,
+    completion,
 )
 
 

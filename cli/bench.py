@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from gluongan.errors import as_typed, did_you_mean
+from gluongan.recipes import RECIPES
 from gluongan.trainer import Interrupt
 
 from .faults import Usage, refusals, warn
 from .knobs import PATH, number_option
 from .options import THREADS
 from .printing import echo, echo_text
+from .shell import items_of_list
 
 if TYPE_CHECKING:
     from gluongan.bench.measure import Subject
@@ -43,6 +46,11 @@ class NameList(click.ParamType):
             near = did_you_mean(names, self._allowed)
             raise _refusal(param, value, f'one or more of {", ".join(self._allowed)}{near}')
         return names
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return items_of_list(self._allowed or RECIPES, incomplete)
 
 
 class NumberList(click.ParamType):

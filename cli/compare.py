@@ -16,6 +16,7 @@ from .faults import refusals
 from .knobs import PATH
 from .outputs import check_target, safe
 from .printing import echo, echo_text
+from .shell import complete_run
 
 DEFAULT = 'compared'  # begins the name of the folder beside the first run
 CURVES = 'curves.png'
@@ -23,7 +24,9 @@ SAMPLES = 'samples.png'
 
 
 @click.command(short_help='Compare runs: settings, metrics, samples, curves.')
-@click.argument('runs', nargs=-1, required=True, type=PATH, metavar='RUN RUN ...')
+@click.argument(
+    'runs', nargs=-1, required=True, type=PATH, metavar='RUN RUN ...', shell_complete=complete_run
+)
 @click.option(
     '--out',
     type=PATH,

@@ -13,6 +13,7 @@ from .knobs import PATH, picture_flags, typed
 from .notes import hidden
 from .outputs import output
 from .printing import echo, echo_json
+from .shell import complete_data
 
 if TYPE_CHECKING:
     from gluongan.data import Dataset
@@ -21,7 +22,7 @@ SHOWN = 12  # classes, and sizes
 
 
 @click.command(short_help='Show what is understood of a folder, an archive or a file of pictures.')
-@click.argument('path')
+@click.argument('path', shell_complete=complete_data)
 @picture_flags
 @click.option(
     '--sheet',

@@ -19,6 +19,7 @@ from .notes import say_what_loads
 from .options import CHANGED_DATA, DEVICE, JUDGE, THREADS, WHICH, remembered
 from .outputs import check_target
 from .printing import echo, echo_text
+from .shell import complete_run
 
 if TYPE_CHECKING:
     from gluongan.evaluation import Report
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     type=PATH,
     metavar='RUN|EXPORT|FOLDER|FILE',
     callback=remembered,
+    shell_complete=complete_run,
 )
 @JUDGE
 @click.option(

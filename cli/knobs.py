@@ -7,14 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from gluongan.config import defaults, knobs
 from gluongan.errors import as_typed, did_you_mean
 from gluongan.knob import Knob
 
 from .faults import flag, parameter_name, with_flags
+from .shell import complete_data, complete_path, items, items_of_list, no_names, one_of
 
 Command = Callable[..., Any]
+
+# What completes a setting that takes names without being a choice.
+OTHERS = {'data': complete_data, 'device': one_of('auto', 'cpu', 'gpu'), 'data_dir': complete_path}
+OTHERS['judge'] = complete_path
 
 METAVARS = {'sizes': 'N,N,...', 'names': 'NAME,...', 'int': 'INT', 'float': 'FLOAT'}
 
@@ -45,6 +51,15 @@ class Value(click.ParamType):
         if not self._knob.accepts(parsed):
             raise self._refusal(value)
         return parsed
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        if self._knob.kind == 'names':
+            return items_of_list(('none', *self._knob.choices), incomplete)
+        if self._knob.choices:
+            return items(map(str, self._knob.choices), incomplete)
+        return OTHERS.get(param.name or '', no_names)(ctx, param, incomplete)
 
     def _refusal(self, value: str) -> click.UsageError:
         given = tuple(map(str.strip, value.split(','))) if self._knob.kind == 'names' else value

@@ -15,6 +15,7 @@ from .exits import remember_run
 from .faults import Usage, refusals
 from .knobs import PATH, number_option
 from .printing import echo
+from .shell import complete_run, one_of
 
 MOST = 100_000
 MOST_DIGITS = 10
@@ -42,14 +43,19 @@ def find_generator(run: Path) -> tuple[Path, str]:
     return shipped, f'{run}-'
 
 
-RUN = click.argument('run', type=PATH, metavar='RUN', callback=remembered)
-RUN_OR_EXPORT = click.argument('run', type=PATH, metavar='RUN|EXPORT', callback=remembered)
+RUN = click.argument(
+    'run', type=PATH, metavar='RUN', callback=remembered, shell_complete=complete_run
+)
+RUN_OR_EXPORT = click.argument(
+    'run', type=PATH, metavar='RUN|EXPORT', callback=remembered, shell_complete=complete_run
+)
 WHICH = click.option(
     '--snapshot',
     'which',
     default='last',
     show_default=True,
     metavar='[last|best|ITERATION]',
+    shell_complete=one_of('last', 'best'),
     help='Which snapshot of the run to use.',
 )
 CLASS = click.option(
@@ -77,7 +83,11 @@ CHANGED_DATA = click.option(
     help="Go on although the run's data is not what it was when the run began.",
 )
 DEVICE = click.option(
-    '--device', default='cpu', show_default=True, help='auto, cpu, gpu or gpu(i).'
+    '--device',
+    default='cpu',
+    show_default=True,
+    shell_complete=one_of('auto', 'cpu', 'gpu'),
+    help='auto, cpu, gpu or gpu(i).',
 )
 
 

@@ -12,12 +12,13 @@ from gluongan.recipes import RECIPES, recipe
 
 from .faults import Usage, flag, refusals
 from .printing import echo_text
+from .shell import complete_recipe
 
 HEADING = ('recipe', 'generator', 'discriminator', 'loss', 'optimizer', 'iterations', '')
 
 
 @click.command(short_help='List the recipes, or describe one.')
-@click.argument('name', required=False)
+@click.argument('name', required=False, shell_complete=complete_recipe)
 @click.option(
     '--json',
     'only_settings',

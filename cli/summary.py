@@ -17,6 +17,7 @@ from .faults import Usage, refusals
 from .knobs import PATH
 from .outputs import output
 from .printing import echo, echo_text
+from .shell import complete_recipe_or_run
 
 if TYPE_CHECKING:
     from gluongan.nn.layers import Chain
@@ -27,7 +28,7 @@ TITLES = {'gen': 'generator', 'dis': 'discriminator'}
 
 
 @click.command(short_help='Print the networks of a recipe, a run or an export layer by layer.')
-@click.argument('name', metavar='RECIPE|RUN|EXPORT')
+@click.argument('name', metavar='RECIPE|RUN|EXPORT', shell_complete=complete_recipe_or_run)
 @click.option(
     '--network',
     type=click.Choice(list(TITLES)),

@@ -35,6 +35,7 @@ from .notes import say_what_loads
 from .options import CHANGED_DATA, THREADS, parse_seeds, remembered
 from .outputs import check_target
 from .printing import echo, echo_text
+from .shell import complete_recipe, complete_run
 
 if TYPE_CHECKING:
     from gluongan.trainer import Trainer
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     '--recipe',
     'name',
     metavar=f'[{"|".join(RECIPES)}]',
+    shell_complete=complete_recipe,
     help='Start from the settings of this recipe; see `gluongan recipes`. [default: dense]',
 )
 @click.option(
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     '--resume',
     type=PATH,
     metavar='RUN',
+    shell_complete=complete_run,
     callback=remembered,
     help='Continue a run exactly from its newest snapshot; --iterations may be raised, and --data '
     'says where its data is if it has moved.',
@@ -67,6 +70,7 @@ if TYPE_CHECKING:
     '--init-from',
     type=PATH,
     metavar='RUN|EXPORT',
+    shell_complete=complete_run,
     help='Begin with the weights of this run (its newest snapshot) or export, where names and '
     'shapes agree, with fresh optimisers.',
 )

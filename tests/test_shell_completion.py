@@ -1,0 +1,109 @@
+"""What a shell completes, and the scripts that let it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import tiny
+from click.shell_completion import ShellComplete
+from gluongan.cli import COMMANDS, main
+from gluongan.cli.shell import INSTALL, PROGRAM, VARIABLE
+
+from gluongan.config import knobs
+from gluongan.data import NAMES
+from gluongan.recipes import RECIPES
+
+
+def offered(*words):
+    """What is offered for the last of these words."""
+    *before, incomplete = words
+    found = ShellComplete(main, {}, PROGRAM, VARIABLE).get_completions(before, incomplete)
+    return [each.value if each.type == 'plain' else f'({each.type})' for each in found]
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """Two runs in runs/, a folder that is none, and a run elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    for name in ('runs/00000-dense', 'runs/00001-wgan', 'other/00000-dcgan'):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / 'config.json').write_text('{}')
+    (tmp_path / 'runs' / 'compared-0').mkdir()
+    return ['runs/00000-dense', 'runs/00001-wgan']
+
+
+def test_commands_and_options_are_offered():
+    assert set(offered('')) == {command.name for command in COMMANDS}
+    assert offered('tra') == ['train'] and offered('judge', 'c') == ['calibrate']
+    assert offered('train', '--gen-h') == ['--gen-hidden']
+
+
+@pytest.mark.parametrize(
+    ('words', 'names'),
+    [
+        (['train', '--recipe', ''], list(RECIPES)),
+        (['train', '--recipe', 'wg'], ['wgan', 'wgan_gp']),
+        (['train', '--loss', ''], list(knobs()['loss'].choices)),
+        (['train', '--loss', 'mini'], ['minimax']),
+        (['train', '--data', ''], list(NAMES)),
+        (['data', 'fash'], ['fashion-mnist']),
+        (['train', '--data', './pictures'], ['(file)']),
+        (['train', '--device', 'g'], ['gpu']),
+        (['train', '--augment', 'shift,c'], ['shift,color', 'shift,cutout']),
+        (['train', '--augment', 'shift,s'], []),
+        (['train', '--channels', ''], ['1', '3']),
+        (['train', '--latent', ''], []),
+        (['bench', '--recipe', 'dense,dc'], ['dense,dcgan']),
+        (['bench', '--modes', 'st'], ['static']),
+        (['recipes', 'dra'], ['dragan']),
+        (['export', 'r', '--format', ''], ['mxnet', 'onnx']),
+        (['sample', 'r', '--snapshot', ''], ['last', 'best']),
+        (['completion', ''], list(INSTALL)),
+    ],
+)
+def test_values_are_offered(words, names):
+    assert offered(*words) == names
+
+
+@pytest.mark.parametrize(
+    'words', [['sample'], ['evaluate'], ['compare', 'x'], ['train', '--resume'], ['plot']]
+)
+def test_runs_are_offered(runs, words):
+    assert offered(*words, '') == runs
+    assert offered(*words, 'runs/') == runs
+    assert offered(*words, 'runs/00001') == runs[1:]
+    assert offered(*words, 'other/') == ['other/00000-dcgan']
+    assert offered(*words, 'elsewhere/') == ['(dir)']
+
+
+def test_recipes_and_runs_are_offered_to_summary(runs):
+    assert offered('summary', 'dc') == ['dcgan']
+    assert offered('summary', '') == [*RECIPES, *runs]
+    assert offered('summary', 'runs/00000') == runs[:1]
+
+
+@pytest.mark.parametrize('shell', INSTALL)
+def test_the_script_is_that_of_click_and_ends_with_the_line_that_installs_it(shell):
+    result = tiny.gluongan('completion', shell)
+    assert result.exit_code == 0 and f'{VARIABLE}={shell}_complete' in result.stdout
+    assert result.stdout.splitlines()[-1] == f'# installed by: {INSTALL[shell]}'
+    assert INSTALL[shell] in tiny.gluongan('completion', '--help').stdout
+
+
+def test_bash_completes_by_the_script_without_mxnet_and_numpy(tmp_path):
+    program = tmp_path / 'gluongan'
+    program.write_text(
+        f'#!{sys.executable}\nimport sys\nsys.modules["mxnet"] = sys.modules["numpy"] = None\n'
+        'from gluongan.cli import main\nmain(prog_name="gluongan")\n'
+    )
+    program.chmod(0o755)
+    script = tiny.gluongan('completion', 'bash').stdout
+    ask = f"""
+        COMP_WORDS=(gluongan train --loss h); COMP_CWORD=3
+        _gluongan_completion {program}; printf '%s ' "${{COMPREPLY[@]}}"
+    """
+    words = ['bash', '--norc', '-c', f'complete() {{ :; }}\n{script}\n{ask}']
+    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (result.stdout, result.stderr) == ('hinge ', '')
