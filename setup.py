@@ -35,6 +35,8 @@ SEARCH = [
     'scikit-learn>=1.2',  # for the importance of settings
 ]
 
+TENSORBOARD = ['tensorboardX>=2.5']
+
 # Strict IEEE arithmetic, except that products are made of fused multiply-adds.
 FLAGS = ['-std=c++17', '-O3', '-fno-math-errno', '-fno-trapping-math', '-fPIC', '-pthread']
 FLAGS += ['-Wno-psabi']  # on vectors as arguments, of functions that are inlined
@@ -142,6 +144,7 @@ setup(
         'onnx': ONNX,
         'report': REPORT,
         'search': SEARCH,
+        'tensorboard': TENSORBOARD,
         'test': [
             'pytest>=7',
             'hypothesis>=6',
@@ -151,6 +154,8 @@ setup(
             *ONNX,
             *REPORT,
             *SEARCH,
+            *TENSORBOARD,
+            'tensorboard>=2.10',  # to read back what is written
         ],
     },
     entry_points={'console_scripts': ['gluongan = gluongan.cli:main']},

@@ -16,6 +16,7 @@ from gluongan.config import Config, knobs
 from gluongan.errors import InputError, as_typed, reason, shell_word
 from gluongan.files import as_json, check_writable, next_number, read_text
 from gluongan.recipes import RECIPES, recipe
+from gluongan.runs.events import import_packages
 from gluongan.runs.folder import (
     CLIP,
     FIGURES_FOLDER,
@@ -94,6 +95,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help='Check everything, print the settings and the folder, and stop.',
 )
+@click.option(
+    '--tensorboard',
+    is_flag=True,
+    help='Write RUN/tensorboard too, for TensorBoard. A resumed run goes on with it by itself.',
+)
 @CHANGED_DATA
 @THREADS
 @knob_flags
@@ -105,6 +111,7 @@ def train(
     out: Path,
     seeds: str | None,
     dry_run: bool,
+    tensorboard: bool,
     changed_data: bool,
     **flags: Any,
 ) -> None:
@@ -135,6 +142,7 @@ def train(
         init_from=init_from,
         out=out,
         dry_run=dry_run,
+        tensorboard=tensorboard,
         changed_data=changed_data,
     )
     with refusals():
@@ -243,9 +251,12 @@ def _begin(
     init_from: Path | None,
     out: Path,
     dry_run: bool,
+    tensorboard: bool,
     changed_data: bool,
 ) -> Path:
     """Train one run to its end and return its folder."""
+    if tensorboard:
+        import_packages()
     if resume:
         check_writable(resume, folder=True, setting='resume')
     else:
@@ -264,9 +275,13 @@ def _begin(
         _print_plan(config, resume, out)
         return out
     if resume:
-        run = launch.resume(resume, config, warn, changed_data=changed_data)
+        run = launch.resume(
+            resume, config, warn, changed_data=changed_data, tensorboard=tensorboard
+        )
     else:
-        run = launch.begin(config, out, sys.argv, warn, init_from=init_from)
+        run = launch.begin(
+            config, out, sys.argv, warn, init_from=init_from, tensorboard=tensorboard
+        )
     remember_run(run.folder)
     _announce(run, config)
     _train(run, interrupt)

@@ -51,6 +51,7 @@ _HOMES = {
     'QuickMetrics': 'extensions',
     'SampleGrid': 'extensions',
     'Snapshot': 'extensions',
+    'TensorBoard': 'extensions',
     'use_threads': 'runtime',
     'SnapshotError': 'snapshot',
     'ExportError': 'exports',

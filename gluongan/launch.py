@@ -28,11 +28,13 @@ from .extensions import (
     QuickMetrics,
     SampleGrid,
     Snapshot,
+    add_tensorboard,
 )
 from .extensions.log import log_records
 from .files import next_folder, real_path, write_json
 from .gan.updater import GANUpdater
 from .loading import check_data, settle
+from .runs.events import can_continue, import_packages
 from .runs.folder import (
     CONFIG,
     ENVIRONMENT,
@@ -93,13 +95,17 @@ def begin(
     warn: Warn = print,
     *,
     init_from: Path | None = None,
+    tensorboard: bool = False,
 ) -> Trainer:
     """Return a new run in a new numbered folder in `out`; its `run()` trains it.
 
     command: the command line that started it, for environment.json.
     init_from: a run or an export with whose weights it begins, see `exports.initial.begin_with`.
+    tensorboard: whether to write RUN/tensorboard too; needs tensorboardX.
     Every fault of the settings is raised before the folder is made.
     """
+    if tensorboard:
+        import_packages()
     updater, evaluation = prepare(config)
     initial = None if init_from is None else begin_with(updater, init_from)
     folder = next_folder(out, run_name(config))
@@ -112,7 +118,10 @@ def begin(
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)  # nothing of it could be resumed
         raise
-    return make_trainer(config, updater, folder, evaluation, warn)
+    trainer = make_trainer(config, updater, folder, evaluation, warn)
+    if tensorboard:
+        add_tensorboard(trainer, config.to_dict())
+    return trainer
 
 
 def settings_to_keep(config: Config, shape: tuple[int, ...]) -> dict[str, Any]:
@@ -142,6 +151,7 @@ def resume(
     warn: Warn = print,
     *,
     changed_data: bool = False,
+    tensorboard: bool = False,
 ) -> Trainer:
     """Return the run in `folder` at its newest intact snapshot; its `run()` continues it.
 
@@ -150,15 +160,21 @@ def resume(
     config.json then holds the new ones.
     warn: is told about damaged snapshots and damaged lines of the logs.
     changed_data: go on with data that is not what the run began with.
+    tensorboard: whether to write RUN/tensorboard from now on; a run that has it goes on with it.
     Raises RunError, also where another process trains the run, SnapshotError and ConfigError.
     """
+    if tensorboard:
+        import_packages()
     saved = read_config(folder)
     config = saved if config is None else _with_shape_of(saved, config)
     check_resumable(folder, saved, config)
     lock = RunLock(folder)
     lock.take()  # before its files are read, which another process may be writing
     try:
-        return _resume(folder, saved, config, lock, warn, changed_data)
+        trainer = _resume(folder, saved, config, lock, warn, changed_data)
+        if tensorboard or can_continue(folder, warn):
+            add_tensorboard(trainer, config.to_dict())
+        return trainer
     except BaseException:
         lock.release()
         raise

@@ -303,7 +303,7 @@ HANDED = {
     'invert': {'--images', '--resize'},
 }
 ELSEWHERE = {
-    'train': {  # test_cli, test_changed_data, test_init_from
+    'train': {  # test_cli, test_changed_data, test_init_from, test_tensorboard
         '--recipe',
         '--config',
         '--resume',
@@ -311,6 +311,7 @@ ELSEWHERE = {
         '--dry-run',
         '--changed-data',
         '--init-from',
+        '--tensorboard',
     },
     'sample': {  # test_samples_as_data
         '--to',

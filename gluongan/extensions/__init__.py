@@ -9,6 +9,7 @@ from .log import LogReport, Progress
 from .pictures import FigureReport, SampleGrid
 from .quick_metrics import QuickMetrics
 from .snapshots import Snapshot
+from .tensorboard import TensorBoard, add_tensorboard
 
 __all__ = [
     'CollapseAlarm',
@@ -20,4 +21,6 @@ __all__ = [
     'QuickMetrics',
     'SampleGrid',
     'Snapshot',
+    'TensorBoard',
+    'add_tensorboard',
 ]

@@ -35,6 +35,7 @@ FIGURES_FOLDER = 'figures'
 CLIP = 'training.gif'
 SNAPSHOTS_FOLDER = 'snapshots'
 REPORT = 'report.html'  # the page that `train` writes at its end, and `gluongan report` again
+TENSORBOARD_FOLDER = 'tensorboard'  # with --tensorboard: the same rows and samples as events
 LOCK = 'training.lock'  # while a process trains the run: which one, and on which host
 TRACEBACK = 'gluongan-traceback.txt'  # of something unexpected, beside a run with its name before
 SCORES = 'snapshots/scores.json'  # the score of each snapshot by the run's `best` metric
@@ -57,6 +58,7 @@ MAKERS = {
 # The files and folders of the run itself.
 OWN = {CONFIG, ENVIRONMENT, FACTS, LOG, LOG_TABLE, BATCHES, METRICS, ACCURACY, JUDGED, CLIP, LOCK}
 OWN |= {INITIAL, REALS + IMAGES, REALS + POINTS, SAMPLES_FOLDER, FIGURES_FOLDER, SNAPSHOTS_FOLDER}
+OWN.add(TENSORBOARD_FOLDER)
 
 
 class RunError(InputError):

@@ -272,6 +272,24 @@ def json_rows(path: Path) -> list[Row]:
     return rows
 
 
+def json_rows_from(path: Path, offset: int) -> tuple[list[Row], int]:
+    """Return the rows of a .jsonl file from a byte on, and the byte behind the last of them.
+
+    For a file that grows: a last line without its end is left for the next time. Raises RunError.
+    """
+    if not path.is_file():
+        return [], offset
+    with open(path, 'rb') as file:
+        file.seek(offset)
+        content = file.read()
+    whole = content[: content.rfind(b'\n') + 1]
+    try:
+        rows = [parse_json_row(line) for line in whole.decode().splitlines()]
+    except ValueError as error:
+        raise RunError(f'{path}: has a line that {reason(error)}') from error
+    return rows, offset + len(whole)
+
+
 def parse_json_row(line: str) -> Row:
     """Return the numbers of one line of a .jsonl file by name; null is NaN.
 
