@@ -29,6 +29,7 @@ from .sample import sample
 from .shell import completion
 from .summary import summary
 from .train import train
+from .watch import watch
 
 COMMANDS = (
     data,
@@ -46,6 +47,7 @@ COMMANDS = (
     density,
     plot,
     report,
+    watch,
     summary,
     recipes,
     bench,

@@ -37,6 +37,7 @@ from .options import CHANGED_DATA, THREADS, parse_seeds, remembered
 from .outputs import check_target
 from .printing import echo, echo_text
 from .shell import complete_recipe, complete_run
+from .watch import HOST, PORT, WATCH, View, view_of, watching
 
 if TYPE_CHECKING:
     from gluongan.trainer import Trainer
@@ -100,6 +101,9 @@ if TYPE_CHECKING:
     is_flag=True,
     help='Write RUN/tensorboard too, for TensorBoard. A resumed run goes on with it by itself.',
 )
+@WATCH
+@HOST
+@PORT
 @CHANGED_DATA
 @THREADS
 @knob_flags
@@ -112,6 +116,9 @@ def train(
     seeds: str | None,
     dry_run: bool,
     tensorboard: bool,
+    watch: bool,
+    host: str,
+    port: int,
     changed_data: bool,
     **flags: Any,
 ) -> None:
@@ -136,8 +143,10 @@ def train(
         )
     if changed_data and not resume:
         raise Usage('--changed-data: a new run has no earlier data; must be used with --resume')
+    view = view_of(watch, host, port, stays=seeds is None)
     begin = partial(
         _begin,
+        view=view,
         resume=resume,
         init_from=init_from,
         out=out,
@@ -253,6 +262,7 @@ def _begin(
     dry_run: bool,
     tensorboard: bool,
     changed_data: bool,
+    view: View | None,
 ) -> Path:
     """Train one run to its end and return its folder."""
     if tensorboard:
@@ -284,7 +294,8 @@ def _begin(
         )
     remember_run(run.folder)
     _announce(run, config)
-    _train(run, interrupt)
+    with watching(run.folder, view):
+        _train(run, interrupt)
     return run.folder
 
 

@@ -163,7 +163,11 @@ def without_mxnet():
     for name in MODULES:
         if room(name) == 'evaluation' and not any(word in name for word in needing):
             names.append(name)
-    names += [name for name in MODULES if name.startswith('gluongan.pages.report')]
+    names += [
+        name
+        for name in MODULES
+        if name.startswith(('gluongan.pages.report', 'gluongan.pages.live'))
+    ]
     bench = ('trial', 'trials', 'cases', 'measure', 'report', 'chart')
     return [*names, *(f'gluongan.bench.{name}' for name in bench)]
 

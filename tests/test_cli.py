@@ -232,15 +232,16 @@ def test_run_folder_explains_itself(run):
         assert animation.n_frames >= 3
 
 
-def test_last_four_lines_name_what_the_run_made_and_what_to_type_next(run):
+def test_last_five_lines_name_what_the_run_made_and_what_to_type_next(run):
     folder, result = run
     lines = result.stdout.splitlines()
-    assert len(lines) == 4 and all(str(folder) in line for line in lines)
+    assert len(lines) == 5 and all(str(folder) in line for line in lines)
     paths = [word for word in result.stdout.split() if word.startswith(str(folder))]
     assert all(Path(path).exists() for path in paths)
-    assert 'gluongan sample' in lines[1]
-    assert 'gluongan evaluate' in lines[2]
-    assert 'gluongan train --resume' in lines[3]
+    assert lines[1].endswith('report.html')
+    assert 'gluongan sample' in lines[2]
+    assert 'gluongan evaluate' in lines[3]
+    assert 'gluongan train --resume' in lines[4]
 
 
 def content(path):

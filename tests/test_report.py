@@ -36,7 +36,8 @@ def written(run, out=None):
 def test_nothing_on_the_page_comes_from_elsewhere(run):
     pages.write_evaluation(run)
     page = written(run)
-    assert not page.all('link') and not page.all('iframe') and not page.all('base')
+    assert not page.all('iframe') and not page.all('base')
+    assert [link[1]['href'] for link in page.all('link')] == ['data:,']  # no favicon.ico
     for tag, attributes, _ in page.elements:
         source = attributes.get('src', 'data:')
         assert source.startswith('data:'), (tag, source[:40])
@@ -338,7 +339,7 @@ def test_a_run_that_has_only_begun_has_a_page(tmp_path):
     run.mkdir()
     (run / folder.CONFIG).write_text('{}')
     page = written(run)
-    assert '0 of 15,000 iterations' in page.text() and 'not complete' in page.text()
+    assert '0 of 15,000 iterations' in page.text() and 'stopped before its end' in page.text()
     assert not page.has('samples') and not page.has('curves')
 
 

@@ -14,6 +14,7 @@ import pages
 import pytest
 
 from gluongan.pages import report
+from gluongan.runs.lock import RunLock
 
 playwright = pytest.importorskip('playwright.sync_api', reason='playwright is not installed')
 if browser.chromium() is None:
@@ -44,9 +45,9 @@ def page_file(tmp_path_factory):
 @pytest.fixture
 def shown(chromium, page_file):
     """A function that opens the page by file://; at the end nothing may have failed or left it."""
-    said, asked, contexts, opened = [], [], [], set()
+    said, asked, contexts, opened, served = [], [], [], set(), []
 
-    def open_page(address=None, **settings):
+    def open_page(address=None, live=False, **settings):
         context = chromium.new_context(**{'viewport': WIDE, **settings})
         contexts.append(context)
         tab = context.new_page()
@@ -54,6 +55,7 @@ def shown(chromium, page_file):
         tab.on('pageerror', lambda error: said.append(str(error)))
         tab.on('request', lambda request: asked.append(request.url))
         opened.add(address or page_file.as_uri())
+        served.extend([address] * live)
         tab.goto(address or page_file.as_uri())
         return tab
 
@@ -61,7 +63,8 @@ def shown(chromium, page_file):
     for context in contexts:
         context.close()
     assert said == []
-    assert {url for url in asked if not url.startswith('data:')} == opened
+    left = {url for url in asked if not url.startswith(('data:', *served))}
+    assert left == opened - set(served)
 
 
 def test_the_page_fetches_nothing_and_its_console_is_empty(shown):
@@ -171,3 +174,32 @@ def test_hostile_names_do_nothing(shown, tmp_path):
         assert bad in tab.inner_text('body')
         assert tab.evaluate('document.querySelectorAll("script").length') == 2
         assert tab.evaluate('document.querySelectorAll("canvas").length') >= 4
+
+
+def test_the_live_view_follows_the_run(shown, tmp_path):
+    from test_live import serving
+
+    from gluongan.runs import folder
+
+    run = pages.make_run(tmp_path / 'run', iterations=300)
+    config = (run / folder.CONFIG).read_text()
+    (run / folder.CONFIG).write_text(config.replace('"iterations": 300', '"iterations": 900'))
+    lock = RunLock(run)
+    lock.take()
+    with serving(run) as server:
+        tab = shown(f'http://127.0.0.1:{server.socket.getsockname()[1]}/', live=True)
+        words = tab.locator('#live-words')
+        playwright.expect(words).to_contain_text('iteration 300 of 900')
+        assert tab.locator('#live-state').text_content() == 'Training:'
+        pages.write_log(run, range(100, 501, 100))
+        pages.save(pages.grid(pages.images(9, 500), 3), folder.samples_path(run, 500))
+        playwright.expect(words).to_contain_text('iteration 500 of 900', timeout=20_000)
+        playwright.expect(tab.locator('#film figure')).to_have_count(5)
+        newest = tab.locator('#newest img')
+        assert newest.get_attribute('src') == '/samples/500.png'
+        assert newest.evaluate('each => each.decode().then(() => each.naturalWidth)') == 32
+        values = tab.locator('[data-chart="losses"] .u-value')
+        playwright.expect(values.first).to_have_text('500')
+        rows = tab.locator('[data-chart="losses"] details tbody tr')
+        assert rows.last.text_content() == '5001.252.5'
+        lock.release()

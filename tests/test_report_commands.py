@@ -170,13 +170,13 @@ def test_a_run_that_began_with_weights_is_repeated_with_them(tmp_path):
     assert "--iterations 600 --init-from 'my runs/1'" in page.text()
 
 
-STATE = {'last': 15_000, 'is_complete': True, 'is_evaluated': True}
+STATE = {'last': 15_000, 'state': 'complete', 'is_evaluated': True}
 
 
 @pytest.mark.parametrize(
     ('changes', 'expected'),
     [
-        ({'is_complete': False, 'last': 400}, 'gluongan train --resume run'),
+        ({'state': 'killed', 'last': 400}, 'gluongan train --resume run'),
         ({'is_evaluated': False}, 'gluongan evaluate run && gluongan report run'),
         ({}, 'gluongan train --resume run --iterations 30000'),
         ({'problem': 'samples are alike'}, 'gluongan train --pack 2'),
@@ -186,7 +186,7 @@ STATE = {'last': 15_000, 'is_complete': True, 'is_evaluated': True}
 def test_what_to_try_next_follows_from_the_state_of_the_run(changes, expected):
     steps = next_steps(Path('run'), Config(), **{**STATE, **changes})
     assert expected in [step.command for step in steps]
-    others = next_steps(Path('run'), Config(), **{**STATE, 'is_complete': False})
+    others = next_steps(Path('run'), Config(), **{**STATE, 'state': 'stopped'})
     assert (expected in [step.command for step in others]) == (expected.endswith('--resume run'))
 
 

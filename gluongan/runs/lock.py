@@ -168,5 +168,22 @@ def _release_all() -> None:
         lock.release()
 
 
+def is_training(run: Path) -> bool | None:
+    """Return whether a process trains a run: None where none does, False where it was killed.
+
+    It only reads, and leaves the lock alone. Of a process on another host nothing is known but its
+    lock.
+    """
+    try:
+        holder = json.loads(read_bytes(run / LOCK, MOST))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError):
+        return True
+    if not isinstance(holder, dict) or holder.get('host') != HOST:
+        return True
+    return _runs(holder.get('process'))
+
+
 def _runs(process: Any) -> bool:
     return isinstance(process, int) and process > 0 and is_running(process)

@@ -273,6 +273,9 @@ def _without_times(path):
     content = path.read_bytes()
     if path.name == 'environment.json':
         return b''
+    if path.name == 'report.html':  # it shows the environment, and the time of training
+        text = re.sub(rb'(?s)<section id="environment">.*?</section>', b'', content)
+        return re.sub(rb'iterations in [0-9:]+', b'', text)
     if path.suffix in ('.json', '.jsonl'):
         try:
             lines = content.splitlines() if path.suffix == '.jsonl' else [content]

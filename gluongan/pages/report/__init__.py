@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...errors import InputError
 from ...files import write_text
@@ -11,10 +12,19 @@ from ...runs.folder import REPORT
 from .. import templates
 from ..templates import CHARTS, HERE, PageError, check_installed
 
-__all__ = ['PageError', 'check_installed', 'check_replaceable', 'write_comparison', 'write_report']
+__all__ = [
+    'PageError',
+    'check_installed',
+    'check_replaceable',
+    'render_run',
+    'write_comparison',
+    'write_report',
+]
 
 STYLES = (CHARTS / 'uPlot.min.css', HERE / 'report' / 'report.css')
 SCRIPTS = (CHARTS / 'uPlot.iife.min.js', HERE / 'report' / 'report.js')
+LIVE = HERE / 'live' / 'live.js'
+LIVE_POLICY = ("img-src 'self' data:", "connect-src 'self'")  # the pictures and numbers that follow
 MARK = '<meta name="generator" content="gluongan report">'  # in every page that this makes
 MARKED = 1024  # bytes at the start of a page, among which it is
 
@@ -31,7 +41,7 @@ def write_report(run: str | Path, out: str | Path | None = None) -> tuple[Path, 
     check_installed()
     check_replaceable(target)
     page = gather(Path(run))
-    write_text(target, _render('run', page))
+    write_text(target, render_run(page))
     return target, page['faults']
 
 
@@ -61,11 +71,29 @@ def check_replaceable(path: Path, setting: str | None = None) -> None:
         raise InputError(message, setting=setting, value=path)
 
 
-def _render(kind: str, page: dict) -> str:
+def render_run(page: Mapping[str, Any], live: Mapping[str, Any] | None = None) -> str:
+    """Return the page of a run as HTML.
+
+    page: of `contents.gather`. live: what the script of the live view reads, None for a file.
+    """
+    values = {**page, 'live': live}
+    if live is None:
+        return _render('run', values)
+    return _render('run', values, scripts=(*SCRIPTS, LIVE), policy=LIVE_POLICY)
+
+
+def _render(
+    kind: str,
+    page: Mapping[str, Any],
+    scripts: Sequence[Path] = SCRIPTS,
+    policy: Sequence[str] = (),
+) -> str:
+    charts = [chart.data() for chart in page['charts']]
     return templates.render(
         f'report/templates/{kind}.html',
         page,
         styles=STYLES,
-        scripts=SCRIPTS,
-        data={'charts': [chart.data() for chart in page['charts']]},
+        scripts=scripts,
+        data={'charts': charts, 'live': page.get('live')},
+        policy=policy,
     )

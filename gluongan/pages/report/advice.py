@@ -43,7 +43,7 @@ def differing_settings(config: Config) -> list[Setting]:
     """
     changes = base_of(config).differences(config)
     return [
-        Setting(name, as_typed(mine), as_typed(of_recipe), knobs()[name].help)
+        Setting(name, as_typed(mine), as_typed(of_recipe), knobs()[name].help.replace('`', ''))
         for name, (of_recipe, mine) in changes.items()
         if name != 'recipe'
     ]
@@ -86,7 +86,7 @@ def next_steps(
     config: Config,
     *,
     last: int,
-    is_complete: bool,
+    state: str,
     is_evaluated: bool,
     problem: str = '',
     has_classes: bool = False,
@@ -94,13 +94,14 @@ def next_steps(
 ) -> list[Step]:
     """Return what to try next with a run.
 
-    last: how far it has come. is_evaluated: whether there is an evaluation of its newest snapshot.
+    last: how far it has come. state: see `contents.state_word`. is_evaluated: whether there is an
+    evaluation of its newest snapshot.
     problem: in what its samples have become alike, '' for nothing. is_judged: whether a judge
     measured it during training.
     """
     folder = shell_word(run)
     steps = []
-    if not is_complete:
+    if state in ('stopped', 'killed'):
         resume = f'gluongan train --resume {folder}'
         steps.append(Step(f'It stopped at iteration {last:,} of {config.iterations:,}.', resume))
     if not is_evaluated:
@@ -108,7 +109,7 @@ def next_steps(
         steps.append(Step(why, f'gluongan evaluate {folder} && gluongan report {folder}'))
     if problem:
         steps += _against_collapse(config, problem)
-    if is_complete:
+    if state == 'complete':
         again = f'gluongan train --resume {folder} {_flag("iterations")} {2 * last}'
         steps.append(Step('Longer training continues exactly where it stopped.', again))
     if not is_judged and has_classes and config.data in JUDGED_DATA:

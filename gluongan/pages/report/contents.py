@@ -30,6 +30,7 @@ from ...runs.folder import (
     evaluation_files,
     read_config,
 )
+from ...runs.lock import is_training
 from . import advice, curves, evaluations, samples
 from .drawn import figures_of
 
@@ -81,6 +82,16 @@ def read_progress(run: Path, config: Config) -> Progress:
     return Progress(last, config.iterations, is_complete(run, config, last), seconds, rate)
 
 
+def state_word(run: Path, progress: Progress) -> str:
+    """Return whether a run is training, complete, stopped, or was killed."""
+    training = is_training(run)
+    if training:
+        return 'training'
+    if progress.is_complete:
+        return 'complete'
+    return 'stopped' if training is None else 'killed'
+
+
 def gather(run: Path) -> dict[str, Any]:
     """Return everything on the page of a run by the names in its template.
 
@@ -97,10 +108,11 @@ def gather(run: Path) -> dict[str, Any]:
         'version': __version__,
         'about': f'{config.recipe} on {describe_data(config)}',
         'progress': progress,
+        'state': state_word(run, progress),
         'data_count': facts.count if facts else None,
         **_how_good(run, notes, facts, progress),
         **_samples(run, config, notes, facts),
-        'charts': _charts(run, config, notes, facts),
+        'charts': charts_of(run, config, notes, facts),
         **_settings(run, config),
         'environment': environment(run),
     }
@@ -151,9 +163,10 @@ def _samples(
     }
 
 
-def _charts(
+def charts_of(
     run: Path, config: Config, notes: Notes, facts: reading.Facts | None
 ) -> list[curves.Chart]:
+    """Return the curves of a run; `notes` takes what cannot be read."""
     return [
         *notes.attempt(lambda: curves.training_charts(run, config, facts), []),
         *notes.attempt(lambda: curves.judge_charts(run), []),
@@ -207,7 +220,7 @@ def _steps(
         run,
         config,
         last=page['progress'].last,
-        is_complete=page['progress'].is_complete,
+        state=page['state'],
         is_evaluated=verdict is not None and not verdict.is_stale,
         problem=page['problem'],
         has_classes=bool(facts and facts.classes),

@@ -115,6 +115,7 @@
     }
   }
   draw(held.charts);
+  const page = { draw };
   const again = () => Object.values(plots).forEach((plot) => plot.update(plot.chart));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', again);
 
@@ -122,7 +123,7 @@
 
   const film = document.getElementById('film');
   if (film) {
-    const frames = [...film.querySelectorAll('figure')];
+    let frames = [...film.querySelectorAll('figure')];
     const place = document.getElementById('film-place');
     const play = document.getElementById('film-play');
     const iteration = document.getElementById('film-iteration');
@@ -149,6 +150,19 @@
     };
     place.addEventListener('input', () => { stop(); show(Number(place.value)); });
     play.addEventListener('click', () => (timer === null ? start() : stop()));
+    page.isPlaying = () => timer !== null;
+    page.addFrame = (source, alt, text) => {
+      const frame = frames[0].cloneNode(true);
+      const image = frame.querySelector('img');
+      image.src = source;
+      image.alt = alt;
+      frame.querySelector('figcaption').textContent = text;
+      film.append(frame);
+      const wasLast = Number(place.value) === frames.length - 1;
+      frames = [...frames, frame];
+      place.max = frames.length - 1;
+      if (wasLast && timer === null) show(frames.length - 1);
+    };
     film.removeAttribute('tabindex');
     document.getElementById('film-controls').hidden = false;
     show(frames.length - 1);
@@ -210,4 +224,5 @@
     });
     command.append(button);
   }
+  globalThis.gluonganPage = page;
 })();
