@@ -288,10 +288,10 @@ def modulated() -> Config:
 
     Source: `sngan` (Miyato et al. 2018, arXiv 1802.05957), with self-modulation in the generator:
     the noise sets scale and shift behind each BatchNorm (Chen et al. 2019, arXiv 1810.01365).
-    Deviations: 32 filters, for a CPU; scale and shift are linear in the noise (paper: a hidden
-    layer); 512 fully connected units beside the discriminator's convolutions, which overlook that
-    digits are centred; Adam 3e-4 with beta1 0.5 (paper: 2e-4), 12,000 iterations. Samples are drawn
-    from the moving average of the generator (0.999). docs/search.md tells how it was found.
+    Deviations: 32 filters; scale and shift are linear in the noise (paper: a hidden layer); 512
+    fully connected units beside the discriminator's convolutions, which overlook that digits are
+    centred; Adam 3e-4 with beta1 0.5 (paper: 2e-4), 12,000 iterations. Samples are drawn from the
+    moving average of the generator (0.999). docs/search.md tells how it was found.
     """
     return recipe('sngan').with_settings(
         {
@@ -315,9 +315,8 @@ def modulated_projection() -> Config:
     Source: Miyato and Koyama 2018 (arXiv 1802.05637): the label is projected in the discriminator,
     and sets scale and shift behind the generator's BatchNorm.
     Deviations: those of `modulated`, whose noise does so together with the label; a classifier of
-    weight 0.05 in both losses, from the scores that the projection has anyway (Odena et al. 2017,
-    arXiv 1610.09585, have one of its own, and of weight 1), so that samples are of the class that
-    is asked for.
+    weight 0.05 in both losses, from the scores that the projection has anyway, so that samples are
+    of the class asked for (Odena et al. 2017, arXiv 1610.09585, have one apart, of weight 1).
     """
     return recipe('modulated').with_settings(
         {
