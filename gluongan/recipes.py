@@ -288,10 +288,10 @@ def modulated() -> Config:
 
     Source: `sngan` (Miyato et al. 2018, arXiv 1802.05957), with self-modulation in the generator:
     the noise sets scale and shift behind each BatchNorm (Chen et al. 2019, arXiv 1810.01365).
-    Deviations: 32 filters; scale and shift are linear in the noise (paper: a hidden layer); 512
-    fully connected units beside the discriminator's convolutions, which overlook that digits are
-    centred; Adam 3e-4 with beta1 0.5 (paper: 2e-4), 12,000 iterations. Samples are drawn from the
-    moving average of the generator (0.999). docs/search.md tells how it was found.
+    Deviations: 32 filters; scale and shift are linear in the noise (paper: a hidden layer);
+    512 fully connected units beside the discriminator's convolutions, which overlook that digits
+    are centred; Adam 3e-4 with beta1 0.5 (paper: 2e-4), 12,000 iterations. Samples are drawn from
+    the moving average of the generator (0.999). docs/search.md tells how it was found.
     """
     return recipe('sngan').with_settings(
         {
