@@ -171,6 +171,7 @@ def test_points_are_shown_as_clouds(tmp_path):
     assert len(frames) == 2
     (cloud,) = [each for each in page.all('img') if each[1]['alt'].startswith('Generated points')]
     assert Image.open(io.BytesIO(pages.bytes_of(cloud))).size == (480, 480)
+    assert 'generated in orange, iteration 200; real: ring8 in blue' in page.text('samples')
 
 
 def test_figures_are_on_the_page_and_the_answer_of_the_riddle_is_hidden(run):

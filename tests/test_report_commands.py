@@ -186,8 +186,17 @@ STATE = {'last': 15_000, 'state': 'complete', 'is_evaluated': True}
 def test_what_to_try_next_follows_from_the_state_of_the_run(changes, expected):
     steps = next_steps(Path('run'), Config(), **{**STATE, **changes})
     assert expected in [step.command for step in steps]
-    others = next_steps(Path('run'), Config(), **{**STATE, 'state': 'stopped'})
-    assert (expected in [step.command for step in others]) == (expected.endswith('--resume run'))
+
+
+@pytest.mark.parametrize('state', ['training', 'complete', 'stopped', 'killed'])
+def test_a_run_is_resumed_where_it_stopped_and_lengthened_where_it_is_complete(state):
+    steps = next_steps(Path('run'), Config(), **{**STATE, 'state': state})
+    resumed = [step.command for step in steps if '--resume' in step.command]
+    expected = {
+        'complete': ['gluongan train --resume run --iterations 30000'],
+        'training': [],
+    }
+    assert resumed == expected.get(state, ['gluongan train --resume run'])
 
 
 def test_the_steps_are_commands_that_exist(tmp_path):

@@ -177,7 +177,7 @@
   const size = () => { picture.style.width = `${Math.round(picture.naturalWidth * factor)}px`; };
   const fit = () => {
     const room = Math.min(view.clientWidth / picture.naturalWidth, view.clientHeight / picture.naturalHeight);
-    factor = room > 1 ? Math.max(1, Math.floor(room * 2) / 2) : room;
+    factor = room > 2 ? Math.floor(room * 2) / 2 : room; // even pixels where there is room for them
     size();
   };
   const scale = (by) => { factor = Math.min(32, Math.max(0.1, factor * by)); size(); };

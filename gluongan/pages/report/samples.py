@@ -42,7 +42,8 @@ def newest_samples(run: Path, facts: Facts, files: Files) -> tuple[Picture | Non
     if facts.has_points:
         paint = clouds.painter(run, facts, newest=newest)
         alt = f'Generated points at iteration {iteration:,} in orange, on real ones in blue'
-        return None, as_picture(paint(newest), alt, f'generated, iteration {iteration:,}')
+        caption = f'generated in orange, iteration {iteration:,}; real: {facts.data} in blue'
+        return None, as_picture(paint(newest), alt, caption)
     generated = read_picture(
         newest,
         f'{_count(newest, facts)} generated samples at iteration {iteration:,}',
