@@ -156,7 +156,7 @@ def test_head_is_get_without_its_content(view):
         (None, 900, 'stopped'),
         ({'process': 2**22 + 1, 'host': HOST}, 900, 'killed'),
         ({'process': os.getpid(), 'host': HOST}, 900, 'training'),
-        ({'process': 1, 'host': 'elsewhere'}, 900, 'training'),
+        ({'process': 2**22 + 1, 'host': 'elsewhere'}, 900, 'training'),
     ],
 )
 def test_a_run_is_training_or_complete_or_stopped_or_was_killed(tmp_path, lock, iterations, word):

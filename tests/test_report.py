@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from gluongan.pages import report, templates
+from gluongan.pages.pictures import as_picture
 from gluongan.runs import folder
 from gluongan.runs.folder import RunError
 
@@ -148,6 +149,17 @@ def test_large_pictures_leave_the_page_below_5_mb(tmp_path):
     shown = pages.parsed(path).all('img')
     sizes = {Image.open(io.BytesIO(pages.bytes_of(image))).size for image in shown[:2]}
     assert min(min(size) for size in sizes) > 100
+
+
+def test_a_picture_is_exact_where_there_is_room_and_else_as_large_as_fits():
+    image = pages.grid(pages.images(16, 1, (3, 64, 64)), 4)
+    exact = as_picture(image, 'noise')
+    shown = Image.open(io.BytesIO(base64.b64decode(exact.source.partition(',')[2])))
+    assert np.array_equal(np.asarray(shown), np.asarray(image))
+    small = as_picture(image, 'noise', most=10_000)
+    shown = Image.open(io.BytesIO(base64.b64decode(small.source.partition(',')[2])))
+    assert 5_000 < len(small.source) <= 10_100
+    assert shown.size == (small.width, small.height) and 50 < small.width < image.width
 
 
 def test_classes_of_a_conditional_run_have_rows_of_their_own(tmp_path):

@@ -104,6 +104,8 @@ def test_several_runs_are_on_one_page_beside_each_other(tmp_path):
     table = page.table('table')
     assert table[0] == ['', *heading[1:-1], 'what it is']
     assert table[1:] == [[' '.join(cell.split()) for cell in row] for row in rows]
+    origins = [text for _, _, text in page.all('tr', class_='origin')]
+    assert [text.split()[:2] for text in origins] == [['at', 'iteration']] * 2
     samples = [image for image in page.all('img') if 'generated samples' in image[1]['alt']]
     assert [pages.bytes_of(each) for each in samples] == [
         (run / 'samples/000600.png').read_bytes() for run in runs
