@@ -194,7 +194,7 @@ const DRAW = {
     return { node: make('div', {},
       make('div', { className: 'controls' },
         button('Clear', clear, { className: 'main' }), take, change),
-      make('div', { className: 'three' },
+      make('div', { className: 'three drawn' },
         make('div', {}, make('h3', { textContent: 'Draw here' }), board.node),
         make('div', {}, make('h3', { textContent: 'What is sought' }), sought),
         make('div', {}, make('h3', { textContent: 'The nearest of G' }), found)),

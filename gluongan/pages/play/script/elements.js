@@ -1,6 +1,7 @@
 // Elements of the page that several tabs use.
 
-const PART = 8; // pictures that are painted in a frame
+const PART = 4; // pictures that are computed at once
+const BUDGET = 5; // milliseconds of a frame in which they are
 
 // An element; of its properties, `on` has listeners, and names with a dash are attributes.
 function make(tag, properties = {}, ...children) {
@@ -56,13 +57,18 @@ class Painter {
   }
 
   step() {
+    const end = performance.now() + BUDGET;
+    do this.paintSome(); while (this.left > 0 && performance.now() < end);
+    if (this.left > 0) this.later();
+  }
+
+  paintSome() {
     const places = Array.from({ length: Math.min(PART, this.left) }, (_, i) =>
       (this.next + i) % this.canvases.length);
     this.player.draw(places.map(this.pointAt)).forEach(({ values }, i) =>
       paint(this.canvases[places[i]], values, this.player.shape));
     this.next = (this.next + places.length) % this.canvases.length;
     this.left -= places.length;
-    if (this.left > 0) this.later();
   }
 }
 

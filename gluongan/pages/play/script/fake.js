@@ -77,7 +77,7 @@ const FAKE = {
         if (i === place && !isRight) node.classList.add('is-wrong');
         const what = i === fakeRound.place ? 'the fake' : 'an original';
         node.setAttribute('aria-label', `Picture ${i + 1}: ${what}`);
-        node.lastChild.textContent = i === fakeRound.place ? `${i + 1}: fake` : `${i + 1}: original`;
+        node.lastChild.textContent = i === fakeRound.place ? `${i + 1}: fake` : `${i + 1}: real`;
       });
       const also = player.D ? ` The discriminator took ${suspected + 1}.` : '';
       answer.textContent = isRight ? `Right: ${place + 1} is the fake.${also}`

@@ -361,8 +361,8 @@ const BESIDE = {
   },
 };
 
-const NEEDS_GRADIENT = 'draw a picture and see the nearest: the page has the gradient of fully '
-  + 'connected networks with grey pictures only';
+const NEEDS_GRADIENT = 'draw: the page has the gradient of fully connected networks of grey '
+  + 'pictures alone';
 
 // What is to be known of a generator, in sentences.
 function factsOf(player) {
