@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image
 
 import gluongan.evaluation
 import gluongan.exports
+import gluongan.pages.play
 from gluongan import build
 from gluongan.config import knobs
 from gluongan.evaluation import classifier, density, sources
@@ -23,6 +26,7 @@ WORDS = {
     'sample': ['sample', 'RUN', '--seeds', '0-3'],
     'interpolate': ['interpolate', 'RUN', '--seeds', '0,1', '--steps', '3'],
     'invert': ['invert', 'RUN', '--test', '2', '--starts', '1', '--steps', '3'],
+    'directions': ['directions', 'RUN'],
     'summary': ['summary', 'RUN'],
     'recipes': ['recipes', 'wgan'],
 }
@@ -52,10 +56,18 @@ CHANGES = {
         '--seed': ['1'],
         '--snapshot': ['10'],
     },
+    'directions': {
+        '--method': ['ganspace'],
+        '--count': ['3'],
+        '--distance': ['1'],
+        '--seed': ['1'],
+        '--class': ['#1'],
+        '--snapshot': ['10'],
+    },
     'summary': {'--network': ['dis']},
     'recipes': {'--json': []},
 }
-OUT = {'sample': 'x.png', 'interpolate': 'x.png', 'invert': '.'}
+OUT = {'sample': 'x.png', 'interpolate': 'x.png', 'invert': '.', 'directions': '.'}
 
 
 @pytest.fixture(scope='module')
@@ -214,6 +226,18 @@ def test_export_hands_on_each_option(handed, run, tmp_path):
     }
 
 
+def test_play_hands_on_each_option(handed, run, tmp_path):
+    out = tmp_path / 'x.html'
+    words = ['--snapshot', '10', '--data', 'there', '--dis', 'judging', '--out', out]
+    given = handed(gluongan.pages.play, 'play', 'play', run, *words)
+    assert given == {
+        'arguments': ([run], out),
+        'which': '10',
+        'data_at': 'there',
+        'dis': Path('judging'),
+    }
+
+
 def test_density_hands_on_each_option(handed, run):
     words = ['--snapshot', '10', '--device', 'gpu(3)', '--data', 'there', '--changed-data']
     given = handed(density, 'measure_density', 'density', run, *words)
@@ -271,7 +295,7 @@ def test_threads_reach_every_command_that_has_them(name):
     assert '--threads none' in tiny.refused(*name.split(), '--threads', 'none')
 
 
-@pytest.mark.parametrize('name', ['sample', 'interpolate', 'invert', 'evaluate'])
+@pytest.mark.parametrize('name', ['sample', 'interpolate', 'invert', 'evaluate', 'directions'])
 def test_the_device_reaches_every_command_that_has_it(run, monkeypatch, tmp_path, name):
     monkeypatch.chdir(tmp_path)
     message = tiny.refused(name, run, '--device', 'gpu(7)')
@@ -300,6 +324,7 @@ HANDED = {
     'judge calibrate': {'--judge', '--samples', '--draws'},
     'export': {'--network', '--snapshot', '--format'},
     'density': {'--snapshot', '--changed-data'},
+    'play': {'--dis', '--snapshot'},
     'invert': {'--images', '--resize'},
 }
 ELSEWHERE = {
@@ -322,6 +347,8 @@ ELSEWHERE = {
         '--changed-data',
     },
     'invert': {'--changed-data', '--mask'},  # test_changed_data, test_completion
+    'directions': {'--samples', '--judge'},  # test_directions
+    'play': {'--open'},  # test_play
     'bench': {  # test_cli_bench
         '--recipe',
         '--batch',

@@ -221,6 +221,18 @@ def test_a_conditional_generator_has_principal_directions_alone(runs, tmp_path):
     assert message.startswith('--judge: the class is an input of this generator')
 
 
+def test_a_judge_in_a_file_names_the_classes(runs, tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(classifier, 'read', lambda path: read.append(path) or Brightness())
+    words = ['--judge', 'my.judge', '--samples', 200, '--out', tmp_path / 'd']
+    result = gluongan('directions', runs[0], *words)
+    assert 'of 40 z' in result.stdout and [str(path) for path in read] == ['my.judge']
+    about = SimpleNamespace(has_classes=False)
+    monkeypatch.setattr(classifier, 'read', lambda path: SimpleNamespace(about=about))
+    message = refused('directions', runs[0], *words)
+    assert message == '--judge my.judge: names no classes; must be trained with labels'
+
+
 def test_without_a_judge_the_command_says_so(runs, tmp_path):
     result = gluongan('directions', runs[0], '--out', tmp_path / 'd')
     assert 'no directions of classes: no judge ships for synthetic; see --judge' in result.stdout

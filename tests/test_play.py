@@ -78,6 +78,17 @@ def test_the_page_goes_into_the_run_and_names_the_iteration(run):
     path.unlink()
 
 
+@pytest.mark.parametrize('words', [[], ['--open']])
+def test_the_page_is_opened_where_that_was_asked_for(run, tmp_path, monkeypatch, words):
+    import webbrowser
+
+    opened = []
+    monkeypatch.setattr(webbrowser, 'open', opened.append)
+    monkeypatch.chdir(tmp_path)
+    assert gluongan('play', run, '--out', 'a b.html', *words).exit_code == 0
+    assert opened == ([(tmp_path / 'a b.html').as_uri()] if words else [])
+
+
 def test_the_policy_allows_this_script_and_this_style_alone():
     import hashlib
 
