@@ -76,7 +76,10 @@ def in_records(run):
 
 
 def pictures(run):
-    return {each.step: each.encoded_image_string for each in read(run).Images('samples')}
+    images = read(run).Images('samples')
+    found = {each.step: each.encoded_image_string for each in images}
+    assert len(found) == len(images), 'a picture is doubled'
+    return found
 
 
 def on_disk(run):
