@@ -117,6 +117,7 @@ TARGETS = {
     'evaluate --json': (['evaluate', 'RUN'], False, ''),
     'evaluate --figure': (['evaluate', 'RUN'], False, '.png'),
     'compare --out': (['compare', 'RUN', 'RUN'], True, ''),
+    'report --out': (['report', 'RUN'], False, '.html'),
     'judge train --out': (['judge', 'train', *DATA], False, ''),
     'judge calibrate --out': (['judge', 'calibrate', *DATA], False, ''),
     'export --out': (['export', 'RUN'], True, ''),
