@@ -171,6 +171,13 @@ def test_the_originals_are_of_the_test_split_with_their_labels():
     assert _originals(test.binarized())['isBinary'] is True
 
 
+def test_a_run_shows_test_pictures_of_its_own_data(run):
+    found = described(run)['originals']
+    test = data.load('synthetic', image_size=8, split='test')
+    pixels = np.frombuffer(base64.b64decode(found['pixels']), 'u1').reshape(-1, 64)
+    assert {each.tobytes() for each in pixels} <= {each.tobytes() for each in test.samples}
+
+
 def test_data_without_a_test_split_shows_training_pictures(tmp_path):
     samples = np.random.default_rng(0).integers(0, 256, (40, 1, 8, 8), np.uint8)
     np.savez(tmp_path / 'mine.npz', samples)

@@ -258,12 +258,13 @@ def test_every_round_has_other_places_and_other_pictures_and_one_fake(show):
 
 
 def test_what_the_generator_made_is_found_again(show):
-    error = show(tab='draw').evaluate(
+    first, last = show(tab='draw').evaluate(
         '(() => { const [made] = app.player.draw(app.player.points(7, 1));'
-        ' const search = new Search(app.player, made.values);'
-        ' while (!search.isDone) search.step(); return search.best.error })()'
+        ' const search = new Search(app.player, made.values); search.step();'
+        ' const first = search.best.error;'
+        ' while (!search.isDone) search.step(); return [first, search.best.error] })()'
     )
-    assert error < 1e-3
+    assert last < first / 10
 
 
 def test_a_drawing_by_mouse_or_keyboard_is_sought(show):
