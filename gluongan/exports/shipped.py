@@ -19,13 +19,12 @@ class Shipped(NamedTuple):
 
 GENERATORS = {
     'mnist': Shipped(
-        '93bc72e3edde67eb3674524212b9cb2719d746aac2f15d1a186f0e2a98fb6798',
-        'gluongan train --recipe sngan --conditional --dis-projection --conv-width 32 --ema 0.999 '
-        '--iterations 12000',
+        'bd757aca988cc8f89c41a09cf38815f8f6736b182fe6d3495c7c035f78847c10',
+        'gluongan train --recipe modulated_projection',
     ),
     'fashion-mnist': Shipped(
-        'ca71001b928b5dcaa175960d5e4aeaeea64ee63b657b752362167e2ce5e95509',
-        'gluongan train --recipe sn_projection --data fashion-mnist',
+        '23a19beec264a747f600677aaf938decd833a3532d7b86e64e36b2468bfde9f0',
+        'gluongan train --recipe modulated_projection --data fashion-mnist',
     ),
 }
 
