@@ -257,16 +257,6 @@ def test_every_round_has_other_places_and_other_pictures_and_one_fake(show):
 # Draw
 
 
-def test_what_the_generator_made_is_found_again(show):
-    first, last = show(tab='draw').evaluate(
-        '(() => { const [made] = app.player.draw(app.player.points(7, 1));'
-        ' const search = new Search(app.player, made.values); search.step();'
-        ' const first = search.best.error;'
-        ' while (!search.isDone) search.step(); return [first, search.best.error] })()'
-    )
-    assert last < first / 10
-
-
 def test_a_drawing_by_mouse_or_keyboard_is_sought(show):
     page = show(tab='draw')
     box = page.locator('.board').bounding_box()

@@ -241,6 +241,21 @@ def test_dense_generators_have_the_gradient_that_mxnet_has_and_convolutions_none
             np.testing.assert_allclose(gradient, expected[name], 2e-4, 2e-6, err_msg=name)
 
 
+def test_what_a_generator_made_is_found_again():
+    runtime.seed(0)
+    net = gg.dense_generator([5, 32, 16], batchnorm=False, init='he')
+    made = generate(net, np.random.default_rng(3).standard_normal((1, 5)).astype(np.float32))
+    first, last = node(
+        '(() => { const player = { G: new Network(given.net), latent: 5, classes: [],'
+        ' distribution: "normal" }; const search = new Search(player, Float32Array.from(given.x));'
+        ' search.step(); const first = search.best.error;'
+        ' while (!search.isDone) search.step(); return [first, search.best.error] })()',
+        net=described(net),
+        x=made.ravel().tolist(),
+    )
+    assert last < 1e-3 < first / 10
+
+
 # Noise
 
 CDFS = {
