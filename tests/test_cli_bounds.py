@@ -36,7 +36,15 @@ BOUNDS = {
         '--encoder': (1, 10**7),
         '--seed': SEEDS,
     },
+    'directions': {
+        '--count': (1, 100),
+        '--distance': (0.1, 20.0),
+        '--seed': SEEDS,
+        '--samples': (100, 1_000_000),
+    },
     'bench': {'--seconds': (0.1, 3600.0), '--tolerance': (0.0, 10.0)},
+    'train': {'--port': (0, 65_535)},
+    'watch': {'--port': (0, 65_535)},
 }
 CASES = [(name, option) for name in BOUNDS for option in BOUNDS[name]]
 

@@ -328,7 +328,7 @@ HANDED = {
     'invert': {'--images', '--resize'},
 }
 ELSEWHERE = {
-    'train': {  # test_cli, test_changed_data, test_init_from, test_tensorboard
+    'train': {  # test_cli, test_changed_data, test_init_from, test_tensorboard, test_live
         '--recipe',
         '--config',
         '--resume',
@@ -337,7 +337,11 @@ ELSEWHERE = {
         '--changed-data',
         '--init-from',
         '--tensorboard',
+        '--watch',
+        '--host',
+        '--port',
     },
+    'watch': {'--host', '--port'},  # test_live
     'sample': {  # test_samples_as_data
         '--to',
         '--count',

@@ -122,19 +122,22 @@ TARGETS = {
     'judge calibrate --out': (['judge', 'calibrate', *DATA], False, ''),
     'export --out': (['export', 'RUN'], True, ''),
     'invert --out': (['invert', 'RUN'], True, ''),
+    'directions --out': (['directions', 'RUN'], True, ''),
+    'play --out': (['play', 'RUN'], False, '.html'),
     'summary --graph': (['summary', 'RUN'], False, '.svg'),
     'bench --out': (['bench'], True, ''),
     'data --sheet': (['data', 'synthetic'], False, '.png'),
 }
 INPUTS = ['train --config', 'train --resume', 'evaluate --judge', 'evaluate --calibration']
 INPUTS += ['train --init-from', 'judge calibrate --judge', 'invert --images']
-INPUTS += ['invert --mask']
+INPUTS += ['invert --mask', 'directions --judge', 'play --dis']
 FILES = ['config.json', 'run.json', 'log.csv', 'reals.png', 'samples/000004.png', 'figures/new.png']
 FILES += ['snapshots/000004.snapshot', 'figures/x.svg', 'figures/deep/x.png', 'batches.csv']
 FOLDERS = ['.', 'samples', 'figures/new', 'snapshots', 'samples/../figures']
 # Names that a command gives, and which one.
 OTHERS = {'seeds-0-3.png': 'sample', 'walk-x.png': 'interpolate', 'inversion-1/x.png': 'invert'}
 OTHERS |= {'inversion': 'invert', 'evaluation.json': 'evaluate', 'walk': 'interpolate'}
+OTHERS |= {'directions-1/x.png': 'directions', 'play-1.html': 'play'}
 
 
 def option_names(command, name=''):

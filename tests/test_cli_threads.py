@@ -20,7 +20,7 @@ from gluongan.threads import usable_cores
 CORES = usable_cores()
 OWNER = "in gluongan's pool" if runtime.THREADS.in_pool else "OpenMP's"
 NEED_NO_THREADS = {'cache', 'compare', 'completion', 'data', 'list', 'plot', 'recipes', 'runs'}
-NEED_NO_THREADS |= {'summary'}
+NEED_NO_THREADS |= {'report', 'summary', 'watch'}
 
 # Drawing takes a second.
 WITHOUT_FIGURES = """

@@ -38,7 +38,7 @@ def base_of(config: Config) -> Config:
 def differing_settings(config: Config) -> list[Setting]:
     """Return the settings in which a run differs from its recipe.
 
-    >>> differing_settings(Config(lr=0.001))[0][:3]
+    >>> differing_settings(recipe('dense').with_settings({'lr': 0.001}))[0][:3]
     ('lr', '0.001', '0.0002')
     """
     changes = base_of(config).differences(config)
@@ -59,7 +59,7 @@ def repeat_command(config: Config, initial: str | None = None) -> str:
 
     initial: the run or export with whose weights it began.
 
-    >>> repeat_command(Config(lr=0.001, gen_batchnorm=False))
+    >>> repeat_command(recipe('dense').with_settings({'lr': 0.001, 'gen_batchnorm': False}))
     'gluongan train --no-gen-batchnorm --lr 0.001'
     """
     words = ['gluongan', 'train']
