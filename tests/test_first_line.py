@@ -27,14 +27,15 @@ cli.main({words})
 """
 
 
-def lines_of(*words):
+def lines_of(*words, cwd):
     code = CODE.format(slow=SLOW, words=list(words))
     command = [sys.executable, '-c', code]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+    return done.stdout.splitlines()
 
 
 def test_the_line_comes_before_mxnet_is_imported_and_the_command_line_imports_little(tmp_path):
-    imported, first, *_ = lines_of('train', '--data', 'synthetic', '--out', str(tmp_path / 'runs'))
+    imported, first, *_ = lines_of('train', '--data', 'synthetic', cwd=tmp_path)
     assert imported == "gluongan.cli ['mxnet']"  # which is None
     assert first == 'loading MXNet and the data False'
 

@@ -166,7 +166,7 @@ def test_a_dry_run_says_it_too_and_writes_nothing(source, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     with tiny.no_new_files():
         result = tiny.gluongan('train', *tiny.flags(), '--dry-run', '--init-from', source)
-    assert result.exit_code == 0 and 'begins with 12 of 12 arrays' in result.stderr
+    assert result.exit_code == 0 and 'begins with 20 of 20 arrays' in result.stderr
 
 
 def test_a_run_without_it_has_no_such_file(tmp_path):

@@ -262,4 +262,5 @@ def test_parts_can_be_chosen_and_a_misspelt_one_is_said(capsys):
     assert not capsys.readouterr().err
     assert threads.choose_parts('danse') == threads.PARTS
     allowed = 'must be 0, 1, or some of ' + ','.join(threads.PARTS)
+    allowed += ' (did you mean dense?)'
     assert capsys.readouterr().err == f'Warning: GLUONGAN_NATIVE=danse: {allowed}; all are used\n'

@@ -186,7 +186,7 @@ STATE = {'last': 15_000, 'state': 'complete', 'is_evaluated': True}
     ],
 )
 def test_what_to_try_next_follows_from_the_state_of_the_run(changes, expected):
-    steps = next_steps(Path('run'), Config(), **{**STATE, **changes})
+    steps = next_steps(Path('run'), recipe('dense'), **{**STATE, **changes})
     assert expected in [step.command for step in steps]
 
 

@@ -140,7 +140,13 @@ def _flatten(w: Writer, attrs: Attrs, x: str) -> str:
 
 
 def _reshape(w: Writer, attrs: Attrs, x: str) -> str:
-    return w('Reshape', x, w.integers(*attrs['shape']))
+    first, *others = attrs['shape']
+    if first == 0 and 0 in others and -1 not in others:
+        # Lengths that are kept are written out: OpenCV 4.11 does not understand a second 0.
+        kept = w.shapes[x][1:]
+        lengths = [kept[i] if length == 0 else length for i, length in enumerate(others)]
+        return w('Reshape', x, w.integers(-1, *lengths))
+    return w('Reshape', x, w.integers(first, *others))
 
 
 def _reshape_like(w: Writer, attrs: Attrs, x: str, y: str) -> str:
