@@ -84,7 +84,7 @@ def view_of(watch: bool, host: str, port: int, *, stays: bool) -> View | None:
     for name in ('host', 'port'):
         is_given = context.get_parameter_source(name) != ParameterSource.DEFAULT
         if is_given and not watch:
-            raise Usage(f'{flag(name)}: is of the live view; must be used with --watch')
+            raise Usage(f'{flag(name)}: applies to the live view alone; must be used with --watch')
     if not watch:
         return None
     with refusals():

@@ -373,7 +373,7 @@ def test_training_is_watched_from_its_start_to_its_end(tmp_path, undrawn, monkey
 @pytest.mark.parametrize('words', [('--host', '127.0.0.1'), ('--port', '8000')])
 def test_options_of_a_view_need_one(tmp_path, words):
     sentence = tiny.refused('train', *tiny.flags(), *words, '--out', tmp_path / 'runs')
-    assert sentence == f'{words[0]}: is of the live view; must be used with --watch'
+    assert sentence == f'{words[0]}: applies to the live view alone; must be used with --watch'
 
 
 def test_the_process_of_a_view_ends_when_nobody_looks(run, monkeypatch):
