@@ -46,6 +46,10 @@ def test_a_case_is_its_recipe_at_a_batch_size(name):
     assert cases.config(name).batch == int(batch)
 
 
+def test_the_cases_of_dense_are_the_plain_game():
+    assert {cases.config(f'dense-{batch}').ema for batch in cases.BATCHES} == {0.0}
+
+
 def test_there_are_seven_recipes_at_three_batch_sizes():
     assert len(cases.NAMES) == 21
 

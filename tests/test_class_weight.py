@@ -9,6 +9,8 @@ import tiny
 from scipy.special import log_softmax
 
 from gluongan import build, runtime
+from gluongan.bench import subjects
+from gluongan.bench.cases import Case
 from gluongan.errors import InputError
 from gluongan.gan.losses import LOSSES
 from gluongan.gan.objectives import DisObjective, GenObjective
@@ -175,3 +177,39 @@ def test_the_penalty_is_still_that_of_the_logit():
     for _ in range(2):
         updater.update()
     assert np.isfinite(updater.dis(x).asnumpy()).all()
+
+
+def generator_after(class_weight):
+    """The generator's weights after updates against a discriminator that stays as it is."""
+    settings = {'conditional': True, 'dis_projection': True, 'class_weight': class_weight}
+    config = tiny.tiny(optimizer='sgd', lr=0.1, dis_lr=1e-8, **settings)
+    updater = build.make_updater(config, build.load_data(config))
+    for _ in range(3):
+        updater.update()
+    return critics.numbers(updater.gen)
+
+
+def test_a_weight_teaches_the_generator_too():
+    plain, weighted = generator_after(0.0), generator_after(2.0)
+    assert max(np.abs(plain[name] - weighted[name]).max() for name in plain) > 1e-4
+
+
+def test_another_view_of_the_classifier_leaves_the_penalty_its_own():
+    config = tiny.tiny(conditional=True, dis_projection=True, penalty='r1', class_weight=0.5)
+    updater = build.make_updater(config, build.load_data(config))
+    of_penalty, view = updater.penalty.view, frozen(Classifying(updater.dis))
+    updater.dis_view = view
+    updater.update()
+    assert updater.gen_objective.net is view and updater.penalty.view is of_penalty
+
+
+def test_every_mode_of_the_benchmark_computes_the_same():
+    config = tiny.tiny(conditional=True, dis_projection=True, class_weight=0.5)
+    after = {}
+    for mode in ('static', 'imperative'):
+        updater = subjects.make_updater(Case(config, mode=mode), build.load_data(config))
+        for _ in range(2):
+            updater.update()
+        after[mode] = critics.numbers(updater.gen)
+    for name, value in after['static'].items():
+        np.testing.assert_allclose(after['imperative'][name], value, rtol=1e-3, atol=1e-5)
