@@ -16,7 +16,7 @@ from gluongan.cli import main
 
 from gluongan.evaluation.overview import overviews
 from gluongan.runs.folder import RunError
-from gluongan.runs.lock import RunLock, is_being_trained
+from gluongan.runs.lock import RunLock, is_training
 from gluongan.runs.removal import remove
 
 OLD = 1_000_000_000  # seconds since 1970
@@ -165,12 +165,14 @@ def test_the_lock_of_another_process_is_seen_and_one_that_a_kill_left_is_not(run
     run = runs / '00006-begun'
     words = [sys.executable, '-c', HOLD, str(run)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b'held\n' and is_being_trained(run)
+        assert process.stdout.readline() == b'held\n' and is_training(run)
         process.kill()
-    assert (run / 'training.lock').is_file() and not is_being_trained(run)
+    assert (run / 'training.lock').is_file() and not is_training(run)
     holder = {'process': os.getpid(), 'host': os.uname().nodename}  # the number is another's now
     (run / 'training.lock').write_text(json.dumps(holder))
-    assert not is_being_trained(run)
+    assert not is_training(run)
+    (run / 'training.lock').write_text(json.dumps({**holder, 'host': 'elsewhere'}))
+    assert is_training(run)
 
 
 @pytest.mark.parametrize(('answer', 'gone'), [('y\n', CLEANED), ('n\n', []), ('', [])])

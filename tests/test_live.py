@@ -99,8 +99,7 @@ def test_what_the_training_writes_is_seen(tmp_path):
     run = pages.make_run(tmp_path / 'run', iterations=300)
     config = json.loads((run / folder.CONFIG).read_text())
     (run / folder.CONFIG).write_text(json.dumps({**config, 'iterations': 1_000}))
-    (run / folder.LOCK).write_text(json.dumps({'process': os.getpid(), 'host': HOST}))
-    with serving(run) as server:
+    with RunLock(run), serving(run) as server:
         before = state_of(server)
         assert before['state'] == 'training'
         said = 'iteration 300 of 1,000, 10 iterations per second, 0:01:10 left'
@@ -155,7 +154,7 @@ def test_head_is_get_without_its_content(view):
         (None, 600, 'complete'),
         (None, 900, 'stopped'),
         ({'process': 2**22 + 1, 'host': HOST}, 900, 'killed'),
-        ({'process': os.getpid(), 'host': HOST}, 900, 'training'),
+        ({'process': os.getpid(), 'host': HOST}, 900, 'killed'),  # its number is another's now
         ({'process': 2**22 + 1, 'host': 'elsewhere'}, 900, 'training'),
     ],
 )
@@ -166,6 +165,12 @@ def test_a_run_is_training_or_complete_or_stopped_or_was_killed(tmp_path, lock, 
     if lock:
         (run / folder.LOCK).write_text(json.dumps(lock))
     assert state_module.read_state(run)['state'] == word
+
+
+def test_a_run_whose_lock_is_held_is_training(tmp_path):
+    run = pages.make_run(tmp_path / 'run', iterations=600)
+    with RunLock(run):
+        assert state_module.read_state(run)['state'] == 'training'
 
 
 def test_a_lock_that_is_held_is_seen_and_left_alone(run):

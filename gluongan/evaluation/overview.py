@@ -14,9 +14,10 @@ from ..config import Config
 from ..errors import InputError
 from ..metric_names import metric_meaning
 from ..runs.folder import RunError, is_numbered, is_run, read_config
-from ..runs.lock import is_being_trained
+from ..runs.lock import is_training
 from ..runs.removal import is_empty
 from ..runs.snapshots import has_snapshot_files
+from .comparison import format_number
 from .measured import Measured, is_complete, last_iteration, read_measured
 
 TRAINS, FINISHED, STOPPED = 'trains now', 'finished', 'stopped'
@@ -60,7 +61,7 @@ class Overview:
             if metric_meaning(name).better != 'data'
         }
         first = list((values or self.newest.values).items())[:MOST_METRICS]
-        numbers = ', '.join(f'{name} {value:.4g}' for name, value in first)
+        numbers = ', '.join(f'{name} {format_number(value)}' for name, value in first)
         return f'{numbers} ({self.newest.origin.by}, {self.newest.origin.snapshot})'
 
     @property
@@ -102,7 +103,7 @@ def overview(run: Path) -> Overview:
     size = size_of(run)
     if is_empty(run):
         return Overview(run, BROKEN, size, problem='is empty', useless='is empty')
-    trained = is_being_trained(run)
+    trained = is_training(run) is True
     try:
         config = read_config(run)
     except RunError as error:

@@ -79,16 +79,6 @@ class DisObjective(Objective):
     inputs_are_constant = True
     _same_size = True
 
-    def __init__(
-        self,
-        net: mx.gluon.HybridBlock,
-        loss: Loss = LOSSES['nonsaturating'],
-        *,
-        class_weight: float = 0.0,
-    ) -> None:
-        super().__init__(net, loss, class_weight=class_weight)
-        self._classifying = Classifying(net) if class_weight else None
-
     def forward(self, x_real: Array, x_fake: Array) -> tuple[Array, Array, Array]:
         same_size = len(x_real) == len(x_fake)
         if same_size != self._same_size:
@@ -133,7 +123,7 @@ class DisObjective(Objective):
         return (y_real, y_fake, *(F.split(of, num_outputs=2, axis=0)[0] for of in errors))
 
     def _outputs(self, x: Any) -> tuple[Any, ...]:
-        return self._classifying(x) if self._classifying else (self.net(x),)
+        return Classifying(self.net)(x) if self.class_weight else (self.net(x),)
 
 
 class GenObjective(Objective):

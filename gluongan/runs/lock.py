@@ -136,31 +136,6 @@ class RunLock:
         )
 
 
-def is_being_trained(run: Path) -> bool:
-    """Return whether a process trains the run in a folder now.
-
-    The lock itself is tried only where the process that it names runs, so that none who wants it
-    meets this one.
-    """
-    lock = RunLock(run)
-    holder = lock.holder()
-    if lock.is_held_here() or not (run / LOCK).exists():
-        return lock.is_held_here()
-    if holder.get('host') == HOST and not _runs(holder.get('process')):
-        return False
-    try:
-        file = os.open(run / LOCK, os.O_RDONLY)
-    except OSError:
-        return bool(holder)
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(file)
-    return False
-
-
 @atexit.register
 def _release_all() -> None:
     """Give back what a script holds that ends with its Trainer still there."""
@@ -171,18 +146,30 @@ def _release_all() -> None:
 def is_training(run: Path) -> bool | None:
     """Return whether a process trains a run: None where none does, False where it was killed.
 
-    It only reads, and leaves the lock alone. Of a process on another host nothing is known but its
-    lock.
+    The lock itself is tried only where the process that it names runs here, so that none who wants
+    it meets this one. Of a process on another host nothing is known but that file.
     """
+    lock = RunLock(run)
+    if lock.is_held_here():
+        return True
+    holder = lock.holder()
+    if holder.get('host', HOST) != HOST:
+        return True
+    if holder and not _runs(holder.get('process')):
+        return False
     try:
-        holder = json.loads(read_bytes(run / LOCK, MOST))
+        file = os.open(run / LOCK, os.O_RDONLY)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError):
+    except OSError:
         return True
-    if not isinstance(holder, dict) or holder.get('host') != HOST:
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
         return True
-    return _runs(holder.get('process'))
+    finally:
+        os.close(file)
+    return False
 
 
 def _runs(process: Any) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..files import naming_target
 from .folder import RunError, is_numbered, is_of_run, is_run
-from .lock import RunLock, is_being_trained
+from .lock import RunLock, is_training
 
 YOUNG = 60  # seconds; a run that begins has no lock yet
 
@@ -26,7 +26,7 @@ def why_kept(run: Path) -> str:
         return 'it is not a folder'
     if not is_numbered(run) or not (is_run(run) or is_empty(run)):
         return 'it is not a run folder'
-    if is_being_trained(run):
+    if is_training(run):
         return 'it is being trained'
     foreign = sorted(name for name in os.listdir(run) if not is_of_run(name))
     if foreign:
