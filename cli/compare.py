@@ -46,7 +46,7 @@ def compare(runs: tuple[Path, ...], out: Path | None) -> None:
     The table includes the metrics of `gluongan evaluate RUN` for each run that was evaluated. Above
     them stands the iteration that they are of, with the snapshot, the data and the version of
     gluongan; metrics of other ones have other lines, and the table says which are stale. This
-    command works without MXNet. Files and folders that are no runs are skipped with a line that
+    command works without MXNet. Files and folders that are not runs are skipped with a line that
     says so, so RUN may be a pattern.
 
     \b

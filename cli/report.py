@@ -35,7 +35,7 @@ def report(runs: tuple[Path, ...], out: Path | None) -> None:
     trains.
 
     Of several runs, the page compares them as `gluongan compare` does, with their samples side by
-    side. Files and folders that are no runs are skipped with a line that says so.
+    side. Files and folders that are not runs are skipped with a line that says so.
 
     \b
     gluongan report runs/00000-dense-mnist

@@ -27,15 +27,14 @@ HOST = click.option(
     default='127.0.0.1',
     show_default=True,
     metavar='ADDRESS',
-    help='The address that is listened on. Any other than the default lets other machines see the '
-    'run.',
+    help='The address to listen on. Any other than the default lets other machines see the run.',
 )
 PORT = click.option(
     '--port',
     type=click.IntRange(0, 65_535),
     default=0,
-    metavar='INT',
-    help='The port that is listened on. [0 to 65,535; default: 0, any that is free]',
+    show_default='any that is free',
+    help='The port to listen on.',
 )
 
 
