@@ -14,12 +14,20 @@ from .knobs import PATH
 from .options import DATA_AT, THREADS, WHICH, find_generator
 from .outputs import at_snapshot, default_stem, output, safe
 from .printing import echo
+from .shell import complete_run
 
 MOST = 2  # generators in a page
 
 
 @click.command(short_help='Write a page in which anybody can play with a generator.')
-@click.argument('sources', type=PATH, nargs=-1, required=True, metavar='RUN|EXPORT [RUN|EXPORT]')
+@click.argument(
+    'sources',
+    type=PATH,
+    nargs=-1,
+    required=True,
+    metavar='RUN|EXPORT [RUN|EXPORT]',
+    shell_complete=complete_run,
+)
 @click.option(
     '--dis',
     type=PATH,

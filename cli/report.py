@@ -13,12 +13,15 @@ from .faults import Usage, refusals, warn
 from .knobs import PATH
 from .outputs import check_target
 from .printing import echo
+from .shell import complete_run
 
 PAGE = '.html'
 
 
 @click.command(short_help='Write one page about a run, or about several, for a browser.')
-@click.argument('runs', nargs=-1, required=True, type=PATH, metavar='RUN [RUN ...]')
+@click.argument(
+    'runs', nargs=-1, required=True, type=PATH, metavar='RUN [RUN ...]', shell_complete=complete_run
+)
 @click.option(
     '--out',
     type=PATH,

@@ -337,6 +337,8 @@ def test_a_discriminator_that_does_not_fit_is_refused(run, export, tmp_path):
     for wrong in (export / 'gen',):
         message = refused('play', export / 'gen', '--dis', wrong, '--out', tmp_path / 'x.html')
         assert message.startswith(f'--dis {wrong}: must be the export of a discriminator')
+    message = refused('play', export / 'gen', '--dis', 'nowhere', '--out', tmp_path / 'x.html')
+    assert message == '--dis nowhere: does not exist; must be the export of a discriminator'
 
 
 def test_a_page_has_its_ending_and_replaces_nothing_of_a_run(run):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import click
 import pytest
 import tiny
 from click.shell_completion import ShellComplete
@@ -76,6 +77,16 @@ def test_runs_are_offered(runs, words):
     assert offered(*words, 'runs/00001') == runs[1:]
     assert offered(*words, 'other/') == ['other/00000-dcgan']
     assert offered(*words, 'elsewhere/') == ['(dir)']
+
+
+def takes_runs(command):
+    arguments = [each for each in command.params if isinstance(each, click.Argument)]
+    return any('RUN' in (each.metavar or '') for each in arguments)
+
+
+@pytest.mark.parametrize('name', [each.name for each in COMMANDS if takes_runs(each)])
+def test_every_command_that_takes_a_run_is_offered_those_there_are(runs, name):
+    assert set(runs) <= set(offered(name, ''))
 
 
 def test_recipes_and_runs_are_offered_to_summary(runs):

@@ -180,6 +180,9 @@ def _judging(run: Path, which: str, is_probability: bool, left_out: list[str]) -
 
 
 def _exported_judge(folder: Path, sampler: Sampler) -> Judging:
+    if not folder.is_dir():
+        message = 'does not exist; must be the export of a discriminator'
+        raise RunError(message, setting='dis', value=folder)
     loaded = load_export(folder)
     of = loaded.manifest
     compares = COMPARING & {node.op for node in loaded.graph.nodes}
