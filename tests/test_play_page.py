@@ -120,9 +120,9 @@ def test_what_is_painted_is_what_was_computed(show, runs):
     page = show()
     expected = np.floor(load_sampler(runs['dense']).of_seeds([3])[0, 0] * 255 + 0.5)
     page.click('.sheet button[data-seed="3"]')
-    painted = np.reshape(pixels(page, '#pictures .large'), (8, 8, 4))
+    painted = np.reshape(pixels(page, '#panel-pictures .large'), (8, 8, 4))
     assert abs(painted[..., :3] - expected[..., None]).max() <= 1
-    assert 'Seed 3. D says' in page.inner_text('#pictures figcaption')
+    assert 'Seed 3. D says' in page.inner_text('#panel-pictures figcaption')
 
 
 @pytest.mark.parametrize(
@@ -138,10 +138,21 @@ def test_a_page_has_the_tabs_that_suit_its_generator_and_each_opens(show, name, 
     page.focus('[role=tab]')
     opened = []
     for _ in tabs.split():
-        opened.append(page.eval_on_selector('main > :not([hidden])', 'e => e.id'))
+        opened.append(
+            page.eval_on_selector('main > :not([hidden])', "e => e.id.replace('panel-', '')")
+        )
         page.keyboard.press('ArrowRight')
     assert ' '.join(opened) == tabs
-    assert page.eval_on_selector('main > :not([hidden])', 'e => e.id') == 'pictures'
+    assert page.eval_on_selector('main > :not([hidden])', 'e => e.id') == 'panel-pictures'
+
+
+def test_the_page_opens_without_a_focus_and_no_id_is_there_twice(show):
+    page = show()
+    page.reload()  # now with the name of a tab in its address
+    assert page.url.endswith('#pictures')
+    assert page.evaluate('document.activeElement === document.body')
+    ids = page.eval_on_selector_all('[id]', 'all => all.map(e => e.id)')
+    assert len(ids) == len(set(ids)) > 10
 
 
 def test_again_draws_other_pictures_and_a_seed_the_same_ones(show):
@@ -157,8 +168,8 @@ def test_again_draws_other_pictures_and_a_seed_the_same_ones(show):
 def test_a_slider_of_a_direction_moves_the_picture_along_it_and_back(show):
     page = show(tab='directions')
     settled(page)
-    before = pixels(page, '#directions .large')
-    page.focus('#directions input[type=range]')
+    before = pixels(page, '#panel-directions .large')
+    page.focus('#panel-directions input[type=range]')
     for _ in range(20):
         page.keyboard.press('ArrowRight')
     settled(page)
@@ -166,23 +177,23 @@ def test_a_slider_of_a_direction_moves_the_picture_along_it_and_back(show):
         'Array.from(app.player.draw([{ z: sumOf(app.player.noise(0), 1, app.player.axes[0], 1) }])'
         '[0].values)'
     )
-    moved = np.reshape(pixels(page, '#directions .large'), (-1, 4))[:, 0]
+    moved = np.reshape(pixels(page, '#panel-directions .large'), (-1, 4))[:, 0]
     assert abs(moved - np.multiply(expected, 255)).max() <= 1
-    assert pixels(page, '#directions .large') != before
+    assert pixels(page, '#panel-directions .large') != before
     page.click('text=Back to 0')
     settled(page)
-    assert pixels(page, '#directions .large') == before
+    assert pixels(page, '#panel-directions .large') == before
 
 
 def test_a_walk_begins_and_ends_at_its_pictures(show):
     page = show(tab='walk')
-    ends = [pixels(page, f'#walk .ends > :nth-child({n}) canvas') for n in (1, 3)]
+    ends = [pixels(page, f'#panel-walk .ends > :nth-child({n}) canvas') for n in (1, 3)]
     assert ends[0] != ends[1]
     for key, end in (('Home', ends[0]), ('End', ends[1])):
-        page.focus('#walk input[type=range]')
+        page.focus('#panel-walk input[type=range]')
         page.keyboard.press(key)
         settled(page)
-        assert pixels(page, '#walk .ends > :nth-child(2) canvas') == end
+        assert pixels(page, '#panel-walk .ends > :nth-child(2) canvas') == end
 
 
 def test_no_truncation_leaves_the_pictures_as_they_are_and_the_strongest_makes_them_alike(show):
@@ -193,7 +204,7 @@ def test_no_truncation_leaves_the_pictures_as_they_are_and_the_strongest_makes_t
         return np.std(places, axis=0).mean()
 
     before = spread()
-    page.focus('#pictures input[type=range]')
+    page.focus('#panel-pictures input[type=range]')
     page.keyboard.press('Home')
     for _ in range(8):  # a few pictures a frame
         settled(page)
@@ -236,10 +247,10 @@ def test_spot_the_fake_counts_right_answers_whatever_chooses(show, way):
         answer = page.inner_text('[role=status] >> visible=true')
         assert answer.startswith('Right' if is_right else 'No')
         assert f'{place + 1} is the fake' in answer
-        assert f'You: {score}' in page.inner_text('#fake .result')
+        assert f'You: {score}' in page.inner_text('#panel-fake .result')
         press(place)  # a second answer in a round is not counted
         proceed()
-    assert 'You: 2 of 3' in page.inner_text('#fake .result')
+    assert 'You: 2 of 3' in page.inner_text('#panel-fake .result')
 
 
 def test_every_round_has_other_places_and_other_pictures_and_one_fake(show):
@@ -265,15 +276,15 @@ def test_a_drawing_by_mouse_or_keyboard_is_sought(show):
     page.mouse.move(box['x'] + 100, box['y'] + 100)
     page.mouse.up()
     page.wait_for_selector('text=mean squared error')
-    by_mouse = pixels(page, '#draw .three > :nth-child(2) canvas')
+    by_mouse = pixels(page, '#panel-draw .three > :nth-child(2) canvas')
     assert max(by_mouse[::4]) > 100
     page.click('text=Clear')
-    assert max(pixels(page, '#draw .three > :nth-child(2) canvas')[::4]) == 0
+    assert max(pixels(page, '#panel-draw .three > :nth-child(2) canvas')[::4]) == 0
     page.focus('.board')
     for key in (' ', 'ArrowDown', 'ArrowDown', ' '):
         page.keyboard.press(key)
     page.wait_for_selector('text=mean squared error')
-    by_keyboard = pixels(page, '#draw .three > :nth-child(2) canvas')
+    by_keyboard = pixels(page, '#panel-draw .three > :nth-child(2) canvas')
     assert max(by_keyboard[::4]) > 100 and by_keyboard != by_mouse
 
 
@@ -329,4 +340,4 @@ def test_a_page_of_two_generators_changes_between_them(show):
     page.select_option('header select', index=1)
     assert page.evaluate('app.player.classes.length') == 4
     page.click('text=Classes')
-    assert len(page.query_selector_all('#classes .row')) == 4
+    assert len(page.query_selector_all('#panel-classes .row')) == 4

@@ -37,11 +37,13 @@ class App {
   }
 
   makeTab(tab) {
+    // Not the name in the address, or the browser would move the focus to the panel.
+    const id = `panel-${tab.id}`;
     const handle = button(tab.title, () => this.open(tab.id), {
-      id: `tab-${tab.id}`, role: 'tab', 'aria-controls': tab.id,
+      id: `tab-${tab.id}`, role: 'tab', 'aria-controls': id,
     });
     const panel = make('section', {
-      id: tab.id, hidden: true, role: 'tabpanel', tabIndex: 0, 'aria-labelledby': handle.id,
+      id, hidden: true, role: 'tabpanel', tabIndex: 0, 'aria-labelledby': handle.id,
     });
     return { tab, handle, panel, built: null };
   }
