@@ -147,6 +147,7 @@ setup(
         'tensorboard': TENSORBOARD,
         'test': [
             'pytest>=7',
+            'pytest-cov>=5',  # for faults.py: which test runs which line
             'hypothesis>=6',
             'ruff>=0.6',
             'scikit-learn>=1.2',

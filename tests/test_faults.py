@@ -12,6 +12,7 @@ from pathlib import Path
 import faults
 import pytest
 import rack.faults
+from rack.covering import Covering
 from rack.faults import draw, equivalent, faults_of, found_again
 from rack.suite import Run, Suite, Verdict, failures, watch
 
@@ -207,3 +208,65 @@ def test_the_score_names_equivalent_and_undecided_faults_apart():
     line = faults.score(found)
     assert line.startswith('21 planted: 17 caught, 2 equivalent, 1 undecided, 1 survive;')
     assert line.endswith('caught/planted 81.0%, caught/(planted - equivalent) 89.5%')
+
+
+# What runs a line
+
+
+@pytest.fixture
+def covering(tmp_path):
+    """The record of two tests that run different lines of a small module."""
+    coverage = pytest.importorskip('coverage')
+    path = str(tmp_path / 'root' / 'gluongan' / 'gan' / 'noise.py')
+    data = coverage.CoverageData(str(tmp_path / 'record'))
+    runs = {
+        '': [2],
+        'tests/test_noise.py::positive|run': [3, 5],
+        'tests/test_noise.py::negative[-1|2]|run': [3, 4],
+        'tests/test_cli.py::everything (call)': [2, 3, 4, 5],
+    }
+    for context, lines in runs.items():
+        data.set_context(context)
+        data.add_lines({path: lines})
+    data.write()
+    return Covering(tmp_path / 'record')
+
+
+def test_tests_that_run_a_line_are_known_nearest_file_first_and_narrowest_test_first(covering):
+    files = ['tests/test_cli.py', 'tests/test_noise.py']
+    positive, negative = 'tests/test_noise.py::positive', 'tests/test_noise.py::negative[-1|2]'
+    everything = 'tests/test_cli.py::everything'
+    assert covering.of('gluongan/gan/noise.py', 3, files) == [everything, negative, positive]
+    assert covering.of('gluongan/gan/noise.py', 3, files[::-1]) == [negative, positive, everything]
+    assert covering.of('gluongan/gan/noise.py', 5, files) == [everything, positive]
+    assert covering.of('gluongan/gan/noise.py', 9, files) == []
+    assert covering.of('gluongan/gan/other.py', 3, files) == []
+    assert covering.of('gluongan/gan/noise.py', 2, files) == [everything]
+
+
+def test_tests_that_run_the_line_are_tried_before_files_and_decide_only_where_they_fail(
+    tmp_path, source
+):
+    class Nearest:
+        def of(self, path, line, files):
+            assert path == 'gluongan/area.py' and files == [A, 'tests/test_b.py']
+            return [X, Y]
+
+    class Single(Scripted):
+        def run(self, tests, seconds, *words):
+            if list(tests) == [X, Y]:
+                self.calls.append(('nearest', True))
+                return Run(self.together, True, 1.0)
+            return super().run(tests, seconds, *words)
+
+    fault = next(faults_of('gluongan/area.py'))
+    for together, failing, outcome in (
+        ([X], {(X, True): FAILS}, Verdict('caught', X, 0, 2)),
+        ([], {}, Verdict('survives', None, 2, 2)),
+        ([], {(A, True): FAILS, (X, True): FAILS}, Verdict('caught', X, 1, 2)),
+        (['exit code 4'], {}, Verdict('survives', None, 2, 2)),
+    ):
+        suite = Single(tmp_path / f'{len(list(tmp_path.iterdir()))}', source, failing)
+        suite.together, suite.covering = together, Nearest()
+        assert suite.judge(fault, 1000) == outcome
+        assert suite.calls[0] == ('nearest', True)

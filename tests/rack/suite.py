@@ -76,8 +76,8 @@ def watch(process, seconds, pause):
 class Suite:
     """A copy of the sources, and what is known of its tests without a fault."""
 
-    def __init__(self, folder, *, root=ROOT, pause=None):
-        self.root, self.pause = Path(folder, 'copy'), pause
+    def __init__(self, folder, *, root=ROOT, pause=None, covering=None):
+        self.root, self.pause, self.covering = Path(folder, 'copy'), pause, covering
         shutil.copytree(root, self.root, ignore=shutil.ignore_patterns('.*', '__pycache__'))
         (self.root / 'gluongan' / 'cli').symlink_to('../cli')  # found before an installed one
         self.tests, self.functions = {}, collections.defaultdict(set)
@@ -169,21 +169,24 @@ class Suite:
         known = self._sound.get(test)
         return SECONDS if known is None else 30 + 4 * known.seconds
 
-    def says(self, fault, test):
-        """Return what a test file says of a fault, and the seconds that it took.
+    def says(self, fault, *tests):
+        """Return what a test file or some single tests say of a fault, and the seconds they took.
 
         That is 'passes', 'undecided', or the test that fails with the fault, also when it is run
         alone, and then not without.
         """
+        test, several = tests[0], len(tests) > 1
         skipped, used = set(), 0.0
         while True:
             limit = self.limit(test)
             words = [word for each in skipped for word in ('--deselect', each)]
             with self.planted(fault):
-                run = self.run([test], limit, '-x', *words)
+                run = self.run(list(tests), limit, '-x', *words)
             used += run.seconds
             if run.passed:
                 return 'passes', used
+            if several and not (run.ended and '::' in run.failed[0]):
+                return 'undecided', used
             if not run.ended:
                 ended = self.sound(test).ended
                 if ended and limit < self.limit(test):
@@ -201,8 +204,16 @@ class Suite:
             skipped.add(failed)
 
     def judge(self, fault, seconds):
-        """Run the test files that concern a fault until one catches it or its time is over."""
+        """Run the test files that concern a fault until one catches it or its time is over.
+
+        The tests that are known to run its line are tried before.
+        """
         tests, used, undecided = self.concerned(fault), 0.0, False
+        if self.covering is not None:
+            nearest = self.covering.of(fault.path, fault.line, tests)
+            said, used = self.says(fault, *nearest) if nearest else ('passes', 0.0)
+            if said not in ('passes', 'undecided'):
+                return Verdict('caught', said, 0, len(tests))
         for number, test in enumerate(tests):
             if used > seconds:
                 return Verdict('undecided', None, number, len(tests))
