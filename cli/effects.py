@@ -23,6 +23,7 @@ def _needs_any(*settings: str) -> Condition:
 
 CONDITIONS: dict[str, Condition] = {
     'data_dir': _needs('data', 'fashion-mnist'),
+    'clusters': _needs_any('conditional'),
     'gen_hidden': _needs('network', 'dense'),
     'dis_hidden': _needs('network', 'dense'),
     'conv_width': _needs('network', 'conv'),

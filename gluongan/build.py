@@ -30,7 +30,18 @@ MOST_WEIGHTS = 500_000_000
 
 
 def load_data(config: Config, split: str = 'train') -> data.Dataset:
-    """Return the data of a run, or with `test` what was held back. Raises DataError."""
+    """Return the data of a run, or with `test` what was held back.
+
+    With `clusters`, its classes are clusters of the training data. Raises DataError.
+    """
+    dataset = _load_split(config, split)
+    if not (config.conditional and config.clusters):
+        return dataset
+    train = dataset if split == 'train' else _load_split(config, 'train')
+    return data.clustered(dataset, data.find_centres(train, config.clusters))
+
+
+def _load_split(config: Config, split: str) -> data.Dataset:
     return data.load(
         config.data,
         split=split,
@@ -268,7 +279,8 @@ def _check_fit(config: Config, dataset: data.Dataset) -> None:
         )
     if config.conditional and not dataset.classes:
         raise ConfigError(
-            f'{config.data} has no labels; must be data with classes', setting='conditional'
+            f'{config.data} has no labels; must be data with classes, or have `clusters`',
+            setting='conditional',
         )
     if config.network == 'conv':
         _check_conv(config, dataset)

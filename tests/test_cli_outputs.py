@@ -291,6 +291,7 @@ def test_setting_without_effect_is_said_in_one_line(here):
 
 WITH_EFFECT = {
     'data_dir': {'data': 'fashion-mnist'},
+    'clusters': {'conditional': True},
     'conv_width': {'network': 'conv'},
     'conv_depth': {'network': 'conv'},
     'conv_extra': {'network': 'conv'},

@@ -43,6 +43,7 @@ SMALL = {
     'image_size': st.sampled_from((8, 12)),
     'channels': st.sampled_from((None, 1, 3)),
     **dict.fromkeys(('fit', 'background', 'frames'), st.none()),  # only for pictures
+    'clusters': rarely(1, 5),
     'latent': st.integers(1, 8),
     'gen_hidden': st.lists(st.integers(1, 9), max_size=2).map(tuple),
     'dis_hidden': st.lists(st.integers(1, 9), max_size=2).map(tuple),
@@ -201,6 +202,7 @@ POINTS = {
     'channels': None,
     'binarize': False,
     'mirror': False,
+    'clusters': 0,
     'augment': (),
     'gen_output': None,
     'network': 'dense',
@@ -231,6 +233,7 @@ IMPOSSIBLE = [
     ({**PLAIN, **POINTS, 'gen_output': 'tanh'}, '--gen-output tanh: '),
     ({**PLAIN, **POINTS, 'binarize': True}, '--binarize: '),
     ({**PLAIN, **POINTS, 'mirror': True}, '--mirror: '),
+    ({**PLAIN, **POINTS, 'conditional': True, 'clusters': 3}, '--clusters 3: '),
     ({**PLAIN, **POINTS, 'augment': ('shift',)}, '--augment shift: '),
     ({**PLAIN, **POINTS, 'image_size': 8}, '--image-size 8: '),
     ({**PLAIN, **IMAGES, 'batch': 1, 'gen_batchnorm': True}, '--batch 1: '),

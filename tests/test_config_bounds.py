@@ -12,6 +12,7 @@ RATE = (1e-8, 10.0)
 BOUNDS = {
     'image_size': (8, 1024),
     'latent': (1, 65536),
+    'clusters': (0, 1000),
     'conv_width': (1, 4096),
     'conv_depth': (1, 10),
     'conv_extra': (0, 8),

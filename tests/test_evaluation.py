@@ -29,7 +29,6 @@ from gluongan.evaluation import (
 )
 from gluongan.evaluation import classifier as judge
 from gluongan.evaluation.calibration import known_sets
-from gluongan.evaluation.report import format_metric
 from gluongan.evaluation.suite import measure_by_judge, measure_discriminator
 
 
@@ -369,29 +368,6 @@ def test_a_report_is_written_as_json(report, tmp_path):
     report.write(tmp_path / 'r.json')
     assert read_metrics(tmp_path / 'r.json') == pytest.approx(report.values, rel=1e-5)
     assert json.loads((tmp_path / 'r.json').read_text())['words'] == 'good'
-
-
-@pytest.mark.parametrize(
-    'value, text',
-    [
-        (0, '0.0000'),
-        (0.99994, '0.9999'),
-        (-0.5, '-0.5000'),
-        (1.0, '1.000'),
-        (1.5, '1.500'),
-        (-9.9994, '-9.999'),
-        (10.0, '10.0'),
-        (1234.56, '1,234.6'),
-        (None, '-'),
-    ],
-)
-def test_a_metric_has_four_digits_or_more_and_a_comma_at_thousands(value, text):
-    assert format_metric('lenet_fd10k_test', value) == text
-
-
-@pytest.mark.parametrize('value, text', [(0.0, '0'), (9.0, '9'), (1000.0, '1,000')])
-def test_a_metric_that_counts_is_a_whole_number(value, text):
-    assert format_metric('lenet_classes10k', value) == text
 
 
 def test_the_table_of_a_report_has_a_column_for_each_known_set(report):

@@ -12,6 +12,7 @@ from gluongan.evaluation import (
     metric_name,
     metric_stem,
 )
+from gluongan.evaluation.report import format_metric
 from gluongan.metric_names import UNKNOWN, find_metric_name, find_metrics, judge_space
 
 
@@ -71,3 +72,29 @@ def test_every_metric_is_explained_and_has_a_better_direction():
     assert {meaning.better for meaning in MEANINGS.values()} == {'low', 'high', 'data'}
     for word, better in (('divergence', 'low'), ('covered', 'high'), ('accuracy', 'data')):
         assert {each.better for each in MEANINGS.values() if word in each.text} == {better}
+
+
+# How values are written
+
+
+@pytest.mark.parametrize(
+    'value, text',
+    [
+        (0, '0.0000'),
+        (0.99994, '0.9999'),
+        (-0.5, '-0.5000'),
+        (1.0, '1.000'),
+        (1.5, '1.500'),
+        (-9.9994, '-9.999'),
+        (10.0, '10.0'),
+        (1234.56, '1,234.6'),
+        (None, '-'),
+    ],
+)
+def test_a_metric_has_four_digits_or_more_and_a_comma_at_thousands(value, text):
+    assert format_metric('lenet_fd10k_test', value) == text
+
+
+@pytest.mark.parametrize('value, text', [(0.0, '0'), (9.0, '9'), (1000.0, '1,000')])
+def test_a_metric_that_counts_is_a_whole_number(value, text):
+    assert format_metric('lenet_classes10k', value) == text

@@ -37,6 +37,7 @@ OTHER_VALUES = {
     'gen_output': 'tanh',
     'dis_head': 'softmax',
     'gen_batchnorm': False,
+    'clusters': 3,
     'gen_modulated': True,
     'dis_batchnorm': True,
     'batchnorm_momentum': 0.9,

@@ -194,6 +194,7 @@ GAME = {
     'penalty': ({}, 'r1', 'r2'),
     'penalty_weight': ({'penalty': 'r1'}, 1.0, 20.0),
     'penalty_every': ({'penalty': 'r1'}, 1, 2),
+    'clusters': ({'conditional': True}, 2, 3),
     'class_weight': ({'conditional': True, 'dis_projection': True}, 0.0, 0.5),
     'real_target': ({}, 1.0, 0.9),
     'fake_target': ({}, 0.0, 0.1),

@@ -54,6 +54,9 @@ class Settings:
 
     conditional: bool = _data(
         False, 'bool', 'Give both networks the class of each sample; the data must have labels.')
+    clusters: int = _data(
+        0, 'int', 'Conditional: divide the pictures into so many clusters of similar ones, which '
+        'take the place of labels; 0 turns it off.', low=0, high=1000)
 
     dis_projection: bool = _nets(
         False, 'bool', 'Conditional: the discriminator multiplies the label with its features '

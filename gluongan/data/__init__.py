@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .clusters import clustered, find_centres, has_clusters
 from .dataset import DataError, Dataset, NoSplit
 from .description import count_shared
 from .fingerprint import fingerprint
@@ -13,8 +14,11 @@ __all__ = [
     'DataError',
     'Dataset',
     'NoSplit',
+    'clustered',
     'count_shared',
+    'find_centres',
     'fingerprint',
+    'has_clusters',
     'has_shape_by_choice',
     'inspect',
     'load',

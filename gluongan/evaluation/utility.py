@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data import has_clusters
 from ..errors import InputError
 from ..metric_names import metric_name
 from ..runtime import seed as seed_mxnet
@@ -118,6 +119,8 @@ def check_utility(reference: Reference) -> None:
         problem = 'is made of points; must be pictures'
     elif len(train.classes) < 2:
         problem = 'has no classes to tell apart; must have two or more'
+    elif has_clusters(train):
+        problem = 'has clusters instead of classes; must have labels of its own'
     elif not reference.is_held_out or reference.labels is None:
         problem = 'has no test pictures with labels; must have some to test a classifier on'
     elif min(train.shape[1:]) < classifier.SMALLEST:
