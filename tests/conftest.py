@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,12 @@ import pytest
 # Networks of a dozen neurons gain nothing from threads, and lose much on a busy machine. This must
 # come before MXNet is imported.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
+
+# With `&` and `nohup` these are ignored, also by the commands that tests begin and then interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
