@@ -235,7 +235,9 @@ def test_a_judge_in_a_file_names_the_classes(runs, tmp_path, monkeypatch):
 
 def test_without_a_judge_the_command_says_so(runs, tmp_path):
     result = gluongan('directions', runs[0], '--out', tmp_path / 'd')
-    assert 'no directions of classes: no judge ships for synthetic; see --judge' in result.stdout
+    assert (
+        'no directions of classes: no judge ships for synthetic, and none is given' in result.stdout
+    )
     assert not (tmp_path / 'd' / 'classes.png').exists()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import InputError
 
 if TYPE_CHECKING:
+    from ..gan.sampling import Sampler
     from ..runtime import mx
     from .classifier import Judge
 
@@ -90,6 +91,15 @@ def class_directions(z: np.ndarray, labels: np.ndarray, classes: int) -> ClassDi
         float(np.bincount(held_out).max() / len(held_out)),
         len(held_out),
     )
+
+
+def named_samples(sampler: Sampler, judge: Judge, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return z (count, latent) of a generator without classes, and the classes of their pictures.
+
+    The judge names the classes (count,).
+    """
+    z = sampler.inputs(count, 0, None)
+    return z, judge(sampler.of_noise(z)).probabilities.argmax(axis=1)
 
 
 def share_of_class(gen: mx.gluon.HybridBlock, judge: Judge, z: np.ndarray, number: int) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...data import Dataset
-from ...evaluation.class_directions import class_directions
+from ...evaluation.class_directions import class_directions, named_samples
 from ...evaluation.classifier import SHIPPED, load_shipped
 from ...figures import grid, tiles
 from ...figures.grids import columns_of, evenly
@@ -65,8 +65,7 @@ def _ways(source: Source) -> dict[str, Any] | None:
     judge = load_shipped(source.data)
     if judge.about.shape != tuple(sampler.shape):
         return None
-    z = sampler.inputs(NAMED, 0, None)
-    labels = judge(sampler.of_noise(z)).probabilities.argmax(axis=1)
+    z, labels = named_samples(sampler, judge, NAMED)
     if len(np.unique(labels[: NAMED // 2])) < 2:  # a generator that has collapsed
         return None
     names = judge.about.classes

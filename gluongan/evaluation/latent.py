@@ -1,0 +1,228 @@
+"""What the z of a run hold: directions that change its pictures most, and those to each class.
+
+A study writes a folder: numbers, directions as .npy (K, latent), and figures of a sample that is
+moved along them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import figures
+from ..errors import InputError
+from ..exports import load_sampler
+from ..files import text_table, write_array, write_json
+from ..gan.directions import latent_directions, moved
+from ..gan.noise import noise_from_seeds
+from ..gan.sampling import Sampler, pixels
+from ..runs.folder import read_config
+from ..runs.reading import read_facts
+from . import classifier
+from .class_directions import ClassDirections, class_directions, named_samples, share_of_class
+from .classifier import Judge
+
+NUMBERS, PRINCIPAL, CLASSES = 'directions.json', 'principal.png', 'classes.png'
+PRINCIPAL_Z, CLASSES_Z = 'principal.npy', 'classes.npy'
+FILES = (NUMBERS, PRINCIPAL_Z, PRINCIPAL, CLASSES_Z, CLASSES)
+STEPS = 9  # pictures of a row
+JUDGED = 1_000  # pictures that are moved towards each class
+HALVES = (0.5, 1.0)  # of the distance, after which the classes are counted
+WHAT = {'sefa': "the first layer's weights", 'ganspace': "the first layer's activations"}
+
+
+class Request(NamedTuple):
+    """What to look for.
+
+    method, count: of the principal directions, see `latent_directions`. distance: how far z is
+    moved, each way. seed, class_name: of the sample that is moved, by default of the first class.
+    samples: how many tell which z is of which class. judge: the file of one that names the classes
+    of pictures, by default the one that ships with the package for the run's data. which, device:
+    see `load_sampler`.
+    """
+
+    method: str = 'sefa'
+    count: int = 10
+    distance: float = 4.0
+    seed: int = 0
+    class_name: str | None = None
+    samples: int = 10_000
+    judge: Path | None = None
+    which: str = 'last'
+    device: str = 'cpu'
+
+
+class Part(NamedTuple):
+    """What was found, in lines of text, and a figure of it, if any."""
+
+    text: str
+    figure: Path | None = None
+
+
+class LatentStudy:
+    """Looks for directions of z of a run, and writes what it finds into a folder.
+
+    Raises InputError, before anything is written, for a run or a request that has none.
+    """
+
+    def __init__(self, run: Path, folder: Path, request: Request) -> None:
+        self._request = request
+        self._folder = folder
+        self._sampler = load_sampler(run, which=request.which, device=request.device)
+        if len(self._sampler.shape) != 3:
+            raise InputError(f'{run}: is a run of points; must be a run of images')
+        config = read_config(run)
+        self._walk = Walk(
+            self._sampler, config.noise, request.seed, request.class_name, request.distance
+        )
+        self._judge, self._why = find_judge(self._sampler, config.data, request.judge)
+        iteration = self._sampler.iteration
+        self._title = f'{read_facts(run).about}, iteration {iteration:,}'
+        self._numbers: dict[str, Any] = {'iteration': iteration, 'noise': config.noise}
+
+    def parts(self) -> Iterator[Part]:
+        """Yield one part after the other; its files are written when it comes."""
+        yield self._principal()
+        yield Part(self._why) if self._judge is None else self._classes(self._judge)
+
+    def write_numbers(self) -> Path:
+        """Write the numbers of all parts so far, and return their file."""
+        write_json(self._folder / NUMBERS, self._numbers)
+        return self._folder / NUMBERS
+
+    def _principal(self) -> Part:
+        request, sampler = self._request, self._sampler
+        drawn = np.arange(request.samples if request.method == 'ganspace' else 1)
+        labels = drawn % len(sampler.classes) if sampler.classes else None
+        inputs = sampler.inputs(len(drawn), 0, labels)
+        found = latent_directions(
+            sampler.gen, inputs, sampler.latent, request.method, request.count
+        )
+        self._numbers |= {'method': request.method, 'shares': found.shares.tolist()}
+        write_array(self._folder / PRINCIPAL_Z, found.vectors.astype(np.float32))
+        shares = [f'{share:.1%}' for share in found.shares]
+        names = [f'{number} ({share})' for number, share in enumerate(shares, start=1)]
+        note = f'principal directions of {WHAT[request.method]}, with their share'
+        many = f'{len(shares)} principal directions of {sampler.latent}'
+        text = f'{many} ({request.method}): {", ".join(shares)}'
+        return Part(text, self._draw(found.vectors, names, PRINCIPAL, note))
+
+    def _classes(self, judge: Judge) -> Part:
+        classes, count = judge.about.classes, self._request.samples
+        z, labels = named_samples(self._sampler, judge, count)
+        found = class_directions(z, labels, len(classes))
+        before = (np.bincount(labels, minlength=len(classes)) / count).tolist()
+        after = self._shares_after(judge, z, found.vectors)
+        self._numbers |= {
+            'accuracy from z': found.accuracy,
+            'largest class': found.largest,
+            'held out': found.held_out,
+            'classes': list(classes),
+            'share of each class': before,
+            'share after moving': after,
+        }
+        write_array(self._folder / CLASSES_Z, found.vectors.astype(np.float32))
+        columns = {'of all': before, **{f'moved by {by:g}': after[by] for by in after}}
+        text = f'{sentence(found)}\n{share_table(classes, columns)}\n'
+        note = 'towards each class, and away from it'
+        return Part(text, self._draw(found.vectors, classes, CLASSES, note))
+
+    def _shares_after(
+        self, judge: Judge, z: np.ndarray, vectors: np.ndarray
+    ) -> dict[float, list[float]]:
+        """Return the share of each class when z are moved towards it, by how far they are."""
+        after = {}
+        for distance in (self._request.distance * half for half in HALVES):
+            there = [moved(z[:JUDGED], each, distance, self._walk.noise) for each in vectors]
+            after[distance] = [
+                share_of_class(self._sampler.gen, judge, each, number)
+                for number, each in enumerate(there)
+            ]
+        return after
+
+    def _draw(self, vectors: np.ndarray, names: Sequence[str], file: str, note: str) -> Path:
+        rows, columns = self._walk.rows(vectors)
+        note = f'{self._walk.of}; {note}; above: how far'
+        return figures.beside(rows, names, self._folder / file, self._title, note, columns)
+
+
+class Walk:
+    """Pictures of one sample that is moved along directions of z.
+
+    of: which sample. class_name: of a generator with classes, by default the first. Raises
+    SamplingError for a class that it does not have.
+    """
+
+    def __init__(
+        self, sampler: Sampler, noise: str, seed: int, class_name: str | None, distance: float
+    ) -> None:
+        if class_name is not None:
+            sampler.class_index(class_name)
+        if sampler.classes:
+            class_name = class_name or sampler.classes[0]
+        self.noise = noise
+        self.of = f'seed {seed}' if class_name is None else f'seed {seed}, class {class_name}'
+        self._sampler, self._seed, self._name = sampler, seed, class_name
+        self._distance = distance
+
+    def rows(self, vectors: np.ndarray) -> tuple[list[np.ndarray], list[str]]:
+        """Return a row of pictures for each vector, uint8, and the distance of each column."""
+        z = noise_from_seeds([self._seed], self._sampler.latent, self.noise)
+        places = np.linspace(-self._distance, self._distance, STEPS)
+        rows = []
+        for vector in vectors:
+            path = [moved(z, vector, place, self.noise) for place in places]
+            rows.append(pixels(self._sampler.of_noise(np.concatenate(path), self._name)))
+        return rows, [f'{place:+.3g}' if place else '0' for place in places]
+
+
+def find_judge(sampler: Sampler, data: str, file: Path | None) -> tuple[Judge | None, str]:
+    """Return the judge that names the classes of a generator's pictures, or None and why not.
+
+    data: that of the run. file: of a judge. Raises InputError for a file that cannot name them.
+    """
+    if sampler.classes:
+        refuse_of_classes('judge', file)
+        return None, 'no directions of classes: the class is an input of this generator'
+    if file is None and data not in classifier.SHIPPED:
+        return None, f'no directions of classes: no judge ships for {data}, and none is given'
+    judge = classifier.load_shipped(data) if file is None else classifier.read(file)
+    if not judge.about.has_classes:
+        problem = 'names no classes; must be trained with labels'
+        raise InputError(problem, setting='judge', value=file)
+    judge.check(sampler.shape)
+    return judge, ''
+
+
+def refuse_of_classes(setting: str, value: object) -> None:
+    """Raise InputError where something is set that a generator with classes has no use for."""
+    if value is not None:
+        raise InputError(
+            'the class is an input of this generator, which z does not choose; must be left out',
+            setting=setting,
+        )
+
+
+def sentence(found: ClassDirections) -> str:
+    """Return in words how separable the classes are in z."""
+    return (
+        f'classes in z: a linear classifier names the class of {found.accuracy:.1%} of '
+        f'{found.held_out:,} z that it has not seen; the largest class alone is {found.largest:.1%}'
+    )
+
+
+def share_table(classes: Sequence[str], columns: dict[str, Sequence[float]]) -> str:
+    """Return a table of shares of classes.
+
+    >>> print(share_table(['cat', 'dog'], {'of all': [0.25, 0.75]}))
+    class  of all
+    cat     25.0%
+    dog     75.0%
+    """
+    rows = [('class', *columns)]
+    for name, *shares in zip(classes, *columns.values()):
+        rows.append((name, *(f'{share:.1%}' for share in shares)))
+    return text_table(rows)
