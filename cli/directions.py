@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from gluongan.runs.folder import DIRECTIONS, is_run
 
-from .faults import refusals
+from .faults import Usage, parameter_name, refusals
 from .knobs import PATH, number_option
 from .notes import say_what_loads
-from .options import CLASS, DEVICE, RUN, THREADS, WHICH
+from .options import CHANGED_DATA, CLASS, DATA_AT, DEVICE, RUN, THREADS, WHICH
 from .outputs import at_snapshot, check_beside, check_target, default_stem
 from .printing import echo, echo_text
 
@@ -56,6 +57,22 @@ from .printing import echo, echo_text
     help='A judge that names the classes of pictures. [default: the one that ships with the '
     "package for the run's data]",
 )
+@click.option(
+    '--invert',
+    type=click.IntRange(5, 1_000),
+    metavar='N',
+    help='Also find the z of N real pictures of each class, at most 10,000 in all, and which '
+    'directions lead to each class by their labels. Test pictures, where the data has them.',
+)
+@number_option(
+    'minutes',
+    'With --invert: after so many no more pictures are begun.',
+    low=0.01,
+    high=10_000,
+    default=5.0,
+)
+@DATA_AT
+@CHANGED_DATA
 @WHICH
 @click.option(
     '--out',
@@ -75,6 +92,10 @@ def directions(
     name: str | None,
     samples: int,
     judge: Path | None,
+    invert: int | None,
+    minutes: float,
+    data_at: str | None,
+    changed_data: bool,
     which: str,
     out: Path | None,
     device: str,
@@ -87,12 +108,18 @@ def directions(
     that is right for z that it has not seen, and how many pictures become of each class when their
     z moves towards it.
 
+    With --invert it does so with the z of real pictures, too, whose classes are known: no judge is
+    needed. Those are the z whose G(z) is nearest to the pictures, as `gluongan invert` finds them.
+
     It draws a sample moved along each direction, and writes the directions as .npy, (K, latent).
 
     \b
     gluongan directions runs/00000-dense-mnist
     gluongan directions runs/00000-dense-mnist --method ganspace --seed 7
+    gluongan directions runs/00000-dense-mnist --invert 50
     """
+    if invert is None:
+        _refuse_without_invert('minutes', 'data_at', 'changed_data')
     with refusals():
         say_what_loads()
         from gluongan.evaluation.latent import LatentStudy, Request
@@ -105,6 +132,10 @@ def directions(
             class_name=name,
             samples=samples,
             judge=judge,
+            invert=invert,
+            minutes=minutes,
+            data_at=data_at,
+            changed_data=changed_data,
             which=which,
             device=device,
         )
@@ -114,6 +145,15 @@ def directions(
             if figure is not None:
                 echo(figure)
         echo(study.write_numbers())
+
+
+def _refuse_without_invert(*names: str) -> None:
+    """Raise Usage where an option was given that only the inversion of pictures has a use for."""
+    context = click.get_current_context()
+    for each in context.command.params:
+        is_given = context.get_parameter_source(each.name) != ParameterSource.DEFAULT
+        if each.name in names and is_given:
+            raise Usage(f'{parameter_name(each)}: must be given together with --invert')
 
 
 def _target(run: Path, out: Path | None, which: str) -> Path:

@@ -41,6 +41,8 @@ BOUNDS = {
         '--distance': (0.1, 20.0),
         '--seed': SEEDS,
         '--samples': (100, 1_000_000),
+        '--invert': (5, 1_000),
+        '--minutes': (0.01, 10_000.0),
     },
     'bench': {'--seconds': (0.1, 3600.0), '--tolerance': (0.0, 10.0)},
     'train': {'--port': (0, 65_535)},

@@ -351,7 +351,14 @@ ELSEWHERE = {
         '--changed-data',
     },
     'invert': {'--changed-data', '--mask'},  # test_changed_data, test_completion
-    'directions': {'--samples', '--judge'},  # test_directions
+    'directions': {  # test_directions, test_latent_pictures
+        '--samples',
+        '--judge',
+        '--invert',
+        '--minutes',
+        '--data',
+        '--changed-data',
+    },
     'play': {'--open'},  # test_play
     'bench': {  # test_cli_bench
         '--recipe',

@@ -102,6 +102,21 @@ def named_samples(sampler: Sampler, judge: Judge, count: int) -> tuple[np.ndarra
     return z, judge(sampler.of_noise(z)).probabilities.argmax(axis=1)
 
 
+def in_turns(labels: np.ndarray, count: int) -> np.ndarray:
+    """Return the indices of the first `count` of each class, the classes by turns.
+
+    labels: (N,). A class that has fewer takes fewer turns.
+
+    >>> in_turns(np.array([1, 1, 1, 0, 0]), 2).tolist()
+    [3, 0, 4, 1]
+    """
+    order = np.argsort(labels, kind='stable')
+    turn = np.empty(len(labels), int)
+    turn[order] = np.arange(len(labels)) - np.searchsorted(labels[order], labels[order])
+    chosen = np.flatnonzero(turn < count)
+    return chosen[np.lexsort((labels[chosen], turn[chosen]))]
+
+
 def share_of_class(gen: mx.gluon.HybridBlock, judge: Judge, z: np.ndarray, number: int) -> float:
     """Return the share of the pictures of z (N, latent) that a judge takes for one class."""
     from ..gan.sampling import generate  # here, because it imports MXNet

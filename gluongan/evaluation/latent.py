@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import figures
+from ..data import Dataset
 from ..errors import InputError
 from ..exports import load_sampler
 from ..files import text_table, write_array, write_json
@@ -24,12 +25,15 @@ from ..runs.reading import read_facts
 from . import classifier
 from .class_directions import ClassDirections, class_directions, named_samples, share_of_class
 from .classifier import Judge
+from .latent_pictures import InvertedPictures, invert_pictures, labelled_pictures
 
 NUMBERS, PRINCIPAL, CLASSES = 'directions.json', 'principal.png', 'classes.png'
-PRINCIPAL_Z, CLASSES_Z = 'principal.npy', 'classes.npy'
-FILES = (NUMBERS, PRINCIPAL_Z, PRINCIPAL, CLASSES_Z, CLASSES)
+INVERTED, PICTURES_Z = 'inverted.png', 'pictures.npy'
+PRINCIPAL_Z, CLASSES_Z, INVERTED_Z = 'principal.npy', 'classes.npy', 'inverted.npy'
+FILES = (NUMBERS, PRINCIPAL_Z, PRINCIPAL, CLASSES_Z, CLASSES, PICTURES_Z, INVERTED_Z, INVERTED)
 STEPS = 9  # pictures of a row
 JUDGED = 1_000  # pictures that are moved towards each class
+OF_CLASSES = 'the class is an input of this generator, which z does not choose; must be left out'
 HALVES = (0.5, 1.0)  # of the distance, after which the classes are counted
 WHAT = {'sefa': "the first layer's weights", 'ganspace': "the first layer's activations"}
 
@@ -40,8 +44,10 @@ class Request(NamedTuple):
     method, count: of the principal directions, see `latent_directions`. distance: how far z is
     moved, each way. seed, class_name: of the sample that is moved, by default of the first class.
     samples: how many tell which z is of which class. judge: the file of one that names the classes
-    of pictures, by default the one that ships with the package for the run's data. which, device:
-    see `load_sampler`.
+    of pictures, by default the one that ships with the package for the run's data. invert: how many
+    real pictures of each class to find the z of; None for none of them. minutes: after which no
+    more of them are begun. data_at, changed_data: see `labelled_pictures`. which, device: see
+    `load_sampler`.
     """
 
     method: str = 'sefa'
@@ -51,6 +57,10 @@ class Request(NamedTuple):
     class_name: str | None = None
     samples: int = 10_000
     judge: Path | None = None
+    invert: int | None = None
+    minutes: float = 5.0
+    data_at: str | None = None
+    changed_data: bool = False
     which: str = 'last'
     device: str = 'cpu'
 
@@ -79,6 +89,7 @@ class LatentStudy:
             self._sampler, config.noise, request.seed, request.class_name, request.distance
         )
         self._judge, self._why = find_judge(self._sampler, config.data, request.judge)
+        self._pictures = self._labelled_pictures(run)
         iteration = self._sampler.iteration
         self._title = f'{read_facts(run).about}, iteration {iteration:,}'
         self._numbers: dict[str, Any] = {'iteration': iteration, 'noise': config.noise}
@@ -87,11 +98,21 @@ class LatentStudy:
         """Yield one part after the other; its files are written when it comes."""
         yield self._principal()
         yield Part(self._why) if self._judge is None else self._classes(self._judge)
+        if self._pictures is not None:
+            yield self._inverted(self._pictures)
 
     def write_numbers(self) -> Path:
         """Write the numbers of all parts so far, and return their file."""
         write_json(self._folder / NUMBERS, self._numbers)
         return self._folder / NUMBERS
+
+    def _labelled_pictures(self, run: Path) -> Dataset | None:
+        request = self._request
+        if request.invert is None:
+            return None
+        if self._sampler.classes:
+            raise InputError(OF_CLASSES, setting='invert')
+        return labelled_pictures(run, data_at=request.data_at, changed_data=request.changed_data)
 
     def _principal(self) -> Part:
         request, sampler = self._request, self._sampler
@@ -129,6 +150,37 @@ class LatentStudy:
         text = f'{sentence(found)}\n{share_table(classes, columns)}\n'
         note = 'towards each class, and away from it'
         return Part(text, self._draw(found.vectors, classes, CLASSES, note))
+
+    def _inverted(self, pictures: Dataset) -> Part:
+        count, seconds = self._request.invert, 60 * self._request.minutes
+        real = invert_pictures(self._sampler, self._walk.noise, pictures, count, seconds=seconds)
+        found = class_directions(real.z, real.labels, len(pictures.classes))
+        write_array(self._folder / PICTURES_Z, real.z)
+        write_array(self._folder / INVERTED_Z, found.vectors.astype(np.float32))
+        numbers: dict[str, Any] = {
+            'pictures': f'{pictures.name}, {pictures.split}',
+            'accuracy from z': found.accuracy,
+            'largest class': found.largest,
+            'held out': found.held_out,
+            'classes': list(pictures.classes),
+            'labels': real.labels.tolist(),
+            'errors': real.error.tolist(),
+        }
+        lines = [sentence(found, 'z of real pictures'), describe_pictures(real, pictures)]
+        judge = self._judge
+        if judge is not None and judge.about.classes == pictures.classes:
+            agreed = float((judge(real.x).probabilities.argmax(axis=1) == real.labels).mean())
+            numbers['judge agrees'] = agreed
+            lines.append(f'the judge names the true class of {agreed:.1%} of what G makes of them')
+            z = self._sampler.inputs(JUDGED, 0, None)
+            after = self._shares_after(judge, z, found.vectors)
+            numbers['share after moving'] = after
+            columns = {f'moved by {by:g}': after[by] for by in after}
+            lines.append(share_table(pictures.classes, columns))
+        self._numbers['real pictures'] = numbers
+        note = 'towards each class by the z of real pictures, and away from it'
+        figure = self._draw(found.vectors, pictures.classes, INVERTED, note)
+        return Part('\n'.join(lines) + '\n', figure)
 
     def _shares_after(
         self, judge: Judge, z: np.ndarray, vectors: np.ndarray
@@ -185,7 +237,8 @@ def find_judge(sampler: Sampler, data: str, file: Path | None) -> tuple[Judge | 
     data: that of the run. file: of a judge. Raises InputError for a file that cannot name them.
     """
     if sampler.classes:
-        refuse_of_classes('judge', file)
+        if file is not None:
+            raise InputError(OF_CLASSES, setting='judge')
         return None, 'no directions of classes: the class is an input of this generator'
     if file is None and data not in classifier.SHIPPED:
         return None, f'no directions of classes: no judge ships for {data}, and none is given'
@@ -197,20 +250,24 @@ def find_judge(sampler: Sampler, data: str, file: Path | None) -> tuple[Judge | 
     return judge, ''
 
 
-def refuse_of_classes(setting: str, value: object) -> None:
-    """Raise InputError where something is set that a generator with classes has no use for."""
-    if value is not None:
-        raise InputError(
-            'the class is an input of this generator, which z does not choose; must be left out',
-            setting=setting,
-        )
-
-
-def sentence(found: ClassDirections) -> str:
-    """Return in words how separable the classes are in z."""
+def sentence(found: ClassDirections, of: str = 'z') -> str:
+    """Return in words how separable the classes are in z. of: which z."""
     return (
-        f'classes in z: a linear classifier names the class of {found.accuracy:.1%} of '
+        f'classes in {of}: a linear classifier names the class of {found.accuracy:.1%} of '
         f'{found.held_out:,} z that it has not seen; the largest class alone is {found.largest:.1%}'
+    )
+
+
+def describe_pictures(real: InvertedPictures, pictures: Dataset) -> str:
+    """Return in words which real pictures z are of, and how near G comes to them."""
+    kind = {'train': 'training'}.get(pictures.split, pictures.split)
+    short = ''
+    if len(real.z) < real.wanted:
+        short = f' (of {real.wanted:,}: the time was over)'
+    smallest, median, largest = np.quantile(real.error, [0.1, 0.5, 0.9])
+    return (
+        f'{len(real.z):,} {kind} pictures of {pictures.name}{short}; mean squared error of what G '
+        f'makes of their z: {median:.4f} in the middle, {smallest:.4f} to {largest:.4f} of 8 in 10'
     )
 
 

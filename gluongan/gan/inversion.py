@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import cos, pi, prod, sqrt
+from math import cos, inf, pi, prod, sqrt
 
 import numpy as np
 
@@ -97,12 +98,14 @@ class Inverter:
         self._encoder = encoder
         self._known = known
 
-    def invert(self, x: np.ndarray, *, title: str = 'images') -> Inversion:
+    def invert(self, x: np.ndarray, *, title: str = 'images', seconds: float = inf) -> Inversion:
         """Return the nearest that the generator makes to images (N, *shape) in [0, 1].
 
         The error is that of what is known of the images. title: what progress calls them, see
-        `data.progress`.
+        `data.progress`. seconds: after them, no further images are begun, and the result is that
+        of the first ones alone.
         """
+        until = time.monotonic() + seconds
         x = x.astype(np.float32)
         targets = self._seen(x)
         points, encoded = self._starting_points(), self._encode(x)
@@ -114,6 +117,9 @@ class Inverter:
         total = len(x) * len(points)
         passes = range(0, total, GUESSES_PER_PASS)
         for number, start in enumerate(passes):
+            done = start // len(points)
+            if done and time.monotonic() > until:
+                return Inversion(best.z[:done], best.x[:done], best.error[:done])
             guess = np.arange(start, min(start + GUESSES_PER_PASS, total))
             image = guess // len(points)
             z = points[guess % len(points)]
