@@ -115,6 +115,9 @@ setup(
     package_dir={'gluongan.cli': 'cli'},
     package_data={
         'gluongan': [
+            'py.typed',
+            '_mxnet/*.pyi',
+            '_mxnet/*/*.pyi',
             'data/mnist/*',
             'evaluation/classifier/shipped/*',
             'exports/generators/*/*',

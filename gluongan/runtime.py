@@ -19,7 +19,7 @@ from glob import glob
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -202,7 +202,14 @@ def _without_line(unwanted: bytes) -> Iterator[None]:
                     os.write(2, line)
 
 
-mx, THREADS = _import_mxnet()
+if TYPE_CHECKING:
+    from . import _mxnet
+
+    mx = _mxnet
+
+    THREADS: Threads
+else:
+    mx, THREADS = _import_mxnet()
 
 
 def import_gluoncv(name: str) -> ModuleType:

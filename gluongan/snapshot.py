@@ -24,8 +24,10 @@ MOST_COUNTED = 2**53  # iterations or steps; beyond it floats skip numbers
 _BODY = len(MAGIC) + hashlib.sha256().digest_size  # where the .npz starts
 
 # What zipfile and json let through when they read a file that somebody forged.
-_DAMAGE = (ValueError, LookupError, OSError, EOFError, MemoryError, ArithmeticError, RuntimeError)
-_DAMAGE += (zipfile.BadZipFile,)
+_DAMAGE: tuple[type[Exception], ...] = (
+    *(ValueError, LookupError, OSError, EOFError),
+    *(MemoryError, ArithmeticError, RuntimeError, zipfile.BadZipFile),
+)
 
 State = tuple[dict[str, np.ndarray], dict[str, Any]]
 

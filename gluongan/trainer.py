@@ -35,6 +35,12 @@ class Updater(Protocol):
     def drain(self) -> None: ...
 
 
+class Fires(Protocol):
+    """A function of the updater that says whether a trigger fires."""
+
+    def __call__(self, updater: Updater, /) -> bool: ...
+
+
 class Every(NamedTuple):
     """A trigger without memory: fires every `period` iterations, or every `period` epochs.
 
@@ -86,16 +92,16 @@ class AnyOf(NamedTuple):
     [4, 6, 8, 12]
     """
 
-    triggers: tuple[Callable[[Updater], bool], ...]
+    triggers: tuple[Fires, ...]
 
     def __call__(self, updater: Updater) -> bool:
         return any(trigger(updater) for trigger in self.triggers)
 
 
-Trigger = Union[tuple[int, str], Callable[[Updater], bool]]
+Trigger = Union[tuple[int, str], Fires]
 
 
-def as_trigger(trigger: Trigger, setting: str = 'trigger') -> Callable[[Updater], bool]:
+def as_trigger(trigger: Trigger, setting: str = 'trigger') -> Fires:
     """Return a trigger from (period, 'iteration' | 'epoch'), or from any function of the updater.
 
     Raises InputError where the period is not a whole number of at least 1, or the unit is unknown.
@@ -190,7 +196,7 @@ class Trainer:
         as_trigger(stop, 'stop')
         self.updater = updater
         self.stop = stop
-        self.extensions: list[tuple[Extension, Callable[[Updater], bool]]] = []
+        self.extensions: list[tuple[Extension, Fires]] = []
         self.report: dict[str, Any] = {}
         self._published_at: dict[str, int] = {}
         self.interrupted = False

@@ -90,7 +90,7 @@ must be uint8 (N, C, H, W) images or float32 (N, 2) points with N >= 1
         """True for images, False for points."""
         return self.samples.dtype == np.uint8 and self.samples.ndim == 4
 
-    def floats(self, index: object = slice(None)) -> np.ndarray:
+    def floats(self, index: Any = slice(None)) -> np.ndarray:
         """Return the samples at `index` as float32: images scaled to [0, 1], points as they are.
 
         >>> pixels = np.array([0, 51, 255, 102], np.uint8).reshape(1, 1, 2, 2)

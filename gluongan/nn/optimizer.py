@@ -179,7 +179,7 @@ class Optimizer:
         self._start_at(steps)
 
 
-def _moments(slot: object) -> list[mx.nd.NDArray]:
+def _moments(slot: mx.nd.NDArray | list[mx.nd.NDArray] | None) -> list[mx.nd.NDArray]:
     """The moments of one weight; SGD without momentum has none."""
     if slot is None:
         return []

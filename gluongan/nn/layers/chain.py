@@ -144,7 +144,7 @@ def _shape_and_flops(layer: mx.gluon.HybridBlock, *inputs: Shape) -> tuple[Shape
 def _activation_name(layer: mx.gluon.HybridBlock) -> str:
     """Return the name of a layer's activation, '' for none; Gluon's layers call it `_act_type`."""
     activation = getattr(layer, 'act', None)
-    name = getattr(activation, 'title', None) or getattr(activation, '_act_type', '')
+    name: str = getattr(activation, 'title', '') or getattr(activation, '_act_type', '')
     return '' if name == 'identity' else name
 
 
@@ -172,9 +172,9 @@ def weights(net: mx.gluon.HybridBlock) -> dict[str, mx.nd.NDArray]:
 def format_table(rows: list[Row]) -> str:
     """Return a network's table as text, with the totals of its parameters and FLOPs last."""
     flops = [row.flops for row in rows]
-    total_flops = None if None in flops else sum(flops)
+    total_flops = None if None in flops else sum(filter(None, flops))
     total = Row('total', '', None, sum(row.parameters for row in rows), total_flops)
-    cells = [HEADING]
+    cells: list[tuple[str, ...]] = [HEADING]
     for row in [*rows, total]:
         cells.append(_cells(row))
     return text_table(cells, left=(0, 1))
