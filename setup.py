@@ -1,5 +1,7 @@
 """Installs gluongan, with the command line in the top-level folder `cli` as `gluongan.cli`."""
 
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +27,9 @@ if not (3, 9) <= sys.version_info[:2] <= (3, 12):
     )
 
 HERE = Path(__file__).parent
+VERSION = re.search(r"__version__ = '(.+)'", (HERE / 'gluongan' / '__init__.py').read_text())[1]
+# The address of the repository that a release is made from; nothing is invented where it has none.
+ADDRESS = os.environ.get('GLUONGAN_ADDRESS', '').rstrip('/')
 ONNX = [
     'onnx>=1.13',
     'onnxruntime>=1.14',
@@ -41,6 +46,28 @@ TENSORBOARD = ['tensorboardX>=2.5']
 FLAGS = ['-std=c++17', '-O3', '-fno-math-errno', '-fno-trapping-math', '-fPIC', '-pthread']
 FLAGS += ['-Wno-psabi']  # on vectors as arguments, of functions that are inlined
 CONTRACTION = {'products': 'fast'}
+
+
+def read_me():
+    """Return the README for readers elsewhere: its links and pictures lead to the repository.
+
+    Without an address they would lead nowhere, so that the links are text and the pictures go.
+    """
+    text = (HERE / 'README.md').read_text(encoding='utf-8')
+    if not ADDRESS:
+        text = re.sub(r'^!\[[^]]*]\((?!https?:)[^)]*\)\n+', '', text, flags=re.M)
+        return re.sub(r'(?<!!)\[([^]]*)]\((?!https?:|#)[^)]*\)', r'\1', text)
+    text = re.sub(r'(!\[[^]]*]\()(?!https?:)', rf'\1{ADDRESS}/raw/HEAD/', text)
+    return re.sub(r'((?<!!)\[[^]]*]\()(?!https?:|#)', rf'\1{ADDRESS}/blob/HEAD/', text)
+
+
+def project_urls():
+    """Return the addresses that PyPI shows beside the description."""
+    if not ADDRESS:
+        return {}
+    pages = {'Documentation': 'docs', 'Changelog': 'CHANGELOG.md'}
+    blobs = {title: f'{ADDRESS}/blob/HEAD/{page}' for title, page in pages.items()}
+    return {'Source': ADDRESS, 'Issues': f'{ADDRESS}/issues', **blobs}
 
 
 class BuildWithOperators(build_py):
@@ -99,10 +126,11 @@ class WheelWithOperators(bdist_wheel):
 setup(
     cmdclass={'build_py': BuildWithOperators, 'bdist_wheel': WheelWithOperators},
     name='gluongan',
-    version='0.1.0',
+    version=VERSION,
     description='Train, judge, benchmark and export generative adversarial networks on MXNet/Gluon',
-    long_description=(HERE / 'README.md').read_text(encoding='utf-8'),
+    long_description=read_me(),
     long_description_content_type='text/markdown',
+    project_urls=project_urls(),
     license='Apache-2.0',
     license_files=[
         'LICENSE',

@@ -18,8 +18,9 @@ def module_name(path):
     return name.removesuffix('.__init__')
 
 
-MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob('*.py'))}
-COMMANDS = sorted((ROOT / 'cli').rglob('*.py'))
+START = PACKAGE / '__main__.py'  # `python -m gluongan`: a door of the command line, and no room
+MODULES = {module_name(path): path for path in sorted({*PACKAGE.rglob('*.py')} - {START})}
+COMMANDS = [START, *sorted((ROOT / 'cli').rglob('*.py'))]
 SOURCES = [*MODULES.values(), *COMMANDS]
 TESTS = sorted((ROOT / 'tests').rglob('*.py'))
 TREES = {path: ast.parse(path.read_text(encoding='utf-8')) for path in SOURCES}
