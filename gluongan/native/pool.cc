@@ -57,7 +57,9 @@ class Signal {
     ++asleep_;
     bool held = true;
     if (limit == kForever) {
-      changed_.wait(lock, holds);
+      // By the hour: a wait without a limit is in libstdc++ under a version that only new systems have.
+      while (!changed_.wait_for(lock, std::chrono::hours(1), holds)) {
+      }
     } else {
       held = changed_.wait_until(lock, limit, holds);
     }
@@ -267,16 +269,17 @@ class Pool {
 Pool* the_pool = nullptr;
 
 Pool& pool() {
-  static std::once_flag once;
   // Never destroyed: its threads outlive main. A forked child has none of them, and gets a pool of its own.
-  std::call_once(once, [] {
+  static const bool begun = [] {
     the_pool = new Pool;
     pthread_atfork(nullptr, nullptr, [] {
       const int threads = the_pool->threads();
       the_pool = new Pool;
       the_pool->set_threads(threads);
     });
-  });
+    return true;
+  }();
+  static_cast<void>(begun);
   return *the_pool;
 }
 
