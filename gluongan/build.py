@@ -182,13 +182,16 @@ def make_discriminator(
     )
 
 
-def make_updater(config: Config, dataset: data.Dataset) -> GANUpdater:
+def make_updater(
+    config: Config, dataset: data.Dataset, device: Device | None = None
+) -> GANUpdater:
     """Return the updater of a run on its device, all of it initialised from `seed`.
 
+    device: by default that of the settings.
     Raises ConfigError where the settings do not fit the data, and DeviceError.
     """
     _check_fit(config, dataset)
-    device = runtime.device(config.device)
+    device = runtime.device(config.device if device is None else device)
     _check_precision(config.precision, device)
     runtime.seed(config.seed)
     classes = len(dataset.classes) if config.conditional else 0

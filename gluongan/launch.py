@@ -290,7 +290,7 @@ def make_evaluation(config: Config, dataset: Dataset) -> Evaluation | None:
         return None
     check_memory(config.judge_samples, dataset.shape, setting='judge_samples')
     file = config.judge and Path(os.path.expanduser(config.judge))
-    judge = classifier.find_judge(dataset, file)
+    judge = classifier.find_judge(dataset, file, config.device)
     reference = Reference(dataset, load_test(config, dataset), judge)
     evaluation = Evaluation(reference, config.judge_samples)
     allowed = [QUICK_METRICS[0]]

@@ -167,10 +167,10 @@ def load_updater(
     """
     run = Path(run)
     # float32, like everything that is drawn from a run
-    config = replace(read_config(run), device=str(device), precision='float32')
+    config = replace(read_config(run), precision='float32')
     path = find_snapshot(run, which)
     arrays, meta = snapshot.read(path)
-    updater = make_updater(config, dataset)
+    updater = make_updater(config, dataset, device)
     snapshot.check(path, arrays, updater.state()[0])
     snapshot.check_counts(path, meta, 'iteration')
     updater.restore_weights(arrays, meta)

@@ -191,7 +191,7 @@ def runs(tmp_path_factory):
 
 def test_the_command_writes_directions_figures_and_numbers(runs, tmp_path, monkeypatch):
     monkeypatch.setitem(classifier.SHIPPED, 'synthetic', None)
-    monkeypatch.setattr(classifier, 'load_shipped', lambda name: Brightness())
+    monkeypatch.setattr(classifier, 'load_shipped', lambda *_: Brightness())
     result = gluongan('directions', runs[0], '--samples', 500, '--count', 3, '--out', tmp_path)
     assert result.exit_code == 0, result.stderr
     names = {'directions.json', 'principal.npy', 'principal.png', 'classes.npy', 'classes.png'}

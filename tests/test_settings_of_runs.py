@@ -121,7 +121,7 @@ def test_the_settings_of_the_judge_reach_it(tmp_path, undrawn, monkeypatch, ever
 
     monkeypatch.setattr(launch, 'Evaluation', make)
     monkeypatch.setattr(launch, 'Reference', lambda *_: None)
-    monkeypatch.setattr(launch.classifier, 'find_judge', lambda dataset, file: files.append(file))
+    monkeypatch.setattr(launch.classifier, 'find_judge', lambda data, file, _: files.append(file))
     count = 100 * every
     tiny.begun(
         tmp_path, iterations=6, judge_every=every, judge_samples=count, judge=f'{every}.judge'

@@ -88,7 +88,9 @@ class LatentStudy:
         self._walk = Walk(
             self._sampler, config.noise, request.seed, request.class_name, request.distance
         )
-        self._judge, self._why = find_judge(self._sampler, config.data, request.judge)
+        self._judge, self._why = find_judge(
+            self._sampler, config.data, request.judge, request.device
+        )
         self._pictures = self._labelled_pictures(run)
         iteration = self._sampler.iteration
         self._title = f'{read_facts(run).about}, iteration {iteration:,}'
@@ -231,7 +233,9 @@ class Walk:
         return rows, [f'{place:+.3g}' if place else '0' for place in places]
 
 
-def find_judge(sampler: Sampler, data: str, file: Path | None) -> tuple[Judge | None, str]:
+def find_judge(
+    sampler: Sampler, data: str, file: Path | None, device: str = 'cpu'
+) -> tuple[Judge | None, str]:
     """Return the judge that names the classes of a generator's pictures, or None and why not.
 
     data: that of the run. file: of a judge. Raises InputError for a file that cannot name them.
@@ -242,7 +246,8 @@ def find_judge(sampler: Sampler, data: str, file: Path | None) -> tuple[Judge | 
         return None, 'no directions of classes: the class is an input of this generator'
     if file is None and data not in classifier.SHIPPED:
         return None, f'no directions of classes: no judge ships for {data}, and none is given'
-    judge = classifier.load_shipped(data) if file is None else classifier.read(file)
+    shipped = file is None
+    judge = classifier.load_shipped(data, device) if shipped else classifier.read(file, device)
     if not judge.about.has_classes:
         problem = 'names no classes; must be trained with labels'
         raise InputError(problem, setting='judge', value=file)

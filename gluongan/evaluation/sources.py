@@ -67,7 +67,7 @@ def evaluate_source(
     kind = kind_of(source)
     if resize and not kind.can_resize:
         raise RunError(f'does not apply to {source}; must be left out', setting='resize')
-    reference = make_reference(kind.data_config(source, config, data_at), judge_file)
+    reference = make_reference(kind.data_config(source, config, data_at), judge_file, device)
     known = _known_sets(reference, calibration)  # first, because the file may be bad
     is_asked_for = count is not None
     count = count or COUNTS.get(reference.train.built_in, COUNT)
@@ -164,13 +164,16 @@ def _ignore(name: str, seconds: float) -> None:
     pass
 
 
-def make_reference(config: Config, judge_file: Path | None = None) -> Reference:
+def make_reference(
+    config: Config, judge_file: Path | None = None, device: str = 'cpu'
+) -> Reference:
     """Return the data that samples are compared with, with a judge if there is one for it.
 
+    device: where the judge computes.
     Raises DataError, JudgeError, SnapshotError.
     """
     train = load_data(config)
-    judge = classifier.find_judge(train, judge_file) if train.is_image else None
+    judge = classifier.find_judge(train, judge_file, device) if train.is_image else None
     return Reference(train, load_test(config, train), judge)
 
 

@@ -85,7 +85,7 @@ class Augment(mx.gluon.HybridBlock):
             return super().forward(x, mx.nd.array(self.prepared(numbers), ctx=x.ctx))
         if self._operator is None:
             self._operator = self._make_operator()
-        return self._operator(x, mx.nd.array(numbers, dtype=np.float32))
+        return self._operator(x, mx.nd.array(numbers, ctx=x.ctx, dtype=np.float32))
 
     def _has_operator_for(self, x: Array) -> bool:
         if not self._active or not native.is_available('augment'):

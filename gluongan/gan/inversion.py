@@ -166,7 +166,7 @@ class Inverter:
         return {'generated': generated, 'noise': noise}
 
     def _seen(self, x: np.ndarray) -> np.ndarray:
-        return x if self._known is None else seen(self._known, x)
+        return x if self._known is None else seen(self._known, x, self._device)
 
     def _starting_points(self) -> np.ndarray:
         """Return the guesses (starts · classes, latent + classes), the same for every image."""

@@ -79,6 +79,6 @@ class SmallPicture:
             raise InputError(problem, setting='downsample', value=self.factor)
 
 
-def seen(known: Known, x: np.ndarray) -> np.ndarray:
-    """Return what is known of pictures (N, C, H, W), as an array."""
-    return known(mx.nd.array(x)).asnumpy()
+def seen(known: Known, x: np.ndarray, device: mx.Context | None = None) -> np.ndarray:
+    """Return what is known of pictures (N, C, H, W), as an array. device: by default the CPU."""
+    return known(mx.nd.array(x, ctx=device or mx.cpu())).asnumpy()

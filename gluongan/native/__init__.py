@@ -220,13 +220,13 @@ class Gatherer:
 
         order: indices that `takes` accepts, at least start + count.
         """
-        x = mx.nd.empty((count, *self._shape))
+        x = self._empty(count, *self._shape)
         self._write_samples(_address(order) + start * INT, count, _address(x), self._size)
         return x
 
     def one_hot(self, order: mx.nd.NDArray, start: int, count: int) -> mx.nd.NDArray:
         """Return float32 (count, classes): a 1 at each label of the same samples."""
-        labels = mx.nd.empty((count, self._classes))
+        labels = self._empty(count, self._classes)
         indices = _address(order) + start * INT
         self._write_labels(indices, count, _address(labels), self._classes)
         return labels
@@ -234,11 +234,14 @@ class Gatherer:
     def with_labels(self, order: mx.nd.NDArray, start: int, count: int) -> mx.nd.NDArray:
         """Return float32 (count, size + classes): flat samples, each with its `one_hot` label."""
         stride = self._size + self._classes
-        x = mx.nd.empty((count, stride))
+        x = self._empty(count, stride)
         indices, to = _address(order) + start * INT, _address(x)
         self._write_samples(indices, count, to, stride)
         self._write_labels(indices, count, to + self._size * FLOAT, stride)
         return x
+
+    def _empty(self, *shape: int) -> mx.nd.NDArray:
+        return mx.nd.empty(shape, ctx=self._samples.ctx)
 
     def _write_samples(self, indices: int, count: int, to: int, stride: int) -> None:
         samples = _address(self._samples)

@@ -90,4 +90,4 @@ def _float64(parameter: mx.gluon.Parameter) -> np.ndarray:
 
 
 def _assign(parameter: mx.gluon.Parameter, value: np.ndarray) -> None:
-    parameter.set_data(mx.nd.array(value, dtype='float32'))
+    parameter.set_data(mx.nd.array(value, ctx=parameter.list_ctx()[0], dtype='float32'))

@@ -13,9 +13,11 @@ from .stacked import Stacked
 
 if TYPE_CHECKING:
     from ...data import Dataset
+    from ...runtime import mx
     from .judge import Judge
 
 HOME = Path(__file__).parent / 'shipped'
+STACKED = 'stacked-mnist'  # three digits in one picture, judged one by one
 
 
 class Shipped(NamedTuple):
@@ -43,8 +45,8 @@ SHIPPED = {
 }
 
 
-def load_shipped(name: str) -> Judge:
-    """Return the judge for a data set that ships with the package.
+def load_shipped(name: str, device: str | mx.Context = 'cpu') -> Judge:
+    """Return the judge for a data set that ships with the package, on `device`.
 
     Raises JudgeError if there is none, or if its file was changed.
     """
@@ -60,7 +62,7 @@ def load_shipped(name: str) -> Judge:
             f'{path}: is missing or was changed; must be the file that ships with the package: '
             'install it again'
         )
-    return read(path)
+    return read(path, device)
 
 
 def calibration_file(name: str) -> Path:
@@ -68,33 +70,36 @@ def calibration_file(name: str) -> Path:
     return HOME / f'{name}.calibration.json'
 
 
-def find_judge(dataset: Dataset, file: Path | None = None) -> Judge | None:
+def find_judge(
+    dataset: Dataset, file: Path | None = None, device: str | mx.Context = 'cpu'
+) -> Judge | None:
     """Return the judge in `file`, by default the one that ships with the package for this data.
 
-    The result is None if none ships for it. Raises JudgeError, which names the file.
+    It computes on `device`. The result is None if none ships for the data. Raises JudgeError, which
+    names the file.
     """
     if file is not None:
-        judge = _read_given(file)
+        judge = _read_given(file, device)
         judge.check(dataset.shape)
         return judge
-    if dataset.built_in == 'stacked-mnist':
-        return Stacked(load_shipped('mnist'))
+    if dataset.built_in == STACKED:
+        return Stacked(load_shipped('mnist', device))
     if dataset.built_in in SHIPPED:
-        return load_shipped(dataset.built_in)
+        return load_shipped(dataset.built_in, device)
     return None
 
 
 def is_shipped_for(judge: Judge, dataset: Dataset) -> bool:
     """Return whether a judge is the one that ships with the package for this data."""
-    shipped = find_judge(dataset)
-    if shipped is None:
+    single = 'mnist' if dataset.built_in == STACKED else dataset.built_in
+    if single not in SHIPPED:
         return False
-    return (judge.about.data, judge.sha256) == (shipped.about.data, shipped.sha256)
+    return (judge.about.data, judge.sha256) == (dataset.built_in, SHIPPED[single].sha256)
 
 
-def _read_given(file: Path) -> Judge:
+def _read_given(file: Path, device: str | mx.Context) -> Judge:
     try:
-        return read(file)
+        return read(file, device)
     except OtherVersion as error:
         problem = error.message.removeprefix(f'{file}: ')
         raise JudgeError(problem, setting='judge', value=file) from error
