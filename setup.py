@@ -42,6 +42,21 @@ SEARCH = [
 
 TENSORBOARD = ['tensorboardX>=2.5']
 
+# What libmxnet.so of mxnet-cu117 loads, of the release of CUDA that it was built with. PyTorch 2.0.1
+# brings the same ones. Which wheel has which library is in gluongan/devices/libraries.py.
+CUDA = [
+    'nvidia-cublas-cu11==11.10.3.66',
+    'nvidia-cuda-nvrtc-cu11==11.7.99',
+    'nvidia-cuda-runtime-cu11==11.7.99',
+    'nvidia-cudnn-cu11==8.5.0.96',  # MXNet never ran with 9
+    'nvidia-cufft-cu11==10.9.0.58',
+    'nvidia-curand-cu11==10.2.10.91',
+    'nvidia-cusolver-cu11==11.4.0.1',
+    'nvidia-cusparse-cu11==11.7.4.91',
+    'nvidia-nccl-cu11==2.14.3',
+    'nvidia-nvtx-cu11==11.7.91',
+]
+
 # Strict IEEE arithmetic, except that products are made of fused multiply-adds.
 FLAGS = ['-std=c++17', '-O3', '-fno-math-errno', '-fno-trapping-math', '-fPIC', '-pthread']
 FLAGS += ['-Wno-psabi']  # on vectors as arguments, of functions that are inlined
@@ -172,6 +187,7 @@ setup(
         'setuptools; python_version >= "3.12"',
     ],
     extras_require={
+        'cuda': CUDA,
         'onnx': ONNX,
         'report': REPORT,
         'search': SEARCH,

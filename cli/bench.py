@@ -225,8 +225,9 @@ def _available(devices: list[str]) -> list[str]:
 
     if 'gpu' not in devices:
         return devices
-    if not runtime.gpu_count():
-        _log('MXNet finds no GPU here (see `gluongan doctor`): only the CPU is timed')
+    fault = runtime.why_no_gpu()
+    if fault:
+        _log(f'No GPU is timed: {fault}')
         return ['cpu']
     _log(
         'The first iteration on a GPU compiles its kernels, which may take minutes; '

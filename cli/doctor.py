@@ -22,7 +22,7 @@ def doctor() -> None:
 
     The exit code is 1 if training would not work.
     """
-    problems = [*_check_versions(), *_check_mxnet(), *_check_data()]
+    problems = [*_check_versions(), *_check_builds(), *_check_mxnet(), *_check_data()]
     for problem in problems:
         _line('problem', problem)
     if problems:
@@ -51,6 +51,32 @@ def _check_versions() -> list[str]:
     return problems
 
 
+def _check_builds() -> list[str]:
+    """Say what NVIDIA's driver says, which needs no MXNet; return what is wrong with the build."""
+    from gluongan.devices import builds, driver
+
+    kind = 'CUDA' if builds.is_cuda_build() else 'CPU'
+    _line('build', f'for {"the CPU" if kind == "CPU" else kind}')
+    found = driver.ask()
+    _line('driver', found if found.cuda else found.problem)
+    if found.cuda and found.problem:
+        _line('', found.problem)
+    for index, card in enumerate(found.cards):
+        _line(f'card {index}', f'{card}')
+        _line('', _verdict(found.fault(index), kind))
+    fault = builds.fault()
+    return [fault] if fault else []
+
+
+def _verdict(fault: str | None, kind: str) -> str:
+    """Return whether a card can be used, and what to install for that."""
+    if fault:
+        return fault
+    if kind == 'CUDA':
+        return "MXNet's CUDA build has code for it"
+    return "MXNet's CUDA build has code for it, and this is the CPU build: docs/gpu.md"
+
+
 def _check_mxnet() -> list[str]:
     try:
         from gluongan import runtime
@@ -67,9 +93,9 @@ def _check_mxnet() -> list[str]:
     _line('operators', _operators())
     _line('features', ' '.join(facts['features']))
     _line('bfloat16', _bfloat16(runtime))
-    _line('devices', _devices(facts['gpus']))
-    if not facts['gpus']:
-        _line('', _why_no_gpu(runtime))
+    _line('devices', ', '.join(['cpu', *(f'gpu({i})' for i in runtime.usable_gpus())]))
+    if not runtime.usable_gpus():
+        _line('', f'no GPU: {runtime.why_no_gpu()}')
     if 'MKLDNN' not in facts['features']:
         return [
             'this build of MXNet has no oneDNN, which makes it many times slower: '
@@ -97,16 +123,6 @@ def _bfloat16(runtime: ModuleType) -> str:
     if runtime.HAS_AMX:
         return 'available with --precision bfloat16 (this processor has AMX matrix units)'
     return 'not available (no AMX matrix units that this process may use); use float32'
-
-
-def _devices(gpus: int) -> str:
-    return ', '.join(['cpu', *(f'gpu({i})' for i in range(gpus))])
-
-
-def _why_no_gpu(runtime: ModuleType) -> str:
-    if runtime.has_feature('CUDA'):
-        return 'no GPU: MXNet has CUDA but finds no device; is the driver installed?'
-    return 'no GPU: this build of MXNet has no CUDA; training runs on the CPU'
 
 
 def _check_data() -> list[str]:

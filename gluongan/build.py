@@ -182,9 +182,7 @@ def make_discriminator(
     )
 
 
-def make_updater(
-    config: Config, dataset: data.Dataset, device: Device | None = None
-) -> GANUpdater:
+def make_updater(config: Config, dataset: data.Dataset, device: Device | None = None) -> GANUpdater:
     """Return the updater of a run on its device, all of it initialised from `seed`.
 
     device: by default that of the settings.

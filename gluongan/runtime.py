@@ -15,7 +15,6 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from glob import glob
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .devices import builds, driver
+from .devices.libraries import load_libraries
 from .errors import InputError, as_printable
 from .threads import HIDDEN, Threads, environment, library, prepare, take_openmp
 
@@ -128,6 +129,7 @@ def _import_mxnet() -> tuple[ModuleType, Threads]:
     if 'bool' not in vars(np):
         np.bool = bool  # type: ignore[attr-defined]
     drop_unreadable_variables()
+    load_libraries(builds.mxnet_library())
     threads = prepare()
     isa = {'DNNL_MAX_CPU_ISA': AMX} if HAS_AMX else {}
     with (
@@ -149,7 +151,7 @@ def _import_mxnet() -> tuple[ModuleType, Threads]:
 
 
 @contextmanager
-def _choose_engine(gpus: str = '/dev/nvidia[0-9]*') -> Iterator[None]:
+def _choose_engine() -> Iterator[None]:
     """Without a GPU, make MXNet compute in the calling thread, unless the user chose an engine.
 
     MXNet's default engine computes in a thread of its own while the calling thread continues in
@@ -157,7 +159,7 @@ def _choose_engine(gpus: str = '/dev/nvidia[0-9]*') -> Iterator[None]:
     training is 1.1 (dcgan) to 1.5 times (vanilla) as fast on 2 cores, with the same results bit for
     bit, and an operator's error is raised where the operator is called.
     """
-    if 'MXNET_ENGINE_TYPE' in os.environ or glob(gpus):
+    if 'MXNET_ENGINE_TYPE' in os.environ or builds.has_gpu():
         yield
         return
     naive = {'MXNET_ENGINE_TYPE': 'NaiveEngine'}
@@ -264,8 +266,8 @@ def gpu_count() -> int:
 def device(name: str | mx.Context = 'auto') -> mx.Context:
     """Return the MXNet context for `auto`, `cpu`, `gpu` or `gpu(i)`.
 
-    `auto` is the first GPU, or the CPU where there is none. A context is returned as it is. Raises
-    DeviceError for another name, and for a GPU that this machine does not have.
+    `auto` is the first GPU that MXNet can use, the CPU where there is none. A context is returned
+    as it is. Raises DeviceError for another name, and for a GPU that MXNet cannot use.
 
     >>> device('cpu'), device(mx.cpu())
     (cpu(0), cpu(0))
@@ -279,18 +281,29 @@ def device(name: str | mx.Context = 'auto') -> mx.Context:
     if not match:
         allowed = 'must be auto, cpu, gpu or gpu(i)'
         raise DeviceError(allowed, setting='device', value=name, names=('auto', 'cpu', 'gpu'))
-    gpus, index = gpu_count(), int(match[1] or 0)
-    if name == 'cpu' or (name == 'auto' and not gpus):
+    if name == 'cpu':
         return mx.cpu()
-    if index >= gpus:
-        build = 'with' if has_feature('CUDA') else 'without'
-        number = '1 GPU' if gpus == 1 else f'{gpus} GPUs'
-        raise DeviceError(
-            f'is not here (MXNet, built {build} CUDA, sees {number}); must be cpu or auto',
-            setting='device',
-            value=name,
-        )
+    if name == 'auto':
+        usable = usable_gpus()
+        return mx.gpu(usable[0]) if usable else mx.cpu()
+    index = int(match[1] or 0)
+    fault = why_no_gpu(index)
+    if fault:
+        raise DeviceError(f'{fault}; must be cpu or auto here', setting='device', value=name)
     return mx.gpu(index)
+
+
+def usable_gpus() -> list[int]:
+    """Return the numbers of the GPUs that MXNet can compute on."""
+    return [index for index in range(gpu_count()) if driver.ask().fault(index) is None]
+
+
+def why_no_gpu(index: int = 0) -> str | None:
+    """Return why MXNet cannot compute on GPU number `index`, None where it can."""
+    if index < gpu_count():
+        return driver.ask().fault(index)
+    number = '1 GPU' if gpu_count() == 1 else f'{gpu_count()} GPUs'
+    return builds.why_no_gpu(index) or f'MXNet sees {number}'
 
 
 def seed(*numbers: int) -> None:
@@ -331,6 +344,7 @@ def describe() -> dict[str, Any]:
         'threads_of': 'gluongan' if THREADS.in_pool else 'OpenMP',
         'threads_ignored': list(THREADS.ignored),
         'gpus': gpu_count(),
+        'cards': [str(card) for card in driver.ask().cards] if gpu_count() else [],
         'features': [name for name, feature in features if feature.enabled],
     }
 

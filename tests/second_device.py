@@ -6,9 +6,12 @@ from contextlib import contextmanager
 
 import pytest
 
+from gluongan.devices import driver
+from gluongan.devices.driver import Card, Driver
 from gluongan.runtime import mx
 
 SECOND = mx.cpu(1)
+DRIVER = Driver((12, 2), None, (Card('mx.cpu(1)', (7, 5)),), None)
 
 
 @contextmanager
@@ -17,6 +20,7 @@ def as_gpu():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mx.context, 'num_gpus', lambda: 1)
         patch.setattr(mx, 'gpu', lambda index=0: SECOND)
+        patch.setattr(driver, 'ask', lambda: DRIVER)
         _forbid_first_device(patch)
         yield
 

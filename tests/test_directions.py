@@ -223,12 +223,12 @@ def test_a_conditional_generator_has_principal_directions_alone(runs, tmp_path):
 
 def test_a_judge_in_a_file_names_the_classes(runs, tmp_path, monkeypatch):
     read = []
-    monkeypatch.setattr(classifier, 'read', lambda path: read.append(path) or Brightness())
+    monkeypatch.setattr(classifier, 'read', lambda path, _: read.append(path) or Brightness())
     words = ['--judge', 'my.judge', '--samples', 200, '--out', tmp_path / 'd']
     result = gluongan('directions', runs[0], *words)
     assert 'of 40 z' in result.stdout and [str(path) for path in read] == ['my.judge']
     about = SimpleNamespace(has_classes=False)
-    monkeypatch.setattr(classifier, 'read', lambda path: SimpleNamespace(about=about))
+    monkeypatch.setattr(classifier, 'read', lambda *_: SimpleNamespace(about=about))
     message = refused('directions', runs[0], *words)
     assert message == '--judge my.judge: names no classes; must be trained with labels'
 

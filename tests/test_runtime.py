@@ -7,7 +7,9 @@ import os
 import numpy as np
 import pytest
 
-from gluongan import runtime
+from gluongan import native, runtime
+from gluongan.devices import builds, driver
+from gluongan.devices.driver import Card, Driver
 from gluongan.errors import as_printable, as_typed
 from gluongan.runtime import DeviceError, device, mx
 
@@ -35,13 +37,23 @@ def test_without_a_gpu_the_calling_thread_computes_unless_the_user_has_chosen_an
     assert chosen == 'threaded ThreadedEngine'
 
 
-def test_a_gpu_keeps_the_usual_engine(tmp_path, monkeypatch):
+def test_a_gpu_that_mxnet_can_use_keeps_the_usual_engine(gpus, monkeypatch):
     monkeypatch.delenv('MXNET_ENGINE_TYPE', raising=False)
-    (tmp_path / 'nvidia0').touch()
-    for pattern, engine in (('nvidia[0-9]*', None), ('amd*', 'NaiveEngine')):
-        with runtime._choose_engine(str(tmp_path / pattern)):
+    for is_cuda, count, engine in (
+        (True, 1, None),
+        (True, 0, 'NaiveEngine'),
+        (False, 1, 'NaiveEngine'),
+    ):
+        gpus(count)
+        monkeypatch.setattr(builds, 'is_cuda_build', lambda is_cuda=is_cuda: is_cuda)
+        builds.has_gpu.cache_clear()
+        with runtime._choose_engine():
             assert os.environ.get('MXNET_ENGINE_TYPE') == engine
         assert 'MXNET_ENGINE_TYPE' not in os.environ
+        native.computes_at_once.cache_clear()
+        assert native.computes_at_once() == (engine is not None)
+    builds.has_gpu.cache_clear()
+    native.computes_at_once.cache_clear()
 
 
 def test_the_line_about_the_engine_is_kept_back_and_every_other_is_passed_on(capfd):
@@ -96,8 +108,14 @@ def test_mxnet_comes_in_silently_even_where_numpy_lacks_its_alias(python):
 
 @pytest.fixture
 def gpus(monkeypatch):
-    """Returns a function: pretend that MXNet sees this number of GPUs."""
-    return lambda count: monkeypatch.setattr(mx.context, 'num_gpus', lambda: count)
+    """Returns a function: pretend that MXNet and the driver see this number of GPUs."""
+
+    def pretend(count):
+        found = Driver((12, 2), None, (Card('card', (7, 5)),) * count, None if count else 'no card')
+        monkeypatch.setattr(mx.context, 'num_gpus', lambda: count)
+        monkeypatch.setattr(driver, 'ask', lambda: found)
+
+    return pretend
 
 
 @pytest.mark.parametrize(
@@ -123,24 +141,29 @@ def test_auto_is_the_default_and_a_context_stays_itself(gpus):
 
 
 @pytest.mark.parametrize(
-    ('count', 'name', 'number'),
+    ('count', 'name', 'reason'),
     [
-        (0, 'gpu', '0 GPUs'),
-        (0, 'gpu(0)', '0 GPUs'),
-        (1, 'gpu(1)', '1 GPU'),
-        (2, 'gpu(7)', '2 GPUs'),
+        (0, 'gpu', 'no card'),
+        (0, 'gpu(0)', 'no card'),
+        (1, 'gpu(1)', "NVIDIA's driver has 1 card, counted from 0"),
+        (2, 'gpu(7)', "NVIDIA's driver has 2 cards, counted from 0"),
     ],
 )
-@pytest.mark.parametrize(('has_cuda', 'build'), [(True, 'with'), (False, 'without')])
-def test_a_missing_gpu_is_refused_with_what_mxnet_sees(
-    gpus, monkeypatch, count, name, number, has_cuda, build
-):
+def test_a_missing_gpu_is_refused_with_the_reason(gpus, count, name, reason):
     gpus(count)
-    monkeypatch.setattr(runtime, 'has_feature', lambda feature: has_cuda)
     with pytest.raises(DeviceError) as caught:
         device(name)
-    reason = f'is not here (MXNet, built {build} CUDA, sees {number})'
-    assert str(caught.value) == f'device {name}: {reason}; must be cpu or auto'
+    assert str(caught.value) == f'device {name}: {reason}; must be cpu or auto here'
+
+
+def test_a_gpu_that_mxnet_does_not_see_is_refused(gpus, monkeypatch):
+    gpus(2)
+    monkeypatch.setattr(builds, 'is_cuda_build', lambda: True)
+    monkeypatch.setattr(mx.context, 'num_gpus', lambda: 1)
+    with pytest.raises(
+        DeviceError, match=r'^device gpu\(1\): MXNet sees 1 GPU; must be cpu or auto'
+    ):
+        device('gpu(1)')
 
 
 @pytest.mark.parametrize(
@@ -185,7 +208,7 @@ def test_seeds_repeat_and_differ_in_each_of_their_numbers():
 def test_description_has_what_results_depend_on():
     description = runtime.describe()
     versions = {'python', 'mxnet', 'numpy', 'pillow'}
-    machine = {'platform', 'processor', 'cores', 'gpus', 'features'}
+    machine = {'platform', 'processor', 'cores', 'gpus', 'cards', 'features'}
     threads = {'threads', 'threads_from', 'threads_of', 'threads_ignored'}
     assert versions | machine | threads == set(description)
     assert description['mxnet'] == '1.9.1'

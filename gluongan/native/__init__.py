@@ -20,12 +20,12 @@ import ctypes
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
-from glob import glob
 from math import copysign, isfinite, prod
 from typing import NamedTuple
 
 import numpy as np
 
+from ..devices import builds
 from ..errors import InputError
 from ..runtime import THREADS, mx
 from ..threads import LIBRARY, SWITCH, chosen_parts, library
@@ -111,7 +111,7 @@ def computes_at_once() -> bool:
     """
     engine = os.environ.get('MXNET_ENGINE_TYPE')
     if engine is None:
-        return not glob('/dev/nvidia[0-9]*')
+        return not builds.has_gpu()
     return engine == 'NaiveEngine'
 
 
