@@ -123,6 +123,11 @@ def parameter_name(parameter: click.Parameter | None) -> str:
     return parameter.metavar or (parameter.name or '').upper()
 
 
+def warning(text: str) -> str:
+    """Return the line of a warning of the package, with its settings as flags."""
+    return f'Warning: {with_flags(text)}'
+
+
 def warn(text: str) -> None:
     """Print a warning of the package to stderr, with its settings as flags."""
-    echo(f'Warning: {with_flags(text)}', err=True)
+    echo(warning(text), err=True)

@@ -31,6 +31,7 @@ from .compare import print_comparison
 from .effects import without_effect
 from .exits import remember_run, say
 from .faults import Usage, refusals, sentence, settings_from, warn
+from .jobs import JOBS, Asked, SideBySide, check_jobs
 from .knobs import PATH, Grouped, knob_flags, typed
 from .notes import say_what_loads
 from .options import CHANGED_DATA, THREADS, parse_seeds, remembered
@@ -87,9 +88,10 @@ if TYPE_CHECKING:
 @click.option(
     '--seeds',
     metavar='LIST',
-    help='Train once with each of these seeds, such as 0-4, one run after the other, '
-    'and compare the runs.',
+    help='Train once with each of these seeds, such as 0-4, one run after the other or --jobs at '
+    'a time, and compare the runs.',
 )
+@JOBS
 @click.option(
     '-n',
     '--dry-run',
@@ -114,6 +116,7 @@ def train(
     init_from: Path | None,
     out: Path,
     seeds: str | None,
+    jobs: int | None,
     dry_run: bool,
     tensorboard: bool,
     watch: bool,
@@ -132,8 +135,10 @@ def train(
     gluongan train --resume runs/00000-dense-mnist --iterations 30000
     gluongan train --data my/pictures --init-from runs/00000-dcgan-mnist
     gluongan train --seeds 0-4 --judge-every 1000                    five runs, compared
+    gluongan train --seeds 0-7 --jobs 2                              two at a time
     """
     given = typed(flags)
+    check_jobs(jobs, seeds, resume, watch)
     _check_seeds(seeds, resume, given)
     _check_out(resume, out)
     if init_from is not None and resume:
@@ -159,20 +164,29 @@ def train(
         asked = None if name is None else recipe(name)
         with settings_from(file, _settings_of_file(from_file, given, name, seeds)):
             config = _config(resume, name, from_file, given)
-            if asked is not None:
-                _say_what_wins(asked, file, from_file)
+            warnings = [*_what_wins(asked, file, from_file), *without_effect(config, given)]
+            for text in warnings:
+                warn(text)
             configs = [config]
             if seeds is not None:
                 configs = [config.with_settings({'seed': seed}) for seed in parse_seeds(seeds)]
-            for sentence in without_effect(config, given):
-                warn(sentence)
+            side_by_side = None
+            if jobs is not None:
+                words = Asked(name, file, given, init_from, out, tensorboard, warnings)
+                side_by_side = SideBySide(configs, words, jobs)
+                side_by_side.announce()
             if dry_run:
                 configs = configs[:1]
             # From here on, Ctrl-C ends the run cleanly, even while MXNet and the data are loading.
             with Interrupt() as interrupt:
-                runs = [begin(each, interrupt) for each in configs]
+                if side_by_side and not dry_run:
+                    runs = side_by_side.run(interrupt)
+                else:
+                    runs = [begin(each, interrupt) for each in configs]
         if len(runs) > 1:
             print_comparison(runs, out / f'compared-{runs[0].name}')
+        if side_by_side:
+            side_by_side.check()
 
 
 def _check_seeds(seeds: str | None, resume: Path | None, given: Collection[str]) -> None:
@@ -210,15 +224,18 @@ def _read_settings(file: Path) -> dict[str, Any]:
     return parse_json(text, f'--config {file}')
 
 
-def _say_what_wins(asked: Config, file: Path | None, from_file: dict[str, Any]) -> None:
-    """Warn where a file overrides settings of the recipe that was asked for."""
+def _what_wins(asked: Config | None, file: Path | None, from_file: dict[str, Any]) -> list[str]:
+    """Return a warning where a file overrides settings of the recipe that was asked for."""
+    if asked is None:
+        return []
     settings = asked.to_dict()
     other = [name for name in from_file if from_file[name] != settings[name]]
     other.sort(key=lambda name: name not in ('recipe', 'network'))  # they say the most
-    if other:
-        named = ', '.join(f'{name} {as_typed(from_file[name])}' for name in other[:3])
-        rest = f' and {len(other) - 3} more' if len(other) > 3 else ''
-        warn(f'--config {file} overrides --recipe {asked.recipe}: {named}{rest}')
+    if not other:
+        return []
+    named = ', '.join(f'{name} {as_typed(from_file[name])}' for name in other[:3])
+    rest = f' and {len(other) - 3} more' if len(other) > 3 else ''
+    return [f'--config {file} overrides --recipe {asked.recipe}: {named}{rest}']
 
 
 def _settings_of_file(

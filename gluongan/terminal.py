@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from shutil import get_terminal_size
 from typing import Any, TextIO
@@ -84,3 +86,59 @@ class Bar:
     def close(self) -> None:
         """End the line of the bar."""
         self._bar.__exit__(None, None, None)
+
+
+def progress_line(done: int, total: int, text: str) -> str:
+    """Return the line that stands for a bar where there is no terminal.
+
+    >>> progress_line(100, 15_000, '80.0 it/s'), is_progress(progress_line(100, 15_000, ''))
+    ('      100/15,000  80.0 it/s', True)
+    """
+    return f'{done:>9,}/{total:,}  {text}'
+
+
+def is_progress(line: str) -> bool:
+    """Return whether a line is one of `progress_line`."""
+    return re.match(r' *[0-9,]+/[0-9,]+  ', line) is not None
+
+
+class Board:
+    """What goes on in several places at once: on a terminal a line for each, which is replaced.
+
+    Elsewhere each line stands for itself, behind its name. stream: by default stderr.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._redraws = is_terminal(self._stream)
+        self._lines: dict[str, str] = {}
+        self._drawn = 0  # lines on the terminal, above the cursor
+
+    def show(self, name: str, text: str) -> None:
+        """Replace the line of `name`."""
+        if not self._redraws:
+            self.say(f'{name}: {text.strip()}')
+            return
+        self._lines[name] = text.strip()
+        self._draw()
+
+    def remove(self, name: str) -> None:
+        """Remove the line of `name`, if it has one."""
+        if self._lines.pop(name, None) is not None:
+            self._draw()
+
+    def say(self, *lines: str) -> None:
+        """Print lines that stay, above those that are replaced."""
+        self._draw(lines)
+
+    def _draw(self, stays: Sequence[str] = ()) -> None:
+        """Write everything in one piece, so that nothing comes in between."""
+        columns = get_terminal_size().columns - 1  # a line that wraps is not overwritten
+        text = f'\x1b[{self._drawn}A\r\x1b[J' if self._drawn else ''
+        text += ''.join(f'{as_printable(line)}\n' for line in stays)
+        width = max(map(len, self._lines), default=0)
+        for name, line in self._lines.items():
+            text += as_printable(f'{name:{width}}  {line}')[:columns] + '\n'
+        self._drawn = len(self._lines)
+        self._stream.write(text)
+        self._stream.flush()

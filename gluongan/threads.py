@@ -169,6 +169,24 @@ def request_threads(count: int, source: str) -> None:
     _request = Request(count, source)
 
 
+def share(processes: int) -> int:
+    """Return how many threads each of several processes side by side computes with.
+
+    It is each one's share of the usable cores, and at most as many as OMP_NUM_THREADS or a limit
+    allows. A number that was asked for is of each process. Raises InputError where all of them
+    together would have more threads than cores.
+    """
+    cores = usable_cores()
+    count = choose_threads(os.environ, cores, _request).count
+    if _request is None:
+        return max(1, min(count, cores // processes))
+    if count * processes > cores:
+        allowed = f'must be auto, or a whole number from 1 to {cores // processes}'
+        reason = f'{processes} processes share {cores} usable cores'
+        raise InputError(f'{allowed} ({reason})', setting='threads', value=count)
+    return count
+
+
 def _number(text: str) -> int:
     """Return a whole number of at least 1, or 0 where the text is not one."""
     match = re.fullmatch(r'\s*\+?0*([1-9][0-9]{0,99})\s*', text)

@@ -167,7 +167,7 @@ def without_mxnet():
     names += [
         name
         for name in MODULES
-        if name.startswith(('gluongan.pages.report', 'gluongan.pages.live'))
+        if name.startswith(('gluongan.pages.report', 'gluongan.pages.live', 'gluongan.jobs'))
     ]
     bench = ('trial', 'trials', 'cases', 'measure', 'report', 'chart')
     return [*names, *(f'gluongan.bench.{name}' for name in bench)]

@@ -328,11 +328,12 @@ HANDED = {
     'invert': {'--images', '--resize'},
 }
 ELSEWHERE = {
-    'train': {  # test_cli, test_changed_data, test_init_from, test_tensorboard, test_live
+    'train': {  # test_cli, test_changed_data, test_init_from, test_jobs, test_tensorboard, test_live
         '--recipe',
         '--config',
         '--resume',
         '--seeds',
+        '--jobs',
         '--dry-run',
         '--changed-data',
         '--init-from',

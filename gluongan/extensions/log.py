@@ -15,7 +15,7 @@ from ..errors import as_printable
 from ..metric_names import find_metric_name
 from ..runs.folder import BATCHES, LOG, LOG_TABLE
 from ..runs.records import Records, as_written, csv_row, json_row
-from ..terminal import Bar, Pace, is_terminal
+from ..terminal import Bar, Pace, is_terminal, progress_line
 from ..trainer import AnyOf, Every, Extension
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class Progress(Extension):
         if self._bar:
             self._bar.show(iteration, self._line(trainer))
         elif iteration % self._lines_every == 0:
-            line = f'{iteration:>9,}/{trainer.total:,}  {self._line(trainer)}'
+            line = progress_line(iteration, trainer.total, self._line(trainer))
             click.echo(as_printable(line), file=self._stream)
 
     def close(self, trainer: Trainer) -> None:
