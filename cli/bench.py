@@ -174,6 +174,7 @@ def bench(
         if compare:
             sys.exit(_compare(*compare, tolerance))
         subjects, trials = _time(recipe, batch or [], devices, modes, seconds, out, interrupt)
+        _tell_copies(subjects, trials, interrupt)
         for subject, trial in zip(subjects, trials):
             if not interrupt():
                 _look_inside(subject, trial, split, profile)
@@ -227,7 +228,7 @@ def _available(devices: list[str]) -> list[str]:
         return devices
     fault = runtime.why_no_gpu()
     if fault:
-        _log(f'No GPU is timed: {fault}')
+        _log(f'No GPU is timed, only the CPU: {fault}')
         return ['cpu']
     _log(
         'The first iteration on a GPU compiles its kernels, which may take minutes; '
@@ -268,6 +269,24 @@ def _publish(staged: Path, out: Path, name: str) -> Path:
             folder.rmdir()
         raise
     return folder
+
+
+def _tell_copies(subjects: list[Subject], trials: list[Trial], interrupt: Interrupt) -> None:
+    """Print what is copied to a GPU, in the first mode of each case; to the CPU nothing is."""
+    from gluongan.bench import report
+
+    chosen = {}
+    for subject, trial in zip(subjects, trials):
+        facts = trial.facts
+        if facts['device'] != 'cpu':
+            chosen.setdefault((facts['recipe'], facts['batch']), (subject, trial))
+    if not chosen or interrupt():
+        return
+    from gluongan.bench.copies import copies
+
+    found = [copies(subject.updater) for subject, _ in chosen.values()]
+    table = report.copied([trial for _, trial in chosen.values()], found)
+    echo_text(f'\ncopied to the device, nothing else running beside it:\n{table}')
 
 
 def _look_inside(subject: Subject, trial: Trial, split: bool, profile: bool) -> None:

@@ -15,13 +15,17 @@ DRIVER = Driver((12, 2), None, (Card('mx.cpu(1)', (7, 5)),), None)
 
 
 @contextmanager
-def as_gpu():
-    """Within the block, `gpu` is `mx.cpu(1)`, and an array on `mx.cpu(0)` is an AssertionError."""
+def as_gpu(*, first=False):
+    """Within the block, `gpu` is `mx.cpu(1)`, and an array on `mx.cpu(0)` is an AssertionError.
+
+    first: `mx.cpu(0)` may be used, too.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mx.context, 'num_gpus', lambda: 1)
         patch.setattr(mx, 'gpu', lambda index=0: SECOND)
         patch.setattr(driver, 'ask', lambda: DRIVER)
-        _forbid_first_device(patch)
+        if not first:
+            _forbid_first_device(patch)
         yield
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import tiny
 from PIL import Image
+from second_device import as_gpu
 
-from gluongan import native
+from gluongan import build, native, runtime
 from gluongan.bench import Trial, Trials, median, minimum, read, report
+from gluongan.bench.copies import copies
 from gluongan.recipes import RECIPES
 from gluongan.trainer import Interrupt
 
@@ -96,7 +98,7 @@ def test_session_prints_the_ratios_of_modes(session):
 
 def test_session_without_a_gpu_says_so_and_times_the_cpu():
     result = bench('--recipe', 'small', '--devices', 'gpu', '--modes', 'static')
-    assert 'MXNet finds no GPU here' in result.stderr and 'only the CPU' in result.stderr
+    assert f'No GPU is timed, only the CPU: {runtime.why_no_gpu()}\n' in result.stderr
     trials = read('bench/00000-small/trials.json').by_name()
     assert list(trials) == ['small 32 cpu static']
 
@@ -109,12 +111,40 @@ def test_session_on_the_cpu_does_not_mention_gpus_and_overwrites_nothing():
 
 
 def test_session_with_a_gpu_announces_that_it_compiles(monkeypatch, capsys):
-    from gluongan import runtime
-
     monkeypatch.setattr(runtime, 'why_no_gpu', lambda: None)
     module = import_module('gluongan.cli.bench')
     assert module._available(['cpu', 'gpu']) == ['cpu', 'gpu']
     assert 'compiles' in capsys.readouterr().err
+
+
+def test_a_gpu_is_compared_with_the_cpu_and_what_is_copied_to_it_is_told_apart():
+    with as_gpu(first=True):  # the other device of the session
+        result = bench('--recipe', 'small', '--devices', 'cpu,gpu', '--modes', 'static')
+    trials = read('bench/00000-small/trials.json').by_name()
+    assert list(trials) == ['small 32 cpu static', 'small 32 gpu static']
+    lines = result.stdout.splitlines()
+    (line,) = (line for line in lines if line.startswith('gpu : cpu'))
+    assert 'small 32 static' in line
+    below = lines[lines.index('copied to the device, nothing else running beside it:') + 2 :]
+    (row,) = (line.split() for line in below if line.startswith('small 32'))
+    # 512 pictures of 64 bytes, once; in each iteration z (32, 5) of 4 bytes, and once in 16
+    # iterations the order of the epoch, 4 bytes for each picture.
+    assert row[4:6] == ['0.0', 'MB'] and row[7:9] == ['0.8', 'kB']
+    assert float(row[7]) * 1000 == pytest.approx(32 * 5 * 4 + 512 * 4 / 16, abs=50)
+
+
+def test_the_copies_of_a_run_are_counted():
+    updater = tiny_updater(batch=32, gen_steps=2, shared_noise=False)
+    found = copies(updater)
+    assert found.data_bytes == 512 * 64
+    # Of two epochs in 32 iterations, the first had its order before.
+    assert found.iteration_bytes == 3 * 32 * 5 * 4 + 512 * 4 / 32
+    assert 0 < found.iteration_seconds < 1 and 0 < found.data_seconds < 1
+
+
+def tiny_updater(**changes):
+    config = tiny.tiny(**changes)
+    return build.make_updater(config, build.load_data(config))
 
 
 def test_split_and_operators_are_printed_for_each_case():

@@ -11,6 +11,7 @@ from .trial import Judgement, Trial, TrialError, judge, median, minimum, ratio, 
 from .trials import Trials
 
 if TYPE_CHECKING:
+    from .copies import Copies
     from .split import Operator
 
 # A fact, the value whose speed is given, and the value that it is compared with.
@@ -25,6 +26,7 @@ WIDE = 0.1
 MACHINE = ('processor', 'platform', 'cores', 'threads', 'gpus', 'mxnet')
 
 CASES = ('case', 'it/s', 'images/s', 'median ms', 'minimum ms', 'spread', 'samples')
+COPIED = ('case', 'data, once', 'ms', 'an iteration', 'ms', 'of its time')
 RATIOS = ('times as fast', 'case', 'rounds', '(quartiles)', 'medians')
 COMPARISON = ('case', 'old minimum ms', 'new minimum ms', 'times as fast', 'verdict')
 
@@ -34,9 +36,10 @@ def machine(environment: Mapping[str, Any]) -> str:
     threads, cores = environment.get('threads'), environment.get('cores')
     load = environment.get('load')
     before = f'{load[0]:.3}' if load else 'unknown'
+    gpus = ', '.join(environment.get('cards') or [_counted(environment.get('gpus'), 'GPU')])
     return (
         f'{environment.get("processor")}, {_counted(threads, "thread")} on '
-        f'{_counted(cores, "core")}, {_counted(environment.get("gpus"), "GPU")}, '
+        f'{_counted(cores, "core")}, {gpus}, '
         f'MXNet {environment.get("mxnet")}; load before: {before}'
     )
 
@@ -130,6 +133,23 @@ def _wide(trial: Trial) -> str:
         f'{trial.name}: the middle half of the samples spans {100 * spread(trial):.0f} % '
         'of the median; is another program running?'
     )
+
+
+def copied(trials: Sequence[Trial], found: Sequence[Copies]) -> str:
+    """Return a table of what each trial copies to its device, see `copies.copies`."""
+    rows = [COPIED]
+    for trial, each in zip(trials, found):
+        rows.append(
+            (
+                trial.name,
+                f'{each.data_bytes / 1e6:.1f} MB',
+                _milliseconds(each.data_seconds),
+                f'{each.iteration_bytes / 1e3:.1f} kB',
+                _milliseconds(each.iteration_seconds),
+                _share(each.iteration_seconds, median(trial)),
+            )
+        )
+    return text_table(rows)
 
 
 def parts(trial: Trial, seconds: Mapping[str, float]) -> str:
