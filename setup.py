@@ -42,8 +42,8 @@ SEARCH = [
 
 TENSORBOARD = ['tensorboardX>=2.5']
 
-# What libmxnet.so of mxnet-cu117 loads, of the release of CUDA that it was built with. PyTorch 2.0.1
-# brings the same ones. Which wheel has which library is in gluongan/devices/libraries.py.
+# What libmxnet.so of mxnet-cu117 loads, of the release of CUDA that it was built with. PyTorch
+# 2.0.1 brings the same ones. Which wheel has which library is in gluongan/devices/libraries.py.
 CUDA = [
     'nvidia-cublas-cu11==11.10.3.66',
     'nvidia-cuda-nvrtc-cu11==11.7.99',

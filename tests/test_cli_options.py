@@ -328,7 +328,7 @@ HANDED = {
     'invert': {'--images', '--resize'},
 }
 ELSEWHERE = {
-    'train': {  # test_cli, test_changed_data, test_init_from, test_jobs, test_tensorboard, test_live
+    'train': {  # test_cli, test_changed_data, test_init_from, test_jobs, and others
         '--recipe',
         '--config',
         '--resume',
