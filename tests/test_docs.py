@@ -141,7 +141,7 @@ def test_training_command_is_possible(words, tmp_path, monkeypatch):
         assert result.exit_code == 2 and 'matrix units' in result.stderr
         return
     if 'gpu' in words and not runtime.usable_gpus():
-        assert result.exit_code == 2 and result.stderr.startswith('Error: --device gpu: ')
+        assert result.exit_code == 2 and 'Error: --device gpu: ' in result.stderr
         return
     assert result.exit_code == 0 and result.stdout.startswith('{'), result.stderr
 
