@@ -1,6 +1,7 @@
 """Plant faults in the source, one at a time, and see whether the tests catch them; takes hours.
 
     python tests/faults.py --count 300 --seed 1 --results faults.jsonl
+    python tests/faults.py --seed 1 --skip 300 --count 300 --results faults.jsonl
     python tests/faults.py --only gluongan/gan/ --count 50
     python tests/faults.py --again faults.jsonl
     pytest --cov=gluongan --cov-context=test && python tests/faults.py --covering .coverage
@@ -63,10 +64,10 @@ def report(number, fault, verdict):
 
 
 def outcomes(suite, faults, args):
-    """Yield the outcome of each fault; of those that the results hold as it stands there."""
+    """Yield the outcome of each (number, fault); of those in the results as it stands there."""
     known = {} if args.results is None else {row['number']: row for row in read(args.results)}
     same = equivalent()
-    for number, fault in enumerate(faults):
+    for number, fault in faults:
         row = known.get(number, {})
         if (row.get('before'), row.get('after')) == (fault.before, fault.after):
             yield row['outcome']
@@ -81,9 +82,15 @@ def outcomes(suite, faults, args):
         yield verdict.outcome
 
 
+def chosen(faults, skip, count):
+    """Yield (number, fault) of `count` faults behind the first `skip`."""
+    return itertools.islice(enumerate(faults), skip, skip + count)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--count', type=int, default=300)
+    parser.add_argument('--skip', type=int, default=0, help='faults that others plant')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--only', default='', metavar='PATH', help='modules that begin so')
     parser.add_argument('--seconds', type=float, default=400, help='of tests for a fault')
@@ -106,7 +113,7 @@ def main():
         faults = found_again(row for row in read(args.again) if row['outcome'] != 'caught')
     with tempfile.TemporaryDirectory() as folder:
         suite = Suite(folder, pause=args.pause_while, covering=covering)
-        found = list(outcomes(suite, itertools.islice(faults, args.count), args))
+        found = list(outcomes(suite, chosen(faults, args.skip, args.count), args))
     print(score(found))
     sys.exit(1 if {'survives', 'undecided'} & set(found) else 0)
 

@@ -270,3 +270,8 @@ def test_tests_that_run_the_line_are_tried_before_files_and_decide_only_where_th
         suite.together, suite.covering = together, Nearest()
         assert suite.judge(fault, 1000) == outcome
         assert suite.calls[0] == ('nearest', True)
+
+
+def test_faults_that_others_plant_are_skipped_and_numbers_stay():
+    assert list(faults.chosen('abcdef', 2, 3)) == [(2, 'c'), (3, 'd'), (4, 'e')]
+    assert list(faults.chosen('abc', 2, 3)) == [(2, 'c')]
