@@ -168,7 +168,7 @@ setup(
             'native/*.h',
             'pages/*/*.css',
             'pages/*/*.js',
-            'pages/play/*.html',
+            'pages/*/*.html',
             'pages/play/script/*.js',
             'pages/*/templates/*',
             'pages/vendor/*/*',

@@ -41,6 +41,8 @@ from .shell import complete_recipe, complete_run
 from .watch import HOST, PORT, WATCH, View, view_of, watching
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from gluongan.trainer import Trainer
 
 
@@ -289,31 +291,38 @@ def _begin(
     else:
         check_target(out, folder=True, setting='out')
     say_what_loads()
+    with watching(None if dry_run else view) as show:  # before MXNet, whose import takes seconds
+        launch = _load(config)
+        if dry_run:
+            updater, _ = launch.prepare(config, resume, changed_data=changed_data)
+            if init_from is not None:
+                launch.begin_with(updater, init_from)
+            _print_plan(config, resume, out)
+            return out
+        if resume:
+            run = launch.resume(
+                resume, config, warn, changed_data=changed_data, tensorboard=tensorboard
+            )
+        else:
+            run = launch.begin(
+                config, out, sys.argv, warn, init_from=init_from, tensorboard=tensorboard
+            )
+        show(run.folder)
+        remember_run(run.folder)
+        _announce(run, config)
+        _train(run, interrupt)
+    return run.folder
+
+
+def _load(config: Config) -> ModuleType:
+    """Return the module that begins runs, which imports MXNet."""
     from gluongan.data import bundled
 
     if config.data == 'mnist':
         bundled.prefetch()  # decodes on the other core while MXNet is imported
     from gluongan import launch
 
-    if dry_run:
-        updater, _ = launch.prepare(config, resume, changed_data=changed_data)
-        if init_from is not None:
-            launch.begin_with(updater, init_from)
-        _print_plan(config, resume, out)
-        return out
-    if resume:
-        run = launch.resume(
-            resume, config, warn, changed_data=changed_data, tensorboard=tensorboard
-        )
-    else:
-        run = launch.begin(
-            config, out, sys.argv, warn, init_from=init_from, tensorboard=tensorboard
-        )
-    remember_run(run.folder)
-    _announce(run, config)
-    with watching(run.folder, view):
-        _train(run, interrupt)
-    return run.folder
+    return launch
 
 
 def _print_plan(config: Config, resume: Path | None, out: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -95,19 +95,23 @@ def view_of(watch: bool, host: str, port: int, *, stays: bool) -> View | None:
 
 
 @contextmanager
-def watching(run: Path, view: View | None) -> Iterator[None]:
-    """Serve the live view of a run while the block runs, and then for as long as somebody looks."""
+def watching(view: View | None) -> Iterator[Callable[[Path], None]]:
+    """Serve a live view while the block runs, and then for as long as somebody looks.
+
+    The block is given a function that takes the run, as soon as there is one. Without a run the
+    view ends with the block.
+    """
     if view is None:
-        yield
+        yield lambda run: None
         return
     from gluongan.pages import live
 
-    beside = live.Beside(run, view.host, view.port)
+    beside = live.Beside(view.host, view.port)
     echo(f'Watch      {beside.address}', err=True)
     try:
-        yield
+        yield beside.show
     finally:
-        if view.stays:
+        if view.stays and beside.shows_run:
             beside.leave()
         else:
             beside.end()

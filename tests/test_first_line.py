@@ -40,6 +40,13 @@ def test_the_line_comes_before_mxnet_is_imported_and_the_command_line_imports_li
     assert first == 'loading MXNet and the data False'
 
 
+def test_the_address_of_a_live_view_comes_before_mxnet_is_imported(tmp_path):
+    pytest.importorskip('jinja2')
+    _, first, second, *_ = lines_of('train', '--data', 'synthetic', '--watch', cwd=tmp_path)
+    assert first.startswith('loading MXNet')
+    assert second.startswith('Watch      http://127.0.0.1:') and second.endswith(' False')
+
+
 @pytest.mark.parametrize(
     'words',
     [

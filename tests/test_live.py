@@ -9,15 +9,12 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import pages
 import pytest
-import tiny
 
 from gluongan.files import HOST
 from gluongan.pages import live
-from gluongan.pages.live import __main__ as process
 from gluongan.pages.live import server as server_module
 from gluongan.pages.live import state as state_module
 from gluongan.runs import folder
@@ -204,6 +201,20 @@ def test_nothing_in_the_folder_is_written(view, run):
     assert {path: path.stat().st_mtime_ns for path in run.rglob('*')} == before
 
 
+def test_before_there_is_a_run_a_page_asks_for_patience_and_then_is_that_of_the_run(run):
+    with serving(None) as server:
+        status, headers, content = asked(server)
+        page = pages.Parsed(content.decode())
+        assert status == 200 and headers['X-Frame-Options'] == 'DENY'
+        assert 'are being loaded' in page.text() and not page.has('live-words')
+        assert headers['Refresh'] == '1'  # seconds, after which a browser asks again
+        assert [asked(server, each)[0] for each in ('/state.json', '/samples/0.png')] == [503, 503]
+        assert asked(server, host='evil.example:PORT')[0] == 403
+        server.show(run)
+        _, headers, content = asked(server)
+        assert pages.Parsed(content.decode()).has('live-words') and 'Refresh' not in headers
+
+
 # What it refuses
 
 
@@ -334,61 +345,3 @@ def test_a_run_is_read_once_a_second_whoever_asks(run, monkeypatch):
         for _ in range(5):
             assert asked(server, '/state.json')[0] == 200
     assert len(reads) == 1
-
-
-# The commands
-
-
-def test_watch_says_where_the_page_is(run, monkeypatch):
-    monkeypatch.setattr(live.LiveServer, 'serve_forever', lambda server: None)
-    result = tiny.gluongan('watch', run)
-    assert result.exit_code == 0, result.stderr
-    assert result.stdout.startswith(f'{run} is at http://127.0.0.1:')
-
-
-def test_watch_refuses_what_is_no_run_and_a_port_that_is_taken(run, tmp_path):
-    assert 'is not a run folder' in tiny.refused('watch', tmp_path)
-    with live.listen() as bound:
-        port = bound.getsockname()[1]
-        sentence = tiny.refused('watch', run, '--port', port, code=1)
-    assert sentence.startswith(f'--port {port} of 127.0.0.1: cannot be listened on (')
-    assert 'cannot be listened on' in tiny.refused('watch', run, '--host', 'no.such.host', code=1)
-
-
-def test_training_is_watched_from_its_start_to_its_end(tmp_path, undrawn, monkeypatch):
-    seen = []
-
-    def look_and_end(beside):
-        port = int(beside.address.rstrip('/').rpartition(':')[2])
-        connection = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
-        connection.request('GET', '/state.json')
-        seen.append(json.loads(connection.getresponse().read()))
-        connection.close()
-        beside._process.stdin.close()
-        beside._process.kill()
-        beside._process.wait()
-
-    monkeypatch.setattr(live.Beside, 'leave', look_and_end)
-    result = tiny.gluongan('train', *tiny.flags(), '--watch', '--out', tmp_path)
-    assert result.exit_code == 0, result.stderr
-    assert 'Watch      http://127.0.0.1:' in result.stderr
-    assert [(now['state'], now['last']) for now in seen] == [('complete', 20)]
-
-
-@pytest.mark.parametrize('words', [('--host', '127.0.0.1'), ('--port', '8000')])
-def test_options_of_a_view_need_one(tmp_path, words):
-    sentence = tiny.refused('train', *tiny.flags(), *words, '--out', tmp_path / 'runs')
-    assert sentence == f'{words[0]}: applies to the live view alone; must be used with --watch'
-
-
-def test_the_process_of_a_view_ends_when_nobody_looks(run, monkeypatch):
-    monkeypatch.setattr(process.os, 'read', lambda file, count: b'')
-    monkeypatch.setattr(process, 'CHECKED', 0.01)
-    bound = live.listen()
-    started = time.monotonic()
-    process.serve(bound.detach(), '127.0.0.1', run, patience=0.2)
-    assert 0.2 <= time.monotonic() - started < 5
-
-
-def test_the_files_of_the_view_are_part_of_the_package():
-    assert (Path(live.__file__).parent / 'live.js').is_file()

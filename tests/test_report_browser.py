@@ -176,6 +176,18 @@ def test_hostile_names_do_nothing(shown, tmp_path):
         assert tab.evaluate('document.querySelectorAll("canvas").length') >= 4
 
 
+def test_the_page_before_there_is_a_run_becomes_that_of_the_run(shown, tmp_path):
+    from test_live import serving
+
+    run = pages.make_run(tmp_path / 'run', iterations=300)
+    with serving(None) as server:
+        tab = shown(f'http://127.0.0.1:{server.socket.getsockname()[1]}/', live=True)
+        playwright.expect(tab.locator('h1')).to_have_text('The training begins')
+        server.show(run)
+        words = tab.locator('#live-words')
+        playwright.expect(words).to_contain_text('iteration 300 of', timeout=20_000)
+
+
 def test_the_live_view_follows_the_run(shown, tmp_path):
     from test_live import serving
 

@@ -13,13 +13,16 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import FailureError
-from .state import Watched, why_not
+
+if TYPE_CHECKING:
+    from .state import Watched
 
 LOOPBACK = '127.0.0.1'
 WORKERS = 32  # threads
@@ -27,6 +30,9 @@ NAME = 'gluongan-live'  # of a thread
 WAITING = 256  # connections; more are closed
 ASKING = 2  # seconds that a client may take to ask
 TAKING = 20  # seconds that it may take to take what it is given
+HTML = 'text/html; charset=utf-8'
+NO_MORE: Mapping[str, str] = {}
+WAITING_PAGE = Path(__file__).parent / 'waiting.html'
 SAMPLE = re.compile(r'/samples/([0-9]{1,12})\.png')
 HEADERS = {
     'Cache-Control': 'no-store',
@@ -73,11 +79,15 @@ def address_of(bound: socket.socket, host: str = LOOPBACK) -> str:
 class LiveServer(HTTPServer):
     """Serves the live view of a run on a socket that listens, until `shutdown`.
 
-    newest_request: when the last one came, by time.monotonic. Raises RunError where `run` is none.
+    run: None where there is none yet, see `show`; until then a page asks for patience.
+    watched: what is said of it. newest_request: when the last one came, by time.monotonic.
+    Raises RunError where `run` is no run.
     """
 
-    def __init__(self, run: Path, bound: socket.socket, host: str = LOOPBACK) -> None:
-        self.watched = Watched(run)
+    def __init__(self, run: Path | None, bound: socket.socket, host: str = LOOPBACK) -> None:
+        self.watched: Watched | None = None
+        if run is not None:
+            self.show(run)
         self.newest_request = time.monotonic()
         self.is_loopback = host == 'localhost' or _is_loopback(host)
         self.host = host
@@ -87,6 +97,12 @@ class LiveServer(HTTPServer):
         self._waiting: queue.Queue[Any] = queue.Queue(WAITING)
         for _ in range(WORKERS):
             threading.Thread(target=self._work, name=NAME, daemon=True).start()
+
+    def show(self, run: Path) -> None:
+        """Serve the page of a run from now on. Raises RunError where it is none."""
+        from .state import Watched  # here, because it imports much, and a page is there before
+
+        self.watched = Watched(run)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Hand a connection to the threads; close it where too many wait already."""
@@ -160,13 +176,17 @@ class Handler(BaseHTTPRequestHandler):
             self._refuse(403, 'this server answers requests for its own address alone')
             return
         path, _, query = self.path.partition('?')
-        match = SAMPLE.fullmatch(path)
-        if path == '/':
-            self._send_page()
+        watched, match = self.server.watched, SAMPLE.fullmatch(path)
+        if watched is None and path == '/':
+            self._send_waiting_page()
+        elif watched is None:
+            self._refuse(503, 'there is no run yet')
+        elif path == '/':
+            self._send_page(watched)
         elif path == '/state.json':
-            self._send_state(query)
+            self._send_state(watched, query)
         elif match:
-            picture = self.server.watched.sample(int(match[1]))
+            picture = watched.sample(int(match[1]))
             if picture is None:
                 self._refuse(404, 'there are no samples of this iteration')
             else:
@@ -181,19 +201,23 @@ class Handler(BaseHTTPRequestHandler):
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_TRACE = do_CONNECT = _refuse_method
 
-    def _send_page(self) -> None:
-        try:
-            page = self.server.watched.page()
-        except Exception as error:  # the folder may be removed while it is watched
-            self._refuse(503, f'the page cannot be made now: {why_not(error)}')
-        else:
-            self._send(200, page, 'text/html; charset=utf-8', "frame-ancestors 'none'")
+    def _send_waiting_page(self) -> None:
+        policy = "default-src 'none'; frame-ancestors 'none'"
+        self._send(200, WAITING_PAGE.read_bytes(), HTML, policy, {'Refresh': '1'})
 
-    def _send_state(self, query: str) -> None:
+    def _send_page(self, watched: Watched) -> None:
         try:
-            state = self.server.watched.state()
+            page = watched.page()
+        except Exception as error:  # the folder may be removed while it is watched
+            self._refuse(503, f'the page cannot be made now: {watched.why_not(error)}')
+        else:
+            self._send(200, page, HTML, "frame-ancestors 'none'")
+
+    def _send_state(self, watched: Watched, query: str) -> None:
+        try:
+            state = watched.state()
         except Exception as error:
-            self._refuse(503, f'the run cannot be read now: {why_not(error)}')
+            self._refuse(503, f'the run cannot be read now: {watched.why_not(error)}')
             return
         is_known = query.startswith('have=') and query[5:].encode() in state[:40]
         if is_known and len(query) == 5 + 16:
@@ -207,10 +231,15 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def _send(
-        self, code: int, content: bytes, kind: str, policy: str = "default-src 'none'"
+        self,
+        code: int,
+        content: bytes,
+        kind: str,
+        policy: str = "default-src 'none'",
+        more: Mapping[str, str] = NO_MORE,
     ) -> None:
         self.send_response(code)
-        headers = {**HEADERS, 'Content-Security-Policy': policy, 'Content-Type': kind}
+        headers = {**HEADERS, 'Content-Security-Policy': policy, 'Content-Type': kind, **more}
         if code == 405:
             headers['Allow'] = 'GET, HEAD'
         for name, value in headers.items():

@@ -81,6 +81,10 @@ class Watched:
                     return read_bytes(files[iteration], MOST_SAMPLE)
         return None
 
+    def why_not(self, error: Exception) -> str:
+        """Return in one line why the page cannot be made."""
+        return str(error) if isinstance(error, RunError) else reason(error)
+
     def _render(self) -> bytes:
         live = {'parts': read_state(self.run)['parts']}
         return render_run(gather(self.run), live=live).encode()
@@ -181,8 +185,3 @@ def parts_of(run: Path, word: str, charts: Sequence[Chart], sampled: Sequence[in
             status = path.stat()
             marks.append([str(path), status.st_size, status.st_mtime_ns])
     return hashlib.sha256(json.dumps(marks).encode()).hexdigest()[:16]
-
-
-def why_not(error: Exception) -> str:
-    """Return in one line why a page cannot be made."""
-    return str(error) if isinstance(error, RunError) else reason(error)
