@@ -12,7 +12,6 @@ import threading
 import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
 
 PROGRAMS = ('chromium', 'chromium-browser', 'google-chrome')
 FLAGS = (
@@ -35,20 +34,14 @@ def chromium():
 
 
 class _QuietHandler(SimpleHTTPRequestHandler):
-    extensions_map: ClassVar = {
-        **SimpleHTTPRequestHandler.extensions_map,
-        '.mjs': 'text/javascript',
-        '.wasm': 'application/wasm',
-    }
-
     def log_message(self, *_):
         pass
 
 
 class Page:
-    """A folder served on localhost, and its index.html in a new browser."""
+    """A folder served on localhost, and a page in it in a new browser."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, page='index.html'):
         handler = partial(_QuietHandler, directory=str(folder))
         self._server = ThreadingHTTPServer(('127.0.0.1', 0), handler)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -58,7 +51,7 @@ class Page:
         target = self._send('Target.createTarget', url='about:blank')['targetId']
         attached = self._send('Target.attachToTarget', targetId=target, flatten=True)
         self._session = attached['sessionId']
-        address = f'http://127.0.0.1:{self._server.server_port}/index.html'
+        address = f'http://127.0.0.1:{self._server.server_port}/{page}'
         self._send('Page.navigate', url=address)
 
     def _start_browser(self):

@@ -13,10 +13,11 @@ import browser
 import numpy as np
 import pytest
 import tiny
-from test_export_combinations import has_onnx, needs_onnx
+from test_export_combinations import needs_onnx
 
 from gluongan import figures
 from gluongan.exports import load_sampler, verify
+from gluongan.gan.noise import noise_from_seeds
 from gluongan.gan.sampling import generate, pixels
 
 EXAMPLES = Path(__file__).parent.parent / 'examples'
@@ -119,22 +120,18 @@ def test_onnxruntime_makes_the_same_pictures(tmp_path, changes):
 # The page
 
 
-def can_test_the_page():
-    return has_onnx() and browser.chromium() and (WEB / 'ort').is_dir()
-
-
-needs_page = pytest.mark.skipif(
-    not can_test_the_page(),
-    reason='needs chromium, gluongan[onnx], and `npm install && npm run copy` in examples/web',
-)
+needs_page = pytest.mark.skipif(browser.chromium() is None, reason='needs chromium')
 CANVAS = 'document.getElementById("picture")'
 
 
 def serve_page(run, folder):
-    """Copy the page into a folder and export the run into it."""
-    shutil.copytree(WEB, folder, ignore=shutil.ignore_patterns('node_modules', 'model'))
-    export(run, folder / 'model', 'onnx')
-    return browser.Page(folder)
+    """Lay the page and its scripts out as in the checkout, and export the run into it."""
+    scripts = Path('gluongan/pages/play/script')
+    web = folder / 'examples/web'
+    shutil.copytree(WEB, web, ignore=shutil.ignore_patterns('model'))
+    shutil.copytree(EXAMPLES.parent / scripts, folder / scripts)
+    export(run, web / 'model')
+    return browser.Page(folder, 'examples/web/index.html')
 
 
 def drawn_pixels(page):
@@ -164,15 +161,18 @@ def test_the_page_draws_another_picture_at_each_click(tmp_path, changes):
 
 @needs_page
 @pytest.mark.parametrize(
-    'changes', [{}, {'conditional': True, 'channels': 3}], ids=['grey', 'colour, classes']
+    'changes',
+    [{}, {'conditional': True, 'channels': 3}, {'network': 'conv', 'gen_modulated': True}],
+    ids=['grey', 'colour, classes', 'convolutions'],
 )
 def test_the_page_computes_what_the_run_computes(tmp_path, changes):
     run = train(tmp_path, **changes)
     sampler = load_sampler(run)
-    name = sampler.classes[1] if changes else None
-    z = sampler._labelled(sampler._seeded([5], None), name)
+    name = sampler.classes[1] if sampler.classes else None
+    z = noise_from_seeds([5], sampler.latent, 'normal')
+    if name is not None:
+        z = np.concatenate([z, np.eye(len(sampler.classes))[[1]]], axis=1).astype(np.float32)
     with serve_page(run, tmp_path / 'web') as page:
         page.wait(f'{CANVAS}?.dataset.drawn === "1"')
-        picture = f'm.picture({z[0].tolist()})'
-        x = page.evaluate(f'import("/draw.mjs").then(async (m) => Array.from(await {picture}))')
-    np.testing.assert_allclose(np.array(x), generate(sampler._gen, z).ravel(), atol=1e-5)
+        x = page.evaluate(f'Array.from(picture({z[0].tolist()}))')
+    np.testing.assert_allclose(np.array(x), generate(sampler.gen, z).ravel(), atol=1e-5)
