@@ -6,6 +6,7 @@ comes before the preparation.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import platform
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -162,9 +163,18 @@ def _choose_engine() -> Iterator[None]:
     if 'MXNET_ENGINE_TYPE' in os.environ or builds.has_gpu():
         yield
         return
+    if builds.is_cuda_build():
+        atexit.register(_silence)
     naive = {'MXNET_ENGINE_TYPE': 'NaiveEngine'}
     with environment(naive), _without_line(b'MXNet start using engine'):
         yield
+
+
+def _silence() -> None:
+    """Close stderr. After Python has ended, this engine in a CUDA build says there that it ends."""
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 @contextmanager
