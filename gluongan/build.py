@@ -8,6 +8,7 @@ from typing import Union
 
 from . import data, runtime
 from .config import Config, ConfigError
+from .devices import driver
 from .errors import InputError
 from .gan.losses import make_loss
 from .gan.updater import GANUpdater
@@ -258,6 +259,7 @@ def _make_optimizer(
         clip=clip,
         schedule=config.schedule,
         schedule_steps=schedule_steps,
+        scales_loss=config.precision == 'float16',
     )
 
 
@@ -269,6 +271,21 @@ def _check_precision(precision: str, device: runtime.mx.Context) -> None:
             setting='precision',
             value=precision,
         )
+    if precision == 'float16':
+        fault = _why_no_float16(device)
+        if fault:
+            allowed = f'needs a GPU of capability 7.0 or above{fault}; must be float32 here'
+            raise runtime.DeviceError(allowed, setting='precision', value=precision)
+
+
+def _why_no_float16(device: runtime.mx.Context) -> str | None:
+    """Return why a device has no units that multiply in float16, None where it has them."""
+    if device.device_type != 'gpu':
+        return ', and this run is on the CPU'
+    cards = driver.ask().cards
+    if device.device_id < len(cards) and cards[device.device_id].capability < (7, 0):
+        return f', and this is {cards[device.device_id]}'
+    return None
 
 
 def _check_fit(config: Config, dataset: data.Dataset) -> None:

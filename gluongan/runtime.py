@@ -224,6 +224,11 @@ else:
     mx, THREADS = _import_mxnet()
 
 
+def import_mxnet(name: str) -> ModuleType:
+    """Import and return a module of MXNet that `import mxnet` leaves out, such as `contrib.amp`."""
+    return import_module(f'mxnet.{name}')
+
+
 def import_gluoncv(name: str) -> ModuleType:
     """Import and return a module of gluoncv, such as `utils`. It takes a while."""
     from PIL import ImageFile

@@ -87,6 +87,8 @@ class Config(Settings):
                 f'needs scores above 0 for real samples, unlike `loss` {self.loss}; '
                 f'must be used with one of {", ".join(ADAPTIVE)}',
             )
+        if self.precision == 'float16' and self.penalty:
+            self._refuse('precision', 'is too coarse for `penalty`; must be float32')
         if self.dis_head == 'softmax' and self.loss not in ('minimax', 'nonsaturating'):
             self._refuse('dis_head', f'{self.loss} needs an unbounded score; must be logit')
         projects_alone = self.conditional and self.pack == 1 and self.dis_head == 'logit'
@@ -128,7 +130,7 @@ class Config(Settings):
             self._refuse('best', f'must be {names}; other metrics need `judge_every`{near}')
 
     def _check_conv(self) -> None:
-        if self.precision != 'float32':
+        if self.precision == 'bfloat16':
             self._refuse('precision', 'needs `network` dense; must be float32')
         if self.makes_points:
             self._refuse('network', f'{self.data} is made of points; must be dense')

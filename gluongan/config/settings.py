@@ -198,8 +198,9 @@ class Settings:
         15_000, 'int', 'Iteration at which the learning rates reach 0.', low=1, high=10**9,
         unit='iterations')
     precision: str = _rates(
-        'float32', 'str', 'Precision of the products of dense layers in training: bfloat16 is '
-        'faster for large batches, on processors with AMX.', choices=('float32', 'bfloat16'))
+        'float32', 'str', 'Precision of products in training: bfloat16 is faster for large batches '
+        'of dense networks, on processors with AMX; float16 is for GPUs, from capability 7.0 on.',
+        choices=('float32', 'bfloat16', 'float16'))
     batch: int = _rates(
         128, 'int', 'Real samples, and as many generated ones, per update.', low=1, high=65536,
         unit='samples')

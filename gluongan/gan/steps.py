@@ -67,7 +67,7 @@ def update_dis(
         minimised = value
         if penalty:
             minimised = value + penalty.surrogate(point)
-    minimised.backward()
+    optimizer.backward(minimised)
     optimizer.step()
     objective.after_step()
     if penalty:
@@ -95,7 +95,7 @@ def update_gen(
             if x_real is not None and objective.loss.is_relative:
                 x_real = augment(x_real)
         value = objective(x_fake, x_real)
-    value.backward()
+    optimizer.backward(value)
     optimizer.step()
     return value
 
@@ -106,6 +106,10 @@ class WatchedOptimizer:
     def __init__(self, optimizer: Optimizer, watch: Watch) -> None:
         self._optimizer = optimizer
         self._watch = watch
+
+    def backward(self, loss: Array) -> None:
+        """Run backward through a loss, see `Optimizer.backward`."""
+        self._optimizer.backward(loss)
 
     def step(self) -> None:
         """Take one step, see `Optimizer.step`."""

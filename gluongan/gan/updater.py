@@ -361,6 +361,9 @@ class GANUpdater:
             meta['augmentation'] = self.augmentation.state()
         if self.adaptive:
             meta['adaptive'] = self.adaptive.state()
+        for part, optimizer in (('gen', self.opt_gen), ('dis', self.opt_dis)):
+            if optimizer.loss_scale:
+                meta[f'{part}_scale'] = optimizer.loss_scale.state()
         return arrays, meta
 
     def restore(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
@@ -369,6 +372,8 @@ class GANUpdater:
         for part, optimizer in (('gen', self.opt_gen), ('dis', self.opt_dis)):
             moments = {name: arrays[f'opt_{part}/{name}'] for name in optimizer.state()}
             optimizer.restore(moments, meta[f'{part}_steps'])
+            if optimizer.loss_scale:
+                optimizer.loss_scale.restore(meta[f'{part}_scale'])
         self.noise.restore(meta['noise'])
         self.real.restore(meta['real'])
         if self.augmentation:

@@ -18,6 +18,7 @@ import numpy as np
 from .. import native
 from ..errors import InputError
 from ..runtime import import_gluoncv, mx
+from .scaling import LossScale
 
 RULES = ('adam', 'rmsprop', 'sgd')
 SCHEDULES = ('constant', 'linear', 'cosine')
@@ -35,6 +36,9 @@ class Optimizer:
     Algorithm 1).
     schedule: `constant`, or `linear` or `cosine`, where the learning rate falls to 0 over the first
     `schedule_steps` steps and stays there.
+
+    scales_loss: `backward` scales the loss and `step` the gradients back; a step along gradients
+    that are infinite or NaN is left out. For products in float16, see `LossScale`.
 
     Raises InputError for a name, a number or a combination that makes no sense.
 
@@ -65,6 +69,7 @@ class Optimizer:
         clip: float | None = None,
         schedule: str = 'constant',
         schedule_steps: int | None = None,
+        scales_loss: bool = False,
     ) -> None:
         if not isinstance(net, mx.gluon.Block):
             raise InputError('must be a network', setting='net', value=net)
@@ -88,6 +93,7 @@ class Optimizer:
         scheduler = _make_scheduler(schedule, lr, schedule_steps)
         self._make_rule = partial(rules[name], learning_rate=lr, lr_scheduler=scheduler)
         self._clip = clip
+        self.loss_scale = LossScale() if scales_loss else None
         self.parameters = [p for p in net.collect_params().values() if p.grad_req != 'null']
         self._start_at(0)
         self._slots = [self._rule.create_state(i, p.data()) for i, p in enumerate(self.parameters)]
@@ -105,8 +111,21 @@ class Optimizer:
         self.steps = steps
         self._rule = self._make_rule(begin_num_update=steps)
 
+    def backward(self, loss: mx.nd.NDArray) -> None:
+        """Run backward through the loss whose gradients the next step follows."""
+        if self.loss_scale is None:
+            loss.backward()
+        else:
+            self.loss_scale.backward(loss)
+
     def step(self) -> None:
         """Take one step along the gradients that the last backward pass left."""
+        if self.loss_scale is not None:
+            self._rule.rescale_grad = self.loss_scale.inverse
+            overflows = self.loss_scale.overflows(self.parameters)
+            self.loss_scale.prepare()
+            if overflows:
+                return
         self.steps += 1
         if self._is_native:
             self._step_at_once()
@@ -135,6 +154,8 @@ class Optimizer:
         return groups
 
     def _can_be_native(self) -> bool:
+        if self.loss_scale is not None:
+            return False
         if any(slot is None for slot in self._slots):  # SGD without momentum
             return False
         return native.can_update(parameter.data() for parameter in self.parameters)

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...runtime import mx
 from .activations import Activation
+from .precision import in_full, rounded
 from .spectral import add_singular_vectors, spectral_weight
 
 nn = mx.gluon.nn
@@ -15,7 +16,20 @@ KERNEL, STRIDE, PADDING = 4, 2, 1
 KEEPING_KERNEL, KEEPING_STRIDE = 3, 1
 
 
-class Conv(nn.Conv2D):
+class _Rounding:
+    """What convolutions share: their products are computed in `precision`, see `use_precision`."""
+
+    precision = 'float32'
+    precisions = ('float32', 'float16')
+
+    def _product(self, F: Any, x: Any, weight: Any, bias: Any) -> Any:
+        factors = [x, weight] if bias is None else [x, weight, bias]
+        # As Gluon's own layers do, which activate before the result could be cast.
+        y = getattr(F, self._op_name)(*rounded(F, factors, self.precision), **self._kwargs)
+        return self.act(in_full(F, y, self.precision))
+
+
+class Conv(_Rounding, nn.Conv2D):
     """Halves an image's sides by 4×4 filters: (N, in_channels, H, W) -> (N, channels, H/2, W/2).
 
     halves: if False, 3×3 filters keep the sides.
@@ -47,10 +61,10 @@ class Conv(nn.Conv2D):
     def hybrid_forward(
         self, F: Any, x: Any, weight: Any, bias: Any = None, u: Any = None, v: Any = None
     ) -> Any:
-        return super().hybrid_forward(F, x, spectral_weight(F, weight, u, v), bias)
+        return self._product(F, x, spectral_weight(F, weight, u, v), bias)
 
 
-class Deconv(nn.Conv2DTranspose):
+class Deconv(_Rounding, nn.Conv2DTranspose):
     """Doubles an image's sides by 4×4 filters: (N, in_channels, H, W) -> (N, channels, 2H, 2W).
 
     With one output channel, and a multiple of 8 or 16 input channels, oneDNN in MXNet 1.9.1 cannot
@@ -82,7 +96,7 @@ class Deconv(nn.Conv2DTranspose):
         if self._pads:
             x = _append_zeros(F, x, axis=1)
             weight = _append_zeros(F, weight, axis=0)
-        return super().hybrid_forward(F, x, weight, bias)
+        return self._product(F, x, weight, bias)
 
 
 def _append_zeros(F: Any, x: Any, axis: int) -> Any:

@@ -26,6 +26,7 @@ class Dense(nn.Dense):
     """
 
     precision = 'float32'  # see `use_precision`
+    precisions = ('float32', 'bfloat16', 'float16')
 
     def __init__(
         self,
