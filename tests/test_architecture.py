@@ -159,7 +159,7 @@ def test_what_is_printed_goes_through_what_makes_it_printable():
 def without_mxnet():
     """The modules that promise to work without MXNet."""
     rooms = ('errors', 'files', 'knob', 'config', 'recipes', 'metric_names', 'trainer', 'figures')
-    names = [name for name in MODULES if room(name) in (*rooms, 'runs', 'snapshot')]
+    names = [name for name in MODULES if room(name) in (*rooms, 'runs', 'snapshot', 'devices')]
     needing = ('classifier', 'source', 'from_updater', 'density', 'utility', 'latent')
     for name in MODULES:
         if room(name) == 'evaluation' and not any(word in name for word in needing):

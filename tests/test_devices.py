@@ -6,6 +6,7 @@ The driver is a stub, see stub_driver.py.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from email.message import Message
@@ -262,6 +263,16 @@ def test_the_extra_brings_each_library():
     text = (HERE.parent / 'setup.py').read_text()
     for wheel, _ in libraries.WHEELS.values():
         assert f"'nvidia-{wheel}-cu11==" in text
+
+
+def test_images_for_docker_are_made_by_the_documented_commands():
+    page = (HERE.parent / 'docs' / 'gpu.md').read_text()
+    for name, install in (('Dockerfile', '/src'), ('Dockerfile.cuda', "/src/cuda '/src[cuda]'")):
+        text = (HERE.parent / name).read_text()
+        assert f'RUN pip install --no-cache-dir {install} && rm -r /src\n' in text
+        commands = re.findall('^#   (docker .*)$', text, flags=re.M)
+        assert len(commands) == 2 and all(f'\n{command}\n' in page for command in commands)
+    assert "pip install ./cuda '.[cuda]'\n" in page  # the same, in a checkout
 
 
 # Builds that pip has installed
