@@ -28,8 +28,8 @@ HEADING = ('run', 'state', 'iterations', 'MB', 'newest metrics')
 @click.option(
     '--clean',
     is_flag=True,
-    help='Show the runs that are broken, empty, or ended before their first snapshot, ask, and '
-    'remove them.',
+    help='Show the runs without a snapshot that are broken, empty, or ended before their first, '
+    'ask, and remove them.',
 )
 @click.option('--yes', is_flag=True, help='With --clean: remove them without asking.')
 def runs(folder: Path, clean: bool, yes: bool) -> None:
@@ -40,8 +40,8 @@ def runs(folder: Path, clean: bool, yes: bool) -> None:
     is wrong. Behind the newest metrics stands what they are of.
 
     --clean removes only folders that `gluongan train` made, none that a process trains, none that
-    holds a file of another origin, and none that was written to in the last minute. It follows no
-    links. This command works without MXNet.
+    holds weights or a file of another origin, and none that was written to in the last minute. It
+    follows no links. This command works without MXNet.
 
     \b
     gluongan runs

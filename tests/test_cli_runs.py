@@ -49,7 +49,7 @@ def runs(tmp_path, monkeypatch):
     make(out / '00002-young', (0,))
     make(out / '00003-damaged', (0, 20), (20,))
     (out / '00003-damaged' / 'metrics.jsonl').write_text('{"iteration": true}\n')
-    make(out / '00004-broken', (), (10,))
+    make(out / '00004-broken', ())
     (out / '00004-broken' / 'config.json').write_text('{')
     (out / '00005-empty').mkdir()
     make(out / '00006-begun', (0,))
@@ -57,6 +57,7 @@ def runs(tmp_path, monkeypatch):
     make(out / '00008-with-notes', (0,))
     (out / '00008-with-notes' / 'notes.txt').touch()
     make(out / '00013-interrupted', (0,), (7,))
+    make(out / '00014-damaged-settings', (0,), (20, 40)).joinpath('config.json').write_text('{bad')
     make(tmp_path / 'elsewhere', (0,))
     (out / '00009-link').symlink_to(tmp_path / 'elsewhere')
     (out / '00010-empty-of-another').symlink_to(tmp_path / 'nowhere')
@@ -92,6 +93,7 @@ def test_every_run_is_listed_with_its_state_and_how_far_it_came(runs):
         '00007-thinned': ('stopped at 20', '20 of 40'),
         '00008-with-notes': ('stopped at 0', '0 of 40'),
         '00013-interrupted': ('stopped at 7', '7 of 40'),
+        '00014-damaged-settings': ('broken', '0 of ?'),
     }
     assert 4_000_000 < found['00000-finished'].size < 4_010_000
     assert found['00005-empty'].size == 0
@@ -109,6 +111,7 @@ def test_the_table_names_the_newest_metrics_what_they_are_of_and_what_is_wrong(r
         '00003-damaged',
         '00004-broken',
         '00005-empty',
+        '00014-damaged-settings',
     ]
     assert 'metrics.jsonl: line 1' in said[0] and 'config.json: is not JSON' in said[1]
 
@@ -130,8 +133,52 @@ def test_clean_removes_what_nothing_would_be_lost_with_and_nothing_else(runs, tm
     assert result.stderr.splitlines() == [
         f'kept: {runs / "00002-young"} (it was written to less than a minute ago)',
         f'kept: {runs / "00008-with-notes"} (it holds notes.txt, which is not a file of the run)',
+        f'kept: {runs / "00014-damaged-settings"} '
+        '(it holds 2 snapshots, the newest at iteration 40)',
     ]
     assert tiny.gluongan('runs', runs, '--clean', '--yes').stdout == 'nothing to remove\n'
+
+
+@pytest.mark.parametrize(
+    ('file', 'words'),
+    [
+        ('snapshots/000060.snapshot', 'a snapshot at iteration 60'),
+        ('snapshots/000060.damaged', 'files of snapshots'),
+        ('snapshots/000060', 'files of snapshots'),
+        ('walk/generator/generator-0000.params', 'walk/generator/generator-0000.params, which may'),
+        ('play-onnx/generator.onnx', 'play-onnx/generator.onnx, which may be weights'),
+    ],
+)
+@pytest.mark.parametrize('settings', ['{bad', '{"lr": "x"}', '', '[]'])
+def test_no_run_that_holds_weights_is_removed_whatever_is_wrong_with_it(
+    tmp_path, file, words, settings
+):
+    run = make(tmp_path / '00000-run', (0,))
+    (run / 'config.json').write_text(settings)
+    (run / file).parent.mkdir(parents=True, exist_ok=True)
+    (run / file).write_bytes(b'weights')
+    age(tmp_path)
+    result = tiny.gluongan('runs', tmp_path, '--clean', '--yes')
+    assert (run / file).read_bytes() == b'weights'
+    assert result.stdout == 'nothing to remove\n'
+    assert result.stderr.startswith(f'kept: {run} (it holds {words}')
+    with pytest.raises(RunError, match='is not removed: it holds'):
+        remove(run)
+
+
+def test_a_run_with_a_folder_that_cannot_be_read_is_kept(tmp_path, monkeypatch):
+    run = make(tmp_path / '00000-run', (0,))
+    age(tmp_path)
+    scandir = os.scandir
+
+    def refuse(place='.'):
+        if str(place).endswith('snapshots'):
+            raise PermissionError(13, 'Permission denied', str(place))
+        return scandir(place)
+
+    monkeypatch.setattr(os, 'scandir', refuse)
+    with pytest.raises(RunError, match='it holds a folder that cannot be read'):
+        remove(run)
 
 
 def test_a_link_in_a_run_goes_and_what_it_leads_to_stays(runs, tmp_path):

@@ -1,4 +1,4 @@
-"""Remove a run: nothing but a run, none that is being trained, and no link is followed."""
+"""Remove a run: nothing but a run, none that is trained or holds weights; no link is followed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import time
 from pathlib import Path
 
 from ..files import naming_target
+from ..snapshot import SUFFIX
 from .folder import RunError, is_numbered, is_of_run, is_run
 from .lock import RunLock, is_training
+from .snapshots import has_snapshot_files, list_snapshots
 
+WEIGHTS = (SUFFIX, '.damaged', '.params', '.onnx')  # endings of files that hold weights
 YOUNG = 60  # seconds; a run that begins has no lock yet
 
 
@@ -31,15 +34,40 @@ def why_kept(run: Path) -> str:
     foreign = sorted(name for name in os.listdir(run) if not is_of_run(name))
     if foreign:
         return f'it holds {foreign[0]}, which is not a file of the run'
+    weights = weights_in(run)
+    if weights:
+        return f'it holds {weights}'
     if time.time() - run.stat().st_mtime < YOUNG:
         return 'it was written to less than a minute ago'
     return ''
 
 
+def weights_in(run: Path) -> str:
+    """Return in words which weights a folder holds, '' for none.
+
+    What cannot be read counts, and so does a damaged file: some of it may be of use.
+    """
+    snapshots = list_snapshots(run)
+    if snapshots:
+        newest = snapshots[-1][0]
+        if len(snapshots) == 1:
+            return f'a snapshot at iteration {newest:,}'
+        return f'{len(snapshots)} snapshots, the newest at iteration {newest:,}'
+    if has_snapshot_files(run):
+        return 'files of snapshots'
+    unread: list[OSError] = []
+    for place, _, names in os.walk(run, onerror=unread.append):
+        for name in sorted(names):
+            if name.endswith(WEIGHTS):
+                return f'{Path(place, name).relative_to(run)}, which may be weights'
+    return 'a folder that cannot be read' if unread else ''
+
+
 def remove(run: Path) -> None:
     """Remove a run folder with everything in it.
 
-    Raises RunError where it is no run folder, holds files of another origin, or is being trained.
+    Raises RunError where it is no run folder, holds weights or files of another origin, or is being
+    trained.
     """
     why = why_kept(run)
     if why:
