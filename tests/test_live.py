@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import os
@@ -345,3 +346,20 @@ def test_a_run_is_read_once_a_second_whoever_asks(run, monkeypatch):
         for _ in range(5):
             assert asked(server, '/state.json')[0] == 200
     assert len(reads) == 1
+
+
+# What cannot be listened on
+
+
+def test_a_port_that_only_the_system_may_take_is_named(monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EACCES, "Permission denied (while attempting to bind on ('', 80))")
+
+    monkeypatch.setattr(socket, 'create_server', refuse)
+    with pytest.raises(server_module.ListenError) as caught:
+        live.listen(port=80)
+    assert str(caught.value).startswith('port 80: cannot be listened on at 127.0.0.1 (Permission')
+    assert 'attempting' not in str(caught.value)
+    monkeypatch.undo()
+    with pytest.raises(server_module.ListenError, match=r'^port 70000: must be 0 to 65535$'):
+        live.listen(port=70_000)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import os
+import re
 import time
 from pathlib import Path
 
@@ -33,8 +35,24 @@ def test_watch_refuses_what_is_no_run_and_a_port_that_is_taken(run, tmp_path):
     with live.listen() as bound:
         port = bound.getsockname()[1]
         sentence = tiny.refused('watch', run, '--port', port, code=1)
-    assert sentence.startswith(f'--port {port} of 127.0.0.1: cannot be listened on (')
-    assert 'cannot be listened on' in tiny.refused('watch', run, '--host', 'no.such.host', code=1)
+    in_use = os.strerror(errno.EADDRINUSE)
+    assert sentence == (
+        f'--port {port}: cannot be listened on at 127.0.0.1 ({in_use}); '
+        'must be a free port, or 0 for any'
+    )
+
+
+@pytest.mark.parametrize('host', ['no.such.host.invalid', '192.0.2.1', '', 'x' * 70, 'a b', '::g'])
+@pytest.mark.parametrize('words', [['watch', 'RUN'], ['train', '--watch', '-n']], ids=' '.join)
+def test_a_host_that_is_none_of_this_machine_is_named_and_not_the_port(run, words, host):
+    words = [run if word == 'RUN' else word for word in words]
+    sentence = tiny.refused(*words, '--host', host, '--port', '8', code=1)
+    name = host or "''"
+    assert re.fullmatch(
+        f'--host {name}: cannot be listened on \\([^()]+\\); '
+        'must be an address of this machine, such as 127.0.0.1',
+        sentence,
+    )
 
 
 def test_training_is_watched_from_its_start_to_its_end(tmp_path, undrawn, monkeypatch):
@@ -42,10 +60,14 @@ def test_training_is_watched_from_its_start_to_its_end(tmp_path, undrawn, monkey
 
     def look_and_end(beside):
         port = int(beside.address.rstrip('/').rpartition(':')[2])
-        connection = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
-        connection.request('GET', '/state.json')
-        seen.append(json.loads(connection.getresponse().read()))
-        connection.close()
+        answer, deadline = b'', time.monotonic() + 60
+        while not answer.startswith(b'{') and time.monotonic() < deadline:  # its process starts
+            connection = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
+            connection.request('GET', '/state.json')
+            answer = connection.getresponse().read()
+            connection.close()
+            time.sleep(0.05)
+        seen.append(json.loads(answer))
         beside._process.stdin.close()
         beside._process.kill()
         beside._process.wait()

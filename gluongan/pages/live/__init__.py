@@ -25,8 +25,8 @@ class Beside:
     """A live view in a process of its own, for as long as this process lives and somebody looks.
 
     address: of the page. The socket listens at once. A page that asks for patience comes when the
-    other process has started, and that of a run after `show`. Raises ListenError where the port
-    cannot be listened on.
+    other process has started, and that of a run after `show`. Raises ListenError where the host
+    or the port cannot be listened on.
     """
 
     def __init__(self, host: str, port: int) -> None:

@@ -7,7 +7,9 @@ rebinding). A few threads answer everybody, and nobody can hold one for longer t
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import os
 import queue
 import re
 import socket
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from .state import Watched
 
 LOOPBACK = '127.0.0.1'
+RESERVED, LAST_PORT = 1024, 65_535  # ports below the first are the system's
 WORKERS = 32  # threads
 NAME = 'gluongan-live'  # of a thread
 WAITING = 256  # connections; more are closed
@@ -45,24 +48,42 @@ HEADERS = {
 
 
 class ListenError(FailureError):
-    """A port or an address that cannot be listened on."""
+    """A port or a host that cannot be listened on."""
 
 
 def listen(host: str = LOOPBACK, port: int = 0) -> socket.socket:
     """Return a socket that listens. port: 0 for any that is free.
 
-    Raises ListenError where it cannot.
+    Raises ListenError, which names the host or the port, where it cannot.
     """
+    if not host:  # it would stand for every address of this machine
+        raise _of_host(host, 'it is empty')
+    if not 0 <= port <= LAST_PORT:
+        raise ListenError(f'must be 0 to {LAST_PORT}', setting='port', value=port)
+    family = socket.AF_INET6 if ':' in host else socket.AF_INET
     try:
-        family = socket.AF_INET6 if ':' in host else socket.AF_INET
+        socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
         return socket.create_server((host, port), family=family, backlog=WAITING)
-    except (OSError, OverflowError, UnicodeError) as error:
-        why = getattr(error, 'strerror', None) or str(error)
-        raise ListenError(
-            f'cannot be listened on ({why}); must be a free port on an address of this machine',
-            setting='port',
-            value=f'{port} of {host}',
-        ) from None
+    except socket.gaierror as error:  # no name that is known
+        raise _of_host(host, error.strerror) from None
+    except UnicodeError:
+        raise _of_host(host, 'it is no name of a machine') from None
+    except OSError as error:
+        why = os.strerror(error.errno)
+        if error.errno != errno.EADDRINUSE and not _is_reserved(error, port):
+            raise _of_host(host, why) from None
+        problem = f'cannot be listened on at {host} ({why}); must be a free port, or 0 for any'
+        raise ListenError(problem, setting='port', value=port) from None
+
+
+def _is_reserved(error: OSError, port: int) -> bool:
+    """Return whether a port was refused as one that only the system may take."""
+    return error.errno in (errno.EACCES, errno.EPERM) and 0 < port < RESERVED
+
+
+def _of_host(host: str, why: str) -> ListenError:
+    problem = f'cannot be listened on ({why}); must be an address of this machine'
+    return ListenError(f'{problem}, such as {LOOPBACK}', setting='host', value=host)
 
 
 def address_of(bound: socket.socket, host: str = LOOPBACK) -> str:
