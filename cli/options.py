@@ -35,9 +35,12 @@ def find_generator(run: Path) -> tuple[Path, str]:
     so, and its outputs go to the current folder.
     """
     from gluongan.exports import find_shipped
+    from gluongan.exports.loading import check_source
+    from gluongan.exports.shipped import GENERATORS
 
     shipped = find_shipped(run)
     if shipped is None:
+        check_source(run, GENERATORS)
         return run, f'{run}/'
     echo(f'{run}: the generator that ships with gluongan', err=True)
     return shipped, f'{run}-'

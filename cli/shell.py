@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 
 from gluongan.recipes import RECIPES
 from gluongan.runs.folder import is_run
+from gluongan.runs.nearest import RUNS
 
 from .printing import echo_text
 
@@ -26,7 +27,6 @@ INSTALL = {
     'zsh': 'gluongan completion zsh >> ~/.zshrc',
     'fish': 'gluongan completion fish > ~/.config/fish/completions/gluongan.fish',
 }
-RUNS = 'runs'  # where training makes its runs by default
 
 
 @click.command(short_help='Print the script that lets a shell complete commands and options.')

@@ -11,11 +11,12 @@ import click
 from gluongan.config import Config
 from gluongan.errors import as_typed, did_you_mean
 from gluongan.recipes import RECIPES, recipe
-from gluongan.runs.folder import read_config
+from gluongan.runs.folder import is_run, read_config
+from gluongan.runs.nearest import did_you_mean_path
 
 from .faults import Usage, refusals
 from .knobs import PATH
-from .outputs import output
+from .outputs import MANIFEST, output
 from .printing import echo, echo_text
 from .shell import complete_recipe_or_run
 
@@ -58,13 +59,18 @@ def summary(name: str, network: str | None, drawing: Path | None) -> None:
     with refusals():
         if name not in RECIPES and not (name and Path(name).is_dir()):
             allowed = f'must be a run folder, an export, or one of {", ".join(RECIPES)}'
-            raise Usage(f'{as_typed(name)}: {allowed}{did_you_mean(name, RECIPES)}')
+            near = did_you_mean(name, RECIPES) or did_you_mean_path(Path(name), _has_networks)
+            raise Usage(f'{as_typed(name)}: {allowed}{near}')
         from gluongan.exports import is_export
 
         print_networks = _print_export if is_export(Path(name)) else _print_networks
         draw = print_networks(name, network)
         if drawing:
             echo(draw(drawing))
+
+
+def _has_networks(path: Path) -> bool:
+    return is_run(path) or (path / MANIFEST).is_file()
 
 
 def _print_export(name: str, network: str | None) -> Draw:

@@ -79,6 +79,12 @@ def did_you_mean(given: Any, names: Iterable[Any]) -> str:
     >>> did_you_mean(('flip', 'shfit'), ['flip', 'shift'])
     ' (did you mean shift?)'
     """
+    near = nearest_name(given, names)
+    return f' (did you mean {near}?)' if near else ''
+
+
+def nearest_name(given: Any, names: Iterable[Any]) -> str:
+    """Return the name that `did_you_mean` asks for, '' for none."""
     known = [name for name in names if isinstance(name, str)]
     texts = [given] if isinstance(given, str) else given
     if not known or not isinstance(texts, (list, tuple)):
@@ -89,7 +95,7 @@ def did_you_mean(given: Any, names: Iterable[Any]) -> str:
     for text in texts:
         if isinstance(text, str) and text not in known:
             near = get_close_matches(_without_case(text), plain, n=1)
-            return f' (did you mean {plain[near[0]]}?)' if near else ''
+            return plain[near[0]] if near else ''
     return ''
 
 

@@ -16,6 +16,8 @@ from gluongan.config import knobs
 from gluongan.data import DataError, toys
 from gluongan.data.decoding import rgb
 from gluongan.errors import GluonganError, did_you_mean
+from gluongan.evaluation import classifier
+from gluongan.exports import load_sampler
 from gluongan.gan.augmentation import check_augmentation
 from gluongan.gan.losses import make_loss
 from gluongan.recipes import RECIPES
@@ -106,6 +108,91 @@ def test_every_command_is_suggested_and_so_are_its_options(path):
 )
 def test_the_command_line_suggests_what_was_meant(words, meant):
     assert tiny.refused(*words).endswith(f'(did you mean {meant}?)')
+
+
+@pytest.fixture
+def things(tmp_path, monkeypatch):
+    """Runs, an export and a judge's file, each of which is only its name."""
+    monkeypatch.chdir(tmp_path)
+    for name in ('00000-dense-mnist', '00001-mixture-ring8', '00002-mixture-grid25'):
+        (tmp_path / 'runs' / name / 'snapshots').mkdir(parents=True)
+        (tmp_path / 'runs' / name / 'config.json').write_text('{}')
+        (tmp_path / 'runs' / name / 'run.json').write_text('{}')
+    (tmp_path / 'generator').mkdir()
+    (tmp_path / 'generator' / 'manifest.json').write_text('{}')
+    (tmp_path / 'my.judge').touch()
+    (tmp_path / 'runs' / 'model').mkdir()  # of something else
+
+
+RUN_COMMANDS = {
+    'watch': ['watch', 'X'],
+    'report': ['report', 'X'],
+    'plot': ['plot', 'X'],
+    'export': ['export', 'X', '--out', 'new'],
+    'resume': ['train', '--resume', 'X'],
+    'compare': ['compare', 'X', 'runs/00000-dense-mnist'],
+    'invert': ['invert', 'X'],
+    'density': ['density', 'X'],
+    'directions': ['directions', 'X'],
+    'sample': ['sample', 'X', '--seeds', '0'],
+    'interpolate': ['interpolate', 'X', '--seeds', '0,1'],
+    'play': ['play', 'X'],
+    'evaluate': ['evaluate', 'X'],
+    'summary': ['summary', 'X'],
+    'init-from': ['train', '--data', 'synthetic', '--init-from', 'X'],
+}
+
+
+@pytest.mark.parametrize('words', RUN_COMMANDS.values(), ids=RUN_COMMANDS)
+def test_every_command_that_takes_a_run_suggests_the_nearest(words, things):
+    for typed, meant in MISTYPED_RUNS.items():
+        message = tiny.refused(*(typed if word == 'X' else word for word in words))
+        assert message.endswith(f' (did you mean {meant}?)'), message
+    message = tiny.refused(*('vae/x' if word == 'X' else word for word in words))
+    assert 'does not exist; must be' in message or words[0] == 'summary'
+    assert 'did you mean' not in message
+
+
+MISTYPED_RUNS = {
+    'runs/0000-dense-mnist': 'runs/00000-dense-mnist',
+    'runs/00000-dens-mnist': 'runs/00000-dense-mnist',
+    'runs/00000': 'runs/00000-dense-mnist',  # the whole beginning, of one run alone
+    'runs/00000-dense-mnist/015000.snapshot': 'runs/00000-dense-mnist',
+    '00002-mixture-grid25': 'runs/00002-mixture-grid25',  # without its folder
+    'rusn/00002-mixture-grid25': 'runs/00002-mixture-grid25',
+}
+
+
+@pytest.mark.parametrize(
+    'words, meant',
+    [
+        (['play', 'mnits'], 'mnist'),
+        (['sample', 'fashion_mnist', '--seeds', '0'], 'fashion-mnist'),
+        (['interpolate', 'mnits', '--seeds', '0,1'], 'mnist'),
+        (['play', 'generatr'], 'generator'),
+        (['play', 'mnist', '--dis', 'generatr'], 'generator'),
+        (['summary', 'generatr'], 'generator'),
+        (['evaluate', 'generatr'], 'generator'),
+    ],
+)
+def test_generators_are_suggested_where_they_are_taken(words, meant, things):
+    assert tiny.gluongan(*words).stderr.endswith(f'(did you mean {meant}?)\n')
+
+
+def test_a_refusal_says_that_generators_ship_where_they_are_taken(things):
+    allowed = 'must be a run folder or an export, or one of mnist, fashion-mnist'
+    assert tiny.refused('play', 'vae') == f'vae: does not exist; {allowed}'
+    assert 'fashion' not in tiny.refused('watch', 'vae')
+    with pytest.raises(GluonganError, match=r'^vae: does not exist; must be a run folder or an e'):
+        load_sampler('vae')
+
+
+def test_a_judge_that_is_not_there_is_suggested_or_said_to_ship(things):
+    with pytest.raises(GluonganError, match=r'does not exist.*\(did you mean my.judge\?\)$'):
+        classifier.read_given(Path('my.judg'))
+    for name in ('fashon-mnist', 'fashion-mnist'):
+        with pytest.raises(GluonganError, match='that of fashion-mnist ships with gluongan'):
+            classifier.read_given(Path(name))
 
 
 def test_a_settings_file_with_a_misspelt_setting_is_told_the_right_one(tmp_path):

@@ -24,7 +24,7 @@ from ..runs.folder import read_config
 from ..runs.reading import read_facts
 from . import classifier
 from .class_directions import ClassDirections, class_directions, named_samples, share_of_class
-from .classifier import Judge
+from .classifier import Judge, read_given
 from .latent_pictures import InvertedPictures, invert_pictures, labelled_pictures
 
 NUMBERS, PRINCIPAL, CLASSES = 'directions.json', 'principal.png', 'classes.png'
@@ -247,7 +247,7 @@ def find_judge(
     if file is None and data not in classifier.SHIPPED:
         return None, f'no directions of classes: no judge ships for {data}, and none is given'
     shipped = file is None
-    judge = classifier.load_shipped(data, device) if shipped else classifier.read(file, device)
+    judge = classifier.load_shipped(data, device) if shipped else read_given(file, device)
     if not judge.about.has_classes:
         problem = 'names no classes; must be trained with labels'
         raise InputError(problem, setting='judge', value=file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from ..gan.labels import labels_in_proportion
 from ..gan.sampling import Sampler, pixels
 from ..gan.sensitivity import slopes
 from ..runs.folder import RunError, is_run
+from ..runs.nearest import did_you_mean_path
 from .from_updater import draw_samples
 from .memory import check_memory
 from .pictures import check_sizes, check_stored_sizes
@@ -263,7 +265,11 @@ def kind_of(source: Path) -> SourceKind:
     for kind in SOURCE_KINDS:
         if kind.matches(source):
             return kind
+    problem, near = '', ''
+    if not os.path.lexists(source):
+        problem = 'does not exist; '
+        near = did_you_mean_path(source, lambda path: path not in source.parents or is_run(path))
     raise RunError(
-        f'{source}: must be a run folder, an export, a folder or an archive of pictures, or a file '
-        'of arrays (.npz, .npy, .csv)'
+        f'{source}: {problem}must be a run folder, an export, a folder or an archive of pictures, '
+        f'or a file of arrays (.npz, .npy, .csv){near}'
     )

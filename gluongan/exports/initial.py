@@ -15,6 +15,7 @@ from ..files import real_path
 from ..gan.updater import GANUpdater
 from ..nn.layers import weights
 from ..runs.folder import INITIAL, RunError, is_run
+from ..runs.nearest import did_you_mean_path
 from ..runs.snapshots import find_snapshot
 from . import manifest
 from .loading import load_export
@@ -147,8 +148,9 @@ def _read(source: Path, live: Mapping[str, Any]) -> tuple[Arrays, int | None]:
         return _read_snapshot(path), int(path.stem)
     if not manifest.is_export(source):
         problem = 'is neither a run nor an export' if source.exists() else 'does not exist'
+        near = did_you_mean_path(source, lambda path: is_run(path) or manifest.is_export(path))
         raise RunError(
-            f'{problem}; must be the folder of a run or of an export',
+            f'{problem}; must be the folder of a run or of an export{near}',
             setting='init_from',
             value=source,
         )

@@ -7,7 +7,8 @@ the worst that a file can do is to be refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from .. import loading
 from ..gan.sampling import Sampler
 from ..nn.graph import Graph, parse_graph
 from ..nn.passes import ROWS
-from ..runs.folder import RunError
+from ..runs.folder import CONFIG, RunError, is_run
+from ..runs.nearest import did_you_mean_path
 from ..runtime import device as context
 from ..runtime import mx
 from . import manifest, params
@@ -84,6 +86,7 @@ def load_sampler(
     Raises ExportError, RunError or SnapshotError.
     """
     if not manifest.is_export(Path(source)):
+        check_source(Path(source))
         return loading.load_sampler(source, which=which, device=device)
     if which != 'last':
         raise RunError(
@@ -97,6 +100,22 @@ def load_sampler(
         raise RunError(f'{source}: is the export of a discriminator; must be of a generator')
     of = description
     return Sampler(loaded.network(device), of.noise, of.latent, of.classes, of.iteration)
+
+
+def check_source(source: Path, names: Iterable[str] = ()) -> None:
+    """Raise RunError where a path is neither a run nor an export.
+
+    names: what may be given in its place.
+    """
+    if is_run(source) or manifest.is_export(source):
+        return
+    problem = 'does not exist'
+    if os.path.lexists(source):
+        none = f'is not a run folder (it has no {CONFIG}) and no export (it has no {manifest.FILE})'
+        problem = none if source.is_dir() else 'is not a folder'
+    listed = f', or one of {", ".join(names)}' if names else ''
+    near = did_you_mean_path(source, lambda path: is_run(path) or manifest.is_export(path), names)
+    raise RunError(f'{source}: {problem}; must be a run folder or an export{listed}{near}')
 
 
 def _parse_file(

@@ -17,6 +17,7 @@ from ..config import Config, ConfigError, knobs
 from ..errors import InputError, as_typed, reason
 from ..files import read_text, real_path
 from ..recipes import RECIPES, recipe
+from .nearest import did_you_mean_path
 
 CONFIG = 'config.json'  # every setting
 ENVIRONMENT = 'environment.json'  # versions, machine, threads, command line
@@ -242,14 +243,15 @@ def check_folder(run: Path, file: str = CONFIG) -> None:
     Traceback (most recent call last):
     gluongan.runs.folder.RunError: no run: does not exist; must be a run folder
     """
+    if run.is_dir() and (run / file).is_file():
+        return
+    near = did_you_mean_path(run, lambda path: (path / file).is_file())
     if not os.path.lexists(run):
-        raise RunError(f'{run}: does not exist; must be a run folder')
+        raise RunError(f'{run}: does not exist; must be a run folder{near}')
     if not run.is_dir():
-        raise RunError(f'{run}: is not a folder; must be a run folder')
-    if not (run / file).is_file():
-        raise RunError(
-            f'{run}: is not a run folder (it has no {file}); must be one that `gluongan train` made'
-        )
+        raise RunError(f'{run}: is not a folder; must be a run folder{near}')
+    problem = f'is not a run folder (it has no {file})'
+    raise RunError(f'{run}: {problem}; must be one that `gluongan train` made{near}')
 
 
 def read_config(run: Path) -> Config:

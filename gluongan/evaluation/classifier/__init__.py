@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .judge import About, Judge, JudgeError, Judgement, read
 from .networks import NETS, SMALLEST, WITHOUT_LABELS, initialised
-from .shipped import SHIPPED, calibration_file, find_judge, is_shipped_for, load_shipped
+from .shipped import SHIPPED, calibration_file, find_judge, is_shipped_for, load_shipped, read_given
 from .training import default_net, fit, train
 
 __all__ = [
@@ -29,5 +29,6 @@ __all__ = [
     'is_shipped_for',
     'load_shipped',
     'read',
+    'read_given',
     'train',
 ]

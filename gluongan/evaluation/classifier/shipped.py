@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import did_you_mean
+from ...errors import did_you_mean, nearest_name
+from ...runs.nearest import did_you_mean_path
 from ...snapshot import SnapshotError
 from .judge import JudgeError, OtherVersion, read
 from .stacked import Stacked
@@ -79,7 +80,7 @@ def find_judge(
     names the file.
     """
     if file is not None:
-        judge = _read_given(file, device)
+        judge = read_given(file, device)
         judge.check(dataset.shape)
         return judge
     if dataset.built_in == STACKED:
@@ -97,14 +98,24 @@ def is_shipped_for(judge: Judge, dataset: Dataset) -> bool:
     return (judge.about.data, judge.sha256) == (dataset.built_in, SHIPPED[single].sha256)
 
 
-def _read_given(file: Path, device: str | mx.Context) -> Judge:
+def read_given(file: Path, device: str | mx.Context = 'cpu') -> Judge:
+    """Return the judge in a file that was given as `judge`. Raises JudgeError, which says so."""
     try:
         return read(file, device)
     except OtherVersion as error:
         problem = error.message.removeprefix(f'{file}: ')
         raise JudgeError(problem, setting='judge', value=file) from error
     except (JudgeError, SnapshotError) as error:
-        problem = 'is not a judge' if file.exists() else 'does not exist'
-        raise JudgeError(
-            f'{problem}; must be a file made by `gluongan judge train`', setting='judge', value=file
-        ) from error
+        problem, hint = 'is not a judge', ''
+        if not file.exists():
+            problem, hint = 'does not exist', _hint(file)
+        allowed = 'must be a file made by `gluongan judge train`'
+        raise JudgeError(f'{problem}; {allowed}{hint}', setting='judge', value=file) from error
+
+
+def _hint(file: Path) -> str:
+    """Return what may have been meant by the file of a judge that is not there."""
+    name = str(file) if str(file) in SHIPPED else nearest_name(str(file), SHIPPED)
+    if name:
+        return f'; that of {name} ships with gluongan and is taken for this data by itself'
+    return did_you_mean_path(file, Path.is_file)

@@ -25,6 +25,7 @@ from ...nn.layers import (
     in_float32,
 )
 from ...runs.folder import RunError, read_config
+from ...runs.nearest import did_you_mean_path
 from ...runs.reading import read_facts
 
 MOST_SOURCES = 2
@@ -181,7 +182,8 @@ def _judging(run: Path, which: str, is_probability: bool, left_out: list[str]) -
 
 def _exported_judge(folder: Path, sampler: Sampler) -> Judging:
     if not folder.is_dir():
-        message = 'does not exist; must be the export of a discriminator'
+        near = did_you_mean_path(folder, is_export)
+        message = f'does not exist; must be the export of a discriminator{near}'
         raise RunError(message, setting='dis', value=folder)
     loaded = load_export(folder)
     of = loaded.manifest
