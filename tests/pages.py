@@ -15,7 +15,8 @@ from gluongan.files import write_array, write_json
 from gluongan.runs import folder
 
 VOID = {'meta', 'img', 'input', 'link', 'br', 'wbr', 'hr'}
-WORDS = 'covers 2 of 3 classes (9 is missing); good sharpness'
+FAULT = 'covers 2 of 3 classes (9 is missing)'
+WORDS = f'{FAULT}; good sharpness'
 VALUES = {
     'lenet_fd10k_test': 4.8123,
     'lenet_classes10k': 2.0,
@@ -96,6 +97,7 @@ def write_evaluation(run, *, iteration=600, name='evaluation.json', **changes):
         'samples': 10_000,
         'judge': {'net': 'lenet', 'data': 'synthetic', 'sha256': 'cd' * 32},
         'words': WORDS,
+        'faults': [FAULT],
         'metrics': VALUES,
         'intervals': {'lenet_fd10k_test': [4.5, 5.1]},
         'known': {'real': REAL, 'one missing': {'lenet_fd10k_test': 5.58}},
@@ -161,6 +163,11 @@ class Parsed(HTMLParser):
                         text = text.replace(hidden[2], '')
                 return ' '.join(text.split())
         raise AssertionError(f'no element {identifier}')
+
+    def classes(self, of):
+        """The classes of each element that has the class `of`, without it."""
+        named = [attributes.get('class', '').split() for _, attributes, _ in self.elements]
+        return [[name for name in names if name != of] for names in named if of in names]
 
     def has(self, identifier):
         return any(attributes.get('id') == identifier for _, attributes, _ in self.elements)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gluongan.evaluation import summarize
+from gluongan.evaluation.summary import clauses
 
 GOOD = {
     'pixel_coverage5k_k5_test': 0.97,
@@ -50,6 +51,38 @@ def test_a_clause_holds_up_to_its_bound(stem, holds, fails, clause, other):
     kept, lost = (summarize({**GOOD, name: value}) for value in (holds, fails))
     assert clause in kept and other not in kept
     assert other in lost and (clause not in lost or stem.startswith('nn'))
+
+
+@pytest.mark.parametrize(
+    'values, options, expected',
+    [
+        (GOOD, {}, []),
+        ({**GOOD, 'pixel_sharpness10k': 0.5}, {}, ["blurred (0.50 of the data's sharpness)"]),
+        ({**GOOD, 'pixel_sharpness10k': 2.0}, {}, ['too sharp or noisy']),
+        ({**GOOD, 'pixel_spread10k': 0.1}, {}, ['nearly all samples are alike']),
+        ({**GOOD, 'pixel_support10k': 4.0}, {}, ['about 4 distinct images']),
+        ({**GOOD, 'pixel_recall5k_k5_test': 0.1}, {}, ['covers 11% of the variety']),
+        ({**GOOD, 'pixel_nn_fake5k_test': 1.0}, {}, ['easy to tell']),
+        ({**GOOD, 'pixel_copies1k_train': 0.5}, {}, ['50% of the samples are copies']),
+        (GOOD, {'images': 100}, []),
+        ({'lenet_share10k_0': 1.0, 'lenet_share10k_1': 0.0}, {}, ['covers 1 of 2 classes']),
+        ({'lenet_share10k_0': 0.0, 'lenet_share10k_1': 0.0}, {}, ['covers none of the 2']),
+        ({'lenet_share10k_0': 0.5, 'lenet_share10k_1': 0.5}, {}, []),
+        ({'lenet_modes26k': 400.0}, {}, ['covers 400 of 1,000 modes']),
+        ({'lenet_modes26k': 999.0}, {}, []),
+        ({'points_caught2500': 7.0, 'points_good2500': 0.99}, {'modes': 8}, ['catches 7 of 8']),
+        ({'points_caught2500': 8.0, 'points_good2500': 0.5}, {'modes': 8}, ['catches 8 of 8']),
+        ({'points_caught2500': 8.0, 'points_good2500': 0.97}, {'modes': 8}, []),
+        ({'lenet_asked10k': 0.3}, {}, ['30.0% of the samples are of the requested']),
+        ({'lenet_asked10k': 0.95}, {}, []),
+    ],
+)
+def test_what_is_a_fault_is_told_apart_from_what_is_none(values, options, expected):
+    said = clauses(values, 'ab', **options)
+    assert said
+    faults = [clause.text for clause in said if clause.is_fault]
+    assert len(faults) == len(expected)
+    assert all(text.startswith(start) for text, start in zip(faults, expected))
 
 
 def test_two_hundred_real_images_are_enough_to_judge_the_variety():

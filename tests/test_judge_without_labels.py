@@ -294,6 +294,8 @@ def test_a_report_by_it_has_distances_and_says_nothing_of_classes(files, trained
     ]
     assert report['judge']['net'] == 'autoencoder'
     assert 'class' not in report['words']
+    faults = report['faults']  # of samples that are noise
+    assert faults and set(faults) <= set(report['words'].split('; '))
     assert any('trained without labels' in line for line in result.stdout.splitlines())
     assert f'judge autoencoder of nameless ({trained.sha256[:8]})' in result.stdout
 

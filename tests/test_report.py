@@ -216,6 +216,32 @@ def test_the_verdict_stands_on_top_with_what_it_is_of(run):
     assert 'Stale' not in text and 'Not evaluated' not in text
 
 
+@pytest.mark.parametrize(
+    'changes, mark, said',
+    [
+        ({}, 'weak', '1 fault.'),
+        ({'faults': ['blurred', 'alike']}, 'weak', '2 faults.'),
+        ({'faults': []}, 'good', 'No fault found.'),
+        ({'faults': None}, None, None),  # of an older version
+        ({'faults': [], 'iteration': 300}, None, None),
+        ({'iteration': 300}, 'weak', '1 fault.'),
+    ],
+)
+def test_the_mark_of_the_verdict_says_whether_it_names_faults(run, tmp_path, changes, mark, said):
+    pages.write_evaluation(run, **changes)
+    compared = tmp_path / 'compared.html'
+    report.write_comparison([run, pages.make_run(tmp_path / 'other')], compared)
+    for page, marked in ((written(run), 'verdict'), (pages.parsed(compared), 'marked')):
+        (classes,) = page.classes(marked)
+        assert classes == [*(['words'] if marked == 'marked' else []), *([mark] if mark else [])]
+        marks = [text for _, _, text in page.all('strong', class_='mark')]
+        assert marks == ([said] if said else [])
+
+
+def test_a_run_that_is_not_evaluated_has_no_mark(run):
+    assert written(run).classes('verdict') == [[]]
+
+
 def test_a_verdict_of_an_earlier_snapshot_is_called_stale(run):
     pages.write_evaluation(run, iteration=300)
     text = written(run).text()
@@ -234,8 +260,27 @@ def test_the_last_snapshot_speaks_for_the_run_before_others(run):
 
 def test_without_an_evaluation_the_page_says_how_to_get_one(run):
     text = written(run).text()
-    assert 'Not evaluated: nothing here says how good the samples are.' in text
+    assert 'Not evaluated: the losses cannot say how good the samples are.' in text
     assert f'gluongan evaluate {run} && gluongan report {run}' in text
+
+
+def test_what_a_judge_measured_while_training_is_said_where_nobody_evaluated(run):
+    pages.write_judged(run, [0, 600])
+    page = written(run)
+    assert 'Not evaluated: the numbers below are from while it trained.' in page.text()
+    tiles = [' '.join(text.split()) for _, _, text in page.all('dd')]
+    assert tiles[0] == '0.8319 at iteration 600 lenet_fd2k_test'
+    pages.write_evaluation(run)
+    assert 'from while it trained' not in written(run).text()
+
+
+def test_the_modes_that_points_reached_while_training_are_said(tmp_path):
+    run = pages.make_points(tmp_path / 'run')
+    pages.write_rows(run / folder.METRICS, [{'iteration': 200, 'modes/caught': 7, 'modes/good': 1}])
+    page = written(run)
+    assert 'Not evaluated: the numbers below are from while it trained.' in page.text()
+    tiles = [' '.join(text.split()) for _, _, text in page.all('dd')]
+    assert tiles[:2] == ['7 at iteration 200 modes/caught', '1.000 at iteration 200 modes/good']
 
 
 def test_metrics_stand_beside_the_sets_whose_faults_are_known(run):

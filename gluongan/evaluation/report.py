@@ -34,6 +34,7 @@ class Report:
     data_sha256: of the images that they were compared with. version: of the package.
     nearest: the samples closest to a training image, and those images, (16, C, H, W) each.
     intervals: where another draw of samples would have the metrics, see `Intervals`.
+    faults: the parts of the summary that say what is wrong, None where nobody asked.
     """
 
     source: str
@@ -51,6 +52,7 @@ class Report:
     version: str = __version__
     nearest: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
     intervals: dict[str, Interval] = field(default_factory=dict, repr=False)
+    faults: tuple[str, ...] | None = None
 
     def as_json(self) -> str:
         """Return the report as JSON: an object whose `metrics` are numbers by name.
@@ -67,6 +69,7 @@ class Report:
             'samples': self.count,
             'judge': self.judge,
             'words': self.summary,
+            'faults': self.faults,
             'seconds': round(self.seconds, 2),
             'metrics': _rounded(self.values),
             'intervals': {name: _as_pair(ends) for name, ends in self.intervals.items()},
@@ -173,6 +176,7 @@ class Reported:
     words: str = ''
     known: dict[str, Values] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] | None = None
 
     def origin(self) -> str:
         """Return in one line what the numbers are of, as far as the file says it.
@@ -209,11 +213,16 @@ def read_report(path: Path) -> Reported:
             str(content.get('words', '')),
             {name: _as_floats(values) for name, values in content.get('known', {}).items()},
             tuple(map(str, content.get('notes', ()))),
+            _optional(_as_texts, content.get('faults')),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise RunError(
             f'{path}: is not a report; must be a file that `gluongan evaluate` wrote'
         ) from None
+
+
+def _as_texts(values: list[Any]) -> tuple[str, ...]:
+    return tuple(map(str, values))
 
 
 def _as_floats(values: dict[str, Any]) -> Values:

@@ -24,7 +24,7 @@ from .samples import Samples
 from .source_kinds import Request, SourceKind, config_of_pictures, kind_of
 from .stages import A_CLASSIFIER, OnStep, Stages
 from .suite import evaluate, left_out, left_out_of, measurements
-from .summary import summarize
+from .summary import Clause, clauses
 from .utility import TRAININGS, Utility, check_utility, measure_utility
 
 COUNT = 10_000
@@ -81,13 +81,13 @@ def evaluate_source(
     intervals = Intervals()
     values = evaluate(samples, reference, on_step=stages, intervals=intervals)
     known, notes = _columns(known, values, reference, len(samples), stages)
-    clauses = [_summary(values, known, reference)]
+    said = _clauses(values, known, reference)
     notes = [*left_out_of(samples, reference), *notes, *left_out(reference)]
     notes += _shortage(source, len(samples), count, is_asked_for)
     if labelled is not None:
         result = _measure_utility(labelled, reference, device, stages)
         values |= result.values()
-        clauses.append(result.sentence())
+        said.append(Clause(result.sentence()))
         notes.append(result.note())
     return Report(
         source=str(source),
@@ -95,7 +95,7 @@ def evaluate_source(
         count=len(samples),
         judge=_describe_judge(reference.judge),
         values=values,
-        summary='; '.join(clauses),
+        summary='; '.join(clause.text for clause in said),
         seconds=time.perf_counter() - start,
         known=known,
         notes=tuple(notes),
@@ -104,6 +104,7 @@ def evaluate_source(
         data_sha256=reference.sha256,
         nearest=closest_to_training(samples, reference) if reference.train.is_image else None,
         intervals=intervals.found,
+        faults=tuple(clause.text for clause in said if clause.is_fault),
     )
 
 
@@ -119,8 +120,8 @@ def _to_be_measured(
     return expected + [A_CLASSIFIER] * TRAININGS * utility
 
 
-def _summary(values: Values, known: dict[str, Values], reference: Reference) -> str:
-    return summarize(
+def _clauses(values: Values, known: dict[str, Values], reference: Reference) -> list[Clause]:
+    return clauses(
         values,
         reference.classes,
         known.get('real'),

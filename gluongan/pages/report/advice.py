@@ -105,7 +105,7 @@ def next_steps(
         resume = f'gluongan train --resume {folder}'
         steps.append(Step(f'It stopped at iteration {last:,} of {config.iterations:,}.', resume))
     if not is_evaluated:
-        why = 'Nothing says how good its newest samples are.'
+        why = 'An evaluation says in words how good its newest samples are.'
         steps.append(Step(why, f'gluongan evaluate {folder} && gluongan report {folder}'))
     if problem:
         steps += _against_collapse(config, problem)

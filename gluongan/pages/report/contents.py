@@ -137,6 +137,7 @@ def _how_good(
     return {
         'evaluations': sorted(found, key=lambda each: each is not chosen),
         'verdict': chosen,
+        'measured': notes.attempt(lambda: evaluations.measured_while_training(run), []),
         'shares': chosen and evaluations.shares_of_evaluation(chosen, classes),
         'shares_over_training': notes.attempt(
             lambda: evaluations.shares_over_training(run, classes), None

@@ -12,7 +12,7 @@ from ...evaluation.report import Reported, format_interval, format_metric, read_
 from ...figures.grids import evenly
 from ...metric_names import MetricName, find_metric_name, metric_meaning, metric_stem
 from ...runs import reading
-from ...runs.folder import JUDGED
+from ...runs.folder import JUDGED, METRICS
 
 BETTER = {'low': 'low', 'high': 'high', 'data': 'as the data'}
 # The numbers on top of the page: stem, space (None for any), and a short name.
@@ -72,22 +72,57 @@ class Evaluated:
         """Whether the run went on after the snapshot that was evaluated."""
         return STALE in self.of
 
+    @property
+    def tone(self) -> str:
+        """How the verdict is marked: `good`, `weak` where it says faults, else ''.
+
+        A report of an older version does not say which parts are faults, and is not marked.
+        """
+        if self.report.faults:
+            return 'weak'
+        return '' if self.is_stale or self.report.faults is None else 'good'
+
+    @property
+    def mark(self) -> str:
+        """What the mark means, in words; '' without a mark."""
+        count = len(self.report.faults or ())
+        if not count:
+            return 'No fault found.' if self.tone else ''
+        return '1 fault.' if count == 1 else f'{count} faults.'
+
     def headlines(self) -> list[Headline]:
         """Return the numbers for the top of the page."""
-        found = []
         values, real = self.report.values, self.report.known.get('real', {})
-        for stem, space, label in HEADLINES:
-            name = find_metric_name(values, stem, space)
-            if name is not None:
-                details = []
-                if name in self.report.intervals:
-                    interval = format_interval(name, self.report.intervals[name])
-                    details.append(f'95 %: {interval}')
-                if name in real:
-                    details.append(f'real images: {format_metric(name, real[name])}')
-                value = format_metric(name, values[name])
-                found.append(Headline(label, value, tuple(details), name))
+        found = []
+        for label, name in _headlined(values):
+            details = []
+            if name in self.report.intervals:
+                details.append(f'95 %: {format_interval(name, self.report.intervals[name])}')
+            if name in real:
+                details.append(f'real images: {format_metric(name, real[name])}')
+            found.append(Headline(label, format_metric(name, values[name]), tuple(details), name))
         return found
+
+
+def _headlined(values: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Return the short names and the names of those metrics that stand on top of a page."""
+    found = []
+    for stem, space, label in HEADLINES:
+        name = find_metric_name(values, stem, space)
+        if name is not None:
+            found.append((label, name))
+    return found
+
+
+def measured_while_training(run: Path) -> list[Headline]:
+    """Return what a judge said last while the run trained, or the modes that points reached."""
+    found = []
+    for file in (METRICS, JUDGED):
+        row = reading.newest(run, file)
+        for label, name in _headlined(row):
+            at = f'at iteration {row["iteration"]:,}'
+            found.append(Headline(label, format_metric(name, row[name]), (at,), name))
+    return found
 
 
 def read_evaluation(run: Path, path: Path, last: int) -> Evaluated:
