@@ -41,6 +41,13 @@ SEARCH = [
 ]
 
 TENSORBOARD = ['tensorboardX>=2.5']
+DOCS = [
+    'sphinx>=7.4',  # the last that Python 3.9 has
+    'myst-parser>=3.0',
+    'furo>=2024.8',
+    'nbclient>=0.8',  # runs examples/first_digits.ipynb
+    'ipykernel>=6',
+]
 
 # What libmxnet.so of mxnet-cu117 loads, of the release of CUDA that it was built with. PyTorch
 # 2.0.1 brings the same ones. Which wheel has which library is in gluongan/devices/libraries.py.
@@ -192,6 +199,7 @@ setup(
         'report': REPORT,
         'search': SEARCH,
         'tensorboard': TENSORBOARD,
+        'docs': DOCS,
         'test': [
             'pytest>=7',
             'pytest-cov>=5',  # for faults.py: which test runs which line

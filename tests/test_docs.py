@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
+import json
 import re
 import shlex
+import textwrap
 from pathlib import Path
 
 import click
@@ -20,7 +24,7 @@ PAGES = [
     ROOT / 'ARCHITECTURE.md',
     ROOT / 'CONTRIBUTING.md',
     ROOT / 'examples' / 'README.md',
-    *sorted((ROOT / 'docs').glob('*.md')),
+    *sorted((ROOT / 'docs').rglob('*.md')),
 ]
 TEXTS = {page: page.read_text(encoding='utf-8') for page in PAGES}
 
@@ -32,21 +36,29 @@ def page_name(page):
 def blocks(page, *languages):
     """The code blocks of a page in these languages."""
     opening = '|'.join(languages)
-    return re.findall(rf'^```(?:{opening})\n(.*?)^```', TEXTS[page], flags=re.S | re.M)
+    found = re.findall(rf'^( *)```(?:{opening})\n(.*?)^\1```', TEXTS[page], flags=re.S | re.M)
+    return [textwrap.dedent(block) for _, block in found]
 
 
 def commands(text):
     """Each command in lines of shell, as words, without comments and what follows a pipe."""
     for line in text.replace('\\\n', ' ').splitlines():
-        for part in re.split(r'&&|;', line.removeprefix('$ ')):
+        bare = re.sub(r'(^|\s)#\s.*', '', line.removeprefix('$ '))
+        for part in re.split(r'&&|;', bare):
             words = shlex.split(part, comments=True)
+            while words and re.match(r'[A-Z_]+=', words[0]):  # a variable of the environment
+                words = words[1:]
             ends = [words.index(mark) for mark in ('>', '|', '>>') if mark in words]
             if words:
                 yield words[: min(ends, default=None)]
 
 
+def shell_blocks(page):
+    return blocks(page, 'bash', 'console', 'sh')
+
+
 def shell_commands(page):
-    return [words for block in blocks(page, 'bash', 'console', 'sh') for words in commands(block)]
+    return [words for block in shell_blocks(page) for words in commands(block)]
 
 
 def inline_commands(page):
@@ -62,6 +74,48 @@ def gluongan_commands(page):
 
 OURS = sorted({tuple(words) for page in PAGES for words in gluongan_commands(page)})
 PYTHON = [(page, code) for page in PAGES for code in blocks(page, 'python')]
+# What becomes of a block. `text` is output; `py` and `julia` are of other frameworks, to compare.
+EXECUTED, SHOWN = ('python', 'bash', 'console', 'sh', 'json', 'pycon'), ('text', 'py', 'julia')
+# Programs that are not ours, in commands that no test runs.
+OTHERS = {
+    'pip',
+    'pytest',
+    'ruff',
+    'npm',
+    'cd',
+    '.',
+    '.ci/run',
+    'tensorboard',
+    'pipx',
+    'uv',
+    'docker',
+}
+
+
+@pytest.mark.parametrize('page', PAGES, ids=page_name)
+def test_every_block_is_executed_or_tried_or_marked_as_output(page):
+    fences = re.findall(r'^ *```(\w*)', TEXTS[page], flags=re.M)
+    assert set(fences[::2]) <= {*EXECUTED, *SHOWN} and set(fences[1::2]) <= {''}
+    for block in blocks(page, 'json'):
+        json.loads(block)
+    for block in blocks(page, 'py'):
+        ast.parse(block)
+
+
+def is_known(words):
+    """Whether a command of a page is one of gluongan, of the repository, or of OTHERS."""
+    program, *rest = words
+    if program in ('python', 'python3') and rest[0] == '-m':
+        return importlib.util.find_spec(rest[1]) is not None
+    if program in ('python', 'python3'):
+        return (ROOT / rest[0]).is_file()
+    return program == 'gluongan' or program in OTHERS
+
+
+@pytest.mark.parametrize('page', PAGES, ids=page_name)
+def test_commands_are_of_programs_that_exist(page):
+    unknown = [words for words in shell_commands(page) if not is_known(words)]
+    assert unknown == []
 
 
 def test_pages_show_python_and_commands():
