@@ -81,7 +81,7 @@ def test_the_commands_of_a_page_run_in_order(page, small, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     ran = 0
     for words in ours(page):
-        if words[0] in ELSEWHERE or words[0] == 'evaluate' and page.stem not in EVALUATED:
+        if words[0] in ELSEWHERE or (words[0] == 'evaluate' and page.stem not in EVALUATED):
             continue
         result = tiny.gluongan(*smaller(words))
         assert result.exit_code == 0, (words, result.stderr)
