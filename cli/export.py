@@ -28,10 +28,11 @@ NETWORK = click.option(
 )
 FORMAT = click.option(
     '--format',
-    type=click.Choice(['mxnet', 'onnx']),
+    type=click.Choice(['mxnet', 'onnx', 'safetensors']),
     default='mxnet',
     show_default=True,
-    help="MXNet's symbol graph and weights, or ONNX (needs pip install 'gluongan[onnx]').",
+    help="MXNet's symbol graph and weights; ONNX (needs pip install 'gluongan[onnx]'); or the "
+    'symbol graph, with the weights in safetensors.',
 )
 
 
@@ -45,8 +46,9 @@ FORMAT = click.option(
 def export(run: Path, out: Path, network: str, which: str, format: str) -> None:
     """Export the generator of RUN into the new folder DIR, as files that other programs load.
 
-    manifest.json describes them: name, shape and range of input and output, the noise, the classes,
-    and the SHA-256 of each file. Pixels are in [0, 1].
+    README.md is a card for people: a picture, how to use it, and what `gluongan evaluate` found.
+    manifest.json describes the files: name, shape and range of input and output, the noise, the
+    classes, and the SHA-256 of each file. Pixels are in [0, 1].
 
     Every export is verified. A new process loads the files and must compute the same bits; ONNX
     runs in onnxruntime and must agree within 1e-5. If it does not, nothing is kept.
@@ -58,9 +60,12 @@ def export(run: Path, out: Path, network: str, which: str, format: str) -> None:
     """
     with refusals():
         check_not_taken(out, 'out', folder=True)
+        from gluongan.evaluation import card
         from gluongan.exports import export_run
 
-        exported = export_run(run, out, network=network, which=which, format=format)
+        exported = export_run(
+            run, out, network=network, which=which, format=format, measured=card.measured
+        )
     for file in exported.files:
         echo(file)
     echo(exported.verification(), err=True)

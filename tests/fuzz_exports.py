@@ -42,6 +42,10 @@ def seeds(out):
     for number, (net, classes) in enumerate(nets):
         files = gg.export(net, Path(out, str(number), 'net'), classes=classes)
         exports.append({file.name: file.read_bytes() for file in files})
+        if number < 2:
+            path = Path(out, f'{number}-safetensors', 'net')
+            files = gg.export(net, path, classes=classes, format='safetensors')
+            exports.append({file.name: file.read_bytes() for file in files})
     verify.same_bits = same_bits
     return exports
 
@@ -62,7 +66,7 @@ def tamper(random, exports):
         name = next(name for name in names if name.endswith('symbol.json'))
         return reseal({**files, name: mutate_json(random, files[name])})
     if depth == 3:
-        name = next(name for name in names if name.endswith('.params'))
+        name = next(name for name in names if name.endswith(('.params', '.safetensors')))
         return reseal({**files, name: mutate_bytes(random, files[name])})
     mutate_files(random, exports, files, name, kind)
     return reseal(files) if random.integers(2) else files
@@ -73,7 +77,7 @@ def mutate_files(random, exports, files, name, kind):
     if kind == 0:
         del files[name]
     elif kind == 1:
-        files[name] = pick(random, exports)[name]
+        files[name] = pick(random, exports).get(name, b'')  # weights in the other format
     elif kind == 2:
         other = sorted(files)[random.integers(3)]
         files[name], files[other] = files[other], files[name]

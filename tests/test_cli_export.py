@@ -51,7 +51,8 @@ def test_the_command_makes_a_verified_folder(run, tmp_path):
     result = tiny.gluongan('export', run, '--out', out)
     assert result.exit_code == 0
     assert 'a new process loads it and computes the same bits' in result.stderr
-    names = ['generator-0000.params', 'generator-symbol.json', 'manifest.json']
+    names = ['README.md', 'generator-0000.params', 'generator-symbol.json', 'manifest.json']
+    names.append('samples.png')
     assert sorted(contents(out)) == names
     assert [path.name for path in out.parent.iterdir()] == ['gen']
 

@@ -59,7 +59,7 @@ def test_commands_and_options_are_offered():
         (['bench', '--recipe', 'dense,dc'], ['dense,dcgan']),
         (['bench', '--modes', 'st'], ['static']),
         (['recipes', 'dra'], ['dragan']),
-        (['export', 'r', '--format', ''], ['mxnet', 'onnx']),
+        (['export', 'r', '--format', ''], ['mxnet', 'onnx', 'safetensors']),
         (['sample', 'r', '--snapshot', ''], ['last', 'best']),
         (['completion', ''], list(INSTALL)),
     ],

@@ -23,7 +23,7 @@ from ..runs.folder import CONFIG, RunError, is_run
 from ..runs.nearest import did_you_mean_path
 from ..runtime import device as context
 from ..runtime import mx
-from . import manifest, params
+from . import manifest, params, safetensors
 from .manifest import ExportError, Manifest
 from .operators import check_operators, infer_shapes, output_range
 from .symbol import INPUT
@@ -65,10 +65,15 @@ def load_export(folder: str | Path) -> Loaded:
     """
     folder = Path(folder)
     description = manifest.read(folder)
-    if description.format != 'mxnet':
-        raise RunError(f'{folder}: is an export in ONNX; must be one in the format of MXNet')
+    if description.format == 'onnx':
+        raise RunError(
+            f'{folder}: is an export in ONNX; must be one in the format of MXNet or in safetensors'
+        )
     graph = _parse_file(folder, description, '.json', _graph)
-    weights = _parse_file(folder, description, '.params', _weights)
+    if description.format == 'safetensors':
+        weights = _parse_file(folder, description, '.safetensors', safetensors.parse)
+    else:
+        weights = _parse_file(folder, description, '.params', _weights)
     batch = description.pack * -(-ROWS // description.pack)
     try:
         shapes = _check_fit(description, graph, weights, batch)

@@ -10,21 +10,21 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__, data, loading
-from ..files import check_writable, publish, staging
+from ..files import check_writable, publish, staging, write_bytes
 from ..gan.sampling import device_of
 from ..nn.layers import Chain, MinibatchDiscrimination, Pack, has_layer, in_float32
 from ..nn.passes import ROWS
 from ..runs.folder import RunError
 from ..runs.reading import class_names, sample_shape
 from ..runtime import mx
-from . import manifest, onnx, symbol, verify
+from . import card, manifest, onnx, safetensors, symbol, verify
 from .about import About
 from .manifest import FILE, ExportError, Manifest, Port
 from .onnx_ops import OPSET
 
 FILE_NAMES = {'gen': 'generator', 'dis': 'discriminator'}
 OUTPUT_NAMES = {'gen': 'sample', 'dis': 'logit'}
-ENDINGS = ('-symbol.json', '-0000.params', '.onnx')
+ENDINGS = ('-symbol.json', '-0000.params', '.safetensors', '.onnx')
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def export(
 ) -> tuple[Path, ...]:
     """Write a network and the manifest.json that describes it; return the files.
 
-    path: a prefix. Format `mxnet` writes PATH-symbol.json and PATH-0000.params, `onnx` PATH.onnx.
+    path: a prefix. Format `mxnet` writes PATH-symbol.json and PATH-0000.params, `onnx` PATH.onnx,
+    `safetensors` PATH-symbol.json and PATH.safetensors, the weights by their names in the graph.
     noise, classes: what a generator was trained on.
 
     The input is called `data` and is (N, *net.shape_in). The output is what the network gives:
@@ -89,9 +90,11 @@ def export_run(
     network: str = 'gen',
     which: str = 'last',
     format: str = 'mxnet',
+    measured: Callable[[Path, int], str] = lambda run, iteration: '',
 ) -> Export:
-    """Write a network of a run into the new folder `out`.
+    """Write a network of a run into the new folder `out`, with a card (README.md) and a picture.
 
+    measured: gives the card the metrics of a run at an iteration, see `evaluation.card`.
     network: `gen`, which is the generator's moving average where the run has one, or `dis`.
     which: `last`, `best`, or the iteration of a snapshot.
 
@@ -113,8 +116,11 @@ def export_run(
     )
     with staging(out) as folder:
         staged = _write(net, folder / FILE_NAMES[network], format, about)
+        beside = card.add(folder, net, FILE_NAMES[network], measured(Path(run), iteration))
         publish(folder, out)
-    return Export(tuple(out / file.name for file in staged.files), staged.difference)
+    *files, described = staged.files
+    files = [*files, *beside, described]
+    return Export(tuple(out / file.name for file in files), staged.difference)
 
 
 def data_name(name: str) -> str:
@@ -145,6 +151,20 @@ def _write_mxnet(
     return files, None
 
 
+def _write_safetensors(
+    net: Chain, traced: symbol.Traced, prefix: Path, about: About
+) -> tuple[list[Path], None]:
+    """Write the pair for MXNet, verify it, and exchange its weights for the same in safetensors."""
+    (graph, weights), _ = _write_mxnet(net, traced, prefix, about)
+    file = Path(f'{prefix}.safetensors')
+    write_bytes(file, safetensors.pack(traced.weights, {'format': 'np'}))
+    read = safetensors.parse(file.read_bytes())
+    if not all(np.array_equal(read[name], value) for name, value in traced.weights.items()):
+        raise ExportError(f'{file.name}: differs from the live network; nothing was kept')
+    weights.unlink()
+    return [graph, file], None
+
+
 def _write_onnx(
     net: Chain, traced: symbol.Traced, prefix: Path, about: About
 ) -> tuple[list[Path], float]:
@@ -156,7 +176,7 @@ def _write_onnx(
     return [file], difference
 
 
-WRITERS = {'mxnet': _write_mxnet, 'onnx': _write_onnx}
+WRITERS = {'mxnet': _write_mxnet, 'onnx': _write_onnx, 'safetensors': _write_safetensors}
 FORMATS = tuple(WRITERS)
 
 

@@ -19,7 +19,7 @@ from .operators import Range
 FILE = 'manifest.json'
 VERSION = 1
 # In bytes. ONNX itself ends at 2 GB.
-MAX_BYTES = {'.json': 2**22, '.params': 2**31, '.onnx': 2**31}
+MAX_BYTES = {'.json': 2**22, '.params': 2**31, '.safetensors': 2**31, '.onnx': 2**31}
 MAX_MANIFEST = 2**20
 MAX_SIDE = 2**24
 MAX_CLASSES = 65536
@@ -307,7 +307,7 @@ def _sealed(name: str, value: Any) -> Sealed:
 
 
 PARSERS: dict[str, Parser] = {
-    'format': _choice('format', 'mxnet', 'onnx'),
+    'format': _choice('format', 'mxnet', 'onnx', 'safetensors'),
     'network': _choice('network', 'gen', 'dis'),
     'input': _port,
     'output': _port,
