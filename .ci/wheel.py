@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = 'gluongan/native/libgluongan.so.1'
 VERSIONS = ('3.9', '3.10', '3.11', '3.12')
 PACKED = (LIBRARY, 'gluongan/py.typed', 'gluongan/_mxnet/nd.pyi', 'gluongan/cli/train.py')
+PACKED += ('/sboms/gluongan.cdx.json',)
 BESIDE = ('docs/training.md', 'examples/README.md', 'benchmarks/compare.py', 'tests/tiny.py')
 BESIDE += ('.ci/run', 'CITATION.cff', 'gluongan/native/pool.cc', 'cli/train.py')
 
@@ -34,7 +36,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
     parser.add_argument('--out', type=Path, default=ROOT / 'dist')
     parser.add_argument('--pythons', default=','.join(VERSIONS))
+    parser.add_argument('--find', metavar='VERSION', help='print where a Python is, and no more')
     options = parser.parse_args()
+    if options.find:
+        print(find_python(options.find) or sys.exit(f'Python {options.find}: not here'))
+        return
     with tempfile.TemporaryDirectory() as folder:
         sdist, wheel = build(Path(folder), options.out)
         run('twine', 'check', '--strict', sdist, wheel)
@@ -70,7 +76,8 @@ def build(folder: Path, out: Path) -> tuple[Path, Path]:
     run(*repair, env={**os.environ, 'PATH': path})
     (wheel,) = (folder / 'many').glob('*.whl')
     with zipfile.ZipFile(wheel) as archive:
-        check(wheel, set(archive.namelist()), PACKED)
+        names = {re.sub(r'^gluongan-[^/]*', '', name) for name in archive.namelist()}
+        check(wheel, names, PACKED)
     out.mkdir(parents=True, exist_ok=True)
     sdist, wheel = (Path(shutil.copy(file, out)) for file in (sdist, wheel))
     print(run('auditwheel', 'show', wheel).strip())
