@@ -234,6 +234,7 @@ setup(
     ],
     extras_require={
         'cuda': CUDA,
+        'horovod': ['horovod==0.28.1'],  # compiled from source, see docs/scaling.md
         'onnx': ONNX,
         'report': REPORT,
         'search': SEARCH,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
 
 from gluongan.config import Config
+from gluongan.errors import as_typed
 
 Condition = tuple[str, Callable[[Config], bool]]
 
@@ -81,3 +84,17 @@ def without_effect(config: Config, given: Collection[str]) -> list[str]:
         if not has_effect(config):
             sentences.append(f'`{name}` has no effect {reason}')
     return sentences
+
+
+def what_wins(asked: Config | None, file: Path | None, from_file: dict[str, Any]) -> list[str]:
+    """Return a warning where a file overrides settings of the recipe that was asked for."""
+    if asked is None:
+        return []
+    settings = asked.to_dict()
+    other = [name for name in from_file if from_file[name] != settings[name]]
+    other.sort(key=lambda name: name not in ('recipe', 'network'))  # they say the most
+    if not other:
+        return []
+    named = ', '.join(f'{name} {as_typed(from_file[name])}' for name in other[:3])
+    rest = f' and {len(other) - 3} more' if len(other) > 3 else ''
+    return [f'--config {file} overrides --recipe {asked.recipe}: {named}{rest}']

@@ -11,6 +11,7 @@ import click
 
 from gluongan.config import Config
 from gluongan.errors import as_typed
+from gluongan.ranks.launched import size
 from gluongan.terminal import Board, is_progress
 from gluongan.trainer import Interrupt
 
@@ -82,6 +83,11 @@ def check_jobs(jobs: int | None, seeds: str | None, resume: Path | None, watch: 
     if seeds is None:
         raise Usage(
             f'--jobs {jobs}: is how many of several runs train at a time; must be used with --seeds'
+        )
+    if size() > 1:
+        raise Usage(
+            f'--jobs {jobs}: starts processes of its own; must be used without horovodrun, which '
+            f'has started {size()}'
         )
     if watch:
         raise Usage(

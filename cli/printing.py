@@ -12,11 +12,17 @@ from typing import Any
 import click
 
 from gluongan.errors import as_printable
+from gluongan.ranks.launched import rank
 
 
 def echo(*lines: object, err: bool = False) -> None:
-    """Print lines, each as one, whatever names are in it; to stderr if `err`."""
+    """Print lines, each as one, whatever names are in it; to stderr if `err`.
+
+    Of several ranks the first prints, and the others only what has gone wrong.
+    """
     for line in lines:
+        if rank() and not str(line).startswith('Error: '):
+            continue
         click.echo(as_printable(str(line)), err=err)
 
 

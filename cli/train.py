@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from gluongan.config import Config, knobs
 from gluongan.errors import InputError, as_typed, reason, shell_word
 from gluongan.files import as_json, check_writable, next_number, read_text
+from gluongan.ranks.launched import rank
 from gluongan.recipes import RECIPES, recipe
 from gluongan.runs.events import import_packages
 from gluongan.runs.folder import (
@@ -28,7 +29,7 @@ from gluongan.runs.folder import (
 from gluongan.trainer import Interrupt
 
 from .compare import print_comparison
-from .effects import without_effect
+from .effects import what_wins, without_effect
 from .exits import remember_run, say
 from .faults import Usage, refusals, sentence, settings_from, warn
 from .jobs import JOBS, Asked, SideBySide, check_jobs
@@ -150,7 +151,7 @@ def train(
         )
     if changed_data and not resume:
         raise Usage('--changed-data: a new run has no earlier data; must be used with --resume')
-    view = view_of(watch, host, port, stays=seeds is None)
+    view = None if rank() else view_of(watch, host, port, stays=seeds is None)
     begin = partial(
         _begin,
         view=view,
@@ -166,7 +167,7 @@ def train(
         asked = None if name is None else recipe(name)
         with settings_from(file, _settings_of_file(from_file, given, name, seeds)):
             config = _config(resume, name, from_file, given)
-            warnings = [*_what_wins(asked, file, from_file), *without_effect(config, given)]
+            warnings = [*what_wins(asked, file, from_file), *without_effect(config, given)]
             for text in warnings:
                 warn(text)
             configs = [config]
@@ -185,7 +186,7 @@ def train(
                     runs = side_by_side.run(interrupt)
                 else:
                     runs = [begin(each, interrupt) for each in configs]
-        if len(runs) > 1:
+        if len(runs) > 1 and not rank():
             print_comparison(runs, out / f'compared-{runs[0].name}')
         if side_by_side:
             side_by_side.check()
@@ -224,20 +225,6 @@ def _read_settings(file: Path) -> dict[str, Any]:
             f'--config {file}: cannot be read ({reason(error)}); must be a JSON file of settings'
         ) from None
     return parse_json(text, f'--config {file}')
-
-
-def _what_wins(asked: Config | None, file: Path | None, from_file: dict[str, Any]) -> list[str]:
-    """Return a warning where a file overrides settings of the recipe that was asked for."""
-    if asked is None:
-        return []
-    settings = asked.to_dict()
-    other = [name for name in from_file if from_file[name] != settings[name]]
-    other.sort(key=lambda name: name not in ('recipe', 'network'))  # they say the most
-    if not other:
-        return []
-    named = ', '.join(f'{name} {as_typed(from_file[name])}' for name in other[:3])
-    rest = f' and {len(other) - 3} more' if len(other) > 3 else ''
-    return [f'--config {file} overrides --recipe {asked.recipe}: {named}{rest}']
 
 
 def _settings_of_file(
@@ -307,8 +294,9 @@ def _begin(
             run = launch.begin(
                 config, out, sys.argv, warn, init_from=init_from, tensorboard=tensorboard
             )
-        show(run.folder)
-        remember_run(run.folder)
+        if not rank():
+            show(run.folder)
+            remember_run(run.folder)
         _announce(run, config)
         _train(run, interrupt)
     return run.folder
@@ -353,7 +341,7 @@ def _train(run: Trainer, interrupt: Interrupt) -> None:
     from gluongan.snapshot import SnapshotError
 
     try:
-        run.run(interrupt)
+        run.run(run.updater.ranks.agreed(interrupt))
     except (NonFinite, SnapshotError) as error:
         raise type(error)(f'{error}; {_rescue(run.folder)}') from None
     iteration = run.updater.iteration
@@ -363,7 +351,11 @@ def _train(run: Trainer, interrupt: Interrupt) -> None:
             f'Stopped at iteration {iteration:,}; continue with',
             f'  gluongan train --resume {folder}',
         )
-        sys.exit(128 + (interrupt.signal or signal.SIGPIPE))
+        # Where no signal came here, one came to another rank, or nobody reads.
+        other = signal.SIGTERM if run.updater.ranks.size > 1 else signal.SIGPIPE
+        sys.exit(128 + (interrupt.signal or other))
+    if run.updater.ranks.rank > 0:  # the first writes the report
+        return
     if run.stopped:
         echo(f'Stopped at iteration {iteration:,}: {run.stopped}', err=True)
     echo(

@@ -11,6 +11,7 @@ from .config import Config, ConfigError
 from .devices import driver
 from .errors import InputError
 from .gan.losses import make_loss
+from .gan.together import join
 from .gan.updater import GANUpdater
 from .nn.layers import Chain, use_precision
 from .nn.models import (
@@ -21,6 +22,7 @@ from .nn.models import (
     halvings,
 )
 from .nn.optimizer import Optimizer
+from .ranks.exchange import ALONE, Ranks
 
 log = logging.getLogger(__name__)
 
@@ -183,13 +185,20 @@ def make_discriminator(
     )
 
 
-def make_updater(config: Config, dataset: data.Dataset, device: Device | None = None) -> GANUpdater:
+def make_updater(
+    config: Config,
+    dataset: data.Dataset,
+    device: Device | None = None,
+    ranks: Ranks = ALONE,
+) -> GANUpdater:
     """Return the updater of a run on its device, all of it initialised from `seed`.
 
     device: by default that of the settings.
+    ranks: those that train together; `batch` is that of all of them.
     Raises ConfigError where the settings do not fit the data, and DeviceError.
     """
     _check_fit(config, dataset)
+    _check_ranks(config, ranks)
     device = runtime.device(config.device if device is None else device)
     _check_precision(config.precision, device)
     runtime.seed(config.seed)
@@ -199,10 +208,17 @@ def make_updater(config: Config, dataset: data.Dataset, device: Device | None = 
     for net in (gen, dis):
         use_precision(net, config.precision)
     opt_gen, opt_dis = make_optimizers(config, gen, dis)
-    return GANUpdater(
+    real = dataset.batches(
+        config.batch // ranks.size,
+        seed=config.seed,
+        device=device,
+        mirror=config.mirror,
+        part=(ranks.rank, ranks.size),
+    )
+    updater = GANUpdater(
         gen,
         dis,
-        dataset.batches(config.batch, seed=config.seed, device=device, mirror=config.mirror),
+        real,
         loss=make_loss(config.loss, real_target=config.real_target, fake_target=config.fake_target),
         opt_gen=opt_gen,
         opt_dis=opt_dis,
@@ -224,6 +240,8 @@ def make_updater(config: Config, dataset: data.Dataset, device: Device | None = 
         class_weight=config.class_weight if config.dis_projection else 0.0,
         seed=config.seed,
     )
+    join(updater, ranks)
+    return updater
 
 
 def make_optimizers(config: Config, gen: Chain, dis: Chain) -> tuple[Optimizer, Optimizer]:
@@ -286,6 +304,24 @@ def _why_no_float16(device: runtime.mx.Context) -> str | None:
     if device.device_id < len(cards) and cards[device.device_id].capability < (7, 0):
         return f', and this is {cards[device.device_id]}'
     return None
+
+
+def _check_ranks(config: Config, ranks: Ranks) -> None:
+    """Raise ConfigError for what several ranks cannot do together."""
+    if config.batch % ranks.size:
+        raise ConfigError(
+            f'must be a multiple of {ranks.size}, the number of ranks that share it',
+            setting='batch',
+            value=config.batch,
+        )
+    for name in ('patience', 'augment_target'):  # rank 0 alone measures, and D's logits are its own
+        value = getattr(config, name)
+        if ranks.size > 1 and value is not None and (name == 'patience' or config.augment):
+            raise ConfigError(
+                f'depends on what one of {ranks.size} ranks sees; must be left out with ranks',
+                setting=name,
+                value=value,
+            )
 
 
 def _check_fit(config: Config, dataset: data.Dataset) -> None:

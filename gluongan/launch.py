@@ -23,6 +23,7 @@ from .extensions import (
     EarlyStopping,
     Evaluation,
     FigureReport,
+    Follow,
     LogReport,
     Progress,
     QuickMetrics,
@@ -32,8 +33,10 @@ from .extensions import (
 )
 from .extensions.log import log_records
 from .files import next_folder, real_path, write_json
+from .gan.together import share_state
 from .gan.updater import GANUpdater
 from .loading import check_data, settle
+from .ranks.launched import find_ranks
 from .runs.events import can_continue, import_packages
 from .runs.folder import (
     CONFIG,
@@ -63,7 +66,7 @@ Warn = Callable[[str], None]
 def prepare(
     config: Config, run: Path | None = None, *, changed_data: bool = False
 ) -> tuple[GANUpdater, Evaluation | None]:
-    """Return the updater of a run, and its Evaluation extension if it has one.
+    """Return the updater of a run, and its Evaluation extension if it has one (on rank 0).
 
     run: the folder of a run that is resumed. Its data must be what it was; with `changed_data` it
     may be another. Every fault of the settings is raised here, before anything is written.
@@ -73,8 +76,10 @@ def prepare(
     dataset = load_data(config)
     if run is not None:
         check_data(run, dataset, changed_data=changed_data)
-    updater = make_updater(config, dataset)
+    updater = make_updater(config, dataset, ranks=find_ranks())
     _sample_grid(config, updater).check(dataset.shape)
+    if updater.ranks.rank > 0:
+        return updater, None
     if config.judge_every is None and not dataset.built_in:
         _point_out_bad_test(config, dataset)
     return updater, make_evaluation(config, dataset)
@@ -107,6 +112,8 @@ def begin(
     if tensorboard:
         import_packages()
     updater, evaluation = prepare(config)
+    if updater.ranks.rank > 0:
+        return _follow(config, updater)
     initial = None if init_from is None else begin_with(updater, init_from)
     folder = next_folder(out, run_name(config))
     settings = settings_to_keep(config, updater.real.dataset.shape)
@@ -121,6 +128,15 @@ def begin(
     trainer = make_trainer(config, updater, folder, evaluation, warn)
     if tensorboard:
         add_tensorboard(trainer, config.to_dict())
+    share_state(updater)
+    return trainer
+
+
+def _follow(config: Config, updater: GANUpdater) -> Trainer:
+    """Return the run of a rank that writes nothing: it trains its share, and keeps in step."""
+    trainer = Trainer(updater, stop=(config.iterations, 'iteration'), folder=Path(os.devnull))
+    trainer.extend(Follow())
+    share_state(updater)
     return trainer
 
 
@@ -168,12 +184,17 @@ def resume(
     saved = read_config(folder)
     config = saved if config is None else _with_shape_of(saved, config)
     check_resumable(folder, saved, config)
+    if find_ranks().rank > 0:
+        updater, _ = prepare(config, folder, changed_data=changed_data)
+        _restore(updater, folder, config, warn)
+        return _follow(config, updater)
     lock = RunLock(folder)
     lock.take()  # before its files are read, which another process may be writing
     try:
         trainer = _resume(folder, saved, config, lock, warn, changed_data)
         if tensorboard or can_continue(folder, warn):
             add_tensorboard(trainer, config.to_dict())
+        share_state(trainer.updater)
         return trainer
     except BaseException:
         lock.release()
@@ -206,11 +227,12 @@ def describe_environment() -> dict[str, Any]:
         'gluongan': __version__,
         **runtime.describe(),
         'native': native.parts_in_use(),
+        'ranks': find_ranks().size,
     }
 
 
 # What the bits of a run depend on, in environment.json.
-BITS_DEPEND_ON = ('gluongan', 'mxnet', 'processor', 'threads')
+BITS_DEPEND_ON = ('gluongan', 'mxnet', 'processor', 'threads', 'ranks')
 
 
 def check_environment(folder: Path, config: Config, warn: Warn) -> None:
@@ -218,6 +240,7 @@ def check_environment(folder: Path, config: Config, warn: Warn) -> None:
     begun_with = read_environment(folder)
     if not begun_with:  # it cannot be read
         return
+    begun_with = {'ranks': 1, **begun_with}  # older runs do not say
     now = describe_environment()
     changes = []
     for name in BITS_DEPEND_ON:
@@ -226,7 +249,7 @@ def check_environment(folder: Path, config: Config, warn: Warn) -> None:
     was = _rounding_otherwise(begun_with.get('native'), config)
     is_now = _rounding_otherwise(now['native'], config)
     if was != is_now:
-        changes.append(f'operators in C++ {as_list(was)}, now {as_list(is_now)}')
+        changes.append(f'operators in C++ {was}, now {is_now}')
     if changes:
         warn(
             f'{folder} was begun with {"; ".join(changes)}: the bits of what follows may not be '
@@ -234,15 +257,10 @@ def check_environment(folder: Path, config: Config, warn: Warn) -> None:
         )
 
 
-def _rounding_otherwise(parts: object, config: Config) -> list[str]:
+def _rounding_otherwise(parts: object, config: Config) -> str:
     """Return the parts whose bits are not MXNet's, out of those that a run with `config` uses."""
     unused = [] if config.augment else ['augment']
-    return [part for part in native.rounding_otherwise(parts) if part not in unused]
-
-
-def as_list(names: list[str]) -> str:
-    """Return the names in one line, `none` where there are none."""
-    return ', '.join(names) or 'none'
+    return ', '.join(p for p in native.rounding_otherwise(parts) if p not in unused) or 'none'
 
 
 def updates_probability(config: Config) -> bool:

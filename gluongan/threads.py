@@ -80,7 +80,8 @@ def take_openmp(mxnet: Path, threads: Threads) -> Threads:
 def usable_cores(quota: Path = Path('/sys/fs/cgroup/cpu.max')) -> int:
     """Return the number of cores that this process may use.
 
-    It is the smaller of its affinity mask and of its cgroup's quota, such as a container's.
+    It is the smaller of its affinity mask and of its cgroup's quota, such as a container's. The
+    ranks that horovodrun has started on one machine share its cores.
     """
     affinity = getattr(os, 'sched_getaffinity', None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
@@ -89,7 +90,16 @@ def usable_cores(quota: Path = Path('/sys/fs/cgroup/cpu.max')) -> int:
         cores = min(cores, max(1, int(limit) // int(period)))
     except (OSError, ValueError):  # no cgroup v2, or its limit is the word 'max'
         pass
-    return cores
+    return max(1, cores // environment_number('HOROVOD_LOCAL_SIZE', 1))
+
+
+def environment_number(name: str, default: int) -> int:
+    """Return a whole number of at least 1 in the environment, or 0 if `default` is 0.
+
+    >>> environment_number('NO_SUCH_VARIABLE', 1)
+    1
+    """
+    return _number(os.environ.get(name, '')) or default
 
 
 # OpenMP and MXNet load without these. Where OpenMP gives fewer threads than are asked for, oneDNN

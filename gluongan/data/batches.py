@@ -72,6 +72,8 @@ class Batches:
               more values than an array of MXNet can hold, or is mapped from a file; then each batch
               is copied there.
     gather:   the HybridBlock that cuts a batch out of it.
+    part:     which part of whole batches, of how many: this rank's. `batch` is the size of a part.
+              All parts have the same order and the same `state`.
     mirror:   mirror each picture left to right, or not, at random. The generator of the order
               decides for a whole epoch at once, so that a `state` holds that too. Raises DataError
               for points.
@@ -95,6 +97,7 @@ class Batches:
         seed: int = 0,
         device: str | mx.Context = 'cpu',
         mirror: bool = False,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         if not 1 <= batch <= len(dataset):
             raise DataError(
@@ -110,7 +113,9 @@ class Batches:
         self.batch = batch
         self.mirror = mirror
         self.device = context(device)
-        self.per_epoch = len(dataset) // batch
+        self._part, parts = part
+        self._whole = batch * parts
+        self.per_epoch = len(dataset) // self._whole
         self.resident = None
         if dataset.samples.size <= MOST_RESIDENT and not is_mapped(dataset.samples):
             self.resident = self._on_device(dataset.samples, dataset.samples.dtype)
@@ -156,7 +161,7 @@ class Batches:
     def _advance(self) -> None:
         if self._drawn == self.per_epoch:
             self._shuffle()
-        self._start = self._drawn * self.batch
+        self._start = self._drawn * self._whole + self._part * self.batch
         self._drawn += 1
 
     @property

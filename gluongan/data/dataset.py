@@ -143,15 +143,21 @@ must be uint8 (N, C, H, W) images or float32 (N, 2) points with N >= 1
         return replace(self, samples=np.where(self.samples > 127, np.uint8(255), np.uint8(0)))
 
     def batches(
-        self, batch: int, *, seed: int = 0, device: Any = 'cpu', mirror: bool = False
+        self,
+        batch: int,
+        *,
+        seed: int = 0,
+        device: Any = 'cpu',
+        mirror: bool = False,
+        part: tuple[int, int] = (0, 1),
     ) -> Batches:
         """Return shuffled batches of `batch` samples, float32 NDArrays on `device`; see `Batches`.
 
-        device: a name, such as 'gpu(0)', or an MXNet context.
+        device: a name, such as 'gpu(0)', or an MXNet context. part: of whole batches, of how many.
         """
         from .batches import Batches  # here, because it imports MXNet
 
-        return Batches(self, batch, seed=seed, device=device, mirror=mirror)
+        return Batches(self, batch, seed=seed, device=device, mirror=mirror, part=part)
 
 
 def number_labels(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .collapse_alarm import CollapseAlarm
 from .early_stopping import EarlyStopping
 from .evaluation import Evaluation
+from .follow import Follow
 from .log import LogReport, Progress
 from .pictures import FigureReport, SampleGrid
 from .quick_metrics import QuickMetrics
@@ -16,6 +17,7 @@ __all__ = [
     'EarlyStopping',
     'Evaluation',
     'FigureReport',
+    'Follow',
     'LogReport',
     'Progress',
     'QuickMetrics',

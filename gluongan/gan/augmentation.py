@@ -234,11 +234,15 @@ class Augmentation:
         self.probability = probability
         self.block = Augment(names, shape, classes=classes, flat_labels=flat_labels)
         self._sides = shape[1:]
+        self.part = 0, 1  # which part of a batch it augments, of how many
         self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, 3])))
 
     def __call__(self, x: Array) -> Array:
         """Return x (N, ...) augmented. Inside `record()`, gradients go through it."""
-        return self.block(x, self.draw(len(x)))
+        part, parts = self.part
+        start = part * len(x)
+        # All ranks draw the numbers of the whole batch: one state is that of all.
+        return self.block(x, self.draw(parts * len(x))[start : start + len(x)])
 
     def draw(self, count: int) -> np.ndarray:
         """Return the next numbers, (count, ...), float64: a row for each picture.

@@ -61,6 +61,7 @@ class Noise:
         self.size = size
         self.distribution = distribution
         self.device = device or mx.cpu()
+        self.rank: int | None = None  # of several ranks that share the batch
         self._generator = np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, 1])))
         self._refill(0)
 
@@ -80,19 +81,28 @@ class Noise:
 
         NumPy draws without Python's lock, so that two threads take half the time of one.
         """
+        generator = self._generator if self.rank is None else self._stream_of_rank()
         z = np.empty((count, self.size), np.float32)
-        seed = int(self._generator.integers(2**63))
+        seed = int(generator.integers(2**63))
         seeded = np.random.Generator(np.random.SFC64(seed))
         halves = z[: count // 2], z[count // 2 :]
         if threads() > 1 and z.size >= MIN_SHARED_VALUES:
             with ThreadPoolExecutor(1) as executor:
                 other = executor.submit(fill_with_noise, halves[1], seeded, self.distribution)
-                fill_with_noise(halves[0], self._generator, self.distribution)
+                fill_with_noise(halves[0], generator, self.distribution)
                 other.result()
         else:
-            fill_with_noise(halves[0], self._generator, self.distribution)
+            fill_with_noise(halves[0], generator, self.distribution)
             fill_with_noise(halves[1], seeded, self.distribution)
         return mx.nd.array(z, ctx=self.device)
+
+    def _stream_of_rank(self) -> np.random.Generator:
+        """Return a generator for this rank's block alone.
+
+        All ranks have the same `_generator`, so that one state, in one snapshot, is that of all.
+        """
+        words = [int(self._generator.integers(2**63)), self.rank]
+        return np.random.Generator(np.random.SFC64(np.random.SeedSequence(words)))
 
     def draw(self, count: int) -> mx.nd.NDArray:
         """Return the next `count` >= 1 z."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from itertools import chain
 
 from ..nn.optimizer import Optimizer
+from ..ranks.exchange import ALONE, Ranks
 from ..runtime import mx
 from .augmentation import Augmentation
 from .losses import Array
@@ -101,11 +103,18 @@ def update_gen(
 
 
 class WatchedOptimizer:
-    """An optimiser whose steps run in `watch('optimiser')`."""
+    """An optimiser whose steps run in `watch('optimiser')`, along the gradients of all ranks.
 
-    def __init__(self, optimizer: Optimizer, watch: Watch) -> None:
+    also: further arrays whose means over the ranks come with those of the gradients.
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, watch: Watch, ranks: Ranks = ALONE, also: Iterable[Array] = ()
+    ) -> None:
         self._optimizer = optimizer
         self._watch = watch
+        self._ranks = ranks
+        self._also = also
 
     def backward(self, loss: Array) -> None:
         """Run backward through a loss, see `Optimizer.backward`."""
@@ -113,5 +122,7 @@ class WatchedOptimizer:
 
     def step(self) -> None:
         """Take one step, see `Optimizer.step`."""
+        gradients = (each.grad() for each in self._optimizer.parameters)
+        self._ranks.average(chain(gradients, self._also))
         with self._watch('optimiser'):
             self._optimizer.step()

@@ -13,6 +13,7 @@ from ..nn.ema import MovingAverage
 from ..nn.fused import FusedNet
 from ..nn.layers import Chain, Classifying, frozen, has_layer, weights
 from ..nn.optimizer import Optimizer
+from ..ranks.exchange import ALONE, Ranks
 from ..runtime import mx
 from ..runtime import seed as seed_mxnet
 from . import arguments
@@ -25,6 +26,7 @@ from .observations import NonFinite, Observation, Observations
 from .penalties import GradientPenalty
 from .sampling import generate
 from .steps import Watch, WatchedOptimizer, record, record_fake, update_dis, update_gen
+from .together import running_statistics
 
 _NO_WATCH = nullcontext()
 
@@ -139,6 +141,7 @@ class GANUpdater:
         self.shared_noise = shared_noise
         self.seed = seed
         self.watch: Watch = lambda part: _NO_WATCH
+        self.ranks: Ranks = ALONE  # see `together.join`
         self._instance_noise = instance_noise
         self._noise_until = noise_until
         self._uses_mxnet_random = self._draws_from_mxnet()
@@ -222,7 +225,7 @@ class GANUpdater:
         """
         if self._uses_mxnet_random:  # takes 1 ms
             # (seed, 0) is the stream of the initial weights.
-            seed_mxnet(self.seed, self.iteration + 1)
+            seed_mxnet(self.seed, self.iteration + 1, *filter(None, [self.ranks.rank]))
         for step in range(self.dis_steps):
             x_real, labels = self._draw_real()
             # A new batch of data brings new labels.
@@ -263,7 +266,7 @@ class GANUpdater:
             return self.as_seen_by_dis(x, labels)
 
     def _update_dis(self, x_real: Array, x_fake: Array) -> tuple[Array, Array, Array]:
-        optimizer = WatchedOptimizer(self.opt_dis, self.watch)
+        optimizer = WatchedOptimizer(self.opt_dis, self.watch, self.ranks)
         is_due = self.penalty and self.penalty.is_due(self.opt_dis.steps)
         with self.watch('D update'):
             return update_dis(
@@ -276,7 +279,8 @@ class GANUpdater:
             )
 
     def _update_gen(self, x_fake: Array, x_real: Array) -> Array:
-        optimizer = WatchedOptimizer(self.opt_gen, self.watch)
+        also = running_statistics(self.gen, self.dis)
+        optimizer = WatchedOptimizer(self.opt_gen, self.watch, self.ranks, also)
         with self.watch('G update'):
             return update_gen(
                 self.gen_objective, optimizer, x_fake, x_real=x_real, augment=self.augmentation
@@ -347,23 +351,16 @@ class GANUpdater:
         """Return everything the rest of the run depends on: arrays by name, and JSON values."""
         self.drain()
         arrays = {}
-        for part, values in self._live_arrays().items():
+        for part, values in self.arrays().items():
             for name, value in values.items():
                 arrays[f'{part}/{name}'] = value.asnumpy()
         meta = {
             'iteration': self.iteration,
             'gen_steps': self.opt_gen.steps,
             'dis_steps': self.opt_dis.steps,
-            'noise': self.noise.state(),
-            'real': self.real.state(),
         }
-        if self.augmentation:
-            meta['augmentation'] = self.augmentation.state()
-        if self.adaptive:
-            meta['adaptive'] = self.adaptive.state()
-        for part, optimizer in (('gen', self.opt_gen), ('dis', self.opt_dis)):
-            if optimizer.loss_scale:
-                meta[f'{part}_scale'] = optimizer.loss_scale.state()
+        for name, part in self._parts_with_state().items():
+            meta[name] = part.state()
         return arrays, meta
 
     def restore(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
@@ -372,25 +369,32 @@ class GANUpdater:
         for part, optimizer in (('gen', self.opt_gen), ('dis', self.opt_dis)):
             moments = {name: arrays[f'opt_{part}/{name}'] for name in optimizer.state()}
             optimizer.restore(moments, meta[f'{part}_steps'])
-            if optimizer.loss_scale:
-                optimizer.loss_scale.restore(meta[f'{part}_scale'])
-        self.noise.restore(meta['noise'])
-        self.real.restore(meta['real'])
-        if self.augmentation:
-            self.augmentation.restore(meta['augmentation'])
-        if self.adaptive:
-            self.adaptive.restore(meta['adaptive'])
+        for name, part in self._parts_with_state().items():
+            part.restore(meta[name])
+
+    def _parts_with_state(self) -> dict[str, Any]:
+        """Return what holds JSON values besides the optimisers, as far as this run has it."""
+        parts = {
+            'noise': self.noise,
+            'real': self.real,
+            'augmentation': self.augmentation,
+            'adaptive': self.adaptive,
+            'gen_scale': self.opt_gen.loss_scale,
+            'dis_scale': self.opt_dis.loss_scale,
+        }
+        return {name: part for name, part in parts.items() if part}
 
     def restore_weights(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
         """Restore what samples and scores depend on: networks, moving average, iteration."""
-        live_arrays = self._live_arrays()
+        live = self.arrays()
         for part in ('gen', 'dis', 'ema'):
-            for name, value in live_arrays[part].items():
+            for name, value in live[part].items():
                 value[:] = arrays[f'{part}/{name}']
         self.iteration = meta['iteration']
         self._observations.clear()
 
-    def _live_arrays(self) -> dict[str, dict[str, Array]]:
+    def arrays(self) -> dict[str, dict[str, Array]]:
+        """Return the live arrays in a `state`, by part and name."""
         return {
             'gen': weights(self.gen),
             'dis': weights(self.dis),
