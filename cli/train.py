@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from gluongan.config import Config, knobs
-from gluongan.errors import InputError, as_typed, reason, shell_word
+from gluongan.errors import InputError, reason, shell_word
 from gluongan.files import as_json, check_writable, next_number, read_text
 from gluongan.ranks.launched import rank
 from gluongan.recipes import RECIPES, recipe

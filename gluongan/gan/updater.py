@@ -154,9 +154,7 @@ class GANUpdater:
 
     def _draws_from_mxnet(self) -> bool:
         """Whether an iteration draws from MXNet's own generator, whose state cannot be saved."""
-        if self._instance_noise > 0:
-            return True
-        if self.penalty and self.penalty.kind.is_random:
+        if self._instance_noise > 0 or (self.penalty and self.penalty.kind.is_random):
             return True
         return any(has_layer(net, mx.gluon.nn.Dropout) for net in (self.gen, self.dis))
 
@@ -188,8 +186,13 @@ class GANUpdater:
 
     def blocks(self) -> list[mx.gluon.HybridBlock]:
         """Return every HybridBlock that an iteration runs, to be hybridized or not."""
-        blocks = [self.gen, self.fused_gen, self.dis_objective, self.gen_objective]
-        blocks.append(self.real.gather)
+        blocks = [
+            self.gen,
+            self.fused_gen,
+            self.dis_objective,
+            self.gen_objective,
+            self.real.gather,
+        ]
         if self.penalty:
             blocks.append(self.penalty.tangent)
         if self.augmentation:
@@ -382,7 +385,7 @@ class GANUpdater:
             'gen_scale': self.opt_gen.loss_scale,
             'dis_scale': self.opt_dis.loss_scale,
         }
-        return {name: part for name, part in parts.items() if part}
+        return {name: part for name, part in parts.items() if part is not None}
 
     def restore_weights(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
         """Restore what samples and scores depend on: networks, moving average, iteration."""
