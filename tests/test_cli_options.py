@@ -16,7 +16,7 @@ import gluongan.exports
 import gluongan.pages.play
 from gluongan import build
 from gluongan.config import knobs
-from gluongan.evaluation import classifier, density, sources
+from gluongan.evaluation import card, classifier, density, sources
 from gluongan.evaluation.classifier import training
 from gluongan.evaluation.metrics import Parzen
 from gluongan.runs.reading import read_facts
@@ -223,6 +223,7 @@ def test_export_hands_on_each_option(handed, run, tmp_path):
         'network': 'dis',
         'which': '10',
         'format': 'onnx',
+        'measured': card.measured,
     }
 
 

@@ -106,7 +106,9 @@ def is_known(words):
     """Whether a command of a page is one of gluongan, of the repository, or of OTHERS."""
     program, *rest = words
     if program in ('python', 'python3') and rest[0] == '-m':
-        return importlib.util.find_spec(rest[1]) is not None
+        own = ROOT.joinpath(*rest[1].split('.'))
+        is_own = own.with_suffix('.py').is_file() or (own / '__main__.py').is_file()
+        return is_own or importlib.util.find_spec(rest[1].partition('.')[0]) is not None
     if program in ('python', 'python3'):
         return (ROOT / rest[0]).is_file()
     return program == 'gluongan' or program in OTHERS

@@ -24,7 +24,7 @@ WITHOUT_BATCHNORM = {'gen_batchnorm': False, 'dis_batchnorm': False, 'batch': 12
 
 def updater_of(ranks=ALONE, **changes):
     config = tiny.tiny(**changes)
-    updater = build.make_updater(config, build.load_data(config), ranks)
+    updater = build.make_updater(config, build.load_data(config), ranks=ranks)
     share_state(updater)
     return updater
 
@@ -132,7 +132,7 @@ def test_ranks_divide_each_batch_and_together_go_through_an_epoch():
 
 def real_of(ranks):
     config = tiny.tiny(batch=32, mirror=True)
-    return build.make_updater(config, build.load_data(config), ranks).real
+    return build.make_updater(config, build.load_data(config), ranks=ranks).real
 
 
 def test_ranks_draw_other_noise_from_one_state():
@@ -310,7 +310,7 @@ def test_what_ranks_cannot_do_together_is_refused(changes, message):
 
     config = tiny.tiny(**changes)
     with pytest.raises(ConfigError, match=message):
-        build.make_updater(config, build.load_data(config), Two())
+        build.make_updater(config, build.load_data(config), ranks=Two())
 
 
 # Who there is

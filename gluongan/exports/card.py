@@ -145,7 +145,7 @@ def _uses(manifest: Manifest, name: str) -> list[str]:
 
 def _in_mxnet(manifest: Manifest, name: str, values: str) -> str:
     if manifest.format == 'onnx':
-        return 'In MXNet: export the run with `--format mxnet`.\n'
+        return 'In MXNet: export the run in the format `mxnet`.\n'
     if manifest.format == 'safetensors':
         lines = [
             'from gluongan.exports import load_export',
@@ -168,7 +168,7 @@ def _in_onnx(manifest: Manifest, name: str, values: str) -> str:
         f"session = onnxruntime.InferenceSession('{name}.onnx')",
         f"y = session.run(None, {{'data': {values}.astype('float32')}})[0]",
     ]
-    first = '' if manifest.format == 'onnx' else ', from an export with `--format onnx`'
+    first = '' if manifest.format == 'onnx' else ', from an export in the format `onnx`'
     return _block(f'In onnxruntime{first}', 'python', lines)
 
 

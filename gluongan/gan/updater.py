@@ -186,13 +186,8 @@ class GANUpdater:
 
     def blocks(self) -> list[mx.gluon.HybridBlock]:
         """Return every HybridBlock that an iteration runs, to be hybridized or not."""
-        blocks = [
-            self.gen,
-            self.fused_gen,
-            self.dis_objective,
-            self.gen_objective,
-            self.real.gather,
-        ]
+        blocks = [self.gen, self.fused_gen, self.dis_objective, self.gen_objective]
+        blocks.append(self.real.gather)
         if self.penalty:
             blocks.append(self.penalty.tangent)
         if self.augmentation:
@@ -335,10 +330,8 @@ class GANUpdater:
         self.drain()
         x = generate(self.sampler, inputs)
         if not np.isfinite(x).all():
-            raise NonFinite(
-                f'samples hold NaN or infinity at iteration {self.iteration}: lower the learning '
-                'rate'
-            )
+            problem = f'samples hold NaN or infinity at iteration {self.iteration}'
+            raise NonFinite(f'{problem}: lower the learning rate')
         return x
 
     def drain(self) -> None:
