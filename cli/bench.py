@@ -222,7 +222,7 @@ def _time(
 
 
 def _available(devices: list[str]) -> list[str]:
-    from gluongan import runtime
+    from gluongan import native, runtime
 
     if 'gpu' not in devices:
         return devices
@@ -234,6 +234,11 @@ def _available(devices: list[str]) -> list[str]:
         'The first iteration on a GPU compiles its kernels, which may take minutes; '
         'this is not part of the times'
     )
+    if 'cpu' in devices and not native.computes_at_once():
+        _log(
+            'The CPU is timed with the engine that a GPU needs, without the operators of gluongan; '
+            'MXNET_ENGINE_TYPE=NaiveEngine gluongan bench --devices cpu times it at its fastest'
+        )
     return devices
 
 

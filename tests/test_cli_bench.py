@@ -114,7 +114,11 @@ def test_session_with_a_gpu_announces_that_it_compiles(monkeypatch, capsys):
     monkeypatch.setattr(runtime, 'why_no_gpu', lambda: None)
     module = import_module('gluongan.cli.bench')
     assert module._available(['cpu', 'gpu']) == ['cpu', 'gpu']
-    assert 'compiles' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert 'compiles' in said and 'NaiveEngine' not in said
+    monkeypatch.setattr(native, 'computes_at_once', lambda: False)
+    module._available(['cpu', 'gpu'])
+    assert 'MXNET_ENGINE_TYPE=NaiveEngine gluongan bench' in capsys.readouterr().err
 
 
 def test_a_gpu_is_compared_with_the_cpu_and_what_is_copied_to_it_is_told_apart():
