@@ -317,4 +317,5 @@ def test_a_build_over_another_is_noticed(monkeypatch, found, fault):
 def test_the_package_that_stands_for_the_cuda_build_is_gone_with_its_build(monkeypatch):
     monkeypatch.setattr(builds, 'mxnet_library', lambda: None)
     monkeypatch.setattr(metadata, 'distributions', lambda: [distribution('mxnet', None)])
-    assert builds.fault().startswith('pip uninstall -y mxnet, then pip install mxnet==1.9.1')
+    remedy = 'pip uninstall -y mxnet, then pip install mxnet==1.9.1'
+    assert builds.fault().startswith(f"MXNet's files are not there: {remedy}")

@@ -68,7 +68,9 @@ def fault() -> str | None:
         names = ' and '.join(sorted(owners))
         return f'{names} are both installed and own the same files: {_remedy(found)}'
     if not owners:
-        return _remedy(found) if found and mxnet_library() is None else None
+        if not found or mxnet_library() is not None:
+            return None
+        return f"MXNet's files are not there: {_remedy(found)}"
     size, path = _size(found[owners[0]]), mxnet_library()
     if path is None or path.stat().st_size != size:
         return f'{LIBRARY} is not the file of {owners[0]}: {_remedy(found)}'
