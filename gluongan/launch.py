@@ -20,6 +20,7 @@ from .evaluation.memory import check_memory
 from .exports.initial import begin_with
 from .extensions import (
     CollapseAlarm,
+    Confirm,
     EarlyStopping,
     Evaluation,
     FigureReport,
@@ -135,7 +136,7 @@ def begin(
 def _follow(config: Config, updater: GANUpdater) -> Trainer:
     """Return the run of a rank that writes nothing: it trains its share, and keeps in step."""
     trainer = Trainer(updater, stop=(config.iterations, 'iteration'), folder=Path(os.devnull))
-    trainer.extend(Follow())
+    trainer.extend(Follow(), trigger=_snapshot_trigger(config))
     share_state(updater)
     return trainer
 
@@ -342,7 +343,6 @@ def make_trainer(
     stop = (config.iterations, 'iteration')
     trainer = Trainer(updater, stop=stop, folder=folder, guard=lock or RunLock(folder))
     sampled = AnyOf((Every(config.sample_every), EpochEnds(_least_between_epochs(config))))
-    scored = Every(config.eval_every if config.best in QUICK_METRICS else config.judge_every)
     about = {'recipe': config.recipe, 'loss': config.loss, 'binarize': config.binarize}
 
     trainer.extend(LogReport(), trigger=Every(config.log_every))
@@ -352,9 +352,11 @@ def make_trainer(
         trainer.extend(evaluation, trigger=Every(config.judge_every))
     trainer.extend(CollapseAlarm(remedies(config), warn=warn), trigger=_any_metric(config))
     if config.patience:
-        trainer.extend(EarlyStopping(config.best, config.patience), trigger=scored)
+        trainer.extend(EarlyStopping(config.best, config.patience), trigger=_scored(config))
+    if updater.ranks.size > 1:
+        trainer.extend(Confirm(), trigger=_snapshot_trigger(config))
     snapshots = Snapshot(config.keep, best=config.best)
-    trainer.extend(snapshots, trigger=_snapshot_trigger(config, scored))
+    trainer.extend(snapshots, trigger=_snapshot_trigger(config))
     trainer.extend(Progress(lines_every=config.log_every))
     trainer.extend(FigureReport(about, renew=renew_facts))
     return trainer
@@ -380,12 +382,17 @@ def _any_metric(config: Config) -> AnyOf:
     return AnyOf(tuple(triggers))
 
 
-def _snapshot_trigger(config: Config, scored: Every) -> AnyOf:
+def _scored(config: Config) -> Every:
+    """Return when the metric behind `best` is measured."""
+    return Every(config.eval_every if config.best in QUICK_METRICS else config.judge_every)
+
+
+def _snapshot_trigger(config: Config) -> AnyOf:
     """Return when snapshots are written.
 
     Where the best one matters, this is also each time that the metric behind `best` is measured.
     """
     triggers = [Every(config.snapshot_every)]
     if config.patience or config.best not in QUICK_METRICS:
-        triggers.append(scored)
+        triggers.append(_scored(config))
     return AnyOf(tuple(triggers))

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 import tiny
-from rank_pipes import together
+from rank_pipes import Pipes, together
 
 from gluongan import build, launch, snapshot
 from gluongan.config import ConfigError
 from gluongan.gan import noise
 from gluongan.gan.together import running_statistics, share_state
 from gluongan.ranks import launched
-from gluongan.ranks.exchange import ALONE
+from gluongan.ranks.exchange import ALONE, RanksError
 from gluongan.runs.snapshots import list_snapshots
 
 WITHOUT_BATCHNORM = {'gen_batchnorm': False, 'dis_batchnorm': False, 'batch': 128}
@@ -110,13 +111,28 @@ def test_one_exchange_a_network_an_iteration_with_a_number_for_each_weight():
         return ranks.exchanges, counts
 
     for exchanges, counts in together(work):
-        wish, statistics = 1, 2 * 16
+        further, statistics = 2, 2 * 16  # the wish to stop, and a 1
         dis, gen = counts
-        assert exchanges == [dis + wish, gen + statistics + wish] * 4
+        assert exchanges == [dis + further, gen + statistics + further] * 4
 
 
 def optimizers(updater):
     return updater.opt_dis, updater.opt_gen
+
+
+@pytest.mark.parametrize('method', ['average', 'share'])
+def test_exchange_that_broke_off_is_an_error_and_changes_nothing(method):
+    class Broken(Pipes):
+        def mean_of(self, buffer):
+            return np.zeros_like(buffer)  # what Horovod hands back
+
+        first_of = mean_of
+
+    updater = updater_of()
+    before = copied(updater)
+    with pytest.raises(RanksError, match='the other ranks no longer answer'):
+        getattr(Broken(0, 2, []), method)(updater.arrays()['gen'].values())
+    assert all(np.array_equal(before[name], value) for name, value in copied(updater).items())
 
 
 # Shares
@@ -345,3 +361,39 @@ def test_other_ranks_print_only_what_has_gone_wrong(monkeypatch, capsys):
     monkeypatch.setenv('HOROVOD_RANK', '1')
     echo('loading MXNet', 'Error: lr 9: is wrong')
     assert capsys.readouterr().out == 'Error: lr 9: is wrong\n'
+
+
+WATCHDOG = """
+import os, signal, sys, threading, time
+sys.path[:] = {path!r}
+from gluongan.ranks.horovod import Watchdog
+from gluongan.trainer import Interrupt
+with Interrupt() as interrupt:
+    watchdog = Watchdog(patience=0.2)
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    while not interrupt():
+        with watchdog:
+            {inside}
+    time.sleep(0.5)
+    print('a snapshot')
+"""
+
+
+@pytest.mark.parametrize(
+    'inside, said',
+    [
+        ('time.sleep(0.01)', (0, 'a snapshot\n', '')),
+        # As an exchange that waits in C for a rank that has died.
+        (
+            'import ctypes; [ctypes.CDLL(None).sleep(60) for _ in range(2)]',
+            (1, '', 'Error: the other ranks no longer answer; the run can be resumed\n'),
+        ),
+    ],
+    ids=['answered', 'unanswered'],
+)
+def test_signal_ends_a_process_whose_exchange_is_never_answered(tmp_path, inside, said):
+    code = WATCHDOG.format(path=sys.path, inside=inside)
+    result = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, cwd=tmp_path, timeout=60
+    )
+    assert (result.returncode, result.stdout, result.stderr) == said

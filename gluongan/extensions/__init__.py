@@ -5,7 +5,7 @@ from __future__ import annotations
 from .collapse_alarm import CollapseAlarm
 from .early_stopping import EarlyStopping
 from .evaluation import Evaluation
-from .follow import Follow
+from .follow import Confirm, Follow
 from .log import LogReport, Progress
 from .pictures import FigureReport, SampleGrid
 from .quick_metrics import QuickMetrics
@@ -14,6 +14,7 @@ from .tensorboard import TensorBoard, add_tensorboard
 
 __all__ = [
     'CollapseAlarm',
+    'Confirm',
     'EarlyStopping',
     'Evaluation',
     'FigureReport',

@@ -1,4 +1,4 @@
-"""What a rank does beside training that writes nothing."""
+"""What the ranks do beside training: they keep in step."""
 
 from __future__ import annotations
 
@@ -10,10 +10,23 @@ if TYPE_CHECKING:
     from ..trainer import Trainer
 
 
-class Follow(Extension):
-    """Forgets the numbers of the iterations: rank 0 logs its own."""
+class Confirm(Extension):
+    """Lets no rank go on before all have come to this iteration; every rank has it.
 
-    trigger = (100, 'iteration')
+    An exchange that breaks off may leave anything in the weights, and only the next one tells.
+    So there is one more, of nothing, before a snapshot is written.
+    """
 
     def __call__(self, trainer: Trainer) -> None:
+        trainer.updater.ranks.average(())
+
+    def finish(self, trainer: Trainer) -> None:
+        self(trainer)
+
+
+class Follow(Confirm):
+    """All that a rank does that writes nothing: it forgets the numbers of its iterations, too."""
+
+    def __call__(self, trainer: Trainer) -> None:
+        super().__call__(trainer)
         trainer.updater.take()

@@ -11,7 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import GluonganError
+
 Array = Any  # of MXNet: float32, on any device
+
+
+class RanksError(GluonganError):
+    """Another rank has ended, or cannot be reached."""
 
 
 class Ranks(ABC):
@@ -64,7 +70,9 @@ class Together(Ranks):
     """Several ranks that exchange one buffer at a time; a subclass says how.
 
     With each mean goes one number more: how many ranks wish to stop. So all stop after the same
-    iteration, the one behind that in which the first of them was interrupted.
+    iteration, the one behind that in which the first of them was interrupted. And with each buffer
+    goes a 1, because Horovod says nothing of an exchange that broke off, and hands back zeros.
+    Raises RanksError then.
     """
 
     def __init__(self, rank: int, size: int) -> None:
@@ -84,15 +92,14 @@ class Together(Ranks):
     def average(self, arrays: Iterable[Array]) -> None:
         """Replace each array by its mean over the ranks, all arrays in one exchange."""
         arrays = list(arrays)
-        wish = np.array([self._wishes_to_stop], np.float32)
-        means = self.mean_of(np.concatenate([pack(arrays), wish]))
+        means = _checked(self.mean_of, pack(arrays), self._wishes_to_stop)
         self._stops = self._stops or bool(means[-1] > 0)
         unpack(means[:-1], arrays)
 
     def share(self, arrays: Iterable[Array]) -> None:
         """Replace each array by that of rank 0, all in one exchange."""
         arrays = list(arrays)
-        unpack(self.first_of(pack(arrays)), arrays)
+        unpack(_checked(self.first_of, pack(arrays)), arrays)
 
     def agreed(self, interrupt: Callable[[], bool]) -> Callable[[], bool]:
         """Return an interrupt that is true on all ranks after the same iteration."""
@@ -102,6 +109,17 @@ class Together(Ranks):
             return self._stops
 
         return stops
+
+
+def _checked(
+    exchange: Callable[[np.ndarray], np.ndarray], values: np.ndarray, *more: float
+) -> np.ndarray:
+    received = exchange(np.concatenate([values, np.array([*more, 1], np.float32)]))
+    if abs(received[-1] - 1) > 0.01:  # the mean of ones may be a hair beside 1
+        raise RanksError(
+            'the other ranks no longer answer; the run can be resumed from its newest snapshot'
+        )
+    return received[:-1]
 
 
 def pack(arrays: Iterable[Array]) -> np.ndarray:
