@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import re
 import shlex
@@ -77,6 +76,7 @@ PYTHON = [(page, code) for page in PAGES for code in blocks(page, 'python')]
 # What becomes of a block. `text` is output; `py` and `julia` are of other frameworks, to compare.
 EXECUTED, SHOWN = ('python', 'bash', 'console', 'sh', 'json', 'pycon'), ('text', 'py', 'julia')
 # Programs that are not ours, in commands that no test runs.
+MODULES = {'venv', 'http.server'}
 OTHERS = {
     'pip',
     'pytest',
@@ -106,9 +106,8 @@ def is_known(words):
     """Whether a command of a page is one of gluongan, of the repository, or of OTHERS."""
     program, *rest = words
     if program in ('python', 'python3') and rest[0] == '-m':
-        own = ROOT.joinpath(*rest[1].split('.'))
-        is_own = own.with_suffix('.py').is_file() or (own / '__main__.py').is_file()
-        return is_own or importlib.util.find_spec(rest[1].partition('.')[0]) is not None
+        ours = ROOT / rest[1].replace('.', '/')
+        return ours.exists() or ours.with_suffix('.py').exists() or rest[1] in MODULES
     if program in ('python', 'python3'):
         return (ROOT / rest[0]).is_file()
     return program == 'gluongan' or program in OTHERS
@@ -195,9 +194,6 @@ def test_training_command_is_possible(words, tmp_path, monkeypatch):
     result = tiny.gluongan(*words, *more, '--dry-run')
     if 'bfloat16' in words and not runtime.HAS_AMX:
         assert result.exit_code == 2 and 'matrix units' in result.stderr
-        return
-    if 'gpu' in words and runtime.why_no_gpu():
-        assert result.exit_code == 2 and runtime.why_no_gpu() in result.stderr
         return
     assert result.exit_code == 0 and result.stdout.startswith('{'), result.stderr
 

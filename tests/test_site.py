@@ -6,6 +6,7 @@ The site itself is built by `python -m docs.site`, which .ci/run does.
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import click
@@ -13,6 +14,9 @@ import pytest
 from PIL import Image
 
 import gluongan
+
+# Behind all others: the gluongan that is tested is the installed one.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 from docs import pictures
 from docs.site import navigation
 from docs.site.commands import command_pages, escape
