@@ -7,18 +7,27 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from gluongan.runs.folder import DIRECTIONS, is_run
+from gluongan.runs.folder import DIRECTIONS
 
 from .faults import Usage, parameter_name, refusals
 from .knobs import PATH, number_option
 from .notes import say_what_loads
-from .options import CHANGED_DATA, CLASS, DATA_AT, DEVICE, RUN, THREADS, WHICH
+from .options import (
+    CHANGED_DATA,
+    CLASS,
+    DATA_AT,
+    DEVICE,
+    RUN_OR_EXPORT,
+    THREADS,
+    WHICH,
+    find_generator,
+)
 from .outputs import at_snapshot, check_beside, check_target, default_stem
 from .printing import echo, echo_text
 
 
 @click.command(short_help='Find the directions of z that change the pictures most, or the class.')
-@RUN
+@RUN_OR_EXPORT
 @click.option(
     '--method',
     type=click.Choice(['sefa', 'ganspace']),
@@ -112,11 +121,15 @@ def directions(
     needed. Those are the z whose G(z) is nearest to the pictures, as `gluongan invert` finds them.
 
     It draws a sample moved along each direction, and writes the directions as .npy, (K, latent).
+    RUN may also be an export in MXNet's format, or mnist or fashion-mnist, a generator that ships
+    with the package, whose files go to the current folder. An export comes without its data, so
+    --invert needs a run.
 
     \b
     gluongan directions runs/00000-dense-mnist
     gluongan directions runs/00000-dense-mnist --method ganspace --seed 7
     gluongan directions runs/00000-dense-mnist --invert 50
+    gluongan directions mnist
     """
     if invert is None:
         _refuse_without_invert('minutes', 'data_at', 'changed_data')
@@ -139,7 +152,8 @@ def directions(
             which=which,
             device=device,
         )
-        study = LatentStudy(run, _target(run, out, which), request)
+        source, beginning = find_generator(run)
+        study = LatentStudy(source, _target(source, beginning, out, which), request)
         for text, figure in study.parts():
             echo_text(text)
             if figure is not None:
@@ -156,13 +170,13 @@ def _refuse_without_invert(*names: str) -> None:
             raise Usage(f'{parameter_name(each)}: must be given together with --invert')
 
 
-def _target(run: Path, out: Path | None, which: str) -> Path:
+def _target(source: Path, beginning: str, out: Path | None, which: str) -> Path:
     """Return the folder to write into, which was checked."""
     from gluongan.evaluation.latent import FILES
 
-    folder = out or run / default_stem(f'{DIRECTIONS}{at_snapshot(run, which)}', ['which'])
-    if out or is_run(run):  # else the run is at fault
-        check_target(folder, folder=True, setting=out and 'out')
-        first, *others = (folder / name for name in FILES)
-        check_beside(first, others, f'--out {folder}')
+    name = f'{beginning}{DIRECTIONS}{at_snapshot(source, which)}'
+    folder = out or Path(default_stem(name, ['which']))
+    check_target(folder, folder=True, setting=out and 'out')
+    first, *others = (folder / name for name in FILES)
+    check_beside(first, others, f'--out {folder}')
     return folder

@@ -169,6 +169,7 @@ MISTYPED_RUNS = {
         (['play', 'mnits'], 'mnist'),
         (['sample', 'fashion_mnist', '--seeds', '0'], 'fashion-mnist'),
         (['interpolate', 'mnits', '--seeds', '0,1'], 'mnist'),
+        (['directions', 'mnits'], 'mnist'),
         (['play', 'generatr'], 'generator'),
         (['play', 'mnist', '--dis', 'generatr'], 'generator'),
         (['summary', 'generatr'], 'generator'),

@@ -21,7 +21,7 @@ from gluongan.evaluation.class_directions import (
     share_of_class,
 )
 from gluongan.evaluation.classifier import Judgement
-from gluongan.exports import export, load_export
+from gluongan.exports import export, export_run, load_export
 from gluongan.gan.directions import (
     activation_directions,
     first_activations,
@@ -208,6 +208,58 @@ def test_the_command_writes_directions_figures_and_numbers(runs, tmp_path, monke
     assert text in result.stdout and '3 principal directions of 5 (sefa)' in result.stdout
 
 
+@pytest.mark.parametrize('method', ['sefa', 'ganspace'])
+@pytest.mark.parametrize('which', [0, 1], ids=['plain', 'conditional'])
+def test_an_export_has_the_directions_of_its_run(runs, tmp_path, monkeypatch, which, method):
+    monkeypatch.setitem(classifier.SHIPPED, 'synthetic', None)
+    monkeypatch.setattr(classifier, 'load_shipped', lambda *_: Brightness())
+    export_run(runs[which], tmp_path / 'generator')
+    words = ['--method', method, '--samples', 500, '--count', 3]
+    found = []
+    for source in (runs[which], tmp_path / 'generator'):
+        result = gluongan('directions', source, *words, '--out', tmp_path / f'of-{source.name}')
+        assert result.exit_code == 0, result.stderr
+        found.append(tmp_path / f'of-{source.name}')
+    of_run, of_export = found
+    assert {path.name for path in of_run.iterdir()} == {path.name for path in of_export.iterdir()}
+    assert (of_run / 'principal.png').read_bytes() == (of_export / 'principal.png').read_bytes()
+    for file in of_run.glob('*.npy'):
+        np.testing.assert_allclose(np.load(of_export / file.name), np.load(file), atol=1e-5)
+    mine, its = (json.loads((each / 'directions.json').read_text()) for each in found)
+    assert its['iteration'] == mine['iteration'] == 2 and its['noise'] == mine['noise']
+
+
+def test_an_export_without_data_is_never_inverted_and_has_no_snapshots(runs, tmp_path):
+    export_run(runs[0], tmp_path / 'generator')
+    message = refused('directions', tmp_path / 'generator', '--invert', 5)
+    assert message.startswith('--invert: ') and 'an export, which comes without its data' in message
+    message = refused('directions', tmp_path / 'generator', '--snapshot', 'best')
+    assert message.startswith('--snapshot best: ')
+    export_run(runs[0], tmp_path / 'discriminator', network='dis')
+    assert 'export of a discriminator' in refused('directions', tmp_path / 'discriminator')
+
+
+def test_a_generator_that_ships_has_directions_whose_files_go_to_the_current_folder(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    result = gluongan('directions', 'mnist', '--count', 2)
+    assert result.exit_code == 0, result.stderr
+    assert 'mnist: the generator that ships with gluongan' in result.stderr
+    assert '2 principal directions of' in result.stdout
+    assert 'the class is an input of this generator' in result.stdout
+    (folder,) = tmp_path.iterdir()
+    assert folder.name == 'mnist-directions-count-2'
+    assert np.load(folder / 'principal.npy').shape[0] == 2
+
+
+def test_a_generator_without_a_dense_layer_of_z_is_refused():
+    z = mx.sym.var('data', dtype='float32')
+    net = mx.gluon.SymbolBlock(2 * z, z)
+    with pytest.raises(InputError, match='has no dense layer that z meets first'):
+        noise_weight(net, 5)
+
+
 def test_a_conditional_generator_has_principal_directions_alone(runs, tmp_path):
     out = tmp_path / 'd'
     result = gluongan('directions', runs[1], '--method', 'ganspace', '--class', '#1', '--out', out)
@@ -223,12 +275,12 @@ def test_a_conditional_generator_has_principal_directions_alone(runs, tmp_path):
 
 def test_a_judge_in_a_file_names_the_classes(runs, tmp_path, monkeypatch):
     read = []
-    monkeypatch.setattr(classifier, 'read', lambda path, _: read.append(path) or Brightness())
+    monkeypatch.setattr(classifier, 'read_given', lambda path, _: read.append(path) or Brightness())
     words = ['--judge', 'my.judge', '--samples', 200, '--out', tmp_path / 'd']
     result = gluongan('directions', runs[0], *words)
     assert 'of 40 z' in result.stdout and [str(path) for path in read] == ['my.judge']
     about = SimpleNamespace(has_classes=False)
-    monkeypatch.setattr(classifier, 'read', lambda *_: SimpleNamespace(about=about))
+    monkeypatch.setattr(classifier, 'read_given', lambda *_: SimpleNamespace(about=about))
     message = refused('directions', runs[0], *words)
     assert message == '--judge my.judge: names no classes; must be trained with labels'
 

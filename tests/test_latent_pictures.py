@@ -164,7 +164,7 @@ def test_a_judge_of_the_same_classes_says_what_becomes_of_z_that_are_moved(
     runs, tmp_path, monkeypatch, few_steps
 ):
     classes = gg.data.load('synthetic', image_size=8).classes
-    monkeypatch.setattr(classifier, 'read', lambda *_: Naming(classes))
+    monkeypatch.setattr(classifier, 'read_given', lambda path, device: Naming(classes))
     words = ['--judge', 'my.judge', '--samples', 200, '--invert', 5, '--out', tmp_path]
     result = gluongan('directions', runs.plain, *words)
     assert result.exit_code == 0, result.stderr

@@ -1,4 +1,4 @@
-"""What the z of a run hold: directions that change its pictures most, and those to each class.
+"""What the z of a generator hold: directions that change its pictures most or lead to a class.
 
 A study writes a folder: numbers, directions as .npy (K, latent), and figures of a sample that is
 moved along them.
@@ -15,7 +15,8 @@ import numpy as np
 from .. import figures
 from ..data import Dataset
 from ..errors import InputError
-from ..exports import load_sampler
+from ..exports import is_export, load_sampler
+from ..exports.manifest import read as read_manifest
 from ..files import text_table, write_array, write_json
 from ..gan.directions import latent_directions, moved
 from ..gan.noise import noise_from_seeds
@@ -24,7 +25,7 @@ from ..runs.folder import read_config
 from ..runs.reading import read_facts
 from . import classifier
 from .class_directions import ClassDirections, class_directions, named_samples, share_of_class
-from .classifier import Judge, read_given
+from .classifier import Judge
 from .latent_pictures import InvertedPictures, invert_pictures, labelled_pictures
 
 NUMBERS, PRINCIPAL, CLASSES = 'directions.json', 'principal.png', 'classes.png'
@@ -72,29 +73,40 @@ class Part(NamedTuple):
     figure: Path | None = None
 
 
+class _About(NamedTuple):
+    """What a generator was trained with: its noise, and its data, None where nobody knows."""
+
+    noise: str
+    data: str | None
+    title: str
+
+
 class LatentStudy:
-    """Looks for directions of z of a run, and writes what it finds into a folder.
+    """Looks for directions of z of a run or an export, and writes what it finds into a folder.
 
     Raises InputError, before anything is written, for a run or a request that has none.
     """
 
-    def __init__(self, run: Path, folder: Path, request: Request) -> None:
+    def __init__(self, source: Path, folder: Path, request: Request) -> None:
         self._request = request
         self._folder = folder
-        self._sampler = load_sampler(run, which=request.which, device=request.device)
+        self._sampler = load_sampler(source, which=request.which, device=request.device)
         if len(self._sampler.shape) != 3:
-            raise InputError(f'{run}: is a run of points; must be a run of images')
-        config = read_config(run)
+            kind = 'a generator' if is_export(source) else 'a run'
+            raise InputError(f'{source}: is {kind} of points; must be {kind} of images')
+        about = (_about_export if is_export(source) else _about_run)(source)
         self._walk = Walk(
-            self._sampler, config.noise, request.seed, request.class_name, request.distance
+            self._sampler, about.noise, request.seed, request.class_name, request.distance
         )
         self._judge, self._why = find_judge(
-            self._sampler, config.data, request.judge, request.device
+            self._sampler, about.data, request.judge, request.device
         )
-        self._pictures = self._labelled_pictures(run)
+        self._pictures = self._labelled_pictures(source)
         iteration = self._sampler.iteration
-        self._title = f'{read_facts(run).about}, iteration {iteration:,}'
-        self._numbers: dict[str, Any] = {'iteration': iteration, 'noise': config.noise}
+        self._title = about.title
+        if iteration is not None:
+            self._title += f', iteration {iteration:,}'
+        self._numbers: dict[str, Any] = {'iteration': iteration, 'noise': about.noise}
 
     def parts(self) -> Iterator[Part]:
         """Yield one part after the other; its files are written when it comes."""
@@ -108,13 +120,16 @@ class LatentStudy:
         write_json(self._folder / NUMBERS, self._numbers)
         return self._folder / NUMBERS
 
-    def _labelled_pictures(self, run: Path) -> Dataset | None:
+    def _labelled_pictures(self, source: Path) -> Dataset | None:
         request = self._request
         if request.invert is None:
             return None
         if self._sampler.classes:
             raise InputError(OF_CLASSES, setting='invert')
-        return labelled_pictures(run, data_at=request.data_at, changed_data=request.changed_data)
+        if is_export(source):
+            problem = f'{source} is an export, which comes without its data; must be left out'
+            raise InputError(problem, setting='invert')
+        return labelled_pictures(source, data_at=request.data_at, changed_data=request.changed_data)
 
     def _principal(self) -> Part:
         request, sampler = self._request, self._sampler
@@ -203,6 +218,17 @@ class LatentStudy:
         return figures.beside(rows, names, self._folder / file, self._title, note, columns)
 
 
+def _about_run(run: Path) -> _About:
+    config = read_config(run)
+    return _About(config.noise, config.data, read_facts(run).about)
+
+
+def _about_export(folder: Path) -> _About:
+    of = read_manifest(folder)
+    title = f'{of.recipe} on {of.data}' if of.recipe and of.data else 'a generator'
+    return _About(of.noise or '', of.data, title)
+
+
 class Walk:
     """Pictures of one sample that is moved along directions of z.
 
@@ -234,20 +260,24 @@ class Walk:
 
 
 def find_judge(
-    sampler: Sampler, data: str, file: Path | None, device: str = 'cpu'
+    sampler: Sampler, data: str | None, file: Path | None, device: str = 'cpu'
 ) -> tuple[Judge | None, str]:
     """Return the judge that names the classes of a generator's pictures, or None and why not.
 
-    data: that of the run. file: of a judge. Raises InputError for a file that cannot name them.
+    data: that of the generator, if it is known. file: of a judge. Raises InputError for a file that
+    cannot name them.
     """
     if sampler.classes:
         if file is not None:
             raise InputError(OF_CLASSES, setting='judge')
         return None, 'no directions of classes: the class is an input of this generator'
     if file is None and data not in classifier.SHIPPED:
-        return None, f'no directions of classes: no judge ships for {data}, and none is given'
-    shipped = file is None
-    judge = classifier.load_shipped(data, device) if shipped else read_given(file, device)
+        which = data or 'its data, which the export does not name'
+        return None, f'no directions of classes: no judge ships for {which}, and none is given'
+    if file is None:
+        judge = classifier.load_shipped(data, device)
+    else:
+        judge = classifier.read_given(file, device)
     if not judge.about.has_classes:
         problem = 'names no classes; must be trained with labels'
         raise InputError(problem, setting='judge', value=file)

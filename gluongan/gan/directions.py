@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..errors import InputError
 from ..nn.graph import PRODUCTS, VARIABLE, Graph, Node, parse_graph
 from ..nn.passes import in_passes
 from ..runtime import mx
@@ -116,7 +117,7 @@ def noise_weight(gen: mx.gluon.HybridBlock, latent: int) -> np.ndarray:
     """Return the weight (units, latent) of everything in a generator that z meets first.
 
     That is the first layer; where z also modulates BatchNorm, the weights of that are below it, as
-    in SeFa, section 4. Class labels are left out.
+    in SeFa, section 4. Class labels are left out. Raises InputError where there is none.
 
     >>> import gluongan as gg
     >>> gen = gg.dense_generator([5 + 2, 16, 64])
@@ -130,6 +131,8 @@ def noise_weight(gen: mx.gluon.HybridBlock, latent: int) -> np.ndarray:
         is_first = node.op == 'FullyConnected' and graph.nodes[node.inputs[0]].name == INPUT
         if is_first and graph.nodes[node.inputs[1]].op == VARIABLE:
             weights.append(parameters[graph.nodes[node.inputs[1]].name].data().asnumpy())
+    if not weights:  # of an export that another program wrote
+        raise InputError('the generator has no dense layer that z meets first; must have one')
     return np.concatenate(weights)[:, :latent]
 
 
