@@ -1,4 +1,4 @@
-"""Settings that were given and change nothing, which is said in one line each."""
+"""Settings that were given and change nothing, or too late: each is said in one line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from gluongan.config import Config
+from gluongan.config import QUICK_METRICS, Config
 from gluongan.errors import as_typed
 
 Condition = tuple[str, Callable[[Config], bool]]
@@ -70,6 +70,55 @@ CONDITIONS: dict[str, Condition] = {
     'channels': ('with points', lambda config: not config.makes_points),
     'samples': ('with points', lambda config: not config.makes_points),
 }
+
+
+# What is left of a setting that is more than the iterations of the run.
+BEYOND = {
+    'log_every': 'losses are logged only at the end',
+    'sample_every': 'samples are written only at start and end, and at ends of epochs',
+    'eval_every': 'samples are measured only at start and end',
+    'judge_every': 'samples are judged only at start and end',
+    'snapshot_every': 'the only snapshot is that of the end',
+}
+
+
+def beyond_the_end(config: Config, given: Collection[str]) -> list[str]:
+    """Return a sentence for each setting among `given` that the run ends too soon for.
+
+    >>> beyond_the_end(Config(iterations=300, judge_every=1_000), ['judge_every'])
+    ['`judge_every` 1000 is beyond `iterations` 300: samples are judged only at start and end']
+    """
+    sentences = []
+    for name in given:
+        value = getattr(config, name)
+        if name in BEYOND and value and value > config.iterations:
+            if name == 'snapshot_every' and _saves_scored(config):
+                continue
+            limit = f'`iterations` {config.iterations}'
+            sentences.append(f'`{name}` {value} is beyond {limit}: {BEYOND[name]}')
+    if 'penalty_every' in given and config.penalty:
+        updates = config.iterations * config.dis_steps
+        if config.penalty_every > updates:
+            beyond = f'`penalty_every` {config.penalty_every} is beyond the {updates} updates of D'
+            sentences.append(f'{beyond}: the penalty is computed only in the first')
+    if 'patience' in given and config.patience:
+        count = config.iterations // _scored_every(config)
+        if config.patience > count:
+            beyond = f'`patience` {config.patience} is beyond the {count} measurements of `best`'
+            sentences.append(f'{beyond} in `iterations` {config.iterations}: it stops no run')
+    return sentences
+
+
+def _scored_every(config: Config) -> int:
+    """Return after how many iterations the metric behind `best` is measured."""
+    every = config.eval_every if config.best in QUICK_METRICS else config.judge_every
+    return every or config.iterations
+
+
+def _saves_scored(config: Config) -> bool:
+    """Return whether snapshots are also written when `best` is measured, before the end."""
+    does = config.patience or config.best not in QUICK_METRICS
+    return bool(does) and _scored_every(config) <= config.iterations
 
 
 def without_effect(config: Config, given: Collection[str]) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 import tiny
 from full_disk import Disk
 from gluongan.cli import main
-from gluongan.cli.effects import CONDITIONS, without_effect
+from gluongan.cli.effects import CONDITIONS, beyond_the_end, without_effect
 from gluongan.cli.outputs import safe
 
 from gluongan import figures
@@ -332,6 +332,58 @@ def test_every_setting_is_said_to_have_no_effect_only_where_it_has_none(name):
     (sentence,) = without_effect(Config(**plain), [name])
     assert sentence.startswith(f'`{name}` has no effect ')
     assert without_effect(Config(**WITH_EFFECT.get(name, {})), [name]) == []
+
+
+EVERY = ('log_every', 'sample_every', 'eval_every', 'judge_every', 'snapshot_every')
+
+
+def test_settings_that_a_run_ends_too_soon_for_are_said_in_one_line_each(here):
+    settings = {'iterations': 300, 'sample_every': 301, 'judge_every': 1_000, 'eval_every': 300}
+    result = tiny.gluongan('train', '--dry-run', '--data', 'mnist', *tiny.typed(settings))
+    assert result.exit_code == 0, result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith('Warning: ')]
+    assert sorted(lines) == [
+        'Warning: --judge-every 1000 is beyond --iterations 300: '
+        'samples are judged only at start and end',
+        'Warning: --sample-every 301 is beyond --iterations 300: '
+        'samples are written only at start and end, and at ends of epochs',
+    ]
+
+
+@pytest.mark.parametrize('name', EVERY)
+def test_an_interval_is_beyond_the_end_only_where_it_is_longer_than_the_run(name):
+    assert beyond_the_end(Config(iterations=40, **{name: 40}), [name]) == []
+    (sentence,) = beyond_the_end(Config(iterations=40, **{name: 41}), [name])
+    assert sentence.startswith(f'`{name}` 41 is beyond `iterations` 40: ')
+    assert beyond_the_end(Config(iterations=40, **{name: 41}), ['iterations']) == []
+
+
+def test_every_interval_of_a_run_is_among_those_that_may_be_beyond_its_end():
+    intervals = {name for name in knobs() if name.endswith('_every')}
+    assert intervals == {*EVERY, 'penalty_every'}
+
+
+def test_what_is_beyond_the_end_happens_as_often_as_is_said(here):
+    longer = dict.fromkeys(('log_every', 'sample_every', 'eval_every', 'snapshot_every'), 5)
+    run = tiny.begun(here / 'runs', iterations=4, **longer).folder
+    assert [row['iteration'] for row in tiny.rows(run / 'log.jsonl')] == [4]
+    assert [row['iteration'] for row in tiny.rows(run / 'metrics.jsonl')] == [0, 4]
+    assert [path.stem for path in (run / 'snapshots').glob('*.snapshot')] == ['000004']
+    assert {int(path.stem) for path in (run / 'samples').glob('*.png')} >= {0, 4}
+
+
+def test_patience_and_penalties_are_compared_with_what_the_run_has_of_them():
+    config = Config(iterations=40, eval_every=10, patience=4, snapshot_every=50)
+    assert beyond_the_end(config, ['patience', 'snapshot_every']) == []  # each score is saved
+    (sentence,) = beyond_the_end(config.with_settings({'patience': 5}), ['patience'])
+    assert sentence == (
+        '`patience` 5 is beyond the 4 measurements of `best` in `iterations` 40: it stops no run'
+    )
+    config = Config(iterations=40, dis_steps=2, penalty='gp', penalty_every=80)
+    assert beyond_the_end(config, ['penalty_every']) == []
+    (sentence,) = beyond_the_end(config.with_settings({'penalty_every': 81}), ['penalty_every'])
+    assert sentence.startswith('`penalty_every` 81 is beyond the 80 updates of D: ')
+    assert beyond_the_end(Config(iterations=40, penalty_every=81), ['penalty_every']) == []
 
 
 def test_setting_that_was_not_given_is_not_mentioned():
