@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -195,3 +196,19 @@ def test_spread_and_support_are_in_no_row_of_points(tmp_path):
     run = tiny.begun(tmp_path, iterations=2, data='ring8', image_size=None, loss='hinge')
     row = tiny.rows(run.folder / 'metrics.jsonl')[-1]
     assert 'modes/caught' in row and not {'samples/spread', 'samples/support'} & row.keys()
+
+
+def test_the_documentation_says_from_where_on_there_is_a_warning():
+    text = (Path(__file__).parents[1] / 'docs' / 'training.md').read_text(encoding='utf-8')
+    text = ' '.join(text.partition('## Collapse and instability')[2].partition('\n## ')[0].split())
+    for words in (
+        f'from iteration {collapse.FIRST} on',
+        f'after {collapse.START:,} iterations and {collapse.START_SHARE:.0%}'.replace('%', ' %'),
+        f'below {100 * collapse.DEAD:.0f} % | below {100 * collapse.ALIKE:.0f} %',
+        f'if that was {collapse.MANY} or more | the same, or below {collapse.FEW}',
+        f'below {100 * collapse.LOST:.0f} % of the most, if that was {collapse.SOME} or more',
+    ):
+        assert words in text, words
+    assert collapse.SUNK == 10 and 'below a tenth of its highest value' in text
+    small = {'support': [4, 7, 5], 'spread': [0.5, 0.6, 0.6]}
+    assert verdict(small, late=False) == '' and 'support` is 4 to 7' in text
