@@ -359,9 +359,11 @@ def _train(run: Trainer, interrupt: Interrupt) -> None:
         return
     if run.stopped:
         echo(f'Stopped at iteration {iteration:,}: {run.stopped}', err=True)
+    say('writing the report')
+    report = _write_report(run.folder)
     echo(
         f'Figures    {run.folder / FIGURES_FOLDER} and {run.folder / CLIP}',
-        f'Report     {_write_report(run.folder)}',
+        f'Report     {report}',
         f'Sample     gluongan sample {folder} --seeds 0-63',
         f'Evaluate   gluongan evaluate {folder}',
         f'Continue   gluongan train --resume {folder} --iterations {2 * run.total}',

@@ -16,7 +16,8 @@ from .errors import as_printable
 
 BAR_COLUMNS = 40  # of a terminal, taken by the bar and its percentage
 LEAST_COLUMNS = 20  # for the text beside the bar
-WIDTH = 24
+WIDTH, LEAST_WIDTH = 24, 10  # of the bar itself
+TEXT_COLUMNS = 54  # are left for the text, where the bar can be shorter
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:
@@ -61,13 +62,16 @@ class Bar:
         self, total: int, *, done: int = 0, title: str = '', stream: TextIO | None = None
     ) -> None:
         self._done = 0
-        self._room = BAR_COLUMNS + (len(title) + 2 if title else 0)
+        before = BAR_COLUMNS - WIDTH + (len(title) + 2 if title else 0)
+        width = get_terminal_size().columns - before - TEXT_COLUMNS
+        width = min(WIDTH, max(LEAST_WIDTH, width))
+        self._room = before + width
         self._bar: Any = click.progressbar(
             length=total,
             label=as_printable(title),
             file=stream or sys.stderr,
             show_eta=False,
-            width=WIDTH,
+            width=width,
             item_show_func=lambda text: text,
         )
         self._bar.__enter__()
@@ -77,7 +81,7 @@ class Bar:
         """Draw how much is done, and a text, by default the one that is there."""
         if text is not None:  # a line that wraps is not overwritten by the next one
             room = max(LEAST_COLUMNS, get_terminal_size().columns - self._room)
-            self._bar.current_item = as_printable(text)[:room]
+            self._bar.current_item = fitting(as_printable(text), room)
         if done == self._done:
             self._bar.render_progress()
         self._bar.update(done - self._done)
@@ -86,6 +90,25 @@ class Bar:
     def close(self) -> None:
         """End the line of the bar."""
         self._bar.__exit__(None, None, None)
+
+
+def fitting(text: str, room: int) -> str:
+    """Return as many of the parts of a text, between which are two spaces, as fit into `room`.
+
+    A first part that does not fit, and an alarm (`! …`), are cut.
+
+    >>> fitting('80.0 it/s  D loss 0.693  at 0:  spread 0.90', 34)
+    '80.0 it/s  D loss 0.693'
+    >>> fitting('80.0 it/s  ! samples are 2% as far apart as the data', 30)
+    '80.0 it/s  ! samples are 2% a…'
+    """
+    if len(text) <= room:
+        return text
+    end = text.rfind('  ', 0, room + 1)
+    kept = re.sub(r'  at [0-9,]+:$', '', text[: max(end, 0)])
+    if not kept.strip() or text[end:].startswith('  ! '):
+        return text[: room - 1] + '…'
+    return kept
 
 
 def progress_line(done: int, total: int, text: str) -> str:

@@ -9,6 +9,7 @@ import errno
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from math import ceil
 from pathlib import Path
 from types import FrameType
@@ -148,6 +149,9 @@ class Extension:
     def finish(self, trainer: Trainer) -> None:
         """Called once at the end, but not after an error; see `trainer.interrupted`."""
 
+    def announced(self, trainer: Trainer, what: str) -> None:
+        """Called when an extension begins what takes a while; see `trainer.announce`."""
+
     def close(self, trainer: Trainer) -> None:
         """Called last, also after an error, but not where `start` has failed."""
 
@@ -242,6 +246,14 @@ class Trainer:
         A number stays in `report` until there is a newer one, and the iterations go on.
         """
         return self._published_at.get(name) if name in self.report else None
+
+    def announce(self, what: str) -> None:
+        """Let whoever watches know what an extension does now, beside training.
+
+        what: in a few words, such as `drawing figures`.
+        """
+        for extension, _ in self.extensions:
+            self._attempt(partial(extension.announced, what=what))
 
     def stop_early(self, reason: str) -> None:
         """End the run after this iteration, as if `stop` had been reached."""

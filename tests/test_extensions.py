@@ -346,6 +346,38 @@ def test_bar_fills_up_on_a_terminal(make):
         assert '\x1b[?25h' in text[-40:]
 
 
+@pytest.mark.parametrize('iterations', [3, 14])
+def test_a_run_that_ends_between_two_lines_says_its_losses_at_the_end(make, iterations):
+    stream = io.StringIO()
+    extensions = LogReport(), Progress(lines_every=10, stream=stream)
+    make(*extensions, iterations=iterations, every=10).run()
+    lines = stream.getvalue().splitlines()
+    assert [int(line.split('/')[0]) for line in lines] == [*range(10, iterations, 10), iterations]
+    assert re.search(r'it/s  0:00:00 left  D loss \d.*G loss \d', lines[-1])
+
+
+class Slow(Extension):
+    def finish(self, trainer):
+        trainer.announce('doing\x1b what takes long')
+
+
+@pytest.mark.parametrize('iterations', [14, 100])
+def test_a_bar_ends_with_the_losses_and_before_says_what_is_done(make, iterations, monkeypatch):
+    monkeypatch.setenv('COLUMNS', '80')
+    stream = Terminal()
+    make(LogReport(), Progress(stream=stream), Slow(), iterations=iterations, every=100).run()
+    last = re.split(r'\r|\n', stream.getvalue().rstrip())[-1]
+    assert stream.getvalue().index('doing') > stream.getvalue().index('it/s')
+    assert re.search(r'D loss \d.*G loss \d', last)
+    assert stream.getvalue().rindex('D loss') > stream.getvalue().rindex('doing')
+
+
+def test_what_is_done_after_the_last_iteration_is_said_where_there_is_no_terminal(make):
+    stream = io.StringIO()
+    make(LogReport(), Progress(lines_every=10, stream=stream), Slow(), iterations=10).run()
+    assert stream.getvalue().splitlines()[-1] == 'doing\\x1b what takes long'
+
+
 @pytest.mark.parametrize(
     'make',
     [

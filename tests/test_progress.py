@@ -59,7 +59,8 @@ def drawn(stream):
     return [line.strip() for line in re.split(r'[\r\n]', text) if line.strip()]
 
 
-def test_progress_is_a_bar_with_the_time_left_on_a_terminal(terminal):
+def test_progress_is_a_bar_with_the_time_left_on_a_terminal(terminal, monkeypatch):
+    monkeypatch.setenv('COLUMNS', '120')
     terminal.watch()
     with notes.shown():
         for done in (1, 2, 3, 4):
@@ -97,6 +98,21 @@ def test_no_text_beside_a_bar_acts_or_wraps(terminal, monkeypatch):
     bar.close()
     assert '\x1b[2J' not in terminal.getvalue() and 'a\\nb' in terminal.getvalue()
     assert max(map(len, drawn(terminal))) <= 80
+
+
+@pytest.mark.parametrize('columns', [60, 70, 80, 81, 94, 100, 200])
+def test_parts_of_a_line_are_shown_whole_or_not_at_all(terminal, monkeypatch, columns):
+    monkeypatch.setenv('COLUMNS', str(columns))
+    parts = ['  80.0 it/s', '0:00:12 left', 'D loss 0.693', 'G loss 0.694', 'D(x) 0.500', 'at 0:']
+    bar = Bar(100, stream=terminal)
+    bar.show(50, '  '.join([*parts, 'spread 0.90', 'support 1,000']))
+    bar.close()
+    line = drawn(terminal)[-1]
+    assert len(line) <= columns
+    shown = [part for part in re.split('  +', line.partition('%')[2]) if part]
+    whole = [part.strip() for part in [*parts, 'spread 0.90', 'support 1,000']]
+    assert shown == whole[: len(shown)] and shown[-1] != 'at 0:'
+    assert 'G loss 0.694' in shown or columns < 80
 
 
 def test_the_time_left_is_by_the_pace_since_the_beginning(monkeypatch):

@@ -38,6 +38,7 @@ def test_training_ends_with_the_page(tmp_path, undrawn):
     result = tiny.gluongan('train', *tiny.flags(), '--out', tmp_path)
     (run,) = tmp_path.iterdir()
     assert result.exit_code == 0 and f'Report     {run / "report.html"}' in result.stdout
+    assert 'drawing figures' in result.stderr and 'writing the report' in result.stderr
     page = pages.parsed(run / 'report.html')
     assert '20 of 20 iterations' in page.text() and page.has('samples')
 

@@ -81,6 +81,7 @@ class Evaluation(Extension):
 
     def finish(self, trainer: Trainer) -> None:
         if self._measured != trainer.updater.iteration and not trainer.interrupted:
+            trainer.announce('judging samples')
             self(trainer)
 
     def _measure(self, samples: Samples) -> dict[str, float]:

@@ -139,7 +139,8 @@ def _numbers(row: str) -> tuple[float, ...]:
 class Progress(Extension):
     """Shows speed, time left, losses and scores.
 
-    On a terminal it is a bar; elsewhere it is a plain line every `lines_every` iterations.
+    On a terminal it is a bar; elsewhere it is a plain line every `lines_every` iterations, and at
+    the end. Both say what is done after the last iteration.
     stream: where it is written, by default stderr.
     """
 
@@ -148,10 +149,13 @@ class Progress(Extension):
         self._lines_every = lines_every
         self._stream = stream or sys.stderr
         self._bar: Bar | None = None
+        self._said: int | None = None  # the iteration of the newest line
+        self._head = (-1, '')  # an iteration, and how fast it was reached
 
     def start(self, trainer: Trainer) -> None:
         iteration = trainer.updater.iteration
         self._pace = Pace(trainer.total, iteration)
+        self._said = iteration
         if is_terminal(self._stream):
             self._bar = Bar(trainer.total, done=iteration, stream=self._stream)
 
@@ -160,18 +164,36 @@ class Progress(Extension):
         if self._bar:
             self._bar.show(iteration, self._line(trainer))
         elif iteration % self._lines_every == 0:
-            line = progress_line(iteration, trainer.total, self._line(trainer))
-            click.echo(as_printable(line), file=self._stream)
+            self._print(trainer)
+
+    def finish(self, trainer: Trainer) -> None:
+        if self._bar:
+            self._bar.show(trainer.updater.iteration, self._line(trainer))
+        elif self._said != trainer.updater.iteration:
+            self._print(trainer)
+
+    def announced(self, trainer: Trainer, what: str) -> None:
+        if self._bar:
+            self._bar.show(trainer.updater.iteration, what)
+        else:
+            click.echo(as_printable(what), file=self._stream)
 
     def close(self, trainer: Trainer) -> None:
         if self._bar:
-            self._bar.show(trainer.updater.iteration)
+            self._bar.show(trainer.updater.iteration, self._line(trainer))
             self._bar.close()
+
+    def _print(self, trainer: Trainer) -> None:
+        self._said = trainer.updater.iteration
+        line = progress_line(self._said, trainer.total, self._line(trainer))
+        click.echo(as_printable(line), file=self._stream)
 
     def _line(self, trainer: Trainer) -> str:
         iteration = trainer.updater.iteration
-        rate, left = self._pace.rate(iteration), self._pace.left(iteration)
-        return '  '.join([f'{rate:6.1f} it/s', left, *_shown(trainer)])
+        if self._head[0] != iteration:  # what comes after the last one is no training
+            rate, left = self._pace.rate(iteration), self._pace.left(iteration)
+            self._head = (iteration, f'{rate:6.1f} it/s  {left}')
+        return '  '.join([self._head[1], *_shown(trainer)])
 
 
 def _shown(trainer: Trainer) -> Iterator[str]:

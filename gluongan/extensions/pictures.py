@@ -118,6 +118,7 @@ class FigureReport(Extension):
     def finish(self, trainer: Trainer) -> None:
         was_trained = trainer.updater.iteration > self._first
         if not trainer.interrupted and (was_trained or not figures.are_current(trainer.folder)):
+            trainer.announce('drawing figures')
             figures.draw_all(trainer.folder)
 
 

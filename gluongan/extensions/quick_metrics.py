@@ -99,6 +99,7 @@ class QuickMetrics(Extension):
         if self._measured != trainer.updater.iteration:
             self(trainer)
         if not trainer.interrupted and trainer.updater.loss.is_probability:
+            trainer.announce("measuring D's accuracy on all data")
             self._over_the_data(trainer.updater, trainer.folder / ACCURACY)
 
     def _over_the_data(self, updater: GANUpdater, path: Path) -> None:
