@@ -216,14 +216,6 @@ def test_before_there_is_a_run_a_page_asks_for_patience_and_then_is_that_of_the_
         assert pages.Parsed(content.decode()).has('live-words') and 'Refresh' not in headers
 
 
-def test_the_page_does_not_show_twice_what_a_judge_measured(view, run):
-    pages.write_judged(run, [0, 300])
-    page = pages.Parsed(asked(view)[2].decode())
-    assert 'Not evaluated: the numbers above are from while it trained.' in page.text()
-    assert len(page.classes('headlines')) == 1  # the script fills it
-    assert ['Fréchet distance', '1.661', '300 (lenet_fd2k_test)'] in state_of(view)['numbers']
-
-
 # What it refuses
 
 

@@ -18,6 +18,7 @@ from ...config import Config
 from ...errors import as_typed, reason, shell_word
 from ...evaluation import collapse
 from ...evaluation.measured import is_complete, last_iteration
+from ...evaluation.metrics.classes import SURE
 from ...files import read_text, real_path
 from ...recipes import RECIPES
 from ...runs import reading
@@ -142,6 +143,7 @@ def _how_good(
         'shares_over_training': notes.attempt(
             lambda: evaluations.shares_over_training(run, classes), None
         ),
+        'sure': SURE,
         'problem': notes.attempt(lambda: collapse.problem(run, progress.last, progress.total), ''),
     }
 

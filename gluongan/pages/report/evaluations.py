@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite, sqrt
+from math import fsum, isfinite, sqrt
 from pathlib import Path
 
 from ...evaluation.measured import STALE, snapshot_of
@@ -165,11 +165,13 @@ class Shares:
     """The share of each class: a row for a class, a cell for each column.
 
     columns: headings. rows: (name of the class, cells), each cell a text and a shade from 0 to 9.
+    rest: a cell for each column, the share of which the judge is not sure, so that columns add up.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
     name: str = ''
+    rest: tuple[str, ...] = ()
 
 
 def shares_over_training(run: Path, classes: Sequence[str]) -> Shares | None:
@@ -222,7 +224,9 @@ def _shares(
     for k, values in cells.items():
         label = classes[k] if k < len(classes) else f'#{k}'
         rows.append((label, tuple((_percent(value), _shade(value)) for value in values)))
-    return Shares(columns, tuple(rows), name)
+    sums = [fsum(column) for column in zip(*cells.values())]
+    rest = tuple(_percent(max(0.0, round(1 - each, 4))) for each in sums)
+    return Shares(columns, tuple(rows), name, rest)
 
 
 def _percent(share: float) -> str:
