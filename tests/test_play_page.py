@@ -253,6 +253,48 @@ def test_spot_the_fake_counts_right_answers_whatever_chooses(show, way):
     assert 'You: 2 of 3' in page.inner_text('#panel-fake .result')
 
 
+@pytest.mark.parametrize('at', ['body', '#tab-fake', '#panel-fake'])
+def test_numbers_choose_a_picture_wherever_the_focus_is(show, at):
+    page = show(tab='fake')
+    page.evaluate('document.activeElement.blur()')
+    if at != 'body':
+        page.focus(at)
+    place = page.evaluate('fakeRound.place')
+    page.keyboard.press(f'{place + 1}')
+    assert page.inner_text('.answer').startswith(f'Right: {place + 1} is the fake.')
+    assert page.inner_text('.result').startswith('You: 1 of 1.')
+    page.keyboard.press('1')  # the round is over
+    assert page.inner_text('.result').startswith('You: 1 of 1.')
+
+
+def test_numbers_that_belong_elsewhere_choose_no_picture(show):
+    page = show('both', tab='fake')
+    page.focus('header select')
+    page.keyboard.press('3')
+    page.focus('#tab-fake')
+    page.keyboard.press('Control+3')
+    page.keyboard.press('9')
+    page.click('#tab-pictures')
+    page.keyboard.press('3')
+    page.click('#tab-fake')
+    assert page.inner_text('.result').startswith('Nothing is counted')
+
+
+@pytest.mark.parametrize(
+    ('typed', 'first'),
+    [('1e20', 2**31 - 1), ('-5', 0), ('3.7', 3), ('', 0), ('41', 41), ('2147483640', 2147483640)],
+)
+def test_the_field_of_the_first_seed_says_which_pictures_are_shown(show, typed, first):
+    page = show()
+    page.fill('input[type=number]', typed)
+    page.dispatch_event('input[type=number]', 'change')
+    assert page.input_value('input[type=number]') == f'{first}'
+    seeds = page.eval_on_selector_all('.sheet button', 'all => all.map(b => +b.dataset.seed)')
+    assert seeds == list(range(first, first + 32))
+    points = page.evaluate(f'app.player.points({first}, 32).map(({{ z }}) => z.join())')
+    assert len(set(points)) == 32
+
+
 def test_every_round_has_other_places_and_other_pictures_and_one_fake(show):
     rounds = show('colour', tab='fake').evaluate(
         'Array.from({ length: 30 }, () => newRound(app.player)).map(({ place, pictures }) =>'

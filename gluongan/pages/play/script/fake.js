@@ -100,17 +100,14 @@ const FAKE = {
       if (hadFocus) sheet.firstChild.focus();
       tell();
     };
-    const node = make('div', {
-      on: {
-        keydown: (event) => {
-          const place = Number(event.key) - 1;
-          if (place >= 0 && place < CHOICES && !event.ctrlKey && !event.altKey) choose(place);
-        },
-      },
-    }, answer, sheet, make('div', { className: 'controls' }, next, result),
+    const node = make('div', {}, answer, sheet, make('div', { className: 'controls' }, next, result),
     lead(`${player.originals.count} originals of ${player.originals.name} are in this page; every `
       + 'round takes others, and a new fake. Click or tap a picture, or press its number.'));
     begin();
-    return { node };
+    const press = (key) => {
+      const place = Number(key) - 1;
+      if (place >= 0 && place < CHOICES) choose(place);
+    };
+    return { node, press };
   },
 };

@@ -2,6 +2,10 @@
 
 const TABS = [PICTURES, DIRECTIONS, WALK, CLASSES, FAKE, DRAW, TRAINING, BESIDE, ABOUT];
 
+// Whether an element takes what is typed: a choice finds its options by their first letters.
+const takesText = (element) =>
+  element.matches('select, textarea, [contenteditable], input:not([type=range])');
+
 class App {
   constructor({ title, generators }) {
     this.players = generators.map((description) => new Player(description));
@@ -9,6 +13,7 @@ class App {
     this.list = document.querySelector('[role=tablist]');
     this.main = document.querySelector('main');
     this.list.addEventListener('keydown', (event) => this.turn(event));
+    document.addEventListener('keydown', (event) => this.press(event));
     if (this.players.length > 1) this.addChoice();
     this.use(this.players[0]);
   }
@@ -74,6 +79,12 @@ class App {
     if (next === undefined) return;
     this.open(this.tabs[next].tab.id);
     this.tabs[next].handle.focus();
+  }
+
+  // Hands a key to the tab that is shown, wherever the focus is but in a field that takes text.
+  press({ key, target, ctrlKey, altKey, metaKey, repeat }) {
+    if (ctrlKey || altKey || metaKey || repeat || takesText(target)) return;
+    this.tabs.find(({ panel }) => !panel.hidden).built.press?.(key);
   }
 
   // Makes the current picture the first or the last of the walk.

@@ -4,6 +4,7 @@
 
 const MOST_TOGETHER = 40; // pictures in one pass, for the memory
 const OWN_SEEDS = 1e6; // `again` takes a seed below it
+const LAST_SEED = 2 ** 31 - 1; // of a first seed, as gluongan has it: beyond, seeds are no whole numbers
 
 class Player {
   constructor(description) {

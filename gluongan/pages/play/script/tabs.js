@@ -17,7 +17,7 @@ const PICTURES = {
     const large = largePicture(player);
     const sheet = make('div', { className: 'sheet', role: 'group', 'aria-label': 'Pictures' });
     const id = newId();
-    const seed = make('input', { id, type: 'number', min: 0, max: OWN_SEEDS, value: 0 });
+    const seed = make('input', { id, type: 'number', min: 0, max: LAST_SEED, step: 1, value: 0 });
     const classes = classChoice(player, 'all, by turns', () => draw());
     const trunc = truncation(player, () => {
       large.show(player.draw([truncatedAt(chosen)])[0]);
@@ -33,7 +33,8 @@ const PICTURES = {
       [...sheet.children].forEach((node, k) => node.setAttribute('aria-pressed', k === i));
     };
     const draw = () => {
-      const first = Math.max(0, Math.floor(Number(seed.value) || 0));
+      const first = seedIn(seed.value);
+      seed.value = first;
       points = player.points(first, SHEET, classes?.chosen());
       const pictures = player.draw(points.map((_, i) => truncatedAt(i)));
       const canvases = pictures.map(({ values }) => picture(values, player.shape, ''));
@@ -68,6 +69,9 @@ const PICTURES = {
     return { node };
   },
 };
+
+// The seed that a text stands for: a whole number from 0 to the largest that this page draws.
+const seedIn = (text) => Math.min(LAST_SEED, Math.max(0, Math.floor(Number(text) || 0)));
 
 // The sets of directions: { title, axes, names, about }.
 function directionSets({ axes, directions, ways }) {
