@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..trainer import Extension
 
 if TYPE_CHECKING:
+    from ..gan.updater import GANUpdater
     from ..trainer import Trainer
 
 
@@ -18,7 +19,7 @@ class Confirm(Extension):
     """
 
     def __call__(self, trainer: Trainer) -> None:
-        trainer.updater.ranks.average(())
+        cast('GANUpdater', trainer.updater).ranks.average(())
 
     def finish(self, trainer: Trainer) -> None:
         self(trainer)
@@ -29,4 +30,4 @@ class Follow(Confirm):
 
     def __call__(self, trainer: Trainer) -> None:
         super().__call__(trainer)
-        trainer.updater.take()
+        cast('GANUpdater', trainer.updater).take()

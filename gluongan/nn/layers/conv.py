@@ -21,6 +21,9 @@ class _Rounding:
 
     precision = 'float32'
     precisions = ('float32', 'float16')
+    act: Activation
+    _op_name: str
+    _kwargs: dict[str, Any]
 
     def _product(self, F: Any, x: Any, weight: Any, bias: Any) -> Any:
         factors = [x, weight] if bias is None else [x, weight, bias]
