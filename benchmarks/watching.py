@@ -145,6 +145,7 @@ def compare(pairs: int, iterations: int) -> dict[str, list[Trained]]:
             with tempfile.TemporaryDirectory() as folder:
                 port = free_port() if name == 'watched' else None
                 made[name].append(train(iterations, Path(folder), port))
+                print(f'pair {number + 1}, {name}: {made[name][-1]}', flush=True)
     both = list(zip(made['alone'], made['watched']))
     print_summary('train alone', [each.rate for each in made['alone']], 'it/s')
     print_summary('train --watch, one client', [each.rate for each in made['watched']], 'it/s')
