@@ -59,7 +59,7 @@ def load_libraries(mxnet: Path | None) -> None:
     if missing:
         raise LibraryError(
             f"MXNet's CUDA build needs {', '.join(missing)}; must be installed, "
-            'as by `pip install gluongan[cuda]`: docs/gpu.md'
+            "as by `pip install ./cuda '.[cuda]'` in the checkout: docs/gpu.md"
         )
 
 
