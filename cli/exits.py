@@ -34,6 +34,8 @@ from .faults import parameter_name, refusals
 from .printing import echo
 
 RUN = f'{__name__}.run'  # the key of `remember_run`
+# What click raises for a group without arguments; before 8.2 it prints the help instead.
+NO_ARGUMENTS: Any = getattr(click.exceptions, 'NoArgsIsHelpError', ())
 AGAIN = 0.02  # seconds until a swallowed signal is raised again
 
 
@@ -55,7 +57,7 @@ class CommandLine(click.Group):
         try:
             with kill_at_second_interrupt():
                 code = super().main(*args, standalone_mode=False, **extra)
-        except click.exceptions.NoArgsIsHelpError as error:
+        except NO_ARGUMENTS as error:
             error.show()
             sys.exit(error.exit_code)
         except click.ClickException as error:

@@ -269,3 +269,14 @@ def test_a_reader_who_goes_while_a_command_prints_is_no_problem_of_the_machine()
 
 def test_main_is_that_group():
     assert isinstance(main, exits.CommandLine)
+
+
+def test_a_click_without_the_newest_error_answers_a_wrong_command_in_one_sentence(here):
+    """The last click for Python 3.9 is older than 8.2, which brought `NoArgsIsHelpError`."""
+    code = (
+        'import click; del click.exceptions.NoArgsIsHelpError\n'
+        'from gluongan.cli import main; main(["nope"], prog_name="gluongan")'
+    )
+    run = subprocess.run([sys.executable, '-c', code], cwd=here, capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (2, '')
+    assert run.stderr.startswith('Error: nope: is not a command') and run.stderr.count('\n') == 1

@@ -145,7 +145,7 @@ def _uses(manifest: Manifest, name: str) -> list[str]:
 
 def _in_mxnet(manifest: Manifest, name: str, values: str) -> str:
     if manifest.format == 'onnx':
-        return 'In MXNet: export the run in the format `mxnet`.\n'
+        return 'In MXNet: take an export in the format mxnet.\n'
     if manifest.format == 'safetensors':
         lines = [
             'from gluongan.exports import load_export',
@@ -168,7 +168,7 @@ def _in_onnx(manifest: Manifest, name: str, values: str) -> str:
         f"session = onnxruntime.InferenceSession('{name}.onnx')",
         f"y = session.run(None, {{'data': {values}.astype('float32')}})[0]",
     ]
-    first = '' if manifest.format == 'onnx' else ', from an export in the format `onnx`'
+    first = '' if manifest.format == 'onnx' else ', from an export in the format onnx'
     return _block(f'In onnxruntime{first}', 'python', lines)
 
 
@@ -177,7 +177,7 @@ def _in_browser(manifest: Manifest, name: str) -> str:
         return ''
     if manifest.format != 'onnx':
         text = 'In the browser, a page of one file that needs nothing else:'
-        return f'{text}\n\n```bash\ngluongan play . --out page.html\n```\n'
+        return f'{text}\n\n```bash\ngluongan play .\n```\n'
     size = manifest.input.shape[0]
     lines = [
         f"const session = await ort.InferenceSession.create('{name}.onnx');  // onnxruntime-web",
