@@ -225,7 +225,7 @@ setup(
         'gluoncv==0.10.5.post0',  # the last release
         'numpy>=1.23.5,<2',  # 2.x breaks MXNet; below, one alias is enough (gluongan/runtime.py)
         'scipy>=1.9',  # gluoncv needs it already
-        'matplotlib>=3.5',
+        'matplotlib>=3.6',  # the first with layout engines
         'click>=8.0',
         'pillow>=9.1',
         'graphviz>=0.8.1,<0.9.0',  # for `gluongan summary --graph`; the range that mxnet 1.9.1 pins

@@ -194,10 +194,10 @@ def _fitted(image: Image, target: Target) -> Image:
 
     square = (target.side, target.side)
     if target.fit == 'stretch':
-        return image.resize(square, Image.LANCZOS)
+        return image.resize(square, Image.Resampling.LANCZOS)
     if target.fit == 'crop' or image.width == image.height:
-        return ImageOps.fit(image, square, Image.LANCZOS)
-    image = ImageOps.contain(image, square, Image.LANCZOS)
+        return ImageOps.fit(image, square, Image.Resampling.LANCZOS)
+    image = ImageOps.contain(image, square, Image.Resampling.LANCZOS)
     colour = rgb(target.background)
     if image.mode == 'L' and len(set(colour)) > 1:  # a grey margin would not be the background
         image = image.convert('RGB')

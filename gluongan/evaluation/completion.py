@@ -58,7 +58,9 @@ def bicubic(small: np.ndarray, factor: int) -> np.ndarray:
     count, channels, high, wide = small.shape
     size = (wide * factor, high * factor)
     planes = small.reshape(-1, high, wide).astype(np.float32)
-    large = [np.asarray(Image.fromarray(each).resize(size, Image.BICUBIC)) for each in planes]
+    large = [
+        np.asarray(Image.fromarray(each).resize(size, Image.Resampling.BICUBIC)) for each in planes
+    ]
     return np.stack(large).reshape(count, channels, size[1], size[0]).clip(0, 1)
 
 

@@ -152,7 +152,7 @@ def enlarged(image: Image.Image, scale: int) -> Image.Image:
     """Return the picture with each pixel repeated scale × scale times."""
     if scale == 1:
         return image
-    return image.resize((image.width * scale, image.height * scale), Image.NEAREST)
+    return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
 
 
 def enlarged_to(image: Image.Image, width: int) -> Image.Image:
