@@ -15,7 +15,7 @@ from .exits import remember_run
 from .faults import Usage, refusals
 from .knobs import PATH, number_option
 from .printing import echo
-from .shell import complete_run, one_of
+from .shell import complete_class, complete_generator, complete_run, one_of
 
 MOST = 100_000
 MOST_DIGITS = 10
@@ -50,7 +50,7 @@ RUN = click.argument(
     'run', type=PATH, metavar='RUN', callback=remembered, shell_complete=complete_run
 )
 RUN_OR_EXPORT = click.argument(
-    'run', type=PATH, metavar='RUN|EXPORT', callback=remembered, shell_complete=complete_run
+    'run', type=PATH, metavar='RUN|EXPORT', callback=remembered, shell_complete=complete_generator
 )
 WHICH = click.option(
     '--snapshot',
@@ -65,6 +65,7 @@ CLASS = click.option(
     '--class',
     'name',
     metavar='NAME',
+    shell_complete=complete_class,
     help='Make samples of one class of a conditional run: its name, or #3 by number, from #0 on.',
 )
 TRUNC = number_option(

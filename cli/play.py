@@ -14,7 +14,7 @@ from .knobs import PATH
 from .options import DATA_AT, THREADS, WHICH, find_generator
 from .outputs import at_snapshot, default_stem, output, safe
 from .printing import echo
-from .shell import complete_run
+from .shell import complete_generator
 
 MOST = 2  # generators in a page
 
@@ -26,7 +26,7 @@ MOST = 2  # generators in a page
     nargs=-1,
     required=True,
     metavar='RUN|EXPORT [RUN|EXPORT]',
-    shell_complete=complete_run,
+    shell_complete=complete_generator,
 )
 @click.option(
     '--dis',

@@ -14,6 +14,7 @@ from gluongan.cli.shell import INSTALL, PROGRAM, VARIABLE
 
 from gluongan.config import knobs
 from gluongan.data import NAMES
+from gluongan.exports.shipped import GENERATORS
 from gluongan.recipes import RECIPES
 
 
@@ -69,7 +70,7 @@ def test_values_are_offered(words, names):
 
 
 @pytest.mark.parametrize(
-    'words', [['sample'], ['evaluate'], ['compare', 'x'], ['train', '--resume'], ['plot']]
+    'words', [['export'], ['evaluate'], ['compare', 'x'], ['train', '--resume'], ['plot']]
 )
 def test_runs_are_offered(runs, words):
     assert offered(*words, '') == runs
@@ -77,6 +78,32 @@ def test_runs_are_offered(runs, words):
     assert offered(*words, 'runs/00001') == runs[1:]
     assert offered(*words, 'other/') == ['other/00000-dcgan']
     assert offered(*words, 'elsewhere/') == ['(dir)']
+
+
+@pytest.mark.parametrize('command', ['sample', 'interpolate', 'play', 'directions'])
+def test_runs_exports_and_the_generators_that_ship_are_offered(runs, tmp_path, command):
+    assert {*runs, *GENERATORS} == set(offered(command, ''))
+    (tmp_path / 'my-generator').mkdir()
+    assert offered(command, 'm') == ['mnist']
+    (tmp_path / 'my-generator' / 'manifest.json').touch()
+    assert offered(command, 'm') == ['my-generator', 'mnist']
+    assert offered(command, 'f') == ['fashion-mnist']
+    assert offered(command, 'runs/00001') == runs[1:]
+    assert offered(command, 'elsewhere/') == ['(dir)']
+
+
+@pytest.mark.parametrize('command', ['sample', 'interpolate', 'directions'])
+def test_the_classes_of_what_was_given_are_offered(runs, tmp_path, command):
+    assert offered(command, 'mnist', '--class', '') == [str(digit) for digit in range(10)]
+    run = tmp_path / runs[0]
+    (run / 'run.json').write_text('{"classes": ["cat", "cow", "dog", "c\\n", 3]}')
+    assert offered(command, runs[0], '--class', 'c') == []  # it makes no class of its own
+    (run / 'config.json').write_text('{"conditional": true}')
+    assert offered(command, runs[0], '--class', 'c') == ['cat', 'cow']
+    assert offered(command, '--class', 'c') == offered(command, 'none', '--class', '') == []
+    for damaged in ('{"classes": 3}', '{', '[' * 100_000, '[]', '{}'):
+        (run / 'run.json').write_text(damaged)
+        assert offered(command, runs[0], '--class', '') == []
 
 
 def takes_runs(command):
@@ -114,7 +141,11 @@ def test_bash_completes_by_the_script_without_mxnet_and_numpy(tmp_path):
     ask = f"""
         COMP_WORDS=(gluongan train --loss h); COMP_CWORD=3
         _gluongan_completion {program}; printf '%s ' "${{COMPREPLY[@]}}"
+        COMP_WORDS=(gluongan play m); COMP_CWORD=2; COMPREPLY=()
+        _gluongan_completion {program}; printf '%s ' "${{COMPREPLY[@]}}"
+        COMP_WORDS=(gluongan sample mnist --class 7); COMP_CWORD=4; COMPREPLY=()
+        _gluongan_completion {program}; printf '%s ' "${{COMPREPLY[@]}}"
     """
     words = ['bash', '--norc', '-c', f'complete() {{ :; }}\n{script}\n{ask}']
-    result = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert (result.stdout, result.stderr) == ('hinge ', '')
+    result = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (result.stdout, result.stderr) == ('hinge mnist 7 ', '')
