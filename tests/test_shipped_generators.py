@@ -74,6 +74,26 @@ def test_a_folder_of_ones_own_with_that_name_comes_first(here):
     assert (here / 'mnist' / 'seeds-0.png').is_file()
 
 
+@pytest.mark.parametrize(
+    'words',
+    [
+        ['play', 'mnist', '--snapshot', 'best'],
+        ['sample', 'mnist', '--seeds', '0', '--snapshot', '5'],
+        ['sample', 'mnist', '--to', 'x.npz', '--count', '5', '--snapshot', 'best'],
+        ['sample', 'mnist', '--to', 'x.npz', '--count', '5', '--data', 'synthetic'],
+        ['interpolate', 'mnist', '--seeds', '0,1', '--snapshot', 'best'],
+        ['directions', 'mnist', '--snapshot', 'best'],
+        ['directions', 'mnist', '--invert', '5'],
+        ['directions', 'mnist', '--class', 'x'],
+    ],
+    ids=' '.join,
+)
+def test_a_refusal_names_a_generator_that_ships_as_it_was_typed(words, here):
+    message = tiny.refused(*words)
+    assert str(shipped.HOME) not in message and 'generators' not in message
+    assert 'snapshot' not in words[-2] or 'mnist is an export' in message
+
+
 def test_no_other_name_is_a_shipped_generator(here):
     for name in ('cifar', 'MNIST', 'mnist.npz', '../generators/mnist'):
         assert tiny.gluongan('sample', name).exit_code == 2, name

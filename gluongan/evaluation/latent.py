@@ -17,6 +17,7 @@ from ..data import Dataset
 from ..errors import InputError
 from ..exports import is_export, load_sampler
 from ..exports.manifest import read as read_manifest
+from ..exports.shipped import as_given
 from ..files import text_table, write_array, write_json
 from ..gan.directions import latent_directions, moved
 from ..gan.noise import noise_from_seeds
@@ -127,7 +128,8 @@ class LatentStudy:
         if self._sampler.classes:
             raise InputError(OF_CLASSES, setting='invert')
         if is_export(source):
-            problem = f'{source} is an export, which comes without its data; must be left out'
+            name = as_given(source)
+            problem = f'{name} is an export, which comes without its data; must be left out'
             raise InputError(problem, setting='invert')
         return labelled_pictures(source, data_at=request.data_at, changed_data=request.changed_data)
 

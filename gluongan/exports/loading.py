@@ -26,6 +26,7 @@ from ..runtime import mx
 from . import manifest, params, safetensors
 from .manifest import ExportError, Manifest
 from .operators import check_operators, infer_shapes, output_range
+from .shipped import as_given
 from .symbol import INPUT
 
 
@@ -95,7 +96,8 @@ def load_sampler(
         return loading.load_sampler(source, which=which, device=device)
     if which != 'last':
         raise RunError(
-            f'{source} is an export, which has one network and no snapshots; must be left out',
+            f'{as_given(Path(source))} is an export, which has one network and no snapshots; '
+            'must be left out',
             setting='snapshot',
             value=which,
         )

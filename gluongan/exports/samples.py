@@ -30,6 +30,7 @@ from ..runs.snapshots import find_snapshot
 from . import manifest
 from .loading import load_sampler
 from .making import data_name
+from .shipped import as_given
 
 MARK = 'gluongan samples'  # of a manifest
 VERSION = 1
@@ -178,10 +179,8 @@ def _numbers(source: Path, sampler: Sampler, request: Request) -> np.ndarray | N
     if request.class_name is not None:
         numbers = count * (np.arange(classes) == sampler.class_index(request.class_name))
     elif request.per_class and not classes:
-        raise InputError(
-            f'{source} is not conditional, so its generator has no classes; must be left out',
-            setting='per_class',
-        )
+        problem = f'{as_given(source)} is not conditional, so its generator has no classes'
+        raise InputError(f'{problem}; must be left out', setting='per_class')
     elif request.per_class:
         numbers = np.full(classes, count)
     elif classes:
@@ -211,8 +210,8 @@ def _config_of_export(folder: Path, data_at: str | None) -> Config:
     name = data_at or manifest.read(folder).data
     if data_at is None and name not in data.NAMES:
         raise RunError(
-            f'is not given; must be the training data of {folder}, whose proportions the classes '
-            'have, or set `per_class`',
+            f'is not given; must be the training data of {as_given(folder)}, whose proportions the '
+            'classes have, or set `per_class`',
             setting='data',
         )
     return Config(data=name)
@@ -222,7 +221,7 @@ def check_classes(source: Path, sampler: Sampler, dataset: data.Dataset) -> None
     """Raise RunError where a generator has other classes than a data set."""
     if tuple(sampler.classes) != dataset.classes:
         raise RunError(
-            f'{source}: its classes are {", ".join(sampler.classes)}; must be '
+            f'{as_given(source)}: its classes are {", ".join(sampler.classes)}; must be '
             f'{", ".join(dataset.classes) or "none"}, as those of {dataset.name}'
         )
 

@@ -45,3 +45,12 @@ def find_shipped(name: str | Path) -> Path | None:
             'install it again'
         )
     return folder
+
+
+def as_given(source: Path) -> str:
+    """Return a path as messages name it: a generator that ships with the package by its name.
+
+    >>> as_given(HOME / 'mnist'), as_given(Path('my/mnist')) == str(Path('my/mnist'))
+    ('mnist', True)
+    """
+    return source.name if source.parent == HOME else str(source)
