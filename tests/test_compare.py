@@ -133,7 +133,7 @@ EVALUATED = 'gluongan evaluate, the last snapshot, on synthetic (abababab), gluo
 def test_metrics_stand_beneath_the_iteration_snapshot_data_and_version_that_they_are_of(runs):
     with evaluated(runs[1]), evaluated(runs[3], metrics={'lenet_fd10k_test': 9.5}):
         groups = comparison.compare(runs)
-    assert rows_named(groups, 'lenet_fd10k_test') == [('12.5 (1 of 3)', '9.5')]
+    assert rows_named(groups, 'lenet_fd10k_test') == [('12.5 (1 of 3)', '9.500')]
     training = 'while training, the last iteration, on synthetic, image_size 8, gluongan 0.1.0'
     assert origins(groups) == {training: ('6', '6'), EVALUATED: ('6', '6')}
     text = comparison.make_table(groups).splitlines()
@@ -156,7 +156,7 @@ def test_metrics_stand_beneath_the_iteration_snapshot_data_and_version_that_they
 def test_an_evaluation_of_anything_else_has_a_row_of_its_own_that_says_so(runs, change, words):
     with evaluated(runs[0]), evaluated(runs[3], **{'metrics': {'lenet_fd10k_test': 9}, **change}):
         groups = comparison.compare(runs)
-    assert rows_named(groups, 'lenet_fd10k_test') == [('12.5 (1 of 3)', '-'), ('-', '9')]
+    assert rows_named(groups, 'lenet_fd10k_test') == [('12.5 (1 of 3)', '-'), ('-', '9.000')]
     assert origins(groups)[EVALUATED] == ('6', '-')
     (other,) = [text for text in origins(groups) if words in text]
     assert other != EVALUATED
@@ -166,7 +166,7 @@ def test_no_mean_is_over_evaluations_of_other_snapshots(runs):
     with evaluated(runs[0]), evaluated(runs[1], iteration=3, metrics={'lenet_fd10k_test': 99}):
         groups = comparison.compare(runs)
     cells_of_first = [row[0] for row in rows_named(groups, 'lenet_fd10k_test')]
-    assert cells_of_first == ['12.5 (1 of 3)', '99 (1 of 3)']
+    assert cells_of_first == ['12.5 (1 of 3)', '99.0 (1 of 3)']
     assert groups[0].mean_and_deviation('lenet_fd10k_test') == (12.5, None)
 
 
@@ -179,7 +179,7 @@ def test_the_best_snapshot_is_not_stale_and_not_beside_the_last(runs, tmp_path):
     best = {'iteration': 3, 'snapshot': 'best', 'metrics': {'lenet_fd10k_test': 7}}
     with evaluated(runs[0]), evaluated(run), evaluated(run, 'evaluation-best.json', **best):
         groups = comparison.compare([runs[0], run])
-    assert rows_named(groups, 'lenet_fd10k_test') == [('12.5', '12.5'), ('-', '7')]
+    assert rows_named(groups, 'lenet_fd10k_test') == [('12.5', '12.5'), ('-', '7.000')]
     assert any('the best snapshot by samples/swd' in text for text in origins(groups))
 
 

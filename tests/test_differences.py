@@ -207,9 +207,9 @@ def test_every_later_column_is_compared_with_the_first():
 
 def test_a_number_of_a_single_run_stands_before_its_interval():
     rows = {row[0]: row for row in comparison.table_rows(pair(5.0, 6.0))}
-    assert rows[FD][1:3] == ('5 [4.9, 5.1]', '6 [5.9, 6.1]')
+    assert rows[FD][1:3] == ('5.000 (95 %: 4.900 to 5.100)', '6.000 (95 %: 5.900 to 6.100)')
     several = {row[0]: row for row in comparison.table_rows(seeds([5.0, 7.0], [1.0]))}
-    assert several[FD][1:3] == ('6 ± 1.4', '1')
+    assert several[FD][1:3] == ('6 ± 1.4', '1.000')
 
 
 def test_the_command_says_what_reports_in_runs_say(tmp_path, monkeypatch):
@@ -224,5 +224,5 @@ def test_the_command_says_what_reports_in_runs_say(tmp_path, monkeypatch):
         (folder / 'evaluation.json').write_text(json.dumps(report))
     result = tiny.gluongan('compare', tmp_path / 'a', tmp_path / 'b', '--out', tmp_path / 'x')
     assert result.exit_code == 0, result.stderr
-    assert '5 [4, 6]' in result.stdout
+    assert '5.000 (95 %: 4.000 to 6.000)' in result.stdout
     assert f'worse: {FD}' in result.stdout.splitlines()[-2]

@@ -103,10 +103,18 @@ def test_several_runs_are_on_one_page_beside_each_other(tmp_path):
     page = pages.parsed(path)
     heading, *rows = comparison.table_rows(comparison.compare(runs))
     table = page.table('table')
-    assert table[0] == ['', *heading[1:-1], 'what it is']
-    assert table[1:] == [[' '.join(cell.split()) for cell in row] for row in rows]
+    assert table[0] == ['', *heading[1:-1]]
+    expected = []  # an origin has a row of its own; another explanation stands before the name
+    for name, *cells, explanation in rows:
+        is_origin = name == 'at iteration'
+        expected += [[explanation]] if is_origin else []
+        expected.append([name if is_origin else f'{explanation} {name}'.strip(), *cells])
+    assert table[1:] == expected
     origins = [text for _, _, text in page.all('tr', class_='origin')]
-    assert [text.split()[:2] for text in origins] == [['at', 'iteration']] * 2
+    assert [text.split(',')[0].strip() for text in origins] == [
+        'while training',
+        'gluongan evaluate',
+    ]
     samples = [image for image in page.all('img') if 'generated samples' in image[1]['alt']]
     assert [pages.bytes_of(each) for each in samples] == [
         (run / 'samples/000600.png').read_bytes() for run in runs
@@ -131,7 +139,7 @@ def test_runs_on_other_data_share_no_chart_and_the_page_says_so(tmp_path):
 def test_seeds_share_a_column(tmp_path):
     runs = [pages.make_run(tmp_path / f'{seed}', seed=seed) for seed in (0, 1)]
     page = pages.parsed(report.write_comparison(runs, tmp_path / 'x.html')[0])
-    assert len(page.table('table')[0]) == 3
+    assert len(page.table('table')[0]) == 2
     assert {tuple(chart['colours']) for chart in page.data()['charts']} == {(0, 0)}
 
 

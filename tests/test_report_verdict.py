@@ -101,12 +101,22 @@ def test_the_modes_that_points_reached_while_training_are_said(tmp_path):
 def test_metrics_stand_beside_the_sets_whose_faults_are_known(run):
     pages.write_evaluation(run)
     table = written(run).table('evaluation')
-    assert table[0] == ['metric', 'this run', '95 % interval', 'real', 'one missing', 'good']
+    assert table[0] == ['metric', 'this run 95 % interval', 'real', 'one missing']
     rows = {row[0]: row[1:] for row in table[1:]}
-    name = 'Fréchet distance of features lenet_fd10k_test'
-    assert rows[name] == ['4.812', '4.500 to 5.100', '0.4630', '5.580', 'low']
-    assert rows['share of the data near samples pixel_recall5k_k5_test'][:2] == ['0.6600', '-']
+    name = 'Fréchet distance of features lenet_fd10k_test low is good'
+    assert rows[name] == ['4.812 4.500 to 5.100', '0.4630', '5.580']
+    name = 'share of the data near samples pixel_recall5k_k5_test high is good'
+    assert rows[name] == ['0.6600', '0.6600', '-']
     assert len(rows) == 3  # shares have a table of their own
+
+
+def test_known_sets_are_no_aim_where_they_are_training_images(run):
+    values = {'pixel_copies1k_train': 0.0, 'pixel_nearest1k_train': 4.9, 'pixel_mean1k': 0.1}
+    pages.write_evaluation(run, metrics=values, known={'real': values}, intervals={})
+    copies, nearest, mean = [row[0] for row in written(run).table('evaluation')[1:]]
+    assert 'low is good; the known sets are training images' in copies
+    assert 'good: as images that G was not trained on; the known sets are training' in nearest
+    assert mean.endswith('good: as the data')
 
 
 def test_shares_of_the_classes_stand_beside_those_of_the_data(run):

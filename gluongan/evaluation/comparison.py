@@ -19,6 +19,7 @@ from ..metric_names import metric_meaning
 from ..runs import reading
 from ..runs.folder import LOG_TABLE, RunError, distinct_names, read_config
 from .measured import Interval, Measured, Origin, is_complete, last_iteration, read_measured
+from .report import format_estimate
 
 # Runs that differ only in these settings are repetitions: none of them changes what is trained.
 IGNORED = (
@@ -92,7 +93,7 @@ class Group:
     lr                     0.0002  0.001
     seeds                    0, 1      0
     at iteration              400    400  evaluation, the last snapshot, on mnist, gluongan 0.1.0
-    lenet_fd2k_test   10.5 ± 0.71     30  Fréchet distance of features
+    lenet_fd2k_test   10.5 ± 0.71   30.0  Fréchet distance of features
     """
 
     runs: list[Run]
@@ -256,12 +257,12 @@ def _cell(group: Group, name: str, origin: Origin | None = None) -> str:
     if spread is None:
         return MISSING
     value, deviation = spread
-    text = format_number(value)
     if deviation is not None:
-        text += f' ± {format_number(deviation, 2)}'
-    interval = group.interval(name, origin)
-    if interval is not None:
-        text += ' [{}, {}]'.format(*(format_number(end) for end in interval))
+        text = f'{format_number(value)} ± {format_number(deviation, 2)}'
+    elif origin is None:
+        text = format_number(value)
+    else:
+        text = format_estimate(name, value, group.interval(name, origin))
     count = len(group.values(name, origin))
     return text if count == len(group.runs) else f'{text} ({count} of {len(group.runs)})'
 

@@ -151,6 +151,16 @@ def format_interval(name: str, interval: Interval | None) -> str:
     return ' to '.join(format_metric(name, end) for end in interval)
 
 
+def format_estimate(name: str, value: float, interval: Interval | None) -> str:
+    """Return a metric with its interval in brackets, if it has one.
+
+    >>> format_estimate('lenet_classes1k', 2.0, Interval(0.857, 3.14))
+    '2 (95 %: 1 to 3)'
+    """
+    text = format_metric(name, value)
+    return text if interval is None else f'{text} (95 %: {format_interval(name, interval)})'
+
+
 def _as_pair(interval: Interval) -> list[float]:
     return [float(f'{end:.6g}') for end in interval]
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ... import __version__
+from ...config import knobs
 from ...evaluation import comparison, differences
 from ...evaluation.comparison import Group
 from ...evaluation.measured import last_iteration
+from ...metric_names import metric_stem
 from ...runs import reading
 from ...runs.folder import describe_data, distinct_names, evaluation_files, read_config
 from ..pictures import Picture
@@ -35,12 +37,20 @@ class Member:
 
 @dataclass(frozen=True)
 class Line:
-    """A row of the comparison. is_origin: whether it says what the rows beneath it are of."""
+    """A row of the comparison.
+
+    is_origin: whether it says what the rows beneath it are of. is_named: whether its name is that
+    of a setting or of a metric, and no word.
+    """
 
     name: str
     cells: tuple[str, ...]
     explanation: str
     is_origin: bool
+
+    @property
+    def is_named(self) -> bool:
+        return metric_stem(self.name) is not None or self.name in knobs()
 
 
 def gather(runs: Sequence[Path]) -> dict[str, Any]:

@@ -14,7 +14,13 @@ from ...metric_names import MetricName, find_metric_name, metric_meaning, metric
 from ...runs import reading
 from ...runs.folder import JUDGED, METRICS
 
-BETTER = {'low': 'low', 'high': 'high', 'data': 'as the data'}
+BETTER = {'low': 'low is good', 'high': 'high is good', 'data': 'good: as the data'}
+# Of these, the data is no aim where it is training images, as in the columns of known sets.
+OF_TRAINING = {
+    'copies': 'low is good; the known sets are training images, and so their own copies',
+    'nearest': 'good: as images that G was not trained on; the known sets are training images, '
+    'which are at no distance from themselves',
+}
 # The numbers on top of the page: stem, space (None for any), and a short name.
 HEADLINES = (
     ('fd', None, 'Fréchet distance'),
@@ -33,12 +39,16 @@ MOST_COLUMNS = 24  # of the table of shares
 
 @dataclass(frozen=True)
 class Row:
-    """A metric in a table: its name, what it means, which values are good, and its cells."""
+    """A metric in a table: its name, what it means, which values are good, and its cells.
+
+    interval: of the first cell, '' for none.
+    """
 
     name: str
     meaning: str
-    better: str
+    good: str
     cells: tuple[str, ...]
+    interval: str = ''
 
 
 @dataclass(frozen=True)
@@ -131,17 +141,20 @@ def read_evaluation(run: Path, path: Path, last: int) -> Evaluated:
     last: how far the run has come.
     """
     report = read_report(path)
-    named = ['this run', *(['95 % interval'] if report.intervals else []), *report.known]
+    named = ['this run', *report.known]
     rows = []
-    for name, value in report.values.items():
-        if metric_stem(name) == 'share':
+    for name in report.values:
+        stem, meaning = metric_stem(name), metric_meaning(name)
+        if stem == 'share':
             continue
-        cells = [format_metric(name, value)]
-        if report.intervals:
-            cells.append(format_interval(name, report.intervals.get(name)))
-        cells += [format_metric(name, known.get(name)) for known in report.known.values()]
-        meaning = metric_meaning(name)
-        rows.append(Row(name, meaning.text or name, BETTER[meaning.better], tuple(cells)))
+        columns = (report.values, *report.known.values())
+        cells = tuple(format_metric(name, values.get(name)) for values in columns)
+        good = OF_TRAINING.get(stem or '') if report.known else None
+        ends = report.intervals.get(name)
+        interval = '' if ends is None else format_interval(name, ends)
+        rows.append(
+            Row(name, meaning.text or name, good or BETTER[meaning.better], cells, interval)
+        )
     of = snapshot_of(run, report, last)
     return Evaluated(
         path.name, report.words, of, report.origin(), report, tuple(named), tuple(rows)

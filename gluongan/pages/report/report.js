@@ -205,6 +205,20 @@
     if (event.key === '-') scale(1 / 1.5);
   });
 
+  // Tables that are wider than their frame
+
+  for (const frame of document.querySelectorAll('.wide')) {
+    const hint = document.createElement('p');
+    hint.className = 'hint';
+    hint.textContent = 'The table goes on to the right: scroll it sideways. →';
+    frame.before(hint);
+    const tell = () => { hint.hidden = frame.scrollWidth <= frame.clientWidth + 1; };
+    const observer = new ResizeObserver(tell);
+    observer.observe(frame);
+    observer.observe(frame.firstElementChild);
+    tell();
+  }
+
   // Commands, copied
 
   for (const command of document.querySelectorAll('.command')) {
