@@ -71,4 +71,6 @@ def build(out: Path) -> int:
 
 
 if __name__ == '__main__':
+    # The installed package comes before that of the checkout, which lies without its command line.
+    sys.path.sort(key=lambda path: Path(path).resolve() == ROOT)
     sys.exit(build(Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / 'build' / 'site')))
