@@ -171,7 +171,7 @@ def test_impossible_trigger_is_refused_with_its_value(tmp_path, trigger):
 @pytest.mark.parametrize(
     'stop',
     [(0, 'iteration'), (3, 'batches'), (1.5, 'epoch'), 5, None, (1,), lambda updater: True],
-    ids=str,
+    ids=lambda stop: 'function' if callable(stop) else str(stop),
 )
 def test_impossible_stop_is_refused_before_a_folder_is_made(tmp_path, stop):
     with pytest.raises(InputError, match=r'^stop.* iteration or epoch'):
