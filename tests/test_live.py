@@ -87,7 +87,7 @@ def test_the_state_has_the_newest_numbers(view, run):
     now = state_of(view)
     assert now['state'] == 'complete' and (now['last'], now['total']) == (600, 600)
     assert now['numbers'][:2] == [['D loss', '1.25', '600'], ['G loss', '2.6', '600']]
-    assert ['mean distance between samples', '0.9', '600'] in now['numbers']
+    assert ['mean distance between samples', '0.9000', '600'] in now['numbers']
     (losses,) = [chart for chart in now['charts'] if chart['key'] == 'losses']
     assert losses['y'][1][-1] == 2.6 and losses['rows'][-1] == ['600', '1.25', '2.6']
     assert now['samples'] == [0, 100, 200, 300, 400, 500, 600]

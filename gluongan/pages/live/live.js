@@ -26,11 +26,17 @@
       large.className = 'value';
       large.textContent = value;
       at.className = 'detail';
-      at.textContent = `at iteration ${iteration}`;
+      showAt(at, iteration);
       number.append(large, at);
       box.append(name, number);
       return box;
     }));
+  }
+
+  // "1,500 (name_of_a_metric)", broken after an underscore where it must be.
+  function showAt(place, text) {
+    const parts = `at iteration ${text}`.split(/(?<=_)/);
+    place.append(...parts.flatMap((part) => [part, document.createElement('wbr')]).slice(0, -1));
   }
 
   function showTable(chart) {

@@ -17,6 +17,7 @@ from ...config import Config
 from ...errors import reason
 from ...evaluation import collapse
 from ...evaluation.comparison import format_number
+from ...evaluation.report import format_metric
 from ...files import read_bytes
 from ...metric_names import find_metric_name, metric_meaning
 from ...runs import reading
@@ -40,6 +41,7 @@ from ..templates import as_data
 QUICK = ('samples/swd', 'samples/spread', 'samples/support', 'modes/caught', 'modes/good')
 OFTEN = 1.0  # seconds for which what was read counts as new
 MOST_SAMPLE = 2**24  # bytes of a picture of samples
+FINISHING = 'the last measurements, figures and this report are being made'
 NUMBERS = (
     ('dis/loss', 'D loss'),
     ('gen/loss', 'G loss'),
@@ -143,9 +145,13 @@ def in_words(progress: Progress, word: str) -> str:
 
     >>> in_words(Progress(500, 1_000, False, 60.0, 10.0), 'training')
     'iteration 500 of 1,000, 10 iterations per second, 0:00:50 left'
+    >>> in_words(Progress(1_000, 1_000, True, 60.0, 10.0), 'training')
+    'iteration 1,000 of 1,000; the last measurements, figures and this report are being made'
     """
     said = [f'iteration {progress.last:,} of {progress.total:,}']
     rate = progress.rate
+    if word == 'training' and progress.is_complete:
+        return f'{said[0]}; {FINISHING}'
     if word == 'training' and rate > 0 and isfinite(rate):
         left = timedelta(seconds=round((progress.total - progress.last) / rate))
         said += [f'{format_number(rate, 3)} iterations per second', f'{left} left']
@@ -164,12 +170,12 @@ def newest_numbers(run: Path, notes: Notes) -> list[tuple[str, str, str]]:
     for name in QUICK:
         if name in row:
             label = metric_meaning(name).text
-            found.append((label, format_number(row[name]), f'{row["iteration"]:,}'))
+            found.append((label, format_metric(name, row[name]), f'{row["iteration"]:,}'))
     row = notes.attempt(lambda: reading.newest(run, JUDGED), {})
     for stem, space, label in HEADLINES:
         name = find_metric_name(row, stem, space)
         if name is not None and '/' not in name:
-            found.append((label, format_number(row[name]), f'{row["iteration"]:,} ({name})'))
+            found.append((label, format_metric(name, row[name]), f'{row["iteration"]:,} ({name})'))
     return found
 
 
