@@ -295,6 +295,14 @@ def test_the_field_of_the_first_seed_says_which_pictures_are_shown(show, typed, 
     assert len(set(points)) == 32
 
 
+def test_tabs_stay_where_they_are_when_another_is_chosen(show):
+    page = show()
+    places = 'all => all.map(tab => tab.getBoundingClientRect().x)'
+    before = page.eval_on_selector_all('[role=tab]', places)
+    page.click('#tab-about')
+    assert page.eval_on_selector_all('[role=tab]', places) == before
+
+
 def test_every_round_has_other_places_and_other_pictures_and_one_fake(show):
     rounds = show('colour', tab='fake').evaluate(
         'Array.from({ length: 30 }, () => newRound(app.player)).map(({ place, pictures }) =>'

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pages
 import pytest
 
@@ -155,3 +158,26 @@ def test_samples_that_are_alike_are_an_alarm_with_a_remedy(run):
     assert 'Alarm: samples are 1% as far apart as the data' in text
     settings = '--data synthetic --image-size 8 --pack 2 --ema 0.0 --iterations 600'
     assert f'gluongan train {settings}' in text
+
+
+def test_a_judge_is_advised_at_iterations_that_the_run_has():
+    from gluongan.pages.report.advice import next_steps
+    from gluongan.recipes import recipe
+
+    for iterations, every in ((2, 1), (300, 100), (1_500, 500), (15_000, 1_000)):
+        config = recipe('dense').with_settings({'iterations': iterations})
+        steps = next_steps(
+            Path('r'), config, last=2, state='complete', is_evaluated=True, has_classes=True
+        )
+        (command,) = [step.command for step in steps if '--judge-every' in step.command]
+        assert command.split()[command.split().index('--judge-every') + 1] == str(every)
+
+
+def test_the_page_calls_settings_and_facts_by_words(run):
+    facts = {'threads': '2', 'threads_of': 'OpenMP', 'threads_ignored': [], 'native': ['norms']}
+    (run / folder.ENVIRONMENT).write_text(json.dumps(facts))
+    page = written(run)
+    environment = page.text('environment')
+    assert 'threads, made by OpenMP' in environment and 'native operators norms' in environment
+    assert '_' not in environment and 'ignored' not in environment and 'none' not in environment
+    assert 'gen_output default' in page.text('settings')

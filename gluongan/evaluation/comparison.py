@@ -186,6 +186,16 @@ def differing_settings(groups: Sequence[Group]) -> list[str]:
     return names
 
 
+def shown_setting(name: str, config: Config) -> str:
+    """Return a setting as typed; `default` where none means what the help of the setting says.
+
+    >>> shown_setting('gen_output', Config()), shown_setting('lr', Config())
+    ('default', '0.0002')
+    """
+    value = getattr(config, name)
+    return 'default' if value is None and 'Default: ' in knobs()[name].help else as_typed(value)
+
+
 def table_rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:
     """Return the comparison as cells: a column for each group, and at last one of explanations.
 
@@ -195,7 +205,7 @@ def table_rows(groups: Sequence[Group]) -> list[tuple[str, ...]]:
     """
     rows = [('', *(group.name for group in groups), '')]
     for name in differing_settings(groups):
-        rows.append((name, *(as_typed(getattr(group.config, name)) for group in groups), ''))
+        rows.append((name, *(shown_setting(name, group.config) for group in groups), ''))
     rows.append(('seeds', *(_seeds(group) for group in groups), ''))
     rows += _rows_of_costs(groups)
     for origin, names in metrics_by_origin(groups).items():

@@ -9,8 +9,10 @@ from typing import NamedTuple
 from ...config import Config, ConfigError, knobs
 from ...errors import as_typed, shell_word
 from ...evaluation.collapse import remedies
+from ...evaluation.comparison import shown_setting
 from ...recipes import RECIPES, recipe
 
+JUDGED = 1_000  # iterations between looks of a judge; at most a third of the run
 JUDGED_DATA = ('mnist', 'fashion-mnist')  # those whose judges ship with the package
 
 
@@ -41,17 +43,22 @@ def differing_settings(config: Config) -> list[Setting]:
     >>> differing_settings(recipe('dense').with_settings({'lr': 0.001}))[0][:3]
     ('lr', '0.001', '0.0002')
     """
-    changes = base_of(config).differences(config)
+    base = base_of(config)
     return [
-        Setting(name, as_typed(mine), as_typed(of_recipe), knobs()[name].help.replace('`', ''))
-        for name, (of_recipe, mine) in changes.items()
+        Setting(
+            name,
+            shown_setting(name, config),
+            shown_setting(name, base),
+            knobs()[name].help.replace('`', ''),
+        )
+        for name in base.differences(config)
         if name != 'recipe'
     ]
 
 
 def all_settings(config: Config) -> list[tuple[str, str]]:
     """Return every setting and its value, as typed."""
-    return [(name, as_typed(getattr(config, name))) for name in knobs()]
+    return [(name, shown_setting(name, config)) for name in knobs()]
 
 
 def repeat_command(config: Config, initial: str | None = None) -> str:
@@ -114,7 +121,9 @@ def next_steps(
         steps.append(Step('Longer training continues exactly where it stopped.', again))
     if not is_judged and has_classes and config.data in JUDGED_DATA:
         why = 'A judge beside the training shows when quality comes, and the share of each class.'
-        steps.append(Step(why, repeat_command(config.with_settings({'judge_every': 1_000}))))
+        steps.append(
+            Step(why, repeat_command(config.with_settings({'judge_every': _judged_every(config)})))
+        )
     why = 'One seed says little about settings; several show what is noise.'
     seeded = repeat_command(config.with_settings({'seed': base_of(config).seed}))
     steps.append(Step(why, f'{seeded} {_flag("seeds")} 0-2'))
@@ -122,6 +131,11 @@ def next_steps(
     export = f'gluongan export {folder} {_flag("out")} generator'
     steps.append(Step('The generator for other programs.', export))
     return steps
+
+
+def _judged_every(config: Config) -> int:
+    """Return how often a judge should look, so that it looks a few times in a short run, too."""
+    return max(1, min(JUDGED, config.iterations // 3))
 
 
 def _against_collapse(config: Config, problem: str) -> Sequence[Step]:

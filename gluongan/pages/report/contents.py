@@ -37,6 +37,14 @@ from .drawn import figures_of
 
 Value = TypeVar('Value')
 
+# What the page calls facts whose names say too little.
+CALLED = {
+    'native': 'native operators',
+    'features': 'features of mxnet',
+    'threads_from': 'threads, set by',
+    'threads_of': 'threads, made by',
+    'threads_ignored': 'threads, without effect',
+}
 MOST_INITIAL = 2**24  # bytes
 
 
@@ -201,7 +209,8 @@ def _initial(run: Path) -> str | None:
 def environment(run: Path) -> list[tuple[str, str]]:
     """Return what a run's numbers and speed depend on apart from its settings, as text."""
     found = reading.read_environment(run)
-    return [(name, _in_words(name, value)) for name, value in found.items()]
+    said = {name: value for name, value in found.items() if value != []}
+    return [(CALLED.get(name, name), _in_words(name, value)) for name, value in said.items()]
 
 
 def _in_words(name: str, value: Any) -> str:
