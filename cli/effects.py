@@ -72,6 +72,11 @@ CONDITIONS: dict[str, Condition] = {
 }
 
 
+def without_result(config: Config, given: Collection[str]) -> list[str]:
+    """Return what `without_effect` and `beyond_the_end` say."""
+    return [*without_effect(config, given), *beyond_the_end(config, given)]
+
+
 # What is left of a setting that is more than the iterations of the run.
 BEYOND = {
     'log_every': 'losses are logged only at the end',

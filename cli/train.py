@@ -29,7 +29,7 @@ from gluongan.runs.folder import (
 from gluongan.trainer import Interrupt
 
 from .compare import print_comparison
-from .effects import beyond_the_end, what_wins, without_effect
+from .effects import what_wins, without_result
 from .exits import remember_run, say
 from .faults import Usage, refusals, sentence, settings_from, warn
 from .jobs import JOBS, Asked, SideBySide, check_jobs
@@ -167,8 +167,7 @@ def train(
         asked = None if name is None else recipe(name)
         with settings_from(file, _settings_of_file(from_file, given, name, seeds)):
             config = _config(resume, name, from_file, given)
-            warnings = [*what_wins(asked, file, from_file), *without_effect(config, given)]
-            warnings += beyond_the_end(config, given)
+            warnings = [*what_wins(asked, file, from_file), *without_result(config, given)]
             for text in warnings:
                 warn(text)
             configs = [config]
