@@ -45,7 +45,7 @@ BOUNDS = {
         '--minutes': (0.01, 10_000.0),
     },
     'bench': {'--seconds': (0.1, 3600.0), '--tolerance': (0.0, 10.0)},
-    'train': {'--port': (0, 65_535)},
+    'train': {'--port': (0, 65_535), '--jobs': (1, 1024)},
     'watch': {'--port': (0, 65_535)},
 }
 CASES = [(name, option) for name in BOUNDS for option in BOUNDS[name]]

@@ -304,7 +304,7 @@ def test_a_calibration_is_made_by_the_command_and_printed_beside_the_metrics(
     [
         (
             ['nowhere'],
-            'nowhere: must be a run folder, an export, a folder or an archive of pictures',
+            'nowhere: does not exist; must be a run folder, an export, a folder or an archive of',
         ),
         (['RUN', '--data', 'mnist'], '--data mnist: must be left out: the data of'),
         (['RUN', '--binarize'], '--binarize: '),

@@ -79,6 +79,7 @@ RULES = [
     ('binarize', {'data': 'ring8', 'binarize': True}),
     ('augment', {'data': 'ring8', 'augment': ('shift',)}),
     ('augment_target', {'loss': 'wasserstein', 'augment_target': 0.6}),
+    ('precision', {'penalty': 'r1', 'precision': 'float16'}),
 ]
 # Rules that need the data or the machine.
 LATER = [

@@ -160,7 +160,7 @@ def test_a_dataset_hands_its_arguments_to_batches(monkeypatch):
     module = types.SimpleNamespace(Batches=lambda *args, **options: (args, options))
     monkeypatch.setitem(sys.modules, 'gluongan.data.batches', module)
     data = load('synthetic')
-    options = {'seed': 3, 'device': 'gpu', 'mirror': True}
+    options = {'seed': 3, 'device': 'gpu', 'mirror': True, 'part': (1, 2)}
     assert data.batches(16, **options) == ((data, 16), options)
 
 

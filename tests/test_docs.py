@@ -89,6 +89,8 @@ OTHERS = {
     'pipx',
     'uv',
     'docker',
+    'export',
+    'horovodrun',
 }
 
 

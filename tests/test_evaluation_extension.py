@@ -21,6 +21,7 @@ from gluongan.evaluation.suite import (
 from gluongan.extensions.evaluation import counts
 from gluongan.runs import snapshots
 from gluongan.runs.folder import SCORES
+from gluongan.terminal import is_progress
 
 SIZE = 12
 
@@ -154,7 +155,7 @@ def test_run_without_evaluations_has_no_rows_and_loads_no_judge(tmp_path):
 
 def test_progress_shows_the_evaluation_and_its_time(tmp_path, settings, capsys):
     tiny.begun(tmp_path, **settings, log_every=5)
-    line = capsys.readouterr().err.splitlines()[-1]
+    *_, line = filter(is_progress, capsys.readouterr().err.splitlines())
     for label in ('FD ', 'classes ', 'KL ', 'spread ', 'support ', 'judged in '):
         assert label in line
 

@@ -172,6 +172,7 @@ def wait_for(path):
 
 def test_the_cores_are_shared_and_a_number_that_was_asked_for_is_of_each_job(monkeypatch):
     monkeypatch.setattr(threads, 'usable_cores', lambda: 8)
+    monkeypatch.setattr(threads, '_request', None)
     monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
     assert [threads.share(processes) for processes in (1, 2, 3, 8, 9)] == [8, 4, 2, 1, 1]
     monkeypatch.setenv('OMP_NUM_THREADS', '3')
