@@ -13,6 +13,7 @@ from gluongan import data
 from gluongan.errors import InputError
 from gluongan.evaluation import Counts, Intervals, Reference, Samples, evaluate, metrics
 from gluongan.evaluation.intervals import groups_of
+from gluongan.evaluation.measures import measure_diversity
 from gluongan.evaluation.metrics.leaving_out import sums_without
 from gluongan.evaluation.report import Report, read_report
 from gluongan.metric_names import metric_stem
@@ -144,6 +145,17 @@ def test_what_samples_add_to_diversity_are_the_means_of_their_pairs():
     distances = np.linalg.norm(x[:1] - x[1:], axis=1)
     assert parts.distance[0] == pytest.approx(distances.mean(), rel=1e-5)
     assert parts.alike[0] == (distances**2 <= 1.5).mean()
+
+
+def test_support_has_the_interval_of_the_share_of_alike_pairs(synthetic):
+    few = synthetic.images[:8][np.arange(40) % 8]
+    intervals, counts = Intervals(), Counts()
+    values = measure_diversity(Samples('x', few), synthetic, counts, intervals)
+    alike = metrics.diversity_parts(few, synthetic.pairs).alike
+    low, high = metrics.pair_share_interval(alike)
+    found = intervals.found['pixel_support40_test']
+    assert found == pytest.approx((1 / high, 1 / low)) and low > metrics.ALIKE
+    assert found.low < values['pixel_support40_test'] < found.high
 
 
 # Groups
