@@ -243,6 +243,7 @@ setup(
         'test': [
             'pytest>=7',
             'pytest-cov>=5',  # for faults.py: which test runs which line
+            'wheel',  # which setup.py asks for before setuptools 70.1
             'hypothesis>=6',
             'ruff>=0.6',
             'scikit-learn>=1.2',
