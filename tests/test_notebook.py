@@ -70,7 +70,6 @@ def test_it_runs_in_jupyter(tmp_path, monkeypatch):
     program.write_text('\n'.join(lines) + '\n')
     program.chmod(0o755)
     monkeypatch.setenv('PATH', f'{program.parent}{os.pathsep}{os.environ["PATH"]}')
-    monkeypatch.setenv('PYTHONPATH', str(ROOT))
     monkeypatch.setenv('IPYTHONDIR', str(tmp_path / 'ipython'))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     for cell, code in zip([c for c in notebook.cells if c.cell_type == 'code'], CODE):
