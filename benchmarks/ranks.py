@@ -39,7 +39,7 @@ from benchmarks import cases
 from gluongan import build
 from gluongan.ranks.launched import find_ranks
 folder, config, ranks = Path(sys.argv[2]), cases.config(sys.argv[1]), find_ranks()
-updater = build.make_updater(config, build.load_data(config), ranks)
+updater = build.make_updater(config, build.load_data(config), ranks=ranks)
 
 def run(count):
     start, used = time.perf_counter(), time.process_time()
