@@ -28,8 +28,8 @@ HEADING = ('run', 'state', 'iterations', 'MB', 'newest metrics')
 @click.option(
     '--clean',
     is_flag=True,
-    help='Show the runs without a snapshot that are broken, empty, or ended before their first, '
-    'ask, and remove them.',
+    help='Show the runs that hold no snapshot and are broken, empty or no longer training, ask, '
+    'and remove them.',
 )
 @click.option('--yes', is_flag=True, help='With --clean: remove them without asking.')
 def runs(folder: Path, clean: bool, yes: bool) -> None:
