@@ -32,15 +32,19 @@ Device = Union[str, runtime.mx.Context]
 MOST_WEIGHTS = 500_000_000
 
 
-def load_data(config: Config, split: str = 'train') -> data.Dataset:
+def load_data(
+    config: Config, split: str = 'train', train: data.Dataset | None = None
+) -> data.Dataset:
     """Return the data of a run, or with `test` what was held back.
 
-    With `clusters`, its classes are clusters of the training data. Raises DataError.
+    With `clusters`, its classes are clusters of the training data. train: that data, where it has
+    been loaded already. Raises DataError.
     """
     dataset = _load_split(config, split)
     if not (config.conditional and config.clusters):
         return dataset
-    train = dataset if split == 'train' else _load_split(config, 'train')
+    if train is None:
+        train = dataset if split == 'train' else _load_split(config, 'train')
     return data.clustered(dataset, data.find_centres(train, config.clusters))
 
 
@@ -73,7 +77,7 @@ def require_test(config: Config, train: data.Dataset) -> data.Dataset:
     Raises NoSplit where there is none, and DataError for test data that is damaged or does not fit
     the training data.
     """
-    test = load_data(config, 'test')
+    test = load_data(config, 'test', train)
     if test.shape != train.shape:
         raise data.DataError(
             f'{config.data}: its test samples have the shape {test.shape}; '

@@ -141,6 +141,16 @@ def test_a_conditional_run_has_clusters_of_the_training_data_in_both_splits():
     assert unconditional.classes == build.load_data(tiny.tiny()).classes
 
 
+def test_training_data_is_read_once_for_the_clusters_of_both_splits(caplog):
+    caplog.set_level('INFO', 'gluongan')
+    config = tiny.tiny(conditional=True, clusters=5)
+    train = build.load_data(config)
+    test = build.require_test(config, train)
+    said = [record.getMessage() for record in caplog.records]
+    assert [line.partition(': ')[0] for line in said].count('synthetic (built in)') == 1
+    assert np.array_equal(test.labels, build.load_data(config, 'test').labels)
+
+
 def test_data_without_labels_can_be_trained_on_by_its_clusters(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.savez('plain.npz', x_train=halves(64), x_test=halves(32))
