@@ -358,7 +358,6 @@ def _train(run: Trainer, interrupt: Interrupt) -> None:
         return
     if run.stopped:
         echo(f'Stopped at iteration {iteration:,}: {run.stopped}', err=True)
-    say('writing the report')
     report = _write_report(run.folder)
     echo(
         f'Figures    {run.folder / FIGURES_FOLDER} and {run.folder / CLIP}',
@@ -374,6 +373,8 @@ def _write_report(run: Path) -> str:
     from gluongan.pages import report
 
     try:
+        report.check_installed()
+        say('writing the report')
         path, faults = report.write_report(run)
     except (report.PageError, InputError) as error:
         return sentence(error)

@@ -75,7 +75,7 @@ PICTURES = [
         directions='RUN/directions-at-15000/classes.png',
     ),
     *made_by(
-        f'{SMALL} --iterations 3000',
+        'gluongan train',
         curves__healthy_losses=LOSSES,
         curves__healthy_scores=SCORES,
         curves__healthy_samples=SAMPLES,

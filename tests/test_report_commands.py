@@ -48,6 +48,7 @@ def test_training_without_the_template_engine_succeeds_and_says_so(tmp_path, und
     result = tiny.gluongan('train', *tiny.flags(), '--out', tmp_path)
     assert result.exit_code == 0
     assert 'Report     the report of a run needs the package jinja2; pip install' in result.stdout
+    assert 'writing the report' not in result.stderr
     assert not list(tmp_path.glob('*/report.html'))
 
 
