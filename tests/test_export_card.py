@@ -169,3 +169,14 @@ def test_every_noise_has_its_lines(noise):
     names = {'np': np, 'random': np.random.default_rng(0)}
     z = eval(card.DRAWS[noise][1].format((1000, 3)), names)
     assert z.shape == (1000, 3) and (noise == 'normal' or abs(z).max() <= 2)
+
+
+@pytest.mark.parametrize('format', ['mxnet', 'onnx'])
+def test_a_card_has_each_tag_once_and_says_how_its_picture_is_ordered(exports, format):
+    about = manifest.read(exports / format)
+    text = (exports / format / card.CARD).read_text()
+    tags = yaml.safe_load(text.split('---')[1])['tags']
+    assert len(set(tags)) == len(tags) and {'gan', 'mxnet', format} == set(tags)
+    assert 'a class in each row](samples.png)' in text
+    plain = card.card(replace(about, classes=()), 'gen', has_picture=True)
+    assert 'class' not in re.search(r'!\[(.*)]\(samples.png\)', plain)[1]

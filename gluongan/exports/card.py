@@ -65,7 +65,8 @@ def card(manifest: Manifest, name: str, measured: str = '', *, has_picture: bool
     """Return the card of an export in Markdown; see `add`."""
     parts = [_head(manifest), f'# {_title(manifest)}\n', _what(manifest)]
     if has_picture:
-        parts.append(f'![Samples: a seed in each column, a class in each row]({PICTURE})\n')
+        order = 'a seed in each column, a class in each row' if manifest.classes else 'a seed each'
+        parts.append(f'![Samples: {order}]({PICTURE})\n')
     parts += ['## Use it\n', *_uses(manifest, name)]
     parts += ['## How good it is\n', measured or f'{NOT_MEASURED}\n']
     parts += ['## Data and licence\n', _licence(manifest), f'## Limits\n\n{LIMITS}']
@@ -93,7 +94,7 @@ def _head(manifest: Manifest) -> str:
     lines = ['---', 'library_name: gluongan', 'license: unknown']
     if is_image and not manifest.classes:
         lines.append('pipeline_tag: unconditional-image-generation')
-    lines += ['tags:', '- gan', '- mxnet', f'- {manifest.format}']
+    lines += ['tags:', *(f'- {tag}' for tag in dict.fromkeys(['gan', 'mxnet', manifest.format]))]
     if manifest.data in DATA_LICENCES:
         lines += ['datasets:', f'- {manifest.data}']
     return '\n'.join([*lines, f"model_description: '{kind}'", '---\n'])
